@@ -1,0 +1,187 @@
+# varhead. `make help` explains the targets; GNU make.
+#
+# The layout is the rule: lib/*/*.c make libvarhead.a, train/*.c and infer/*.c the two programs,
+# every tests/test_*.c a test program; files are found by name, never listed here. Objects go to
+# $(BUILD), headers they include are tracked by the compiler (-MMD), and a change of compiler or
+# flags rebuilds everything ($(BUILD)/flags), so that no two kinds of object are ever mixed.
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# -- What a user may set -----------------------------------------------------------------------
+
+CFLAGS   ?= -O3 -g
+WERROR   ?=
+SANITIZE ?=
+BUILD    ?= build$(if $(SANITIZE),/sanitize)
+SUITE    ?=
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+
+# -- Flags -------------------------------------------------------------------------------------
+
+# Run-time dispatch (target_clones) resolves before a sanitizer is set up: one or the other.
+sanitize_flags := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
+                    -fno-omit-frame-pointer -DVARHEAD_NO_DISPATCH)
+compile_flags  := -std=c17 -D_GNU_SOURCE -Ilib -Wall -Wextra -fno-math-errno -fno-trapping-math $(if $(WERROR),-Werror) -fopenmp \
+                  $(sanitize_flags)
+# oneDNN is linked with gcc's OpenMP library. clang's, being the program's own, is searched first
+# and answers to the same names, so that even then there is one pool of threads and not two.
+link_flags     := -fopenmp $(sanitize_flags)
+
+# pkg-config is asked when a flag is first used, not when this file is read: by then `make test`
+# or `make demo` may have installed what it is asked about. $(eval) keeps the answer.
+library_cflags = $(eval library_cflags := $$(shell pkg-config --cflags $(packages)))$(library_cflags)
+library_libs   = $(eval library_libs := -ldnnl $$(shell pkg-config --libs $(packages)) -lm)$(library_libs)
+check_libs     = $(eval check_libs := $$(shell pkg-config --libs check))$(check_libs)
+packages      := hdf5 yaml-0.1 libpng zlib
+
+# -- Files -------------------------------------------------------------------------------------
+
+# The default build leaves its programs in bin/, any other in its own directory.
+BIN := $(if $(filter build,$(BUILD)),bin,$(BUILD)/bin)
+
+to_objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+library_sources := $(sort $(wildcard lib/*/*.c))
+suite_sources   := $(sort $(wildcard tests/test_*.c))
+helper_sources  := $(filter-out $(suite_sources),$(wildcard tests/*.c)) # shared by the suites
+train_sources   := $(wildcard train/*.c)
+infer_sources   := $(wildcard infer/*.c)
+sources         := $(library_sources) $(train_sources) $(infer_sources) $(suite_sources) \
+                   $(helper_sources)
+
+library  := $(BUILD)/libvarhead.a
+programs := $(if $(train_sources),$(BIN)/train) $(if $(infer_sources),$(BIN)/infer)
+suites   := $(patsubst %.c,$(BUILD)/%,$(suite_sources))
+scripts  := $(sort $(wildcard tests/cli/*.sh))
+
+# Sanitized code is some twenty times slower. One suite is left out then, which trains for a minute and
+# runs nothing that the suite of train does not run.
+$(if $(SANITIZE),$(eval suites := $(filter-out %/test_mixture_training,$(suites))))
+
+# SUITE=schedule picks tests/test_schedule.c and tests/cli/schedule.sh.
+ifneq ($(strip $(SUITE)),)
+suites  := $(filter $(foreach s,$(SUITE),%/test_$(s)),$(suites))
+scripts := $(filter $(foreach s,$(SUITE),tests/cli/$(s).sh),$(scripts))
+$(if $(suites)$(scripts),,$(error SUITE=$(SUITE): there is no such suite in tests/))
+endif
+
+formatted := $(sort $(foreach d,lib/* train infer tests,$(wildcard $(d)/*.c $(d)/*.h)))
+
+# One short line for each command; V=1 shows the commands themselves.
+say = $(if $(V),,@printf '%-4s  %s\n' $(1) $@;)
+
+# -- Building ----------------------------------------------------------------------------------
+
+.PHONY: all suites deps have-deps test test-suites demo format check-format install uninstall \
+        clean help
+
+all: $(library) $(programs)
+
+suites: $(suites)
+
+$(library): $(call to_objects,$(library_sources))
+	@rm -f $@
+	$(call say,AR) $(AR) rcs $@ $^
+
+$(BIN)/train: $(call to_objects,$(train_sources)) $(library)
+$(BIN)/infer: $(call to_objects,$(infer_sources)) $(library)
+$(programs):
+	@mkdir -p $(@D)
+	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) $^ $(library_libs) -o $@
+
+$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(call to_objects,$(helper_sources)) $(library)
+	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) $^ $(check_libs) $(library_libs) -o $@
+
+$(BUILD)/%.o: %.c $(BUILD)/flags | have-deps
+	@mkdir -p $(@D)
+	$(call say,CC) $(CC) $(CPPFLAGS) $(compile_flags) $(library_cflags) $(CFLAGS) -MMD -MP -c $< -o $@
+
+-include $(patsubst %.o,%.d,$(call to_objects,$(sources)))
+
+# Holds the compiler and its flags; rewritten, and so newer than every object, when they change.
+flags_now := $(CC) $(CPPFLAGS) $(compile_flags) $(CFLAGS) $(LDFLAGS)
+ifneq ($(flags_now),$(file <$(BUILD)/flags))
+.PHONY: $(BUILD)/flags
+endif
+$(BUILD)/flags:
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(flags_now))' >$@
+
+# -- Libraries of the system -------------------------------------------------------------------
+
+# Costs tens of milliseconds when nothing is missing. Where something is, the goals that promise
+# to work on a fresh machine install it; the others say what it is and stop.
+fresh_machine_goals := test test-suites demo
+
+deps:
+	@CC='$(CC)' sh scripts/deps.sh install dataset
+
+have-deps:
+	@CC='$(CC)' sh scripts/deps.sh $(if $(filter $(fresh_machine_goals),$(MAKECMDGOALS)),install,check)
+
+# -- Testing -----------------------------------------------------------------------------------
+
+test: $(suites) $(programs)
+	@PATH="$(abspath $(BIN)):$$PATH" sh tests/run.sh $(suites) $(scripts)
+
+test-suites: $(suites) $(programs)
+	@PATH="$(abspath $(BIN)):$$PATH" sh tests/run.sh $(suites)
+
+demo: all
+	@CC='$(CC)' sh scripts/deps.sh install dataset
+	@PATH="$(abspath $(BIN)):$$PATH" sh scripts/demo.sh
+
+format:
+	clang-format -i $(formatted)
+
+check-format:
+	clang-format --dry-run --Werror $(formatted)
+
+# -- Installing --------------------------------------------------------------------------------
+
+bindir    := $(DESTDIR)$(PREFIX)/bin
+sharedir  := $(DESTDIR)$(PREFIX)/share/varhead
+
+install: all
+	install -d $(bindir) $(sharedir)/configs
+	install -m 755 $(programs) $(bindir)
+	install -m 644 $(wildcard configs/*.yaml) $(sharedir)/configs
+
+uninstall:
+	rm -f $(bindir)/train $(bindir)/infer
+	rm -rf $(sharedir)
+
+clean:
+	rm -rf build bin $(BUILD)
+
+help:
+	@sed -n 's/^#H \{0,1\}//p' Makefile
+	@echo "  CC=$(CC)  CFLAGS='$(CFLAGS)'  BUILD=$(BUILD)  PREFIX=$(PREFIX)"
+
+#H varhead: train diffusion models in two stages and compare their reverse variances.
+#H
+#H   make              build bin/train and bin/infer (and build/libvarhead.a)
+#H   make demo         train a small model and both heads on Fashion-MNIST, and show samples
+#H                     of each variance, in under five minutes
+#H   make test         build and run every test; SUITE=schedule runs one
+#H   make test-suites  the same without the command-line tests; make suites only builds them
+#H   make deps         install the Debian packages that varhead needs and that are missing
+#H                     (make test and make demo do so themselves)
+#H   make install      copy the programs to PREFIX/bin, the recipes to PREFIX/share/varhead
+#H   make uninstall    remove them again
+#H   make format       lay out the sources with clang-format; make check-format only looks
+#H   make clean        remove build/ and bin/; never data/ or checkpoints/
+#H
+#H Variables, given after the target: make test CC=clang BUILD=build/clang
+#H
+#H   CC, CFLAGS, CPPFLAGS, LDFLAGS   compiler and flags; a change rebuilds what it must
+#H   WERROR=1                        warnings are errors
+#H   SANITIZE=address,undefined      build with sanitizers, in build/sanitize
+#H   V=1                             show the commands
+#H   BUILD=DIR                       where objects go; programs go to DIR/bin, for build to bin
+#H   PREFIX=DIR, DESTDIR=DIR         where to install, and a staging directory before it
+#H
+#H At present:

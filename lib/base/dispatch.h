@@ -1,0 +1,24 @@
+/* One binary that is fast on every processor.
+ *
+ * A function marked VECTORISED is compiled several times, for plain x86-64, for AVX2 and
+ * for AVX-512, and the loader picks the best one that the processor can run. Such functions
+ * are plain C loops over contiguous floats which the compiler turns into vector code; they
+ * start no threads themselves (the compilers do not clone the bodies of OpenMP loops), so
+ * callers run them from inside a parallel loop.
+ *
+ * Off x86 the baseline already has vector registers (NEON) and the mark does nothing.
+ * Sanitizers cannot instrument the loader's choice: VARHEAD_NO_DISPATCH turns it off.
+ */
+#pragma once
+
+#include <stdint.h> /* defines __GLIBC__ where it applies, as <stddef.h> does not */
+
+#if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) &&                             \
+    !defined(VARHEAD_NO_DISPATCH) && (!defined(__clang__) || __clang_major__ >= 14)
+#define VECTORISED __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define VECTORISED
+#endif
+
+/* For small helpers of VECTORISED functions: they must be compiled into each version. */
+#define INLINED static inline __attribute__((always_inline))

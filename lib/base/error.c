@@ -1,0 +1,60 @@
+/* Filling in an Error: formatted into its fixed buffer, kept to one line.
+ *
+ * The buffer is part of the struct, so reporting an error allocates nothing and can't fail
+ * itself. A message that is too long is cut. Messages quote files and command lines, which may
+ * hold anything: control characters become '?', so that a message is one line and can't send
+ * escape sequences to a terminal (the bytes C2 80 to C2 9F are such characters in UTF-8). */
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void keep_to_one_line(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
+        if (*c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f))
+            *c = '?';
+    }
+}
+
+static void set(Error *error, ErrorKind kind, const char *format, va_list arguments)
+{
+    error->kind = kind;
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    keep_to_one_line(error->message);
+}
+
+bool error_runtime(Error *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    set(error, ERROR_RUNTIME, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+bool error_input(Error *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    set(error, ERROR_INPUT, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+bool error_prefix(Error *error, const char *format, ...)
+{
+    char message[sizeof error->message];
+    memcpy(message, error->message, sizeof message);
+
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->message, sizeof error->message, format, arguments);
+    va_end(arguments);
+
+    size_t used = strlen(error->message);
+    snprintf(error->message + used, sizeof error->message - used, ": %s", message);
+    keep_to_one_line(error->message);
+    return false;
+}

@@ -1,0 +1,91 @@
+/* Allocation: calloc for the small, aligned pages for the large, one way to release both.
+ *
+ * glibc's free() takes memory of malloc and of aligned_alloc alike, so one memory_free serves
+ * both kinds and no header has to be kept before a block. */
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Noreturn void out_of_memory(size_t count, size_t size)
+{
+    fprintf(stderr, "varhead: out of memory (%zu x %zu bytes)\n", count, size);
+    abort();
+}
+
+void *memory_small(size_t count, size_t size)
+{
+    /* calloc checks the product, and may return NULL for zero bytes. */
+    void *memory = calloc(count > 0 ? count : 1, size > 0 ? size : 1);
+    if (memory == NULL)
+        out_of_memory(count, size);
+    return memory;
+}
+
+void *memory_grow(void *array, size_t count, size_t size)
+{
+    void *grown = reallocarray(array, count > 0 ? count : 1, size > 0 ? size : 1);
+    if (grown == NULL)
+        out_of_memory(count, size);
+    return grown;
+}
+
+char *memory_string(const char *text)
+{
+    if (text == NULL)
+        return NULL;
+    char *copy = strdup(text);
+    if (copy == NULL)
+        out_of_memory(strlen(text) + 1, 1);
+    return copy;
+}
+
+char *memory_format(const char *format, ...)
+{
+    char *text = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        out_of_memory(strlen(format), 1);
+    return text;
+}
+
+void *memory_large(size_t count, size_t size, const char *what, Error *error)
+{
+    size_t bytes = 0;
+    size_t rounded = 0; /* up to whole cache lines: aligned_alloc asks for a multiple */
+    if (__builtin_mul_overflow(count, size, &bytes) ||
+        __builtin_add_overflow(bytes, (size_t)MEMORY_ALIGNMENT - 1, &rounded) ||
+        rounded > PTRDIFF_MAX) {
+        error_runtime(error, "%s: %zu x %zu bytes are more than this machine can address", what,
+                      count, size);
+        return NULL;
+    }
+    rounded -= rounded % MEMORY_ALIGNMENT;
+    if (rounded == 0)
+        rounded = MEMORY_ALIGNMENT;
+
+    void *memory = aligned_alloc(MEMORY_ALIGNMENT, rounded);
+    if (memory == NULL) {
+        error_runtime(error, "%s: not enough memory for %.1f MiB", what,
+                      (double)bytes / (1024.0 * 1024.0));
+        return NULL;
+    }
+    memset(memory, 0, rounded);
+    return memory;
+}
+
+size_t memory_aligned(size_t bytes)
+{
+    return (bytes + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
+}
+
+void memory_free(void *memory)
+{
+    free(memory);
+}

@@ -1,0 +1,37 @@
+/* Allocation in two kinds, so that every caller knows whether it must check.
+ *
+ * Small things (names, lists, structs) come from memory_small and its kin, which
+ * print one line and abort when the machine has no memory left: nothing useful
+ * can be done then. Everything whose size depends on data or on a configuration
+ * (activations, parameters, images) comes from memory_large, which fails with an
+ * Error. Both give zeroed memory; both are released with memory_free.
+ */
+#pragma once
+
+#include "base/error.h"
+
+#include <stddef.h>
+
+enum { MEMORY_ALIGNMENT = 64 }; /* bytes: a cache line, and the widest vector register */
+
+/* count * size zeroed bytes. Never NULL. */
+void *memory_small(size_t count, size_t size);
+
+/* Grows an array of `size`-byte items to hold `count` items; new ones are not zeroed. Never NULL. */
+void *memory_grow(void *array, size_t count, size_t size);
+
+/* A copy of a string; NULL gives NULL. */
+char *memory_string(const char *text);
+
+/* A new string made by printf. */
+char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* count * size zeroed bytes, aligned to MEMORY_ALIGNMENT; `what` names them in the error.
+ * NULL on overflow or when there is no memory. count = 0 gives a valid pointer. */
+void *memory_large(size_t count, size_t size, const char *what, Error *error);
+
+/* `bytes` rounded up to a multiple of MEMORY_ALIGNMENT. */
+size_t memory_aligned(size_t bytes);
+
+/* Releases memory of either kind; NULL is fine. */
+void memory_free(void *memory);

@@ -1,0 +1,14 @@
+/* The ends of a program: what its directory needs at the start, what the shell is told at the end. */
+#pragma once
+
+#include "base/error.h"
+
+enum { PROGRAM_MAX_THREADS = 1024 }; /* for --threads: beyond it must be a slip of the keyboard */
+
+/* Creates a directory and those above it, where they are missing. Run-time error if the system
+ * refuses, input error if something else has the name. */
+bool program_make_directory(const char *path, Error *error);
+
+/* The exit code of main, all output done: prints "name: message" on stderr unless `done`, and makes an
+ * error of a standard output that could not be written. After a signal, 130 or 143. */
+int program_end(const char *name, bool done, Error *error);

@@ -1,0 +1,49 @@
+/* Counter-based random numbers (Philox4x32-10, Salmon et al. 2011, from Random123).
+ *
+ * A number is a pure function of (seed, purpose, step, sample, element): there is
+ * no state to save, so a resume needs only the step, and the same numbers come out
+ * whatever the number of threads or the split of a batch. Two draws are independent
+ * when any part of their keys differs.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a number is for. Values are part of the meaning of a seed: never renumber them. */
+typedef enum RandomPurpose {
+    RANDOM_INIT = 1,         /* initial weights;      step: 0, sample: hash of the tensor's name */
+    RANDOM_SHUFFLE = 2,      /* order of an epoch;    step: epoch */
+    RANDOM_FLIP = 3,         /* horizontal flips;     step: training step, sample: index in batch */
+    RANDOM_TIMESTEP = 4,     /* t of a training pair; step: training step, sample: index in batch */
+    RANDOM_NOISE = 5,        /* eps of a training pair, likewise */
+    RANDOM_DROPOUT = 6,      /* dropout masks;        substream: the layer */
+    RANDOM_SAMPLE_START = 7, /* x_T of a sample;      sample: its index */
+    RANDOM_SAMPLE_NOISE = 8, /* noise of a reverse step; step: how many steps were taken before */
+    RANDOM_MIXTURE = 9,      /* images of the built-in mixture; sample: the image's index */
+    RANDOM_LIKELIHOOD = 10,  /* eps of a likelihood term; step: t, sample: the image's index */
+} RandomPurpose;
+
+/* Names a stream of 2^34 32-bit numbers. */
+typedef struct RandomKey {
+    uint64_t seed;
+    uint8_t purpose;    /* RandomPurpose */
+    uint32_t substream; /* tells apart streams of one purpose; below 2^24 */
+    uint32_t step;
+    uint32_t sample;
+} RandomKey;
+
+/* Block `block` of the stream: four independent 32-bit numbers. */
+void random_block(RandomKey key, uint32_t block, uint32_t out[4]);
+
+/* Element `element` as a 32-bit number, as a double strictly between 0 and 1, and as an
+ * integer in [0, bound), bound > 0 (bias below 2^-32 * bound). */
+uint32_t random_u32(RandomKey key, uint32_t element);
+double random_uniform(RandomKey key, uint32_t element);
+uint32_t random_below(RandomKey key, uint32_t element, uint32_t bound);
+
+/* Elements 0 .. count-1 as independent N(0, 1) numbers (Box-Muller). */
+void random_normal(RandomKey key, float *out, size_t count);
+
+/* order[0 .. count-1] := a uniformly random permutation of 0 .. count-1 (Fisher-Yates). */
+void random_permutation(RandomKey key, uint32_t *order, uint32_t count);

@@ -1,0 +1,104 @@
+#include "diffusion/schedule.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+#include <math.h>
+
+int schedule_min_timesteps(ScheduleKind kind)
+{
+    return kind == SCHEDULE_LINEAR ? 21 : 2;
+}
+
+const char *schedule_kind_name(ScheduleKind kind)
+{
+    return kind == SCHEDULE_LINEAR ? "linear" : "cosine";
+}
+
+/* Ho et al. 2020, section 4, with the scaling that keeps alpha_bar_N the same for every N. */
+static double linear_beta(int t, int timesteps)
+{
+    double scale = 1000.0 / timesteps;
+    double first = 1e-4 * scale, last = 0.02 * scale;
+    return t == timesteps ? last : first + (t - 1) * ((last - first) / (timesteps - 1));
+}
+
+/* Nichol and Dhariwal 2021, equation 17: alpha_bar_t = f(t) / f(0), f(t) = cos^2(a_t),
+ * a_t = (t/N + 0.008) / 1.008 * pi/2, so that beta_t = 1 - f(t) / f(t - 1). */
+static double cosine_part(int t, int timesteps)
+{
+    const double offset = 0.008;
+    double root = cos(((double)t / timesteps + offset) / (1 + offset) * M_PI / 2);
+    return root * root;
+}
+
+/* This is the one difference of near equals (at small t it loses four digits). The betas are
+ * defined by it: everyone's cosine schedule carries its roundings, and ours must be the same. */
+static double cosine_beta(int t, int timesteps)
+{
+    const double largest = 0.999;
+    return fmin(1 - cosine_part(t, timesteps) / cosine_part(t - 1, timesteps), largest);
+}
+
+static void fill(Schedule *schedule)
+{
+    schedule->alpha_bar[0] = 1;
+    for (int t = 1; t <= schedule->timesteps; t++) {
+        double beta = schedule->kind == SCHEDULE_LINEAR ? linear_beta(t, schedule->timesteps)
+                                                        : cosine_beta(t, schedule->timesteps);
+        double log_alpha_bar = schedule->log_alpha_bar[t - 1] + log1p(-beta);
+        schedule->beta[t] = beta;
+        schedule->log_alpha_bar[t] = log_alpha_bar;
+        schedule->alpha_bar[t] = exp(log_alpha_bar);
+        schedule->beta_bar[t] = -expm1(log_alpha_bar);
+    }
+}
+
+bool schedule_make(Schedule *schedule, ScheduleKind kind, int timesteps, Error *error)
+{
+    *schedule = (Schedule){.kind = kind, .timesteps = timesteps};
+    int fewest = schedule_min_timesteps(kind);
+    if (timesteps < fewest || timesteps > SCHEDULE_MAX_TIMESTEPS)
+        return error_input(error, "a %s schedule has from %d to %d timesteps, not %d",
+                           schedule_kind_name(kind), fewest, SCHEDULE_MAX_TIMESTEPS, timesteps);
+
+    size_t entries = (size_t)timesteps + 1;
+    double *arrays = memory_large(4 * entries, sizeof(double), "the noise schedule", error);
+    if (!arrays)
+        return false;
+    schedule->beta = arrays;
+    schedule->log_alpha_bar = arrays + entries;
+    schedule->alpha_bar = arrays + 2 * entries;
+    schedule->beta_bar = arrays + 3 * entries;
+    fill(schedule);
+    return true;
+}
+
+void schedule_free(Schedule *schedule)
+{
+    memory_free(schedule->beta); /* the one allocation behind all four arrays */
+    *schedule = (Schedule){0};
+}
+
+double schedule_skip_alpha(const Schedule *schedule, int s, int t)
+{
+    assert(0 <= s && s <= t && t <= schedule->timesteps);
+    return exp(schedule->log_alpha_bar[t] - schedule->log_alpha_bar[s]);
+}
+
+double schedule_skip_beta(const Schedule *schedule, int s, int t)
+{
+    assert(0 <= s && s <= t && t <= schedule->timesteps);
+    return -expm1(schedule->log_alpha_bar[t] - schedule->log_alpha_bar[s]);
+}
+
+double schedule_beta_tilde(const Schedule *schedule, int s, int t)
+{
+    assert(t >= 1);
+    return schedule_skip_beta(schedule, s, t) * schedule->beta_bar[s] / schedule->beta_bar[t];
+}
+
+double schedule_model_time(const Schedule *schedule, int t)
+{
+    return t * 1000.0 / schedule->timesteps;
+}

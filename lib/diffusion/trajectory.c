@@ -1,0 +1,64 @@
+#include "diffusion/trajectory.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *const names[] = {
+    [TRAJECTORY_LINEAR] = "linear",
+    [TRAJECTORY_QUAD] = "quad",
+};
+
+const char *trajectory_name(TrajectoryKind kind)
+{
+    return names[kind];
+}
+
+bool trajectory_parse(const char *name, TrajectoryKind *kind, Error *error)
+{
+    for (int i = TRAJECTORY_LINEAR; i <= TRAJECTORY_QUAD; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *kind = (TrajectoryKind)i;
+            return true;
+        }
+    }
+    return error_input(error, "trajectory: expected linear or quad, got \"%s\"", name);
+}
+
+/* 1, ..., N by a running sum, each rounded to the nearest integer, halves to the even one
+ * (rint): K = 5 of N = 1000 is 1, 251, 500, 750, 1000 though the middle one is 500.5. */
+static void linear(int total, int steps, int *timesteps)
+{
+    if (steps == 1) {
+        timesteps[1] = total;
+        return;
+    }
+    double stride = (total - 1.0) / (steps - 1);
+    double position = 1;
+    for (int k = 1; k <= steps; k++) {
+        timesteps[k] = (int)rint(position);
+        position += stride;
+    }
+}
+
+/* The squares of 0, ..., sqrt(0.8 N), truncated, plus 1. The last root is set, not summed: the
+ * product of a rounded stride may fall below it, and its square below an integer. */
+static void quad(int total, int steps, int *timesteps)
+{
+    double last = sqrt(0.8 * total);
+    for (int k = 1; k <= steps; k++) {
+        double root = k == steps ? last : (k - 1) * (last / (steps - 1));
+        timesteps[k] = (int)(root * root) + 1;
+    }
+}
+
+bool trajectory_make(TrajectoryKind kind, int total, int steps, int *timesteps, Error *error)
+{
+    if (steps < 1 || steps > total)
+        return error_input(error, "a trajectory has from 1 to %d steps, not %d", total, steps);
+    timesteps[0] = 0;
+    if (kind == TRAJECTORY_LINEAR)
+        linear(total, steps, timesteps);
+    else
+        quad(total, steps, timesteps);
+    return true;
+}

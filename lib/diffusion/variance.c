@@ -1,0 +1,70 @@
+#include "diffusion/variance.h"
+
+#include <assert.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    bool fixed;
+    const char *head;
+} kinds[VARIANCE_KINDS] = {
+    [VARIANCE_BETA] = {"beta", true, NULL},
+    [VARIANCE_BETA_TILDE] = {"beta_tilde", true, NULL},
+    [VARIANCE_ANALYTIC] = {"analytic", false, NULL},
+    [VARIANCE_SN] = {"sn", false, "sn"},
+    [VARIANCE_NPR] = {"npr", false, "npr"},
+};
+
+const char *variance_name(VarianceKind kind)
+{
+    return kinds[kind].name;
+}
+
+bool variance_parse(const char *name, VarianceKind *kind, Error *error)
+{
+    for (int i = 0; i < VARIANCE_KINDS; i++) {
+        if (strcmp(name, kinds[i].name) == 0) {
+            *kind = (VarianceKind)i;
+            return true;
+        }
+    }
+    return error_input(
+        error, "variance: expected beta, beta_tilde, analytic, sn or npr, got \"%s\"", name);
+}
+
+bool variance_is_fixed(VarianceKind kind)
+{
+    return kinds[kind].fixed;
+}
+
+const char *variance_head(VarianceKind kind)
+{
+    return kinds[kind].head;
+}
+
+/* The u of variance.h. In double, for the factor before it reaches 10^8. */
+static inline double normalised(VarianceKind kind, double eps_hat, double head, double ms_eps)
+{
+    switch (kind) {
+    case VARIANCE_ANALYTIC:
+        return 1 - ms_eps;
+    case VARIANCE_SN:
+        return head - eps_hat * eps_hat;
+    default:
+        return head;
+    }
+}
+
+void variance_cov_x0(VarianceKind kind, const Schedule *schedule, int t, const float *eps_hat,
+                     const float *head, double ms_eps, bool clip, size_t count, float *cov)
+{
+    assert(!variance_is_fixed(kind) && t >= 1);
+    double scale = schedule->beta_bar[t] / schedule->alpha_bar[t];
+    for (size_t i = 0; i < count; i++) {
+        double u = normalised(kind, eps_hat ? eps_hat[i] : 0, head ? head[i] : 0, ms_eps);
+        double value = scale * u;
+        if (clip) /* comparisons, not fmin and fmax: those would hide a NaN */
+            value = value < 0 ? 0 : value > 1 ? 1 : value;
+        cov[i] = (float)value;
+    }
+}

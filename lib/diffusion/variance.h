@@ -1,0 +1,51 @@
+/* The variances of the reverse process that varhead compares.
+ *
+ * Two are fixed by the schedule (Ho et al. 2020). The others are estimates of the optimal
+ * one, lambda^2 + gain * Cov[x_0 | x_t] (Bao et al. 2022a, 2022b), and differ in where their
+ * estimate of the diagonal of Cov[x_0 | x_t] comes from:
+ *
+ *     Cov[x_0 | x_t] = (beta_bar_t / alpha_bar_t) u
+ *     analytic   u = 1 - E||eps_hat||^2 / d   one number per timestep, measured beforehand
+ *     sn         u = h - eps_hat^2            h, a head's output, estimates E[eps^2 | x_t]
+ *     npr        u = g                        g, a head's output, estimates
+ *                                             E[(eps - eps_hat)^2 | x_t]
+ *
+ * To add a variance: a kind, its row in the table of variance.c, its u.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "diffusion/schedule.h"
+
+#include <stddef.h>
+
+typedef enum VarianceKind {
+    VARIANCE_BETA,       /* beta_{t|s}; DDPM only */
+    VARIANCE_BETA_TILDE, /* lambda^2: beta_tilde_{s|t} for DDPM */
+    VARIANCE_ANALYTIC,
+    VARIANCE_SN,
+    VARIANCE_NPR,
+} VarianceKind;
+
+enum { VARIANCE_KINDS = VARIANCE_NPR + 1 };
+
+/* "beta", "beta_tilde", "analytic", "sn", "npr"; and the kind of a name (an input error lists
+ * the names). */
+const char *variance_name(VarianceKind kind);
+bool variance_parse(const char *name, VarianceKind *kind, Error *error);
+
+/* Whether the schedule alone gives the variance, so that there is no Cov[x_0 | x_t]. */
+bool variance_is_fixed(VarianceKind kind);
+
+/* The head whose output the variance reads, "sn" or "npr"; NULL if it needs none. */
+const char *variance_head(VarianceKind kind);
+
+/* cov [count] := the diagonal of Cov[x_0 | x_t] by an estimate that is not fixed, for one image
+ * (or several at the same t).
+ *   eps_hat [count]  the network's prediction, read by sn, else NULL is fine
+ *   head [count]     the raw output of the head variance_head(kind), else NULL
+ *   ms_eps           E||eps_hat(x_t, t)||^2 / d, read by analytic
+ *   clip             bounds the result to [0, 1]: data in [-1, 1] has at most variance 1.
+ * Without the clip it may be negative, since nothing keeps a head's h above eps_hat^2. */
+void variance_cov_x0(VarianceKind kind, const Schedule *schedule, int t, const float *eps_hat,
+                     const float *head, double ms_eps, bool clip, size_t count, float *cov);

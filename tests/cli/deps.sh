@@ -1,0 +1,141 @@
+#!/bin/sh
+# scripts/deps.sh on machines that lack something. The machine is a directory of links to the few
+# commands it has, used as the whole PATH, with stand-ins for pkg-config, apt-get, sudo and id.
+set -eu
+
+machine=$(mktemp -d)
+trap 'rm -rf "$machine"' EXIT
+compiler=$(command -v gcc || command -v cc)
+export CC=gcc
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+# command NAME: reads a script that shall be that command.
+command_is() {
+    { echo '#!/bin/sh'; cat; } >"$machine/$1"
+    chmod +x "$machine/$1"
+}
+
+# A machine with a compiler and all libraries but Check, as seen by pkg-config until "apt-get
+# install" has been run; a user who is not root, and may use neither sudo nor apt-get yet.
+new_machine() {
+    rm -rf "$machine"
+    mkdir "$machine"
+    for tool in sh cat basename xargs sort env echo touch; do
+        ln -s "$(which $tool)" "$machine/$tool" # not command -v, which knows built-in ones
+    done
+    ln -s "$compiler" "$machine/gcc"
+    command_is pkg-config <<END
+case "\$*" in
+*check*) [ -e "$machine/installed" ] ;;
+*) $(command -v pkg-config) "\$@" ;;
+esac
+END
+    echo 'echo 1000' | command_is id
+}
+
+add_apt_get() {
+    command_is apt-get <<END
+echo "\$*" >>"$machine/log"
+case "\$*" in *install*) touch "$machine/installed" ;; esac
+END
+}
+
+# deps STATUS ARGUMENT...: runs the script there; its output goes to $output.
+deps() {
+    expected=$1
+    shift
+    status=0
+    output=$(PATH=$machine sh scripts/deps.sh "$@" 2>&1) || status=$?
+    [ $status -eq "$expected" ] || fail "exit status $status instead of $expected: $output"
+}
+
+says() {
+    case $output in
+    *"$1"*) ;;
+    *) fail "expected \"$1\" in: $output" ;;
+    esac
+}
+
+# Nothing is missing: silence, and nothing is run.
+new_machine
+add_apt_get
+touch "$machine/installed"
+deps 0 check
+[ -z "$output" ] || fail "not silent: $output"
+deps 0 install
+[ -z "$output" ] || fail "not silent: $output"
+[ ! -e "$machine/log" ] || fail "apt-get was run"
+
+# Asked only to look.
+new_machine
+add_apt_get
+deps 1 check
+says "missing here: check"
+says "make deps"
+[ ! -e "$machine/log" ] || fail "apt-get was run"
+
+# No apt-get.
+new_machine
+deps 1 install
+says "no apt-get"
+says "    check"
+
+# No sudo.
+new_machine
+add_apt_get
+deps 1 install
+says "As root, run"
+says "apt-get install --no-install-recommends check"
+[ ! -e "$machine/log" ] || fail "apt-get was run"
+
+# By sudo.
+new_machine
+add_apt_get
+echo "echo sudo >>$machine/log; \"\$@\"" | command_is sudo
+deps 0 install
+expected='sudo
+-qq update
+sudo
+-qq install --yes --no-install-recommends check'
+[ "$(cat "$machine/log")" = "$expected" ] || fail "ran: $(cat "$machine/log")"
+
+# As root, which needs no sudo.
+new_machine
+add_apt_get
+echo 'echo 0' | command_is id
+deps 0 install
+expected='-qq update
+-qq install --yes --no-install-recommends check'
+[ "$(cat "$machine/log")" = "$expected" ] || fail "ran: $(cat "$machine/log")"
+
+# apt-get fails.
+new_machine
+echo 'echo 0' | command_is id
+echo 'exit 100' | command_is apt-get
+deps 1 install
+says "could not install: check"
+
+# It claims success, but the library still is not there.
+new_machine
+echo 'echo 0' | command_is id
+echo 'exit 0' | command_is apt-get
+deps 1 install
+says "still does not find: check"
+
+# No compiler, or no pkg-config, or neither: nothing can be known, so everything is listed.
+everything="libc6-dev libdnnl-dev libhdf5-dev libpng-dev librandom123-dev libyaml-dev"
+new_machine
+rm "$machine/gcc"
+deps 1 check
+says "missing here: check gcc $everything zlib1g-dev"
+new_machine
+rm "$machine/pkg-config"
+deps 1 check
+says "missing here: check gcc $everything pkg-config zlib1g-dev"
+rm "$machine/gcc"
+deps 1 check
+says "missing here: check gcc $everything pkg-config zlib1g-dev"

@@ -1,0 +1,253 @@
+/* lib/base: progress, as it comes out of a pipe and on terminals of all widths. */
+#include "suite.h"
+
+#include "base/progress.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* What `work` writes to stderr when that is `target`, whose other end is `source`. */
+static void capture(void (*work)(void), int source, int target, char *text, size_t size)
+{
+    fflush(stderr);
+    int saved = dup(STDERR_FILENO);
+    dup2(target, STDERR_FILENO);
+    close(target);
+    work();
+    fflush(stderr);
+
+    /* Non-blocking: what is there is all there will be. */
+    fcntl(source, F_SETFL, O_NONBLOCK);
+    size_t used = 0;
+    ssize_t got;
+    while (used < size - 1 && (got = read(source, text + used, size - 1 - used)) > 0)
+        used += (size_t)got;
+    text[used] = '\0';
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    close(source);
+}
+
+static void capture_pipe(void (*work)(void), char *text, size_t size)
+{
+    int ends[2];
+    ck_assert_int_eq(pipe(ends), 0);
+    capture(work, ends[0], ends[1], text, size);
+}
+
+static void capture_terminal(void (*work)(void), int width, char *text, size_t size)
+{
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    ck_assert_int_ge(master, 0);
+    ck_assert_int_eq(grantpt(master), 0);
+    ck_assert_int_eq(unlockpt(master), 0);
+    int slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+    ck_assert_int_ge(slave, 0);
+    struct winsize window = {.ws_row = 24, .ws_col = (unsigned short)width};
+    ck_assert_int_eq(ioctl(slave, TIOCSWINSZ, &window), 0);
+    setenv("TERM", "xterm", 1);
+    capture(work, master, slave, text, size);
+}
+
+static int count_of(const char *text, char c)
+{
+    int count = 0;
+    for (; *text != '\0'; text++)
+        count += *text == c;
+    return count;
+}
+
+/* Time passes as the test says: moves the beginning of everything into the past. */
+static void pass(Progress *progress, double seconds)
+{
+    progress->start_time -= seconds;
+    progress->mark_time[0] -= seconds;
+    progress->mark_time[1] -= seconds;
+    if (progress->shown >= 0)
+        progress->shown -= seconds;
+}
+
+static void run_to_the_end(void)
+{
+    Progress progress;
+    progress_start(&progress, "stage 1", 0, 100, 64, "images/s", false);
+    for (int step = 1; step <= 100; step++) {
+        pass(&progress, 1);
+        progress_update(&progress, step, "loss %.2f", 200.0 - step);
+    }
+    progress_finish(&progress);
+    progress_finish(&progress);
+}
+
+START_TEST(progress_plain_lines)
+{
+    char text[4000];
+    capture_pipe(run_to_the_end, text, sizeof text);
+    /* One at once, one every ten of the hundred seconds, one at the end. */
+    ck_assert_int_eq(count_of(text, '\n'), 11);
+    ck_assert_int_eq(count_of(text, '\r') + count_of(text, '\033'), 0);
+    ck_assert(strncmp(text, "stage 1: 1 %  1/100  ", 21) == 0);
+    ck_assert_ptr_nonnull(
+        strstr(text, "stage 1: 51 %  51/100  64.0 images/s  loss 149.00  0:49 left\n"));
+    ck_assert_ptr_nonnull(
+        strstr(text, "stage 1: 100 %  100/100  64.0 images/s  loss 100.00  in 1:40\n"));
+}
+END_TEST
+
+static void run_resumed(void)
+{
+    Progress progress;
+    progress_start(&progress, "stage 2", 9000, 10000, 2, "images/s", false);
+    pass(&progress, 100);
+    progress_update(&progress, 9100, "%s", "");
+    pass(&progress, 10);
+    progress_update(&progress, 9110, "%s", "");
+    progress_finish(&progress); /* stopped half-way; this has been said */
+}
+
+START_TEST(progress_of_a_resumed_run)
+{
+    char text[4000];
+    capture_pipe(run_resumed, text, sizeof text);
+    /* One step a second in this run, however many an earlier one has done. */
+    ck_assert_str_eq(text, "stage 2: 91 %  9100/10000  2.0 images/s  15:00 left\n"
+                           "stage 2: 91 %  9110/10000  2.0 images/s  14:50 left\n");
+}
+END_TEST
+
+static void run_slowing_down(void)
+{
+    Progress progress;
+    progress_start(&progress, "stage 1", 0, 100000, 1, "images/s", false);
+    for (int step = 1; step <= 1000; step++) {
+        pass(&progress, 0.01);
+        progress_update(&progress, step, "%s", "");
+    }
+    for (int step = 1001; step <= 1100; step++) {
+        pass(&progress, 1);
+        progress_update(&progress, step, "%s", "");
+    }
+    progress_finish(&progress);
+}
+
+START_TEST(progress_follows_the_speed)
+{
+    char text[4000];
+    capture_pipe(run_slowing_down, text, sizeof text);
+    ck_assert_ptr_nonnull(strstr(text, "1100/100000  1.0 images/s  27:28:20 left\n"));
+}
+END_TEST
+
+static void run_stopped(void)
+{
+    Progress progress;
+    progress_start(&progress, "stage 1", 0, 1000, 64, "images/s", false);
+    pass(&progress, 1);
+    progress_update(&progress, 1, "loss %d", 3);
+    progress_note(&progress, "saved %s", "a.h5");
+    pass(&progress, 1);
+    progress_update(&progress, 999, "loss %d", 2);
+    progress_finish(&progress);
+}
+
+START_TEST(progress_stopped_half_way)
+{
+    char text[4000];
+    capture_pipe(run_stopped, text, sizeof text);
+    ck_assert_int_eq(count_of(text, '\n'), 3);
+    ck_assert_ptr_nonnull(strstr(text, "\nsaved a.h5\n"));
+    /* Not rounded up: nothing is 100 % that isn't done. */
+    ck_assert_ptr_nonnull(strstr(text, "\nstage 1: 99 %  999/1000  "));
+}
+END_TEST
+
+static void run_quiet(void)
+{
+    Progress progress;
+    progress_start(&progress, "stage 1", 0, 10, 64, "images/s", true);
+    progress_update(&progress, 5, "loss %d", 3);
+    progress_note(&progress, "saved");
+    progress_finish(&progress);
+}
+
+static void run_nothing(void)
+{
+    Progress progress;
+    progress_start(&progress, "stage 1", 10, 10, 64, "images/s", false);
+    progress_finish(&progress);
+}
+
+START_TEST(progress_says_nothing)
+{
+    char text[4000];
+    capture_pipe(run_quiet, text, sizeof text);
+    ck_assert_str_eq(text, "");
+    capture_terminal(run_quiet, 80, text, sizeof text);
+    ck_assert_str_eq(text, "");
+    capture_pipe(run_nothing, text, sizeof text);
+    ck_assert_str_eq(text, "");
+}
+END_TEST
+
+static void run_bar(void)
+{
+    Progress progress;
+    progress_start(&progress, "stage 1", 0, 100, 64, "images/s", false);
+    pass(&progress, 50);
+    progress_update(&progress, 50, "loss %.2f", 1.5);
+    progress_update(&progress, 50, "loss %.2f", 9.0); /* too soon to be drawn */
+    pass(&progress, 1);
+    progress_update(&progress, 51, "loss %.2f", 1.0);
+    progress_note(&progress, "saved");
+    progress_finish(&progress);
+    progress_finish(&progress);
+}
+
+START_TEST(progress_on_a_terminal)
+{
+    char text[4000];
+    capture_terminal(run_bar, 90, text, sizeof text);
+    ck_assert(strncmp(text, "\rstage 1 [====", 14) == 0);
+    ck_assert_ptr_nonnull(strstr(text, ">"));
+    ck_assert_ptr_nonnull(
+        strstr(text, "]  50 %  50/100  64.0 images/s  loss 1.50  0:50 left\033[K"));
+    /* The note stands on a line of its own, and the last state, drawn once, below it. */
+    ck_assert_ptr_nonnull(strstr(text, "\r\033[Ksaved\r\n\rstage 1 ["));
+    ck_assert_int_eq(count_of(text, '['), 7); /* three bars, four erasures */
+    ck_assert_ptr_null(strstr(text, "loss 9"));
+    ck_assert_str_eq(text + strlen(text) - 5, "\033[K\r\n");
+    ck_assert_ptr_nonnull(strstr(text, "51 %  51/100"));
+}
+END_TEST
+
+START_TEST(progress_on_terminals_of_all_widths)
+{
+    char text[4000];
+    for (int width = 1; width < 150; width++) {
+        capture_terminal(run_bar, width, text, sizeof text);
+        const char *bar = strstr(text, " [");
+        if (bar != NULL) {
+            size_t cells = strcspn(bar, "]") - 2;
+            ck_assert_msg(cells >= 5 && cells <= 40, "width %d: %s", width, text);
+        }
+        int column = 0;
+        for (const char *c = text; *c != '\0'; c++) {
+            if (*c == '\033') {
+                c += 2; /* ESC [ K */
+            } else if (*c == '\r' || *c == '\n') {
+                column = 0;
+            } else {
+                column++;
+                /* The last column stays free: writing there wraps. The note is not ours to cut. */
+                ck_assert_msg(column < width || strncmp(c - column + 1, "saved", 5) == 0,
+                              "width %d: %s", width, text);
+            }
+        }
+    }
+}
+END_TEST
+
+SUITE_MAIN("progress", progress_plain_lines, progress_of_a_resumed_run, progress_follows_the_speed,
+           progress_stopped_half_way, progress_says_nothing, progress_on_a_terminal,
+           progress_on_terminals_of_all_widths)
