@@ -1,0 +1,321 @@
+#include "io/checkpoint.h"
+
+#include "base/memory.h"
+#include "io/hdf5_file.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char format_name[] = "varhead-checkpoint";
+
+struct Checkpoint {
+    Hdf5File *file;
+    int stage;
+    int64_t step;
+    Config config;
+    Hdf5List heads;
+};
+
+struct CheckpointWriter {
+    Hdf5File *file;
+};
+
+/* -- What a checkpoint says of itself --------------------------------------------------------- */
+
+static bool check_format(Hdf5File *file, Error *error)
+{
+    const char *path = hdf5_path(file);
+    if (!hdf5_attribute_exists(file, "/", "format"))
+        return error_input(error,
+                           "%s: is an HDF5 file, but no checkpoint: it has no attribute format "
+                           "\"%s\"",
+                           path, format_name);
+    char *format = NULL;
+    if (!hdf5_read_attribute_string(file, "/", "format", &format, error))
+        return false;
+    bool same = strcmp(format, format_name) == 0;
+    if (!same)
+        error_input(error, "%s: attribute format: expected \"%s\", found \"%.60s\"", path,
+                    format_name, format);
+    memory_free(format);
+    return same;
+}
+
+static bool check_version(Hdf5File *file, Error *error)
+{
+    int64_t version = 0;
+    if (!hdf5_read_attribute_int(file, "/", "version", &version, error))
+        return false;
+    if (version > CHECKPOINT_VERSION)
+        return error_input(error,
+                           "%s: is a checkpoint of format version %lld, this program reads "
+                           "version %d: use the varhead that wrote it, or a later one",
+                           hdf5_path(file), (long long)version, CHECKPOINT_VERSION);
+    if (version < 1)
+        return error_input(error,
+                           "%s: attribute version: there is no format version %lld, this program "
+                           "reads version %d",
+                           hdf5_path(file), (long long)version, CHECKPOINT_VERSION);
+    return true;
+}
+
+static bool read_progress(Checkpoint *checkpoint, Error *error)
+{
+    Hdf5File *file = checkpoint->file;
+    int64_t stage = 0;
+    if (!hdf5_read_attribute_int(file, "/", "stage", &stage, error) ||
+        !hdf5_read_attribute_int(file, "/", "step", &checkpoint->step, error))
+        return false;
+    if (stage != 1 && stage != 2)
+        return error_input(error, "%s: attribute stage: expected 1 or 2, found %lld",
+                           hdf5_path(file), (long long)stage);
+    if (checkpoint->step < 0)
+        return error_input(error, "%s: attribute step: expected 0 or more, found %lld",
+                           hdf5_path(file), (long long)checkpoint->step);
+    checkpoint->stage = (int)stage;
+    return true;
+}
+
+static bool read_config(Checkpoint *checkpoint, Error *error)
+{
+    char *text = NULL;
+    if (!hdf5_read_string(checkpoint->file, "/config", &text, error))
+        return false;
+    char *origin = memory_format("%s:/config", hdf5_path(checkpoint->file));
+    bool ok = config_parse(&checkpoint->config, text, origin, NULL, 0, error);
+    memory_free(origin);
+    memory_free(text);
+    return ok;
+}
+
+/* A head's name becomes part of file names and of tables. */
+static bool is_head_name(const char *name)
+{
+    size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    return length >= 1 && length <= 31 && name[length] == '\0';
+}
+
+static bool list_heads(Checkpoint *checkpoint, Error *error)
+{
+    if (!hdf5_exists(checkpoint->file, "/heads_ema", HDF5_GROUP))
+        return true;
+    if (!hdf5_list(checkpoint->file, "/heads_ema", &checkpoint->heads, error))
+        return false;
+    for (int i = 0; i < checkpoint->heads.count; i++) {
+        const char *name = checkpoint->heads.entries[i].name;
+        if (checkpoint->heads.entries[i].kind != HDF5_GROUP || !is_head_name(name))
+            return error_input(error,
+                               "%s:/heads_ema/%.60s: expected the group of a head (a name such as "
+                               "sn or npr)",
+                               hdf5_path(checkpoint->file), name);
+    }
+    return true;
+}
+
+bool checkpoint_open(Checkpoint **result, const char *path, Error *error)
+{
+    *result = NULL;
+    Checkpoint *checkpoint = memory_small(1, sizeof *checkpoint);
+    bool ok = hdf5_open(&checkpoint->file, path, error) && check_format(checkpoint->file, error) &&
+              check_version(checkpoint->file, error) && read_progress(checkpoint, error) &&
+              read_config(checkpoint, error) && list_heads(checkpoint, error);
+    if (ok)
+        *result = checkpoint;
+    else
+        checkpoint_close(checkpoint);
+    return ok;
+}
+
+void checkpoint_close(Checkpoint *checkpoint)
+{
+    if (checkpoint == NULL)
+        return;
+    hdf5_list_free(&checkpoint->heads);
+    hdf5_close(checkpoint->file);
+    memory_free(checkpoint);
+}
+
+const char *checkpoint_path(const Checkpoint *checkpoint)
+{
+    return hdf5_path(checkpoint->file);
+}
+
+const Config *checkpoint_config(const Checkpoint *checkpoint)
+{
+    return &checkpoint->config;
+}
+
+int checkpoint_stage(const Checkpoint *checkpoint)
+{
+    return checkpoint->stage;
+}
+
+int64_t checkpoint_step(const Checkpoint *checkpoint)
+{
+    return checkpoint->step;
+}
+
+int checkpoint_heads(const Checkpoint *checkpoint)
+{
+    return checkpoint->heads.count;
+}
+
+const char *checkpoint_head(const Checkpoint *checkpoint, int index)
+{
+    return checkpoint->heads.entries[index].name;
+}
+
+bool checkpoint_has(Checkpoint *checkpoint, const char *name)
+{
+    return hdf5_exists(checkpoint->file, name, HDF5_GROUP) ||
+           hdf5_exists(checkpoint->file, name, HDF5_DATASET);
+}
+
+/* -- Arrays ----------------------------------------------------------------------------------- */
+
+static void param_dims(const Param *param, int64_t *dims)
+{
+    for (int i = 0; i < param->rank; i++)
+        dims[i] = param->shape[i];
+}
+
+static bool check_param(Checkpoint *checkpoint, const char *group, const Param *param, Error *error)
+{
+    int64_t dims[PARAM_MAX_RANK];
+    param_dims(param, dims);
+    char *name = memory_format("%s/%s", group, param->name);
+    bool ok = hdf5_expect(checkpoint->file, name, HDF5_FLOAT32, param->rank, dims, error);
+    memory_free(name);
+    return ok;
+}
+
+bool checkpoint_check_params(Checkpoint *checkpoint, const char *group, const ParamSet *set,
+                             Error *error)
+{
+    Hdf5List list;
+    if (!hdf5_list(checkpoint->file, group, &list, error))
+        return false;
+    bool ok = true;
+    for (int i = 0; ok && i < set->count; i++)
+        ok = check_param(checkpoint, group, &set->items[i], error);
+    /* Tensors that nobody asks for mean that the configuration is of another network. */
+    for (int i = 0; ok && i < list.count; i++)
+        if (params_find(set, list.entries[i].name) < 0)
+            ok = error_input(error,
+                             "%s:/%s/%.90s: unexpected, the network of this configuration has no "
+                             "such tensor",
+                             checkpoint_path(checkpoint), group, list.entries[i].name);
+    hdf5_list_free(&list);
+    return ok;
+}
+
+static bool check_finite(const char *place, const float *values, size_t count, Error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(values[i]))
+            return error_input(error, "%s: expected finite numbers, found %g", place,
+                               (double)values[i]);
+    return true;
+}
+
+static bool read_param(Checkpoint *checkpoint, const char *group, const Param *param, float *values,
+                       Error *error)
+{
+    int64_t dims[PARAM_MAX_RANK];
+    param_dims(param, dims);
+    char *name = memory_format("%s/%s", group, param->name);
+    char *place = memory_format("%s:/%s", checkpoint_path(checkpoint), name);
+    bool ok = hdf5_read(checkpoint->file, name, HDF5_FLOAT32, param->rank, dims, values, error) &&
+              check_finite(place, values, param->count, error);
+    memory_free(place);
+    memory_free(name);
+    return ok;
+}
+
+bool checkpoint_read_params(Checkpoint *checkpoint, const char *group, const ParamSet *set,
+                            float *values, Error *error)
+{
+    bool ok = checkpoint_check_params(checkpoint, group, set, error);
+    for (int i = 0; ok && i < set->count; i++)
+        ok = read_param(checkpoint, group, &set->items[i], values + set->items[i].offset, error);
+    return ok;
+}
+
+bool checkpoint_read_doubles(Checkpoint *checkpoint, const char *name, int64_t count,
+                             double *values, Error *error)
+{
+    if (!hdf5_read(checkpoint->file, name, HDF5_FLOAT64, 1, &count, values, error))
+        return false;
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(values[i]))
+            return error_input(error, "%s:/%s: expected finite numbers, found %g",
+                               checkpoint_path(checkpoint), name, values[i]);
+    return true;
+}
+
+/* -- Writing ---------------------------------------------------------------------------------- */
+
+static bool write_identity(Hdf5File *file, const Config *config, int stage, int64_t step,
+                           Error *error)
+{
+    char *text = config_to_yaml(config);
+    bool ok = hdf5_write_attribute_string(file, "/", "format", format_name, error) &&
+              hdf5_write_attribute_int(file, "/", "version", CHECKPOINT_VERSION, error) &&
+              hdf5_write_attribute_int(file, "/", "stage", stage, error) &&
+              hdf5_write_attribute_int(file, "/", "step", step, error) &&
+              hdf5_write_string(file, "/config", text, error);
+    memory_free(text);
+    return ok;
+}
+
+bool checkpoint_create(CheckpointWriter **result, const char *path, const Config *config, int stage,
+                       int64_t step, Error *error)
+{
+    *result = NULL;
+    CheckpointWriter *writer = memory_small(1, sizeof *writer);
+    bool ok = hdf5_create(&writer->file, path, error) &&
+              write_identity(writer->file, config, stage, step, error);
+    if (ok)
+        *result = writer;
+    else
+        checkpoint_discard(writer);
+    return ok;
+}
+
+bool checkpoint_write_params(CheckpointWriter *writer, const char *group, const ParamSet *set,
+                             const float *values, Error *error)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < set->count; i++) {
+        const Param *param = &set->items[i];
+        int64_t dims[PARAM_MAX_RANK];
+        param_dims(param, dims);
+        char *name = memory_format("%s/%s", group, param->name);
+        ok = hdf5_write(writer->file, name, HDF5_FLOAT32, param->rank, dims, values + param->offset,
+                        error);
+        memory_free(name);
+    }
+    return ok;
+}
+
+bool checkpoint_write_doubles(CheckpointWriter *writer, const char *name, int64_t count,
+                              const double *values, Error *error)
+{
+    return hdf5_write(writer->file, name, HDF5_FLOAT64, 1, &count, values, error);
+}
+
+bool checkpoint_commit(CheckpointWriter *writer, Error *error)
+{
+    bool ok = hdf5_commit(writer->file, error);
+    memory_free(writer);
+    return ok;
+}
+
+void checkpoint_discard(CheckpointWriter *writer)
+{
+    if (writer == NULL)
+        return;
+    hdf5_close(writer->file);
+    memory_free(writer);
+}

@@ -1,0 +1,89 @@
+/* Checkpoints: the HDF5 files that runs leave behind and everything else starts from.
+ *
+ *     /                       attributes format "varhead-checkpoint", version 1, stage, step
+ *     /config                 the whole configuration, as YAML
+ *     /trunk/<name>           weights of the eps-network; names and shapes are PyTorch's
+ *     /trunk_ema/<name>       their moving average: what inference and stage 2 use
+ *     /heads/<loss>/<name>, /heads_ema/<loss>/<name>     variance heads, stage 2 only
+ *     /optimizer/...          what an exact resume needs besides
+ *     /analytic/ms_eps        float64 [N+1], E||eps_hat(x_t, t)||^2 / d; may be missing
+ *
+ * checkpoints/README.md tells users how to read and write them from Python.
+ *
+ * A group of tensors is read and written as a whole, against a ParamSet (nn/params.h) and one
+ * flat array. Reading accepts nothing but exactly that set, with exactly those shapes, all
+ * numbers finite: a network that runs with the wrong weights gives no sign of it.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "io/config.h"
+#include "nn/params.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CHECKPOINT_VERSION = 1 };
+
+/* -- Reading ---------------------------------------------------------------------------------- */
+
+typedef struct Checkpoint Checkpoint;
+
+/* Opens `path` and checks what it says of itself; arrays are checked when they are read. Every
+ * failure is an input error that names the file and the place in it. */
+bool checkpoint_open(Checkpoint **checkpoint, const char *path, Error *error);
+
+/* NULL is fine. */
+void checkpoint_close(Checkpoint *checkpoint);
+
+const char *checkpoint_path(const Checkpoint *checkpoint);
+const Config *checkpoint_config(const Checkpoint *checkpoint);
+int checkpoint_stage(const Checkpoint *checkpoint);    /* 1 or 2 */
+int64_t checkpoint_step(const Checkpoint *checkpoint); /* optimiser steps done in this stage */
+
+/* The losses whose heads are in /heads_ema, sorted: "npr", "sn". */
+int checkpoint_heads(const Checkpoint *checkpoint);
+const char *checkpoint_head(const Checkpoint *checkpoint, int index);
+
+/* Whether there is such a group, "trunk_ema" or "optimizer", or such an array,
+ * "analytic/ms_eps". */
+bool checkpoint_has(Checkpoint *checkpoint, const char *name);
+
+/* Checks that `group` holds the tensors of `set` and nothing else, with their shapes and whole;
+ * reads none of them. Who calls this before allocating set->size floats can't be made to allocate
+ * them by a configuration that promises more than the file has. */
+bool checkpoint_check_params(Checkpoint *checkpoint, const char *group, const ParamSet *set,
+                             Error *error);
+
+/* Reads the tensors of `set` from `group` to values [set->size]; makes the same checks. */
+bool checkpoint_read_params(Checkpoint *checkpoint, const char *group, const ParamSet *set,
+                            float *values, Error *error);
+
+/* Reads the array `name` to values [count]; all must be finite. */
+bool checkpoint_read_doubles(Checkpoint *checkpoint, const char *name, int64_t count,
+                             double *values, Error *error);
+
+/* -- Writing ---------------------------------------------------------------------------------- */
+
+typedef struct CheckpointWriter CheckpointWriter;
+
+/* Begins a checkpoint. What lies at `path` stays there, complete, until checkpoint_commit. */
+bool checkpoint_create(CheckpointWriter **writer, const char *path, const Config *config, int stage,
+                       int64_t step, Error *error);
+
+/* Writes values [set->size] as one array per tensor into `group` ("trunk", "heads/sn"), creating
+ * the group and those above it. */
+bool checkpoint_write_params(CheckpointWriter *writer, const char *group, const ParamSet *set,
+                             const float *values, Error *error);
+
+/* Writes values [count] as the float64 array `name`. */
+bool checkpoint_write_doubles(CheckpointWriter *writer, const char *name, int64_t count,
+                              const double *values, Error *error);
+
+/* Puts the checkpoint in place of the old one, safe against a crash at any instant (run-time
+ * error if it can't be; the old one is then as it was). Releases the writer either way. */
+bool checkpoint_commit(CheckpointWriter *writer, Error *error);
+
+/* Gives the checkpoint up instead of committing it; NULL is fine. */
+void checkpoint_discard(CheckpointWriter *writer);

@@ -1,0 +1,457 @@
+/* Arrays in HDF5 files: the checks before reading, reading, writing, and rows. */
+#include "base/memory.h"
+#include "io/hdf5_internal.h"
+
+#include <stdio.h>
+
+/* -- Types ------------------------------------------------------------------------------------ */
+
+static hid_t memory_type(Hdf5Type type)
+{
+    switch (type) {
+    case HDF5_FLOAT32:
+        return H5T_NATIVE_FLOAT;
+    case HDF5_FLOAT64:
+        return H5T_NATIVE_DOUBLE;
+    case HDF5_INT64:
+        return H5T_NATIVE_INT64;
+    case HDF5_UINT8:
+        break;
+    }
+    return H5T_NATIVE_UINT8;
+}
+
+static hid_t stored_type(Hdf5Type type)
+{
+    switch (type) {
+    case HDF5_FLOAT32:
+        return H5T_IEEE_F32LE;
+    case HDF5_FLOAT64:
+        return H5T_IEEE_F64LE;
+    case HDF5_INT64:
+        return H5T_STD_I64LE;
+    case HDF5_UINT8:
+        break;
+    }
+    return H5T_STD_U8LE;
+}
+
+static const char *wanted_name(Hdf5Type type)
+{
+    switch (type) {
+    case HDF5_FLOAT32:
+    case HDF5_FLOAT64:
+        return "floating-point numbers";
+    case HDF5_INT64:
+        return "integers";
+    case HDF5_UINT8:
+        break;
+    }
+    return "8-bit unsigned integers";
+}
+
+static bool accepts(Hdf5Type type, hid_t stored)
+{
+    H5T_class_t class = H5Tget_class(stored);
+    size_t size = H5Tget_size(stored);
+    switch (type) {
+    case HDF5_FLOAT32:
+    case HDF5_FLOAT64:
+        return class == H5T_FLOAT && size <= 16;
+    case HDF5_INT64:
+        return class == H5T_INTEGER && size <= 8;
+    case HDF5_UINT8:
+        break;
+    }
+    return class == H5T_INTEGER && size == 1 && H5Tget_sign(stored) == H5T_SGN_NONE;
+}
+
+Hdf5TypeName hdf5_type_name(hid_t type)
+{
+    Hdf5TypeName name;
+    size_t bits = 8 * H5Tget_size(type);
+    switch (H5Tget_class(type)) {
+    case H5T_FLOAT:
+        snprintf(name.text, sizeof name.text, "%zu-bit floating-point numbers", bits);
+        break;
+    case H5T_INTEGER:
+        snprintf(name.text, sizeof name.text, "%zu-bit %s integers", bits,
+                 H5Tget_sign(type) == H5T_SGN_NONE ? "unsigned" : "signed");
+        break;
+    case H5T_STRING:
+        snprintf(name.text, sizeof name.text, "strings");
+        break;
+    case H5T_ENUM:
+        snprintf(name.text, sizeof name.text, "enumerated values");
+        break;
+    case H5T_COMPOUND:
+        snprintf(name.text, sizeof name.text, "compound values");
+        break;
+    default:
+        snprintf(name.text, sizeof name.text, "values that are no numbers");
+        break;
+    }
+    return name;
+}
+
+/* -- Shapes ----------------------------------------------------------------------------------- */
+
+typedef struct ShapeText {
+    char text[192];
+} ShapeText;
+
+/* "[64, 1, 3, 3]"; a length that may be anything is "any". */
+static ShapeText shape_text(int rank, const int64_t *dims)
+{
+    ShapeText shape;
+    size_t used = (size_t)snprintf(shape.text, sizeof shape.text, "[");
+    for (int i = 0; i < rank; i++) {
+        const char *separator = i > 0 ? ", " : "";
+        char *end = shape.text + used;
+        size_t left = sizeof shape.text - used;
+        used += (size_t)(dims[i] == HDF5_ANY
+                             ? snprintf(end, left, "%sany", separator)
+                             : snprintf(end, left, "%s%lld", separator, (long long)dims[i]));
+    }
+    snprintf(shape.text + used, sizeof shape.text - used, "]");
+    return shape;
+}
+
+/* A scalar's shape may be NULL. */
+static void copy_dims(int64_t *target, const int64_t *dims, int rank)
+{
+    for (int i = 0; i < rank; i++)
+        target[i] = dims[i];
+}
+
+/* The shape of an open data set, in dims [HDF5_MAX_RANK]. */
+static bool found_shape(hid_t dataset, const char *place, int *rank, int64_t *dims, Error *error)
+{
+    hsize_t extent[H5S_MAX_RANK];
+    hid_t space = H5Dget_space(dataset);
+    H5S_class_t class = H5Sget_simple_extent_type(space);
+    *rank = H5Sget_simple_extent_dims(space, extent, NULL);
+    H5Sclose(space);
+    if (class == H5S_NULL)
+        return error_input(error, "%s: holds nothing, not even a number", place);
+    if (*rank < 0)
+        return error_input(error, "%s: has no shape (%s)", place, hdf5_reason().text);
+    if (*rank > HDF5_MAX_RANK)
+        return error_input(error, "%s: has %d axes, expected %d at most", place, *rank,
+                           HDF5_MAX_RANK);
+    for (int i = 0; i < *rank; i++) {
+        if (extent[i] > INT64_MAX)
+            return error_input(error, "%s: has an impossible shape", place);
+        dims[i] = (int64_t)extent[i];
+    }
+    return true;
+}
+
+static bool match_shape(hid_t dataset, const char *place, int rank, int64_t *dims, Error *error)
+{
+    int64_t found[HDF5_MAX_RANK];
+    int found_rank = 0;
+    if (!found_shape(dataset, place, &found_rank, found, error))
+        return false;
+
+    bool same = found_rank == rank;
+    for (int i = 0; same && i < rank; i++)
+        same = dims[i] == HDF5_ANY || dims[i] == found[i];
+    if (!same)
+        return error_input(error, "%s: expected shape %s, found %s", place,
+                           shape_text(rank, dims).text, shape_text(found_rank, found).text);
+    copy_dims(dims, found, rank);
+    return true;
+}
+
+/* -- Storage ---------------------------------------------------------------------------------- */
+
+/* Deflate makes 1032 bytes of one at the most. */
+enum { LARGEST_COMPRESSION = 1100 };
+
+/* How many bytes of array the stored part of a data set can stand for; -1: it lies elsewhere. */
+static int64_t bytes_held(const Hdf5File *file, hid_t dataset, hid_t creation)
+{
+    int64_t stored = (int64_t)H5Dget_storage_size(dataset);
+    switch (H5Pget_layout(creation)) {
+    case H5D_COMPACT:
+        return stored;
+    case H5D_CONTIGUOUS: {
+        if (H5Pget_external_count(creation) != 0)
+            return -1;
+        haddr_t offset = H5Dget_offset(dataset);
+        if (offset == HADDR_UNDEF || offset > (haddr_t)file->size)
+            return 0;
+        int64_t rest = file->size - (int64_t)offset;
+        return stored >= 0 && stored < rest ? stored : rest;
+    }
+    case H5D_CHUNKED:
+        if (stored < 0 || stored > file->size)
+            return 0;
+        return H5Pget_nfilters(creation) > 0 ? LARGEST_COMPRESSION * stored : stored;
+    default:
+        return -1; /* virtual: put together from other files */
+    }
+}
+
+/* A header may declare any size. What isn't there must not be allocated. */
+static bool check_size(const char *place, int64_t held, size_t item_size, int rank,
+                       const int64_t *dims, Error *error)
+{
+    int64_t bytes = (int64_t)item_size;
+    for (int i = 0; i < rank; i++)
+        if (__builtin_mul_overflow(bytes, dims[i], &bytes))
+            return error_input(error, "%s: declares an impossible size, shape %s", place,
+                               shape_text(rank, dims).text);
+    if (held < bytes)
+        return error_input(error, "%s: is incomplete: shape %s takes %lld bytes, %lld are there",
+                           place, shape_text(rank, dims).text, (long long)bytes, (long long)held);
+    return true;
+}
+
+/* h5py has compressions (lzf) that the HDF5 library itself has not. */
+static bool check_filters(const char *place, hid_t creation, Error *error)
+{
+    int count = H5Pget_nfilters(creation);
+    for (int i = 0; i < count; i++) {
+        char name[64] = "";
+        unsigned flags = 0;
+        size_t values = 0;
+        H5Z_filter_t filter =
+            H5Pget_filter2(creation, (unsigned)i, &flags, &values, NULL, sizeof name, name, NULL);
+        if (filter < 0 || H5Zfilter_avail(filter) <= 0)
+            return error_input(error,
+                               "%s: is compressed by \"%s\", which this HDF5 library can't unpack",
+                               place, name);
+    }
+    return true;
+}
+
+static bool check_storage(const Hdf5File *file, hid_t dataset, const char *place, size_t item_size,
+                          int rank, const int64_t *dims, Error *error)
+{
+    hid_t creation = H5Dget_create_plist(dataset);
+    int64_t held = bytes_held(file, dataset, creation);
+    bool ok = held >= 0
+                  ? check_size(place, held, item_size, rank, dims, error) &&
+                        check_filters(place, creation, error)
+                  : error_input(error, "%s: lies in another file, which is not followed", place);
+    H5Pclose(creation);
+    return ok;
+}
+
+/* Opens an array and makes all checks; negative with an error. */
+static hid_t open_array(Hdf5File *file, const char *name, Hdf5Type type, int rank, int64_t *dims,
+                        Error *error)
+{
+    hid_t dataset = hdf5_open_object(file, name, HDF5_DATASET, error);
+    if (dataset < 0)
+        return dataset;
+
+    Hdf5Place place = hdf5_place(file, name);
+    hid_t stored = H5Dget_type(dataset);
+    bool ok = accepts(type, stored);
+    if (!ok)
+        error_input(error, "%s: expected %s, found %s", place.text, wanted_name(type),
+                    hdf5_type_name(stored).text);
+    ok = ok && match_shape(dataset, place.text, rank, dims, error) &&
+         check_storage(file, dataset, place.text, H5Tget_size(stored), rank, dims, error);
+    H5Tclose(stored);
+    if (ok)
+        return dataset;
+    H5Oclose(dataset);
+    return H5I_INVALID_HID;
+}
+
+/* -- Whole arrays ----------------------------------------------------------------------------- */
+
+bool hdf5_expect(Hdf5File *file, const char *name, Hdf5Type type, int rank, int64_t *dims,
+                 Error *error)
+{
+    hid_t dataset = open_array(file, name, type, rank, dims, error);
+    if (dataset < 0)
+        return false;
+    H5Oclose(dataset);
+    return true;
+}
+
+bool hdf5_shape(Hdf5File *file, const char *name, int *rank, int64_t *dims, Error *error)
+{
+    hid_t dataset = hdf5_open_object(file, name, HDF5_DATASET, error);
+    if (dataset < 0)
+        return false;
+    bool ok = found_shape(dataset, hdf5_place(file, name).text, rank, dims, error);
+    H5Oclose(dataset);
+    return ok;
+}
+
+static bool report_read(const char *place, herr_t status, Error *error)
+{
+    if (status >= 0)
+        return true;
+    return error_input(error, "%s: cannot be read (%s)", place, hdf5_reason().text);
+}
+
+bool hdf5_read(Hdf5File *file, const char *name, Hdf5Type type, int rank, const int64_t *dims,
+               void *values, Error *error)
+{
+    int64_t expected[HDF5_MAX_RANK];
+    copy_dims(expected, dims, rank);
+    hid_t dataset = open_array(file, name, type, rank, expected, error);
+    if (dataset < 0)
+        return false;
+    herr_t status = H5Dread(dataset, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
+    bool ok = report_read(hdf5_place(file, name).text, status, error);
+    H5Oclose(dataset);
+    return ok;
+}
+
+/* Contiguous, without filters, without a time stamp. */
+static hid_t create_array(Hdf5File *file, const char *name, Hdf5Type type, int rank,
+                          const int64_t *dims)
+{
+    hsize_t extent[HDF5_MAX_RANK] = {0};
+    for (int i = 0; i < rank; i++)
+        extent[i] = (hsize_t)dims[i];
+    if (!hdf5_make_groups(file, name))
+        return H5I_INVALID_HID;
+    hid_t space = H5Screate_simple(rank, extent, NULL);
+    hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_obj_track_times(creation, 0);
+    H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER);
+    hid_t dataset =
+        H5Dcreate2(file->id, name, stored_type(type), space, H5P_DEFAULT, creation, H5P_DEFAULT);
+    H5Pclose(creation);
+    H5Sclose(space);
+    return dataset;
+}
+
+bool hdf5_write(Hdf5File *file, const char *name, Hdf5Type type, int rank, const int64_t *dims,
+                const void *values, Error *error)
+{
+    hid_t dataset = create_array(file, name, type, rank, dims);
+    bool ok = dataset >= 0 &&
+              H5Dwrite(dataset, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0;
+    ok = hdf5_written(file, name, ok, error);
+    if (dataset >= 0)
+        H5Dclose(dataset);
+    return ok;
+}
+
+/* -- Rows ------------------------------------------------------------------------------------- */
+
+struct Hdf5Rows {
+    Hdf5File *file;
+    char *name;
+    hid_t dataset;
+    Hdf5Type type;
+    int rank;
+    int64_t dims[HDF5_MAX_RANK];
+};
+
+/* Rows are often read in a random order: chunks that were unpacked once are kept. */
+enum { CHUNK_CACHE_SLOTS = 12421, CHUNK_CACHE_BYTES = 64 << 20 };
+
+static Hdf5Rows *new_rows(Hdf5File *file, const char *name, Hdf5Type type, int rank,
+                          const int64_t *dims, hid_t dataset)
+{
+    Hdf5Rows *rows = memory_small(1, sizeof *rows);
+    *rows = (Hdf5Rows){
+        .file = file, .name = memory_string(name), .dataset = dataset, .type = type, .rank = rank};
+    copy_dims(rows->dims, dims, rank);
+    return rows;
+}
+
+bool hdf5_rows_open(Hdf5Rows **rows, Hdf5File *file, const char *name, Hdf5Type type, int rank,
+                    int64_t *dims, Error *error)
+{
+    *rows = NULL;
+    if (!hdf5_expect(file, name, type, rank, dims, error))
+        return false;
+
+    /* It was found in this very file: it can be opened again by name, now with a larger cache. */
+    hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
+    H5Pset_chunk_cache(access, CHUNK_CACHE_SLOTS, CHUNK_CACHE_BYTES, H5D_CHUNK_CACHE_W0_DEFAULT);
+    hid_t dataset = H5Dopen2(file->id, name, access);
+    bool ok = report_read(hdf5_place(file, name).text, dataset >= 0 ? 0 : -1, error);
+    H5Pclose(access);
+    if (!ok)
+        return false;
+    *rows = new_rows(file, name, type, rank, dims, dataset);
+    return true;
+}
+
+bool hdf5_rows_create(Hdf5Rows **rows, Hdf5File *file, const char *name, Hdf5Type type, int rank,
+                      const int64_t *dims, Error *error)
+{
+    *rows = NULL;
+    hid_t dataset = create_array(file, name, type, rank, dims);
+    bool ok = hdf5_written(file, name, dataset >= 0, error);
+    if (ok)
+        *rows = new_rows(file, name, type, rank, dims, dataset);
+    else if (dataset >= 0)
+        H5Dclose(dataset);
+    return ok;
+}
+
+/* The spaces in memory and in the file that cover some rows. */
+typedef struct RowSpaces {
+    hid_t memory;
+    hid_t file;
+} RowSpaces;
+
+static bool select_rows(const Hdf5Rows *rows, int64_t first, int64_t count, RowSpaces *spaces,
+                        Error *error)
+{
+    if (first < 0 || count < 1 || first > rows->dims[0] - count)
+        return error_input(error, "%s: has %lld rows, asked for %lld from row %lld on",
+                           hdf5_place(rows->file, rows->name).text, (long long)rows->dims[0],
+                           (long long)count, (long long)first);
+    hsize_t start[HDF5_MAX_RANK] = {(hsize_t)first};
+    hsize_t extent[HDF5_MAX_RANK] = {(hsize_t)count};
+    for (int i = 1; i < rows->rank; i++)
+        extent[i] = (hsize_t)rows->dims[i];
+    spaces->memory = H5Screate_simple(rows->rank, extent, NULL);
+    spaces->file = H5Dget_space(rows->dataset);
+    H5Sselect_hyperslab(spaces->file, H5S_SELECT_SET, start, NULL, extent, NULL);
+    return true;
+}
+
+static void close_spaces(RowSpaces spaces)
+{
+    H5Sclose(spaces.memory);
+    H5Sclose(spaces.file);
+}
+
+bool hdf5_rows_read(Hdf5Rows *rows, int64_t first, int64_t count, void *values, Error *error)
+{
+    RowSpaces spaces;
+    if (!select_rows(rows, first, count, &spaces, error))
+        return false;
+    herr_t status = H5Dread(rows->dataset, memory_type(rows->type), spaces.memory, spaces.file,
+                            H5P_DEFAULT, values);
+    bool ok = report_read(hdf5_place(rows->file, rows->name).text, status, error);
+    close_spaces(spaces);
+    return ok;
+}
+
+bool hdf5_rows_write(Hdf5Rows *rows, int64_t first, int64_t count, const void *values, Error *error)
+{
+    RowSpaces spaces;
+    if (!select_rows(rows, first, count, &spaces, error))
+        return false;
+    herr_t status = H5Dwrite(rows->dataset, memory_type(rows->type), spaces.memory, spaces.file,
+                             H5P_DEFAULT, values);
+    bool ok = hdf5_written(rows->file, rows->name, status >= 0, error);
+    close_spaces(spaces);
+    return ok;
+}
+
+void hdf5_rows_close(Hdf5Rows *rows)
+{
+    if (rows == NULL)
+        return;
+    H5Dclose(rows->dataset);
+    memory_free(rows->name);
+    memory_free(rows);
+}

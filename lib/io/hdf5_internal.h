@@ -1,0 +1,49 @@
+/* What the parts of the HDF5 layer share (hdf5_file.c, hdf5_array.c, hdf5_text.c). Only these
+ * and the driver include hdf5.h. */
+#pragma once
+
+#include "io/atomic_file.h"
+#include "io/hdf5_file.h"
+
+#include <hdf5.h>
+
+struct Hdf5File {
+    char *path;
+    hid_t id;     /* H5I_INVALID_HID when closed */
+    hid_t access; /* how objects are found: not in other files */
+    bool found_external_link;
+    int64_t size; /* bytes, of a file that is read */
+    bool writing;
+    AtomicFile target; /* where a file that is written goes */
+    int write_errno;   /* the first failure of writing; 0: none */
+};
+
+/* "path:/name", for the beginning of a message. */
+typedef struct Hdf5Place {
+    char text[512];
+} Hdf5Place;
+
+Hdf5Place hdf5_place(const Hdf5File *file, const char *name);
+
+/* Why the last HDF5 call failed, in the library's own innermost words. */
+typedef struct Hdf5Reason {
+    char text[160];
+} Hdf5Reason;
+
+Hdf5Reason hdf5_reason(void);
+
+/* Opens the object `name` of the given kind; close it with H5Oclose. Negative with an error. */
+hid_t hdf5_open_object(Hdf5File *file, const char *name, Hdf5Kind kind, Error *error);
+
+/* After a call that wrote: true if `ok` and nothing has failed to be written so far. */
+bool hdf5_written(Hdf5File *file, const char *name, bool ok, Error *error);
+
+/* Creates the groups above the new object `name` that don't exist yet, without time stamps. */
+bool hdf5_make_groups(Hdf5File *file, const char *name);
+
+/* What a stored type is, for messages: "32-bit floating-point numbers". */
+typedef struct Hdf5TypeName {
+    char text[64];
+} Hdf5TypeName;
+
+Hdf5TypeName hdf5_type_name(hid_t type);

@@ -1,0 +1,14 @@
+/* What is checked of any file before a library opens it.
+ *
+ * HDF5, zlib and stdio each report a missing file, a directory or a named pipe in their own
+ * words, or hang on it. Here the answer is the same for all formats.
+ */
+#pragma once
+
+#include "base/error.h"
+
+#include <stdint.h>
+
+/* Checks that `path` is a readable regular file that isn't empty, and gives its size in bytes.
+ * `expected` says in the error what it should have been: "an HDF5 file". Input error. */
+bool input_file_check(const char *path, const char *expected, int64_t *size, Error *error);

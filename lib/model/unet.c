@@ -1,0 +1,152 @@
+#include "model/unet.h"
+
+#include "nn/layers.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* Deepest stack of skips: conv_in, and per level res_blocks blocks and one downsampling. */
+enum { MAX_SKIPS = 1 + CONFIG_MAX_LEVELS * (16 + 1) };
+
+typedef struct Name {
+    char text[PARAM_NAME_SIZE];
+} Name;
+
+__attribute__((format(printf, 1, 2))) static Name name_of(const char *format, ...)
+{
+    Name name;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(name.text, sizeof name.text, format, arguments);
+    va_end(arguments);
+    return name;
+}
+
+static Value *conv3x3(Graph *g, Value *x, const char *name, int channels, Value *residual)
+{
+    return nn_conv2d(g, x, name, channels,
+                     (Conv){.kernel = 3, .pad_begin = 1, .pad_end = 1, .residual = residual});
+}
+
+Value *unet_residual_block(Graph *g, const Config *config, Value *x, Value *temb, const char *name,
+                           int channels)
+{
+    const int groups = config->model.norm_groups;
+    Value *h =
+        nn_group_norm(g, x, name_of("%s.norm1", name).text, (Norm){.groups = groups, .silu = true});
+    h = conv3x3(g, h, name_of("%s.conv1", name).text, channels, NULL);
+    Value *shift = nn_linear(g, temb, name_of("%s.temb_proj", name).text, channels);
+    h = nn_group_norm(
+        g, h, name_of("%s.norm2", name).text,
+        (Norm){.groups = groups, .shift = shift, .silu = true, .dropout = config->model.dropout});
+    Value *shortcut = x;
+    if (value_channels(x) != channels)
+        shortcut = nn_conv1x1(g, x, name_of("%s.nin_shortcut", name).text, channels, NULL);
+    return conv3x3(g, h, name_of("%s.conv2", name).text, channels, shortcut);
+}
+
+static Value *attention_block(Graph *g, const Config *config, Value *x, const char *name)
+{
+    const int channels = value_channels(x);
+    const Name q = name_of("%s.q", name), k = name_of("%s.k", name), v = name_of("%s.v", name);
+    const char *names[] = {q.text, k.text, v.text};
+    Value *h = nn_group_norm(g, x, name_of("%s.norm", name).text,
+                             (Norm){.groups = config->model.norm_groups});
+    h = nn_attention(g, nn_conv1x1_stack(g, h, names, 3, channels));
+    return nn_conv1x1(g, h, name_of("%s.proj_out", name).text, channels, x);
+}
+
+static bool attends(const Config *config, int resolution)
+{
+    for (int i = 0; i < config->model.attentions; i++)
+        if (config->model.attention[i] == resolution)
+            return true;
+    return false;
+}
+
+/* One block of a level: residual, then attention where the resolution has it. `side` is "down" or
+ * "up". */
+static Value *level_block(Graph *g, const Config *config, Value *x, Value *temb, const char *side,
+                          int level, int block, int channels)
+{
+    Value *h = unet_residual_block(g, config, x, temb,
+                                   name_of("%s.%d.block.%d", side, level, block).text, channels);
+    if (attends(config, value_height(h)))
+        h = attention_block(g, config, h, name_of("%s.%d.attn.%d", side, level, block).text);
+    return h;
+}
+
+static Value *time_embedding(Graph *g, Value *time, int channels)
+{
+    Value *h = nn_silu(g, nn_linear(g, time, "temb.dense.0", 4 * channels));
+    return nn_linear(g, h, "temb.dense.1", 4 * channels);
+}
+
+UNet unet_build(Graph *g, const Config *config)
+{
+    const int base = config->model.channels, levels = config->model.levels;
+    const int blocks = config->model.res_blocks, *mult = config->model.channel_mult;
+    const int image = config->data.channels, size = config->data.resolution;
+    Value *skips[MAX_SKIPS];
+    int skip_count = 0;
+    UNet net;
+
+    net.x = graph_input(g, size, size, image);
+    net.time = graph_input(g, 1, 1, base);
+    net.temb = time_embedding(g, net.time, base);
+    Value *temb = nn_silu(g, net.temb); /* what every block reads */
+
+    Value *h = conv3x3(g, net.x, "conv_in", base, NULL);
+    skips[skip_count++] = h;
+    for (int i = 0; i < levels; i++) {
+        for (int j = 0; j < blocks; j++) {
+            h = level_block(g, config, h, temb, "down", i, j, base * mult[i]);
+            skips[skip_count++] = h;
+        }
+        if (i + 1 < levels) {
+            /* Zeros on the right and on the bottom only. */
+            h = nn_conv2d(g, h, name_of("down.%d.downsample.conv", i).text, base * mult[i],
+                          (Conv){.kernel = 3, .stride = 2, .pad_end = 1});
+            skips[skip_count++] = h;
+        }
+    }
+
+    h = unet_residual_block(g, config, h, temb, "mid.block_1", value_channels(h));
+    h = attention_block(g, config, h, "mid.attn_1");
+    h = unet_residual_block(g, config, h, temb, "mid.block_2", value_channels(h));
+
+    for (int i = levels - 1; i >= 0; i--) {
+        for (int j = 0; j < blocks + 1; j++)
+            h = level_block(g, config, nn_concat(g, h, skips[--skip_count]), temb, "up", i, j,
+                            base * mult[i]);
+        if (i > 0)
+            h = conv3x3(g, nn_upsample(g, h), name_of("up.%d.upsample.conv", i).text,
+                        base * mult[i], NULL);
+    }
+    assert(skip_count == 0);
+
+    net.features = h;
+    h = nn_group_norm(g, h, "norm_out", (Norm){.groups = config->model.norm_groups, .silu = true});
+    net.eps = conv3x3(g, h, "conv_out", image, NULL);
+    graph_keep(g, net.temb);
+    graph_keep(g, net.features);
+    graph_keep(g, net.eps);
+    return net;
+}
+
+void unet_embed_times(const double *model_times, int count, int channels, float *out)
+{
+    const int half = channels / 2;
+    for (int n = 0; n < count; n++) {
+        float *row = out + (size_t)n * (size_t)channels;
+        for (int i = 0; i < half; i++) {
+            double phase = model_times[n] * exp(-log(10000.0) * i / (half - 1));
+            row[i] = (float)sin(phase);
+            row[half + i] = (float)cos(phase);
+        }
+        if (channels % 2)
+            row[channels - 1] = 0.0f;
+    }
+}

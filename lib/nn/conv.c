@@ -1,0 +1,202 @@
+/* Convolutions. The weights are packed for the forward and for the backward-data primitive each
+ * time they change; their gradient comes out packed and is brought back to [out, in, k, k].
+ *
+ *     forward   y = conv(x, w) + b [+ residual]
+ *     backward  dx = conv'(dy, w),  dw = x (*) dy,  db = sum of dy,  d residual = dy
+ */
+#include "nn/op.h"
+
+#include "base/memory.h"
+#include "nn/elementwise.h"
+
+#include <assert.h>
+
+typedef struct ConvOp {
+    Op op; /* in[0]: x, in[1]: residual */
+    ConvShape shape;
+    Primitive *forward, *backward_data, *backward_weights;
+    Primitive *pack_forward, *pack_data, *unpack_gradient;
+    void *packed_forward, *packed_data;
+    void *pack_scratch;
+    size_t added_bytes; /* scratch where backward-data writes before it is added */
+} ConvOp;
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* A primitive that packs weights for `conv`, and memory for them. */
+static bool prepare_packing(Graph *graph, const Primitive *conv, Primitive **pack, void **packed,
+                            Error *error)
+{
+    size_t bytes = primitive_weights_bytes(conv);
+    graph->packed_bytes += bytes;
+    *packed = memory_large(bytes, 1, "packed weights", error);
+    return *packed && primitive_pack(pack, conv, error);
+}
+
+static bool prepare_backward(Graph *graph, ConvOp *conv, Error *error)
+{
+    Op *op = &conv->op;
+    size_t data_scratch = 0, weights_scratch = 0;
+    if (op->in[0]->needs_grad) {
+        if (!primitive_conv(&conv->backward_data, &conv->shape, CONV_BACKWARD_DATA, false,
+                            op->out->type, error) ||
+            !prepare_packing(graph, conv->backward_data, &conv->pack_data, &conv->packed_data,
+                             error))
+            return false;
+        conv->added_bytes = op->accumulate[0] ? memory_aligned(value_bytes(op->in[0])) : 0;
+        data_scratch = conv->added_bytes + primitive_scratch_bytes(conv->backward_data);
+    }
+    if (graph->options.weight_gradients) {
+        if (!primitive_conv(&conv->backward_weights, &conv->shape, CONV_BACKWARD_WEIGHTS, false,
+                            op->out->type, error) ||
+            !primitive_pack(&conv->unpack_gradient, conv->backward_weights, error))
+            return false;
+        op->reads_input[0] = true;
+        weights_scratch = memory_aligned(primitive_weights_bytes(conv->backward_weights)) +
+                          larger(primitive_scratch_bytes(conv->backward_weights),
+                                 primitive_scratch_bytes(conv->unpack_gradient));
+    }
+    op->backward_scratch_bytes = larger(data_scratch, weights_scratch);
+    return true;
+}
+
+static bool conv_prepare(Graph *graph, Op *op, Error *error)
+{
+    ConvOp *conv = (ConvOp *)op;
+    if (!primitive_conv(&conv->forward, &conv->shape, CONV_FORWARD, op->in[1] != NULL,
+                        op->out->type, error) ||
+        !prepare_packing(graph, conv->forward, &conv->pack_forward, &conv->packed_forward, error))
+        return false;
+    op->forward_scratch_bytes = primitive_scratch_bytes(conv->forward);
+    if (op->backward && !prepare_backward(graph, conv, error))
+        return false;
+    size_t data = conv->pack_data ? primitive_scratch_bytes(conv->pack_data) : 0;
+    conv->pack_scratch = memory_large(larger(primitive_scratch_bytes(conv->pack_forward), data), 1,
+                                      "packing of weights", error);
+    return conv->pack_scratch != NULL;
+}
+
+static bool conv_pack(Graph *graph, Op *op, Error *error)
+{
+    ConvOp *conv = (ConvOp *)op;
+    void *plain = (void *)op_weights(graph, op->weight);
+    void *forward[OPERAND_COUNT] = {[OPERAND_SRC] = plain, [OPERAND_DST] = conv->packed_forward};
+    void *data[OPERAND_COUNT] = {[OPERAND_SRC] = plain, [OPERAND_DST] = conv->packed_data};
+    return primitive_run(conv->pack_forward, forward, conv->pack_scratch, error) &&
+           (!conv->pack_data || primitive_run(conv->pack_data, data, conv->pack_scratch, error));
+}
+
+static bool conv_forward(Graph *graph, Op *op, Error *error)
+{
+    ConvOp *conv = (ConvOp *)op;
+    void *operands[OPERAND_COUNT] = {
+        [OPERAND_SRC] = op->in[0]->data,
+        [OPERAND_WEIGHTS] = conv->packed_forward,
+        [OPERAND_BIAS] = (void *)op_weights(graph, op->bias),
+        [OPERAND_DST] = op->out->data,
+        [OPERAND_ADDED] = op->in[1] ? op->in[1]->data : NULL,
+    };
+    return primitive_run(conv->forward, operands, op->forward_scratch, error);
+}
+
+static bool backward_data(ConvOp *conv, Error *error)
+{
+    Op *op = &conv->op;
+    char *scratch = op->backward_scratch;
+    void *target = op->accumulate[0] ? scratch : op->in[0]->grad;
+    void *rest = op->accumulate[0] ? scratch + conv->added_bytes : scratch;
+    void *operands[OPERAND_COUNT] = {
+        [OPERAND_SRC] = target,
+        [OPERAND_WEIGHTS] = conv->packed_data,
+        [OPERAND_DST] = op->out->grad,
+    };
+    if (!primitive_run(conv->backward_data, operands, rest, error))
+        return false;
+    if (op->accumulate[0])
+        elementwise_add(op->in[0]->grad, target, value_count(op->in[0]));
+    return true;
+}
+
+static bool backward_weights(Graph *graph, ConvOp *conv, Error *error)
+{
+    Op *op = &conv->op;
+    char *packed = op->backward_scratch;
+    char *scratch = packed + memory_aligned(primitive_weights_bytes(conv->backward_weights));
+    void *gradient[OPERAND_COUNT] = {
+        [OPERAND_SRC] = op->in[0]->data,
+        [OPERAND_WEIGHTS] = packed,
+        [OPERAND_BIAS] = op_gradients(graph, op->bias),
+        [OPERAND_DST] = op->out->grad,
+    };
+    void *unpack[OPERAND_COUNT] = {
+        [OPERAND_SRC] = packed, [OPERAND_DST] = op_gradients(graph, op->weight)};
+    return primitive_run(conv->backward_weights, gradient, scratch, error) &&
+           primitive_run(conv->unpack_gradient, unpack, scratch, error);
+}
+
+static bool conv_backward(Graph *graph, Op *op, Error *error)
+{
+    ConvOp *conv = (ConvOp *)op;
+    return (!conv->backward_weights || backward_weights(graph, conv, error)) &&
+           (!conv->backward_data || backward_data(conv, error)) && op_pass_gradient(op);
+}
+
+static void conv_release(Op *op)
+{
+    ConvOp *conv = (ConvOp *)op;
+    primitive_free(conv->forward);
+    primitive_free(conv->backward_data);
+    primitive_free(conv->backward_weights);
+    primitive_free(conv->pack_forward);
+    primitive_free(conv->pack_data);
+    primitive_free(conv->unpack_gradient);
+    memory_free(conv->packed_forward);
+    memory_free(conv->packed_data);
+    memory_free(conv->pack_scratch);
+}
+
+static const OpKind conv_kind = {
+    .name = "convolution",
+    .prepare = conv_prepare,
+    .pack = conv_pack,
+    .forward = conv_forward,
+    .backward = conv_backward,
+    .release = conv_release,
+};
+
+Value *nn_conv2d(Graph *graph, Value *x, const char *name, int channels, Conv options)
+{
+    int kernel = options.kernel, stride = options.stride ? options.stride : 1;
+    int padding = options.pad_begin + options.pad_end;
+    int height = (x->h + padding - kernel) / stride + 1;
+    int width = (x->w + padding - kernel) / stride + 1;
+    int fan_in = x->c * kernel * kernel;
+    const Value *added = options.residual;
+    assert(!added || (added->h == height && added->w == width && added->c == channels));
+    const int weight[] = {channels, x->c, kernel, kernel};
+
+    ConvOp *conv = memory_small(1, sizeof *conv);
+    conv->shape = (ConvShape){
+        .n = x->n,
+        .in_height = x->h,
+        .in_width = x->w,
+        .in_channels = x->c,
+        .out_height = height,
+        .out_width = width,
+        .out_channels = channels,
+        .kernel = kernel,
+        .stride = stride,
+        .pad_begin = options.pad_begin,
+        .pad_end = options.pad_end,
+    };
+    conv->op = (Op){
+        .in = {x, options.residual},
+        .weight = graph_param(graph, name, "weight", 4, weight, PARAM_UNIFORM_FAN_IN, fan_in),
+        .bias = graph_param(graph, name, "bias", 1, &channels, PARAM_UNIFORM_FAN_IN, fan_in),
+        .passes_gradient = options.residual ? 1 : -1,
+    };
+    return graph_append(graph, &conv->op, &conv_kind, x->n, height, width, channels);
+}

@@ -1,0 +1,442 @@
+/* Data sets of all three formats, the files that are refused, the order of epochs. */
+#include "base/memory.h"
+#include "io/dataset.h"
+#include "io/epoch.h"
+#include "io/hdf5_file.h"
+#include "io/hdf5_images.h"
+#include "io/idx.h"
+
+#include "scratch.h"
+#include "suite.h"
+
+#include <hdf5.h>
+#include <math.h>
+#include <zlib.h>
+
+static Error error;
+
+#define assert_ok(call)                                                                            \
+    do {                                                                                           \
+        error.message[0] = '\0';                                                                   \
+        if (!(call))                                                                               \
+            ck_abort_msg("%s", error.message);                                                     \
+    } while (0)
+
+#define assert_fails(call, text)                                                                   \
+    do {                                                                                           \
+        error = (Error){0};                                                                        \
+        ck_assert_msg(!(call), "no error where expected: %s", text);                               \
+        ck_assert_int_eq(error.kind, ERROR_INPUT);                                                 \
+        ck_assert_msg(strstr(error.message, text) != NULL, "\"%s\" lacks \"%s\"", error.message,   \
+                      text);                                                                       \
+    } while (0)
+
+/* -- IDX files -------------------------------------------------------------------------------- */
+
+/* Byte i of the test images: any fixed pattern that doesn't repeat within an image. */
+static uint8_t pattern(size_t i)
+{
+    return (uint8_t)(i * 7 + i / 251);
+}
+
+static void put_32(uint8_t *bytes, uint32_t value)
+{
+    for (int i = 0; i < 4; i++)
+        bytes[i] = (uint8_t)(value >> (24 - 8 * i));
+}
+
+/* An IDX file with `pixels` bytes of pattern after its header, compressed or not. */
+static const char *write_idx(const char *name, uint32_t magic, uint32_t count, uint32_t height,
+                             uint32_t width, size_t pixels, bool compressed)
+{
+    const char *path = scratch_path(name);
+    uint8_t *bytes = malloc(16 + pixels);
+    put_32(bytes, magic);
+    put_32(bytes + 4, count);
+    put_32(bytes + 8, height);
+    put_32(bytes + 12, width);
+    for (size_t i = 0; i < pixels; i++)
+        bytes[16 + i] = pattern(i);
+    if (compressed) {
+        gzFile file = gzopen(path, "wb");
+        ck_assert_int_eq(gzwrite(file, bytes, (unsigned)(16 + pixels)), (int)(16 + pixels));
+        ck_assert_int_eq(gzclose(file), Z_OK);
+    } else {
+        scratch_write(path, bytes, 16 + pixels);
+    }
+    free(bytes);
+    return path;
+}
+
+static Config config_of(DataFormat format, const char *train, int resolution, int channels)
+{
+    Config config;
+    config_defaults(&config);
+    config.data.format = format;
+    config.data.resolution = resolution;
+    config.data.channels = channels;
+    snprintf(config.data.train, sizeof config.data.train, "%s", train);
+    snprintf(config.data.test, sizeof config.data.test, "%s", train);
+    return config;
+}
+
+static float scaled(uint8_t byte)
+{
+    return 2.0f * (float)byte / 255.0f - 1.0f;
+}
+
+static void check_images(const float *images, const int64_t *indices, int n, size_t size)
+{
+    size_t wrong = 0;
+    for (int i = 0; i < n; i++)
+        for (size_t k = 0; k < size; k++)
+            wrong += images[(size_t)i * size + k] != scaled(pattern((size_t)indices[i] * size + k));
+    ck_assert_uint_eq(wrong, 0);
+}
+
+START_TEST(idx_is_read_plain_and_compressed)
+{
+    for (int compressed = 0; compressed < 2; compressed++) {
+        Config config =
+            config_of(DATA_IDX, write_idx("images", 0x803, 90, 5, 5, 90 * 25, compressed), 5, 1);
+        Dataset *dataset;
+        assert_ok(dataset_open(&dataset, &config, DATASET_TRAIN, &error));
+        ck_assert_int_eq(dataset_count(dataset), 90);
+        ck_assert_int_eq(dataset_resolution(dataset), 5);
+        ck_assert_int_eq(dataset_channels(dataset), 1);
+        const int64_t indices[4] = {89, 0, 17, 17};
+        float images[4 * 25];
+        assert_ok(dataset_read(dataset, indices, 4, images, &error));
+        check_images(images, indices, 4, 25);
+        ck_assert(scaled(0) == -1 && scaled(255) == 1);
+        assert_fails(dataset_read(dataset, (int64_t[]){90}, 1, images, &error),
+                     "images: there is no image 90, only 0 to 89");
+        assert_fails(dataset_read(dataset, (int64_t[]){-1}, 1, images, &error), "no image -1");
+        dataset_close(dataset);
+    }
+}
+END_TEST
+
+/* More than the reader allocates at first: the memory must grow. */
+START_TEST(a_large_compressed_idx_is_read_in_steps)
+{
+    enum { COUNT = 9000, SIZE = 28 * 28 };
+    IdxImages images;
+    assert_ok(idx_read(&images,
+                       write_idx("images.gz", 0x803, COUNT, 28, 28, (size_t)COUNT * SIZE, true), 28,
+                       &error));
+    ck_assert_int_eq(images.count, COUNT);
+    size_t wrong = 0;
+    for (size_t i = 0; i < (size_t)COUNT * SIZE; i++)
+        wrong += images.pixels[i] != pattern(i);
+    ck_assert_uint_eq(wrong, 0);
+    idx_free(&images);
+}
+END_TEST
+
+START_TEST(wrong_idx_files_are_refused)
+{
+    static const struct {
+        uint32_t magic, count, height, width;
+        size_t pixels;
+        const char *text;
+    } cases[] = {
+        {0x801, 100, 5, 5, 250,
+         "x: is an IDX file of labels (magic 0x00000801), expected one of images (0x00000803)"},
+        {0x802, 10, 5, 5, 250,
+         "x: is no IDX file of images: its magic is 0x00000802, expected 0x00000803"},
+        {0x803, 10, 28, 28, 7840, "x: images are 28x28, but data.resolution is 5"},
+        {0x803, 10, 5, 6, 300, "x: images are 5x6, but data.resolution is 5"},
+        {0x803, 10, 6, 5, 300, "x: images are 6x5, but data.resolution is 5"},
+        {0x803, 0, 5, 5, 0, "x: holds no images"},
+        {0x803, 10, 5, 5, 249, "x: is truncated, its header announces 10 images, 9 are there"},
+        {0x803, 10, 5, 5, 0, "x: is truncated, its header announces 10 images, 0 are there"},
+        {0x803, 0xffffffff, 5, 5, 250, "announces 4294967295 images, 10 are there"},
+        {0x803, 0xffffffff, 5, 5, 3000000, "announces 4294967295 images, 120000 are there"},
+        {0x803, 0xffffffff, 0xffffffff, 0xffffffff, 250, "x: images are 4294967295x4294967295"},
+        {0x803, 10, 5, 5, 251, "x: has data after the 10 images that its header announces"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (int compressed = 0; compressed < 2; compressed++) {
+            IdxImages images;
+            const char *path = write_idx("x", cases[i].magic, cases[i].count, cases[i].height,
+                                         cases[i].width, cases[i].pixels, compressed);
+            assert_fails(idx_read(&images, path, 5, &error), cases[i].text);
+            ck_assert_ptr_null(images.pixels);
+        }
+}
+END_TEST
+
+START_TEST(broken_idx_files_are_refused)
+{
+    IdxImages images;
+    const char *path = scratch_path("x");
+    scratch_write(path, "", 0);
+    assert_fails(idx_read(&images, path, 5, &error), "x: is empty, expected an IDX file of images");
+    scratch_write(path, "\0\0\010\003\0\0\0\001", 8);
+    assert_fails(idx_read(&images, path, 5, &error),
+                 "x: is truncated, it has 8 bytes where an IDX header has 16");
+    scratch_write(path, "\0\0", 2);
+    assert_fails(idx_read(&images, path, 5, &error), "it has 2 bytes where");
+    scratch_write(path, "data:\n  train: x\n", 17);
+    assert_fails(idx_read(&images, path, 5, &error), "its magic is 0x64617461");
+    assert_fails(idx_read(&images, scratch_path("none"), 5, &error), "none: no such file");
+    assert_fails(idx_read(&images, "tests", 5, &error), "tests: is a directory");
+
+    write_idx("x", 0x803, 100, 5, 5, 2500, true);
+    size_t size;
+    char *bytes = scratch_read(path, &size);
+    for (size_t cut = 11; cut < size; cut += 7) {
+        scratch_write(path, bytes, cut);
+        assert_fails(idx_read(&images, path, 5, &error), "x: is truncated");
+    }
+    bytes[size - 6] ^= 1; /* the checksum */
+    scratch_write(path, bytes, size);
+    assert_fails(idx_read(&images, path, 5, &error),
+                 "x: has damaged gzip data (incorrect data check)");
+    bytes[size / 2] ^= 0x55;
+    scratch_write(path, bytes, size);
+    assert_fails(idx_read(&images, path, 5, &error), "x: ");
+    free(bytes);
+}
+END_TEST
+
+START_TEST(data_sets_must_fit_the_configuration)
+{
+    Dataset *dataset;
+    Config config = config_of(DATA_IDX, write_idx("images", 0x803, 10, 28, 28, 7840, false), 32, 1);
+    assert_fails(dataset_open(&dataset, &config, DATASET_TEST, &error),
+                 "images: images are 28x28, but data.resolution is 32");
+    config.data.resolution = 28;
+    config.data.channels = 3;
+    assert_fails(dataset_open(&dataset, &config, DATASET_TRAIN, &error),
+                 "images: IDX images have 1 channel, but data.channels is 3");
+    config = config_of(DATA_IDX, scratch_path("fashion-mnist/train.gz"), 28, 1);
+    assert_fails(dataset_open(&dataset, &config, DATASET_TRAIN, &error),
+                 "fashion-mnist/train.gz: no such file; Debian's package dataset-fashion-mnist "
+                 "brings it (make deps)");
+    config = config_of(DATA_IDX, scratch_path("mine.gz"), 28, 1);
+    assert_fails(dataset_open(&dataset, &config, DATASET_TRAIN, &error),
+                 "mine.gz: no such file, expected an IDX file of images");
+    config = config_of(DATA_IDX, "", 28, 1);
+    assert_fails(dataset_open(&dataset, &config, DATASET_TRAIN, &error), "no file name given");
+    ck_assert_ptr_null(dataset);
+}
+END_TEST
+
+START_TEST(fashion_mnist_is_read_where_it_is_installed)
+{
+    Config config;
+    config_defaults(&config);
+    if (access(config.data.train, R_OK) != 0 || access(config.data.test, R_OK) != 0) {
+        printf("%s isn't installed: not tested\n", config.data.train);
+        return;
+    }
+    Dataset *train, *test;
+    assert_ok(dataset_open(&train, &config, DATASET_TRAIN, &error));
+    assert_ok(dataset_open(&test, &config, DATASET_TEST, &error));
+    ck_assert_int_eq(dataset_count(train), 60000);
+    ck_assert_int_eq(dataset_count(test), 10000);
+    float image[784], minimum = 1, maximum = -1;
+    assert_ok(dataset_read(train, (int64_t[]){59999}, 1, image, &error));
+    for (int i = 0; i < 784; i++) {
+        minimum = fminf(minimum, image[i]);
+        maximum = fmaxf(maximum, image[i]);
+    }
+    ck_assert(minimum == -1 && maximum > 0.5f && maximum <= 1);
+    dataset_close(train);
+    dataset_close(test);
+}
+END_TEST
+
+/* -- HDF5 ------------------------------------------------------------------------------------- */
+
+enum { COLOUR_COUNT = 50, COLOUR_SIZE = 6 * 6 * 3 };
+
+static const char *write_hdf5(const char *name, Hdf5Type type, int64_t height, int64_t channels)
+{
+    static uint8_t pixels[COLOUR_COUNT * COLOUR_SIZE * sizeof(float)];
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = pattern(i);
+    const char *path = scratch_path("pictures.h5");
+    Hdf5File *file;
+    int64_t dims[4] = {COLOUR_COUNT, height, 6, channels};
+    assert_ok(hdf5_create(&file, path, &error));
+    assert_ok(hdf5_write(file, name, type, 4, dims, pixels, &error));
+    assert_ok(hdf5_commit(file, &error));
+    return path;
+}
+
+START_TEST(hdf5_images_are_read)
+{
+    Config config = config_of(DATA_HDF5, write_hdf5("images", HDF5_UINT8, 6, 3), 6, 3);
+    Dataset *dataset;
+    assert_ok(dataset_open(&dataset, &config, DATASET_TRAIN, &error));
+    ck_assert_int_eq(dataset_count(dataset), COLOUR_COUNT);
+    const int64_t indices[5] = {49, 3, 4, 5, 0};
+    float images[5 * COLOUR_SIZE];
+    assert_ok(dataset_read(dataset, indices, 2, images, &error));
+    check_images(images, indices, 2, COLOUR_SIZE);
+    assert_ok(dataset_read(dataset, indices, 5, images, &error));
+    check_images(images, indices, 5, COLOUR_SIZE);
+    assert_fails(dataset_read(dataset, (int64_t[]){50}, 1, images, &error), "no image 50");
+    dataset_close(dataset);
+}
+END_TEST
+
+START_TEST(a_large_hdf5_file_is_read_by_rows)
+{
+    const char *path = write_hdf5("images", HDF5_UINT8, 6, 3);
+    const int64_t indices[6] = {0, 1, 2, 49, 7, 7};
+    const int64_t limits[2] = {COLOUR_COUNT * COLOUR_SIZE, COLOUR_COUNT * COLOUR_SIZE - 1};
+    for (int i = 0; i < 2; i++) {
+        Hdf5Images *images;
+        uint8_t pixels[6 * COLOUR_SIZE];
+        assert_ok(hdf5_images_open(&images, path, 6, 3, limits[i], &error));
+        ck_assert_int_eq(hdf5_images_count(images), COLOUR_COUNT);
+        ck_assert_int_eq(H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_FILE), i == 0 ? 0 : 1);
+        assert_ok(hdf5_images_read(images, indices, 6, pixels, &error));
+        for (int k = 0; k < 6 * COLOUR_SIZE; k++)
+            ck_assert_uint_eq(pixels[k], pattern((size_t)indices[k / COLOUR_SIZE] * COLOUR_SIZE +
+                                                 (size_t)(k % COLOUR_SIZE)));
+        hdf5_images_close(images);
+    }
+}
+END_TEST
+
+START_TEST(wrong_hdf5_images_are_refused)
+{
+    Dataset *dataset;
+    Config config = config_of(DATA_HDF5, write_hdf5("pictures", HDF5_UINT8, 6, 3), 6, 3);
+    assert_fails(dataset_open(&dataset, &config, DATASET_TRAIN, &error),
+                 "pictures.h5:/images: is missing");
+    write_hdf5("images", HDF5_FLOAT32, 6, 3);
+    assert_fails(dataset_open(&dataset, &config, DATASET_TRAIN, &error),
+                 "pictures.h5:/images: expected 8-bit unsigned integers, found 32-bit "
+                 "floating-point numbers");
+    write_hdf5("images", HDF5_UINT8, 5, 3);
+    assert_fails(dataset_open(&dataset, &config, DATASET_TRAIN, &error),
+                 "pictures.h5:/images: images are 5x6, but data.resolution is 6");
+    write_hdf5("images", HDF5_UINT8, 6, 1);
+    assert_fails(dataset_open(&dataset, &config, DATASET_TRAIN, &error),
+                 "pictures.h5:/images: images have 1 channels, but data.channels is 3");
+
+    Hdf5File *file;
+    uint8_t bytes[COLOUR_SIZE] = {0};
+    assert_ok(hdf5_create(&file, config.data.train, &error));
+    assert_ok(hdf5_write(file, "images", HDF5_UINT8, 3, (int64_t[]){1, 6, 6}, bytes, &error));
+    assert_ok(hdf5_commit(file, &error));
+    assert_fails(dataset_open(&dataset, &config, DATASET_TRAIN, &error),
+                 "expected shape [any, any, any, any], found [1, 6, 6]");
+    assert_ok(hdf5_create(&file, config.data.train, &error));
+    assert_ok(hdf5_write(file, "images", HDF5_UINT8, 4, (int64_t[]){0, 6, 6, 3}, bytes, &error));
+    assert_ok(hdf5_commit(file, &error));
+    assert_fails(dataset_open(&dataset, &config, DATASET_TRAIN, &error), "holds 0 images");
+}
+END_TEST
+
+/* -- Mixture ---------------------------------------------------------------------------------- */
+
+START_TEST(the_mixture_is_a_fixed_data_set)
+{
+    enum { SIZE = 8 * 8 * 2 };
+    Config config = config_of(DATA_MIXTURE, "", 8, 2);
+    Dataset *train, *test;
+    assert_ok(dataset_open(&train, &config, DATASET_TRAIN, &error));
+    config.seed++;
+    assert_ok(dataset_open(&test, &config, DATASET_TEST, &error));
+    ck_assert_int_eq(dataset_count(train), 60000);
+    ck_assert_int_eq(dataset_count(test), 10000);
+
+    float images[3 * SIZE], again[3 * SIZE], other[SIZE];
+    assert_ok(dataset_read(train, (int64_t[]){59999, 0, 5}, 3, images, &error));
+    assert_ok(dataset_read(train, (int64_t[]){0, 5, 59999}, 3, again, &error));
+    ck_assert_mem_eq(images, again + 2 * SIZE, SIZE * sizeof(float));
+    ck_assert_mem_eq(images + SIZE, again, 2 * SIZE * sizeof(float));
+    assert_ok(dataset_read(test, (int64_t[]){0}, 1, other, &error));
+    for (int i = 0; i < 3; i++)
+        ck_assert_mem_ne(other, images + i * SIZE, SIZE * sizeof(float));
+    for (int i = 0; i < 3 * SIZE; i++)
+        ck_assert(fabsf(images[i]) < 1.5f);
+    dataset_close(train);
+    dataset_close(test);
+
+    config.seed += 12345; /* the run's seed doesn't change the data */
+    assert_ok(dataset_open(&train, &config, DATASET_TRAIN, &error));
+    assert_ok(dataset_read(train, (int64_t[]){59999, 0, 5}, 3, again, &error));
+    ck_assert_mem_eq(images, again, sizeof images);
+    assert_fails(dataset_read(train, (int64_t[]){60000}, 1, again, &error),
+                 "mixture: there is no image 60000, only 0 to 59999");
+    dataset_close(train);
+}
+END_TEST
+
+/* -- Flips and epochs ------------------------------------------------------------------------- */
+
+START_TEST(a_flip_mirrors_rows)
+{
+    for (int width = 1; width <= 5; width++) {
+        float image[3 * 5 * 2], original[3 * 5 * 2];
+        for (int i = 0; i < 3 * width * 2; i++)
+            original[i] = image[i] = (float)i;
+        dataset_flip(image, 3, width, 2);
+        for (int y = 0; y < 3; y++)
+            for (int x = 0; x < width; x++)
+                for (int c = 0; c < 2; c++)
+                    ck_assert(image[(y * width + x) * 2 + c] ==
+                              original[(y * width + width - 1 - x) * 2 + c]);
+    }
+}
+END_TEST
+
+START_TEST(an_epoch_visits_every_image_once)
+{
+    enum { COUNT = 101 };
+    EpochOrder order;
+    int64_t indices[3 * COUNT];
+    assert_ok(epoch_make(&order, 7, COUNT, &error));
+    epoch_indices(&order, 0, 3 * COUNT, indices);
+    for (int epoch = 0; epoch < 3; epoch++) {
+        bool seen[COUNT] = {false};
+        for (int i = 0; i < COUNT; i++) {
+            int64_t index = indices[epoch * COUNT + i];
+            ck_assert(index >= 0 && index < COUNT && !seen[index]);
+            seen[index] = true;
+        }
+    }
+    ck_assert_mem_ne(indices, indices + COUNT, COUNT * sizeof(int64_t));
+    int fixed = 0;
+    for (int i = 0; i < COUNT; i++)
+        fixed += indices[i] == i;
+    ck_assert_int_lt(fixed, 10); /* one on average */
+    epoch_free(&order);
+}
+END_TEST
+
+START_TEST(the_order_depends_on_the_position_alone)
+{
+    enum { COUNT = 10, TOTAL = 64 };
+    EpochOrder order;
+    int64_t whole[TOTAL], parts[TOTAL], other[TOTAL];
+    assert_ok(epoch_make(&order, 7, COUNT, &error));
+    epoch_indices(&order, 0, TOTAL, whole);
+    for (int batch = 1; batch <= 32; batch *= 2) {
+        for (int first = TOTAL - batch; first >= 0;
+             first -= batch) /* backwards, as after a resume */
+            epoch_indices(&order, first, batch, parts + first);
+        ck_assert_mem_eq(parts, whole, sizeof whole);
+    }
+    epoch_free(&order);
+    assert_ok(epoch_make(&order, 8, COUNT, &error));
+    epoch_indices(&order, 0, TOTAL, other);
+    ck_assert_mem_ne(other, whole, sizeof whole);
+    epoch_free(&order);
+}
+END_TEST
+
+SUITE_MAIN("dataset", idx_is_read_plain_and_compressed, a_large_compressed_idx_is_read_in_steps,
+           wrong_idx_files_are_refused, broken_idx_files_are_refused,
+           data_sets_must_fit_the_configuration, fashion_mnist_is_read_where_it_is_installed,
+           hdf5_images_are_read, a_large_hdf5_file_is_read_by_rows, wrong_hdf5_images_are_refused,
+           the_mixture_is_a_fixed_data_set, a_flip_mirrors_rows, an_epoch_visits_every_image_once,
+           the_order_depends_on_the_position_alone)
