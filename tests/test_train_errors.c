@@ -1,0 +1,215 @@
+/* Training that goes wrong: numbers that are none, and checkpoints that cannot be continued. The
+ * run stops with a line that says so, and the last good checkpoint stays as it was. (Command lines,
+ * configurations and images that are wrong, and full disks: tests/cli/train_bad_input.sh.) */
+#include "train_program.h"
+
+/* -- Numbers that are none -------------------------------------------------------------------- */
+
+/* Sets every number of a dataset of a scratch file. */
+static void fill(const char *file, const char *dataset, float value)
+{
+    hid_t handle = H5Fopen(scratch_path(file), H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t data = H5Dopen2(handle, dataset, H5P_DEFAULT);
+    ck_assert_msg(data >= 0, "%s: there is no dataset %s", file, dataset);
+    hid_t space = H5Dget_space(data);
+    size_t count = (size_t)H5Sget_simple_extent_npoints(space);
+    float *values = malloc(count * sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = value;
+    ck_assert(H5Dwrite(data, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    free(values);
+    H5Sclose(space);
+    H5Dclose(data);
+    H5Fclose(handle);
+}
+
+/* Weights near the end of what a float can hold: the very next loss is no number. */
+START_TEST(a_loss_that_is_no_number_stops_the_run)
+{
+    size_t size;
+    write_files();
+    train(0, "--stage 1 --quiet --config mixture.yaml --run r --set stage1.steps=6");
+    fill("r/stage1.h5", "/trunk/conv_in.weight", 3e38f);
+    char *bytes = scratch_read(scratch_path("r/stage1.h5"), &size);
+    train_fails(1, "the last good checkpoint is r/stage1.h5 (step 6)",
+                "--stage 1 --quiet --config mixture.yaml --run r --set stage1.steps=20");
+    ck_assert_ptr_nonnull(strstr(train_log(), "stage1: the loss of eps is "));
+    ck_assert_ptr_nonnull(strstr(train_log(), " at step 7, training stops"));
+    ck_assert(scratch_same_bytes(scratch_path("r/stage1.h5"), bytes, size));
+    ck_assert_int_eq(metrics_last_step("r"), 6);
+    free(bytes);
+}
+END_TEST
+
+/* Adam is about to take a step of 1e38, which leaves the loss before it in order: that step is
+ * made and saved, and the next one stops. */
+START_TEST(the_last_good_checkpoint_is_the_newest)
+{
+    write_files();
+    train(0, "--stage 1 --quiet --config mixture.yaml --run r --set stage1.steps=6 "
+             "--set stage1.lr=1");
+    fill("r/stage1.h5", "/optimizer/first_moment/trunk/conv_in.weight", 3e38f);
+    fill("r/stage1.h5", "/optimizer/second_moment/trunk/conv_in.weight", 0.0f);
+    train_fails(1, "at step 8, training stops; the last good checkpoint is r/stage1.h5 (step 7)",
+                "--stage 1 --quiet --config mixture.yaml --run r --set stage1.steps=20 "
+                "--set stage1.lr=1 --set checkpoint.every=1");
+    ck_assert_int_eq(checkpoint_attr("r/stage1.h5", "step"), 7);
+}
+END_TEST
+
+START_TEST(a_first_loss_that_is_no_number_leaves_no_checkpoint)
+{
+    write_files();
+    train_trunk("mixture.yaml");
+    fill("trunk/stage1.h5", "/trunk_ema/conv_in.weight", 3e38f);
+    train_fails(1, "at step 1, training stops; no checkpoint had been saved yet",
+                "--stage 2 --loss npr,sn --quiet --config mixture.yaml --run r "
+                "--init trunk/stage1.h5");
+    ck_assert_ptr_nonnull(strstr(train_log(), "stage2-npr+sn: the loss of npr is "));
+    ck_assert_int_ne(access(scratch_path("r/stage2-npr+sn.h5"), F_OK), 0);
+}
+END_TEST
+
+/* The loss, in double, still is a number; the gradient is not, or its square would not be. */
+START_TEST(a_gradient_that_is_no_number_stops_the_run)
+{
+    static const float biases[] = {1e22f, 1e12f};
+    write_files();
+    train_trunk("mixture.yaml");
+    for (int i = 0; i < 2; i++) {
+        fill("trunk/stage1.h5", "/trunk_ema/conv_out.bias", biases[i]);
+        train_fails(1, "at step 1, training stops; no checkpoint had been saved yet",
+                    "--stage 2 --loss npr --quiet --config mixture.yaml --run r "
+                    "--init trunk/stage1.h5 --set stage2.steps=9");
+        ck_assert_ptr_nonnull(
+            strstr(train_log(), "stage2-npr: the norm of the gradient of npr is "));
+        ck_assert_int_ne(access(scratch_path("r/stage2-npr.h5"), F_OK), 0);
+    }
+}
+END_TEST
+
+/* -- Full disks ------------------------------------------------------------------------------- */
+
+/* Stopped by a signal, and unable to save what it has trained: that is a failure. */
+START_TEST(a_stop_that_cannot_be_saved_is_a_failure)
+{
+    size_t size;
+    write_files();
+    train(0, "--stage 1 --quiet --config mixture.yaml --run r --set stage1.steps=3");
+    char *bytes = scratch_read(scratch_path("r/stage1.h5"), &size);
+    train_largest_file = size / 2;
+    pid_t child = train_start("--stage 1 --config mixture.yaml --run r "
+                              "--set stage1.steps=100000000 --set checkpoint.every=100000000");
+    while (access(scratch_path("log"), F_OK) != 0 || strstr(train_log(), "stage1: 0 %") == NULL)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); /* until its first step is done */
+    ck_assert_int_eq(kill(child, SIGTERM), 0);
+    ck_assert_int_eq(train_wait(child), 1);
+    ck_assert_ptr_nonnull(strstr(train_log(), "train: r/stage1.h5: cannot be written: File too"));
+    ck_assert(scratch_same_bytes(scratch_path("r/stage1.h5"), bytes, size));
+
+    train_largest_file = 0;
+    train(0, "--stage 1 --config mixture.yaml --run r --set stage1.steps=5");
+    ck_assert_ptr_nonnull(strstr(train_log(), "continuing r/stage1.h5 at step 3"));
+    free(bytes);
+}
+END_TEST
+
+/* -- Checkpoints that cannot be continued ----------------------------------------------------- */
+
+static void set_attribute(const char *file, const char *name, int value)
+{
+    hid_t handle = H5Fopen(scratch_path(file), H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t attribute = H5Aopen_by_name(handle, "/", name, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert(attribute >= 0 && H5Awrite(attribute, H5T_NATIVE_INT, &value) >= 0);
+    H5Aclose(attribute);
+    H5Fclose(handle);
+}
+
+/* Replaces the first `from` in a scratch file by `to`, which is as long. */
+static void patch(const char *file, const char *from, const char *to)
+{
+    size_t size;
+    char *bytes = scratch_read(scratch_path(file), &size);
+    char *place = memmem(bytes, size, from, strlen(from));
+    ck_assert_msg(place != NULL, "%s has no \"%s\"", file, from);
+    memcpy(place, to, strlen(to));
+    scratch_write(scratch_path(file), bytes, size);
+    free(bytes);
+}
+
+static void copy(const char *from, const char *to)
+{
+    size_t size;
+    char *bytes = scratch_read(scratch_path(from), &size);
+    scratch_write(scratch_path(to), bytes, size);
+    free(bytes);
+}
+
+/* The last checkpoint is refused, for either stage, and left as it is. */
+static void assert_refused(const char *message, const char *more)
+{
+    size_t size;
+    char *bytes = scratch_read(scratch_path("r/stage1.h5"), &size);
+    train_fails(2, message,
+                "--stage 1 --quiet --config mixture.yaml --run r --set stage1.steps=9 %s", more);
+    train_fails(2, message, "--stage 2 --loss sn --quiet --config mixture.yaml --run r %s", more);
+    ck_assert(scratch_same_bytes(scratch_path("r/stage1.h5"), bytes, size));
+    ck_assert_int_ne(access(scratch_path("r/stage2-sn.h5"), F_OK), 0);
+    free(bytes);
+}
+
+START_TEST(a_damaged_checkpoint_is_refused)
+{
+    size_t size;
+    write_files();
+    train(0, "--stage 1 --quiet --config mixture.yaml --run r --set stage1.steps=3");
+    copy("r/stage1.h5", "good.h5");
+
+    set_attribute("r/stage1.h5", "version", 2);
+    assert_refused("r/stage1.h5: is a checkpoint of format version 2", "");
+
+    copy("good.h5", "r/stage1.h5");
+    patch("r/stage1.h5", "channel_mult: [1, 2]\n", "channel_mult: [1, 3]\n");
+    assert_refused("r/stage1.h5:/trunk", "--set model.channel_mult=[1,3]");
+
+    copy("good.h5", "r/stage1.h5");
+    patch("r/stage1.h5", "res_blocks: 1\n", "res_blocks: 2\n");
+    assert_refused("is missing", "--set model.res_blocks=2");
+
+    copy("good.h5", "r/stage1.h5");
+    fill("r/stage1.h5", "/trunk/conv_in.bias", NAN);
+    fill("r/stage1.h5", "/trunk_ema/conv_in.bias", INFINITY);
+    assert_refused("conv_in.bias: expected finite numbers", "");
+
+    char *bytes = scratch_read(scratch_path("good.h5"), &size);
+    scratch_write(scratch_path("r/stage1.h5"), bytes, size / 2);
+    assert_refused("r/stage1.h5: is a damaged or truncated HDF5 file", "");
+    scratch_write(scratch_path("r/stage1.h5"), "garbage\n", 8);
+    assert_refused("r/stage1.h5: is not an HDF5 file", "");
+    scratch_write(scratch_path("r/stage1.h5"), "", 0);
+    assert_refused("r/stage1.h5: is empty", "");
+    free(bytes);
+}
+END_TEST
+
+START_TEST(a_checkpoint_of_the_other_stage_is_refused)
+{
+    write_files();
+    train_trunk("mixture.yaml");
+    train(0, "--stage 2 --loss sn --quiet --config mixture.yaml --run trunk --set stage2.steps=2");
+    copy("trunk/stage2-sn.h5", "trunk/stage1.h5");
+    train_fails(2, "trunk/stage1.h5: a checkpoint of stage 2, expected one of stage 1",
+                "--stage 1 --quiet --config mixture.yaml --run trunk --set stage1.steps=9");
+
+    /* As a trunk it serves as well as the one that it carries. */
+    train(0, "--stage 2 --loss npr --quiet --config mixture.yaml --run again "
+             "--init trunk/stage2-sn.h5 --set stage2.steps=2");
+    assert_same_object("trunk/stage2-sn.h5", "again/stage2-npr.h5", "/trunk_ema");
+}
+END_TEST
+
+SUITE_MAIN("train_errors", a_loss_that_is_no_number_stops_the_run,
+           the_last_good_checkpoint_is_the_newest,
+           a_first_loss_that_is_no_number_leaves_no_checkpoint,
+           a_gradient_that_is_no_number_stops_the_run, a_stop_that_cannot_be_saved_is_a_failure,
+           a_damaged_checkpoint_is_refused, a_checkpoint_of_the_other_stage_is_refused)

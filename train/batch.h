@@ -1,0 +1,34 @@
+/* Training batches: images in the order of the epoch, flipped, noised.
+ *
+ * Everything random in a batch is a function of (seed, stage, step, index in the batch), so a
+ * resumed run draws what an uninterrupted one would have drawn.
+ */
+#pragma once
+
+#include "diffusion/forward.h"
+#include "io/dataset.h"
+#include "io/epoch.h"
+
+#include <stdbool.h>
+
+typedef struct Batch {
+    const Config *config;
+    int stage, size; /* images */
+    size_t dims;     /* elements of an image */
+    Schedule schedule;
+    Dataset *dataset;
+    EpochOrder order;
+    int64_t *indices; /* [size] */
+    int *t;           /* [size] */
+    double *times;    /* [size]: what the network is told */
+    float *eps;       /* [size, dims]: the noise of the last batch drawn */
+    double *losses;   /* [size]: room for the losses of single images */
+} Batch;
+
+/* Opens the training images of `config`; `size` images per batch, for stage 1 or 2. */
+bool batch_make(Batch *batch, const Config *config, int stage, int size, Error *error);
+void batch_free(Batch *batch);
+
+/* Draws the batch of `step`, counted from 0: x_t [size, dims] and the embedded times
+ * [size, model.channels]; batch->eps is the noise in x_t. */
+bool batch_draw(Batch *batch, uint32_t step, float *x_t, float *time, Error *error);

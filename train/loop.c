@@ -1,0 +1,266 @@
+#include "loop.h"
+
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "base/memory.h"
+#include "base/program.h"
+#include "base/progress.h"
+#include "io/atomic_file.h"
+#include "metrics.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+bool learner_allocate(Learner *learner, uint64_t seed, Error *error)
+{
+    const size_t size = learner->params.size;
+    OptimizerState *state = &learner->state;
+    float **arrays[] = {&state->weights, &state->ema, &state->first_moment, &state->second_moment,
+                        &state->gradients};
+    state->size = size;
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
+        if (!(*arrays[i] = memory_large(size, sizeof(float), "the parameters", error)))
+            return false;
+    params_initialise(&learner->params, seed, state->weights);
+    memcpy(state->ema, state->weights, size * sizeof(float));
+    return true;
+}
+
+void learner_free(Learner *learner)
+{
+    memory_free(learner->state.weights);
+    memory_free(learner->state.ema);
+    memory_free(learner->state.first_moment);
+    memory_free(learner->state.second_moment);
+    memory_free(learner->state.gradients);
+    params_free(&learner->params);
+}
+
+/* The groups of the optimiser's moments: "optimizer/first_moment/heads/sn". */
+enum { GROUP_SIZE = 64 };
+
+static void moment_group(char group[GROUP_SIZE], const char *moment, const Learner *learner)
+{
+    snprintf(group, GROUP_SIZE, "optimizer/%s/%s", moment, learner->group);
+}
+
+static bool write_learner(const Learner *learner, CheckpointWriter *writer, Error *error)
+{
+    const ParamSet *set = &learner->params;
+    const OptimizerState *state = &learner->state;
+    char first[GROUP_SIZE], second[GROUP_SIZE];
+    moment_group(first, "first_moment", learner);
+    moment_group(second, "second_moment", learner);
+    return checkpoint_write_params(writer, learner->group, set, state->weights, error) &&
+           checkpoint_write_params(writer, learner->ema_group, set, state->ema, error) &&
+           checkpoint_write_params(writer, first, set, state->first_moment, error) &&
+           checkpoint_write_params(writer, second, set, state->second_moment, error);
+}
+
+static bool read_learner(const Learner *learner, Checkpoint *checkpoint, Error *error)
+{
+    const ParamSet *set = &learner->params;
+    const OptimizerState *state = &learner->state;
+    char first[GROUP_SIZE], second[GROUP_SIZE];
+    moment_group(first, "first_moment", learner);
+    moment_group(second, "second_moment", learner);
+    return checkpoint_read_params(checkpoint, learner->group, set, state->weights, error) &&
+           checkpoint_read_params(checkpoint, learner->ema_group, set, state->ema, error) &&
+           checkpoint_read_params(checkpoint, first, set, state->first_moment, error) &&
+           checkpoint_read_params(checkpoint, second, set, state->second_moment, error);
+}
+
+static bool save(Stage *stage, int64_t step, Error *error)
+{
+    CheckpointWriter *writer = NULL;
+    bool done = checkpoint_create(&writer, stage->path, stage->config, stage->number, step, error);
+    for (int i = 0; done && i < stage->learner_count; i++)
+        done = write_learner(&stage->learners[i], writer, error);
+    if (done && stage->write_extra)
+        done = stage->write_extra(stage, writer, error);
+    if (!done) {
+        checkpoint_discard(writer);
+        return false;
+    }
+    return checkpoint_commit(writer, error);
+}
+
+static bool restore(Stage *stage, Checkpoint *checkpoint, int64_t *step, Error *error)
+{
+    char keys[512];
+    if (checkpoint_stage(checkpoint) != stage->number)
+        return error_input(error, "%s: a checkpoint of stage %d, expected one of stage %d",
+                           stage->path, checkpoint_stage(checkpoint), stage->number);
+    if (config_differences(checkpoint_config(checkpoint), stage->config,
+                           stage->number == 1 ? CONFIG_STAGE1 : CONFIG_STAGE2, keys, sizeof keys))
+        return error_input(error,
+                           "%s: was trained with another configuration; these keys differ: %s "
+                           "(--fresh starts again and replaces it)",
+                           stage->path, keys);
+    if (stage->check_extra && !stage->check_extra(stage, checkpoint, error))
+        return false;
+    for (int i = 0; i < stage->learner_count; i++)
+        if (!read_learner(&stage->learners[i], checkpoint, error))
+            return false;
+    *step = checkpoint_step(checkpoint);
+    return true;
+}
+
+/* Continues from the checkpoint at stage->path, if there is one and it is wanted. */
+static bool resume(Stage *stage, const LoopOptions *options, int64_t *step, Error *error)
+{
+    *step = 0;
+    if (options->fresh)
+        return true;
+    if (access(stage->path, F_OK) != 0)
+        return !options->resume ||
+               error_input(error, "%s: there is no such checkpoint to --resume", stage->path);
+    Checkpoint *checkpoint = NULL;
+    bool done =
+        checkpoint_open(&checkpoint, stage->path, error) && restore(stage, checkpoint, step, error);
+    checkpoint_close(checkpoint);
+    return done;
+}
+
+/* A run of the loop. */
+typedef struct Loop {
+    Stage *stage;
+    Metrics *metrics;
+    Progress progress;
+    int64_t step;               /* updates done */
+    int64_t saved;              /* of the checkpoint on disk; -1: none yet */
+    double shown[MAX_LEARNERS]; /* losses smoothed for the eye */
+} Loop;
+
+static bool not_finite(const Loop *loop, const char *what, const Learner *learner, double value,
+                       Error *error)
+{
+    char last[768];
+    if (loop->saved >= 0)
+        snprintf(last, sizeof last, "the last good checkpoint is %s (step %lld)", loop->stage->path,
+                 (long long)loop->saved);
+    else
+        snprintf(last, sizeof last, "no checkpoint had been saved yet%s",
+                 access(loop->stage->path, F_OK) == 0 ? ", and the old one is as it was" : "");
+    return error_runtime(error, "%s: %s of %s is %g at step %lld, training stops; %s",
+                         loop->stage->name, what, learner->target, value, (long long)loop->step + 1,
+                         last);
+}
+
+/* Whether Adam can use a gradient of this norm: its second moments are floats, and hold squares.
+ * Clipping makes any norm small enough. */
+static bool is_usable(double norm, const OptimizerSettings *settings)
+{
+    const double largest = 1e18;
+    return settings->grad_clip > 0.0 ? isfinite(norm) : norm <= largest;
+}
+
+/* One step: losses and gradients, then every learner's update. Nothing is updated unless all
+ * numbers are finite, so that what is saved later is good. */
+static bool step(Loop *loop, Error *error)
+{
+    Stage *stage = loop->stage;
+    double losses[MAX_LEARNERS], norms[MAX_LEARNERS], begin = clock_seconds();
+    if (!stage->evaluate(stage, (uint32_t)loop->step, losses, error))
+        return false;
+    for (int i = 0; i < stage->learner_count; i++) {
+        Learner *learner = &stage->learners[i];
+        norms[i] = optimizer_gradient_norm(learner->state.gradients, learner->state.size);
+        if (!isfinite(losses[i]))
+            return not_finite(loop, "the loss", learner, losses[i], error);
+        if (!is_usable(norms[i], &stage->settings))
+            return not_finite(loop, "the norm of the gradient", learner, norms[i], error);
+    }
+    loop->step++;
+    for (int i = 0; i < stage->learner_count; i++)
+        optimizer_update(&stage->learners[i].state, &stage->settings, loop->step, norms[i]);
+
+    double speed = stage->batch / (clock_seconds() - begin);
+    for (int i = 0; i < stage->learner_count; i++) {
+        metrics_write(loop->metrics, stage->learners[i].target, loop->step, losses[i],
+                      optimizer_learning_rate(&stage->settings, loop->step), norms[i], speed);
+        double blend = loop->shown[i] == 0.0 ? 1.0 : 0.02;
+        loop->shown[i] += blend * (losses[i] - loop->shown[i]);
+    }
+    return true;
+}
+
+static void show(Loop *loop)
+{
+    if (loop->stage->learner_count == 1)
+        progress_update(&loop->progress, loop->step, "loss %.2f", loop->shown[0]);
+    else
+        progress_update(&loop->progress, loop->step, "%s %.2f  %s %.2f",
+                        loop->stage->learners[0].target, loop->shown[0],
+                        loop->stage->learners[1].target, loop->shown[1]);
+}
+
+static bool save_now(Loop *loop, Error *error)
+{
+    if (!metrics_flush(loop->metrics, error) || !save(loop->stage, loop->step, error))
+        return false;
+    loop->saved = loop->step;
+    return true;
+}
+
+static bool run(Loop *loop, Error *error)
+{
+    Stage *stage = loop->stage;
+    const int64_t every = stage->config->checkpoint.every;
+    while (loop->step < stage->steps && !interrupt_requested()) {
+        if (!step(loop, error))
+            return false;
+        show(loop);
+        if (loop->step % every == 0 && loop->step < stage->steps && !save_now(loop, error))
+            return false;
+    }
+    /* Before the first step there is nothing to save, and with --fresh much to lose. */
+    return loop->step == 0 || loop->saved == loop->step || save_now(loop, error);
+}
+
+/* A directory that can't be written is better found out now than after the first thousand steps. */
+static bool can_save(const Stage *stage, Error *error)
+{
+    AtomicFile probe;
+    if (!atomic_file_begin(&probe, stage->path, error))
+        return false;
+    atomic_file_abandon(&probe);
+    return true;
+}
+
+bool loop_run(Stage *stage, const LoopOptions *options, Error *error)
+{
+    Loop loop = {.stage = stage, .saved = -1};
+    if (!resume(stage, options, &loop.step, error))
+        return false;
+    if (loop.step > 0)
+        loop.saved = loop.step;
+    if (loop.step >= stage->steps) {
+        if (!options->quiet)
+            fprintf(stderr,
+                    "%s is complete (step %lld of %lld); a larger stage%d.steps continues it, "
+                    "--fresh starts again\n",
+                    stage->path, (long long)loop.step, (long long)stage->steps, stage->number);
+        return true;
+    }
+    if (!program_make_directory(stage->run, error) || !can_save(stage, error))
+        return false;
+    loop.metrics = metrics_new(stage->run, stage->name, loop.step);
+    progress_start(&loop.progress, stage->name, loop.step, stage->steps, stage->batch, "images/s",
+                   options->quiet);
+    if (loop.step > 0)
+        progress_note(&loop.progress, "continuing %s at step %lld", stage->path,
+                      (long long)loop.step);
+    bool done = run(&loop, error);
+    progress_finish(&loop.progress);
+    if (!done &&
+        loop.saved >= 0) /* what led to the failure is worth seeing, if it can be written */
+        metrics_flush(loop.metrics, &(Error){0});
+    metrics_free(loop.metrics);
+    if (done && loop.step > 0 && !options->quiet)
+        fprintf(stderr, "saved %s (step %lld of %lld)\n", stage->path, (long long)loop.step,
+                (long long)stage->steps);
+    return done;
+}

@@ -1,0 +1,220 @@
+/* train: the command line of the two training stages. */
+#include "base/interrupt.h"
+#include "base/memory.h"
+#include "base/options.h"
+#include "base/program.h"
+#include "base/version.h"
+#include "io/recipe.h"
+#include "stages.h"
+
+#include <errno.h>
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct Settings {
+    int64_t stage, threads;
+    const char *loss, *config, *run, *init, *seed;
+    int precision; /* PrecisionChoice; -1: as the configuration says */
+    StringList overrides;
+    LoopOptions loop;
+    bool help, version;
+} Settings;
+
+static const char usage[] =
+    "usage: train --stage 1 [options]\n"
+    "       train --stage 2 --loss sn|npr|npr,sn [options]\n"
+    "\n"
+    "Trains a diffusion model in two stages (Bao et al. 2022, arXiv 2206.07309).\n"
+    "\n"
+    "Stage 1 trains the network that predicts the noise eps in x_t, the mean of the\n"
+    "reverse step, and saves RUN/stage1.h5. Stage 2 freezes it and fits a small head\n"
+    "on its features, from which the variance of the reverse step follows:\n"
+    "\n"
+    "  sn   regresses eps^2              makes the better samples in few steps\n"
+    "  npr  regresses (eps - eps_hat)^2  makes the better likelihoods\n"
+    "\n"
+    "and saves RUN/stage2-sn.h5, RUN/stage2-npr.h5 or, for both heads trained on one\n"
+    "pass of the network, RUN/stage2-npr+sn.h5. A stage-2 file is complete: `infer`\n"
+    "needs nothing else. Losses of every step go to RUN/metrics.csv.\n"
+    "\n"
+    "A run that was stopped (Ctrl-C saves first) is continued, exactly, by the same\n"
+    "command. A run that is complete is left alone; a larger number of steps, as in\n"
+    "--set stage1.steps=40000, continues it.\n"
+    "\n"
+    "examples:\n"
+    "  train --stage 1\n"
+    "  train --stage 2 --loss npr,sn\n"
+    "  train --stage 1 --config configs/quick.yaml --set stage1.lr=5e-4 --run try\n"
+    "\n";
+
+/* Prints lines, broken between words where they are wider than a page of help. */
+static void print_wrapped(const char *text)
+{
+    enum { WIDTH = 80, INDENT = 27, LEAST = 4 }; /* INDENT: of the second line of a key */
+    int indent = 0;
+    while (*text != '\0') {
+        int length = (int)strcspn(text, "\n");
+        if (indent + length > WIDTH)
+            for (length = WIDTH - indent; length > 0 && text[length] != ' ';)
+                length--;
+        if (length == 0 && *text != '\n') { /* a word, a path, that is too long even so */
+            length = (int)strcspn(text, " \n");
+            indent = LEAST;
+        }
+        printf("%*s%.*s\n", indent, "", length, text);
+        text += length;
+        indent = *text == ' ' ? INDENT : 0;
+        text += *text != '\0';
+    }
+}
+
+static void print_help(const Option *options, int count)
+{
+    char *keys = config_help();
+    fputs(usage, stdout);
+    options_print_help(options, count, stdout);
+    printf("\nkeys of a configuration, for the file and for --set:\n");
+    print_wrapped(keys);
+    printf("\nExit codes: 0 done, 1 failed, 2 wrong input, 130 or 143 stopped by a signal,\n"
+           "with what was trained saved.\n");
+    memory_free(keys);
+}
+
+/* Reads "sn", "npr" or both in either order; the result is sorted by name. */
+static bool parse_losses(const char *text, LossKind losses[2], int *count, Error *error)
+{
+    if (text && strcmp(text, "sn") == 0) {
+        losses[0] = LOSS_SN;
+        *count = 1;
+    } else if (text && strcmp(text, "npr") == 0) {
+        losses[0] = LOSS_NPR;
+        *count = 1;
+    } else if (text && (strcmp(text, "npr,sn") == 0 || strcmp(text, "sn,npr") == 0)) {
+        losses[0] = LOSS_NPR;
+        losses[1] = LOSS_SN;
+        *count = 2;
+    } else if (text) {
+        return error_input(error, "--loss: expected sn, npr or npr,sn, got \"%s\"", text);
+    } else {
+        return error_input(error, "--stage 2 needs --loss sn, npr or npr,sn");
+    }
+    return true;
+}
+
+/* --seed and --precision are short for overrides of those keys. */
+static bool load_config(const Settings *settings, Config *config, Error *error)
+{
+    static const char *const precisions[] = {"precision=auto", "precision=f32", "precision=bf16"};
+    StringList overrides = {0};
+    for (int i = 0; i < settings->overrides.count; i++)
+        string_list_add(&overrides, settings->overrides.items[i]);
+    char *seed = settings->seed ? memory_format("seed=%s", settings->seed) : NULL;
+    if (seed)
+        string_list_add(&overrides, seed);
+    if (settings->precision >= 0)
+        string_list_add(&overrides, precisions[settings->precision]);
+
+    bool done = recipe_load(config, settings->config, overrides.items, overrides.count, error);
+    if (done && config->precision == PRECISION_BF16)
+        done = error_input(error, "precision: this version computes in float32; expected auto or "
+                                  "f32, got bf16");
+    memory_free(seed);
+    string_list_free(&overrides);
+    return done;
+}
+
+static bool run_stage2(const Settings *settings, const Config *config, const char *run,
+                       Error *error)
+{
+    LossKind losses[2];
+    int count = 0;
+    if (!parse_losses(settings->loss, losses, &count, error))
+        return false;
+    char *init =
+        settings->init ? memory_string(settings->init) : memory_format("%s/stage1.h5", run);
+    bool done =
+        settings->init || access(init, F_OK) == 0 ||
+        error_input(error,
+                    "%s: stage 2 needs the network of stage 1, which is not there; run "
+                    "train --stage 1 first, or name with --init a checkpoint that holds it (a "
+                    "stage-2 file does)",
+                    init);
+    done = done && stage2_run(config, run, init, losses, count, &settings->loop, error);
+    memory_free(init);
+    return done;
+}
+
+static bool check_settings(const Settings *settings, Error *error)
+{
+    if (settings->stage == 0)
+        return error_input(error, "expected --stage 1 or --stage 2 (train --help explains)");
+    if (settings->stage == 1 && settings->loss)
+        return error_input(error, "--loss goes with --stage 2");
+    if (settings->stage == 1 && settings->init)
+        return error_input(error, "--init goes with --stage 2");
+    if (settings->loop.resume && settings->loop.fresh)
+        return error_input(error, "--resume and --fresh exclude each other");
+    return true;
+}
+
+static bool run(const Settings *settings, Error *error)
+{
+    Config config;
+    if (!check_settings(settings, error) || !load_config(settings, &config, error))
+        return false;
+    if (settings->threads > 0)
+        omp_set_num_threads((int)settings->threads);
+    char *directory =
+        settings->run ? memory_string(settings->run) : memory_format("checkpoints/%s", config.name);
+    bool done = settings->stage == 1 ? stage1_run(&config, directory, &settings->loop, error)
+                                     : run_stage2(settings, &config, directory, error);
+    memory_free(directory);
+    return done;
+}
+
+int main(int argc, char **argv)
+{
+    Settings s = {.precision = -1};
+    const Option options[] = {
+        option_heading("What to train"),
+        option_integer("stage", "1|2", &s.stage, 1, 2, "the stage"),
+        option_string("loss", "LOSSES", &s.loss, "stage 2: sn, npr, or npr,sn for both at once"),
+        option_string("config", "FILE", &s.config,
+                      "the recipe (default: configs/fashion-mnist.yaml)"),
+        option_list("set", "KEY=VALUE", &s.overrides,
+                    "override one key of the recipe, as in stage1.batch=64; repeatable"),
+        option_string("run", "DIR", &s.run, "where results go (default: checkpoints/<name>)"),
+        option_string("init", "FILE", &s.init,
+                      "stage 2: the checkpoint whose network is frozen (default: RUN/stage1.h5)"),
+        option_heading("How"),
+        option_flag("resume", &s.loop.resume,
+                    "continue the run's checkpoint, which must be there (the default continues "
+                    "it if it is)"),
+        option_flag("fresh", &s.loop.fresh, "start again and replace the run's checkpoint"),
+        option_string("seed", "N", &s.seed, "short for --set seed=N"),
+        option_integer("threads", "N", &s.threads, 1, PROGRAM_MAX_THREADS,
+                       "processor cores to use (default: all)"),
+        option_choice("precision", "auto|f32|bf16", &s.precision, "short for --set precision=..."),
+        option_flag("quiet", &s.loop.quiet, "print errors only"),
+        option_flag("help", &s.help, "print this page"),
+        option_flag("version", &s.version, "print the version"),
+    };
+    const int count = sizeof options / sizeof options[0];
+    Error error = {0};
+
+    interrupt_install();
+    bool done = options_parse(options, count, argc - 1, argv + 1, NULL, &error);
+    if (done && s.help)
+        print_help(options, count);
+    else if (done && s.version)
+        printf("train (varhead) %s\n", VARHEAD_VERSION);
+    else if (done)
+        done = run(&s, &error);
+    string_list_free(&s.overrides);
+    /* Who was stopped has done what was asked: 130 and 143 promise that all was saved. */
+    int code = program_end("train", done, &error);
+    return done ? code : (int)error.kind;
+}

@@ -1,0 +1,135 @@
+#include "metrics.h"
+
+#include "base/memory.h"
+#include "io/atomic_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char header[] = "run,target,step,loss,learning_rate,gradient_norm,images_per_second\n";
+
+struct Metrics {
+    char *path;
+    const char *run;
+    int64_t step; /* from which the run continues */
+    bool begun;   /* the rows of the run after that step are gone from the file */
+    char *rows;   /* those that wait */
+    size_t length, capacity;
+};
+
+/* Whether a row stays: those of other runs do, and this run's up to `step`. A last line without
+ * its newline was cut off by a crash and goes. */
+static bool keeps(const char *line, const char *run, int64_t step)
+{
+    size_t length = strlen(run);
+    if (!strchr(line, '\n'))
+        return false;
+    if (strncmp(line, run, length) != 0 || line[length] != ',')
+        return true;
+    const char *target_end = strchr(line + length + 1, ',');
+    return target_end && strtoll(target_end + 1, NULL, 10) <= step;
+}
+
+/* Copies the rows that stay from the old file, if there is one, to the new. */
+static void copy_rows(FILE *from, FILE *to, const char *run, int64_t step)
+{
+    char *line = NULL;
+    size_t size = 0;
+    fputs(header, to);
+    if (from && getline(&line, &size, from) > 0)
+        while (getline(&line, &size, from) > 0)
+            if (keeps(line, run, step))
+                fputs(line, to);
+    free(line);
+}
+
+static bool cannot_write(const Metrics *m, Error *error)
+{
+    return error_runtime(error, "%s: cannot be written: %s", m->path, strerror(errno));
+}
+
+static bool write_waiting(const Metrics *m, FILE *to)
+{
+    return m->length == 0 || fwrite(m->rows, 1, m->length, to) == m->length;
+}
+
+/* The first time: the file as it was, without the run's later rows, and then those that wait. */
+static bool rewrite(const Metrics *m, Error *error)
+{
+    FILE *old = fopen(m->path, "r");
+    if (!old && errno != ENOENT)
+        return error_runtime(error, "%s: cannot be read: %s", m->path, strerror(errno));
+    AtomicFile atomic = {0};
+    bool begun = atomic_file_begin(&atomic, m->path, error);
+    int fd = begun ? dup(atomic.fd) : -1;
+    FILE *new = fd < 0 ? NULL : fdopen(fd, "w");
+    bool done = new != NULL;
+    if (new) {
+        copy_rows(old, new, m->run, m->step);
+        done = write_waiting(m, new) && !ferror(new) && !(old && ferror(old));
+        done = fclose(new) == 0 && done;
+    } else if (fd >= 0) {
+        close(fd);
+    }
+    if (begun && !done)
+        cannot_write(m, error);
+    if (old)
+        fclose(old);
+    if (!done)
+        atomic_file_abandon(&atomic);
+    return done && atomic_file_commit(&atomic, error);
+}
+
+static bool append(const Metrics *m, Error *error)
+{
+    FILE *file = fopen(m->path, "a");
+    bool done = file && write_waiting(m, file);
+    if (file)
+        done = fclose(file) == 0 && done;
+    return done || cannot_write(m, error);
+}
+
+Metrics *metrics_new(const char *directory, const char *run, int64_t step)
+{
+    Metrics *m = memory_small(1, sizeof *m);
+    m->path = memory_format("%s/metrics.csv", directory);
+    m->run = run;
+    m->step = step;
+    return m;
+}
+
+void metrics_write(Metrics *m, const char *target, int64_t step, double loss, double learning_rate,
+                   double gradient_norm, double images_per_second)
+{
+    char *row = memory_format("%s,%s,%lld,%.17g,%.9g,%.17g,%.4g\n", m->run, target, (long long)step,
+                              loss, learning_rate, gradient_norm, images_per_second);
+    size_t length = strlen(row);
+    if (m->length + length > m->capacity) {
+        m->capacity = 2 * (m->length + length);
+        m->rows = memory_grow(m->rows, m->capacity, 1);
+    }
+    memcpy(m->rows + m->length, row, length);
+    m->length += length;
+    memory_free(row);
+}
+
+bool metrics_flush(Metrics *m, Error *error)
+{
+    if (m->begun ? !append(m, error) : !rewrite(m, error))
+        return false;
+    m->begun = true;
+    m->length = 0;
+    return true;
+}
+
+void metrics_free(Metrics *m)
+{
+    if (!m)
+        return;
+    memory_free(m->rows);
+    memory_free(m->path);
+    memory_free(m);
+}

@@ -1,0 +1,30 @@
+/* metrics.csv: one row per step and target, for plotting and for comparing runs.
+ *
+ *     run,target,step,loss,learning_rate,gradient_norm,images_per_second
+ *     stage1,eps,1,784.52…,4e-07,3.1,312
+ *
+ * One file serves all the stages of a run directory. Rows wait in memory and go to the file together
+ * with a checkpoint (metrics_flush); the first time, the run's rows after the step from which it
+ * continues are dropped. So the file always fits the checkpoint: a resumed run leaves what an
+ * uninterrupted one would have left (but for the speeds), and a run started afresh replaces the old
+ * rows no sooner than the old checkpoint. Losses are written with all their digits.
+ */
+#pragma once
+
+#include "base/error.h"
+
+#include <stdint.h>
+
+typedef struct Metrics Metrics;
+
+/* Metrics of run `run` ("stage1"), which continues at `step`, for `directory`/metrics.csv. Touches no
+ * file. `run` is not copied. */
+Metrics *metrics_new(const char *directory, const char *run, int64_t step);
+
+void metrics_write(Metrics *metrics, const char *target, int64_t step, double loss,
+                   double learning_rate, double gradient_norm, double images_per_second);
+
+/* Puts the rows written so far in the file. */
+bool metrics_flush(Metrics *metrics, Error *error);
+
+void metrics_free(Metrics *metrics); /* NULL is fine */

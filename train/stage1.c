@@ -1,0 +1,68 @@
+/* Stage 1: the eps-network. */
+#include "stages.h"
+
+#include "base/memory.h"
+#include "batch.h"
+#include "model/unet.h"
+
+typedef struct Stage1 {
+    Stage stage; /* first: the loop's callbacks get a pointer to it */
+    Batch batch;
+    Graph *graph;
+    UNet net;
+} Stage1;
+
+static bool evaluate(Stage *stage, uint32_t step, double *losses, Error *error)
+{
+    Stage1 *s = (Stage1 *)stage;
+    OptimizerState *state = &stage->learners[0].state;
+    if (!batch_draw(&s->batch, step, value_data(s->net.x), value_data(s->net.time), error) ||
+        !graph_load_weights(s->graph, state->weights, error) ||
+        !graph_forward(s->graph, step, error))
+        return false;
+    const float *eps_hat = value_data(s->net.eps);
+    losses[0] = loss_mean(LOSS_EPS, s->batch.eps, eps_hat, eps_hat, (size_t)s->batch.size,
+                          s->batch.dims, s->batch.losses, value_gradient(s->net.eps));
+    return graph_backward(s->graph, state->gradients, error);
+}
+
+static bool build(Stage1 *s, Error *error)
+{
+    const Config *config = s->stage.config;
+    Learner *learner = &s->stage.learners[0];
+    s->graph = graph_new(&learner->params, (GraphOptions){.batch = config->stage1.batch,
+                                                          .weight_gradients = true,
+                                                          .dropout = true,
+                                                          .seed = config->seed});
+    s->net = unet_build(s->graph, config);
+    graph_seed(s->graph, s->net.eps);
+    return graph_finish(s->graph, error) && learner_allocate(learner, config->seed, error);
+}
+
+bool stage1_run(const Config *config, const char *run, const LoopOptions *options, Error *error)
+{
+    char *path = memory_format("%s/stage1.h5", run);
+    Stage1 s = {
+        .stage = {.config = config,
+                  .number = 1,
+                  .name = "stage1",
+                  .run = run,
+                  .path = path,
+                  .steps = config->stage1.steps,
+                  .batch = config->stage1.batch,
+                  .settings = {.lr = config->stage1.lr,
+                               .warmup = config->stage1.warmup,
+                               .grad_clip = config->stage1.grad_clip,
+                               .ema = config->stage1.ema},
+                  .learners = {{.target = "eps", .group = "trunk", .ema_group = "trunk_ema"}},
+                  .learner_count = 1,
+                  .evaluate = evaluate},
+    };
+    bool done = batch_make(&s.batch, config, 1, config->stage1.batch, error) && build(&s, error) &&
+                loop_run(&s.stage, options, error);
+    graph_free(s.graph);
+    learner_free(&s.stage.learners[0]);
+    batch_free(&s.batch);
+    memory_free(path);
+    return done;
+}
