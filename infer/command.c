@@ -1,0 +1,137 @@
+#include "command.h"
+
+#include "base/interrupt.h"
+#include "base/memory.h"
+#include "base/program.h"
+#include "base/version.h"
+
+#include <omp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    DEFAULT_BATCH = 64, /* enough to keep every core busy; more only takes more memory */
+    MAX_BATCH = 65536,
+    COMMON_LIMIT = 16, /* at least the number of common options and their headings */
+};
+
+enum { CHOICE_AUTO, CHOICE_F32, CHOICE_BF16 };
+
+void common_defaults(CommonOptions *common)
+{
+    *common = (CommonOptions){.batch = DEFAULT_BATCH, .seed = -1};
+}
+
+void common_free(CommonOptions *common)
+{
+    string_list_free(&common->source.overrides);
+    string_list_free(&common->source.checkpoints);
+}
+
+static int network_options(Option *at, CommonOptions *common)
+{
+    const Option options[] = {
+        option_heading("Where the network comes from"),
+        option_string("run", "DIR", &common->source.run,
+                      "a run directory, with every head in it (default: checkpoints/<name>, by "
+                      "the configuration's name)"),
+        option_string("config", "FILE", &common->source.config,
+                      "the configuration that names the run directory (default: "
+                      "configs/fashion-mnist.yaml)"),
+        option_list("set", "KEY=VALUE", &common->source.overrides,
+                    "override one key of that configuration; repeatable"),
+        option_list("checkpoint", "FILE", &common->source.checkpoints,
+                    "a file instead of a run directory; repeatable: heads of several files are "
+                    "joined when they are for the same network"),
+    };
+    memcpy(at, options, sizeof options);
+    return sizeof options / sizeof options[0];
+}
+
+static int compute_options(Option *at, CommonOptions *common)
+{
+    const Option options[] = {
+        option_heading("How it is computed"),
+        option_integer("batch", "N", &common->batch, 1, MAX_BATCH,
+                       "images per run of the network, at most (default: 64)"),
+        option_integer("seed", "N", &common->seed, 0, INT64_MAX,
+                       "of everything random (default: the seed in the checkpoint's "
+                       "configuration)"),
+        option_integer("threads", "N", &common->threads, 1, PROGRAM_MAX_THREADS,
+                       "processor cores to use (default: all)"),
+        option_choice("precision", "auto|f32|bf16", &common->precision,
+                      "of the network (default: auto, which is f32 in this version)"),
+    };
+    memcpy(at, options, sizeof options);
+    return sizeof options / sizeof options[0];
+}
+
+static int general_options(Option *at, CommonOptions *common)
+{
+    const Option options[] = {
+        option_heading("General"),
+        option_flag("quiet", &common->quiet, "print errors and nothing else"),
+        option_flag("help", &common->help, "print this page"),
+        option_flag("version", &common->version, "print the version"),
+    };
+    memcpy(at, options, sizeof options);
+    return sizeof options / sizeof options[0];
+}
+
+static bool apply(const CommonOptions *common, Error *error)
+{
+    if (common->precision == CHOICE_BF16)
+        return error_input(error, "--precision: this version computes in float32; expected auto "
+                                  "or f32, got \"bf16\"");
+    if (common->threads > 0)
+        omp_set_num_threads((int)common->threads);
+    return true;
+}
+
+bool command_parse(const CommandLine *line, CommonOptions *common, int argc, char **argv,
+                   StringList *positional, bool *stop, Error *error)
+{
+    Option *table = memory_small((size_t)line->count + COMMON_LIMIT, sizeof *table);
+    int count = line->count;
+    if (count > 0)
+        memcpy(table, line->options, (size_t)count * sizeof *table);
+    if (line->common & COMMON_NETWORK)
+        count += network_options(table + count, common);
+    if (line->common & COMMON_COMPUTE)
+        count += compute_options(table + count, common);
+    count += general_options(table + count, common);
+
+    bool ok = options_parse(table, count, argc, argv, positional, error);
+    *stop = ok && (common->help || common->version);
+    if (ok && common->help) {
+        fputs(line->usage, stdout);
+        options_print_help(table, count, stdout);
+    } else if (ok && common->version) {
+        printf("infer (varhead) %s\n", VARHEAD_VERSION);
+    }
+    memory_free(table);
+    return ok && (*stop || apply(common, error));
+}
+
+void command_note(const CommonOptions *common, const char *format, ...)
+{
+    if (common->quiet)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("infer: note: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+}
+
+bool command_continues(Error *error)
+{
+    int signal = interrupt_requested();
+    if (signal == 0)
+        return true;
+    return error_runtime(error, "stopped by %s, nothing was written",
+                         signal == SIGINT ? "SIGINT" : "SIGTERM");
+}

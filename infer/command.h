@@ -1,0 +1,62 @@
+/* The commands of `infer`, and what their command lines have in common.
+ *
+ * A command is one file with one function: it reads its options, does its work and returns false
+ * with an error for main() to print. To add one: its file, its line here, its line in main.c.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/options.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* argv begins after the command's name. */
+bool sample_command(int argc, char **argv, Error *error);
+bool predict_command(int argc, char **argv, Error *error);
+bool info_command(int argc, char **argv, Error *error);
+
+/* Where the network comes from: a run directory, or files. */
+typedef struct NetworkSource {
+    const char *run;        /* --run DIR; NULL: the one that the configuration names */
+    const char *config;     /* --config FILE; NULL: the default configuration */
+    StringList overrides;   /* --set, of that configuration */
+    StringList checkpoints; /* --checkpoint FILE: these, and no run directory */
+} NetworkSource;
+
+typedef struct CommonOptions {
+    NetworkSource source;
+    int64_t batch;   /* images per run of the network, at most */
+    int64_t threads; /* 0: as many as there are processor cores */
+    int64_t seed;    /* -1: the one in the checkpoint's configuration */
+    int precision;
+    bool quiet;
+    bool help;
+    bool version;
+} CommonOptions;
+
+/* Groups of common options; every command has the general ones. */
+enum { COMMON_NETWORK = 1, COMMON_COMPUTE = 2 };
+
+/* What a command's line may hold. */
+typedef struct CommandLine {
+    const char *usage;     /* the page that precedes the table of options in --help */
+    const Option *options; /* [count]: the command's own */
+    int count;
+    int common; /* COMMON_... of the common ones that it has */
+} CommandLine;
+
+void common_defaults(CommonOptions *common);
+void common_free(CommonOptions *common);
+
+/* Reads the command line; applies --threads and refuses a --precision that there is not. *stop
+ * becomes true when --help or --version was asked for and has been answered. */
+bool command_parse(const CommandLine *line, CommonOptions *common, int argc, char **argv,
+                   StringList *positional, bool *stop, Error *error);
+
+/* A line on stderr about something that the user should know, unless --quiet. */
+void command_note(const CommonOptions *common, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* False, with an error, once SIGINT or SIGTERM has come. */
+bool command_continues(Error *error);

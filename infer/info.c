@@ -1,0 +1,289 @@
+/* infer info: what a checkpoint holds. */
+#include "base/memory.h"
+#include "command.h"
+#include "io/checkpoint.h"
+#include "network.h"
+#include "run_files.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char usage[] =
+    "usage: infer info [FILE...] [options]\n"
+    "\n"
+    "Says what checkpoints hold: stage and step, network and heads, what they can be\n"
+    "used for, the data and the recipe they come from. Tensors are checked against\n"
+    "the configuration, their numbers are not read. Without FILE: the checkpoints of\n"
+    "the run directory. With --quiet the exit code is the answer.\n"
+    "\n"
+    "examples:\n"
+    "  infer info\n"
+    "  infer info checkpoints/quick/stage2-sn.h5\n"
+    "  infer info --yaml checkpoints/quick/stage1.h5 > again.yaml\n"
+    "\n";
+
+typedef struct Info {
+    CommonOptions common;
+    StringList names;
+    bool yaml;
+} Info;
+
+/* -- Words ------------------------------------------------------------------------------------ */
+
+enum { TEXT_SIZE = 1400 };
+
+typedef struct Text {
+    char text[TEXT_SIZE];
+} Text;
+
+static void append(Text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void append(Text *text, const char *format, ...)
+{
+    size_t used = strlen(text->text);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text->text + used, sizeof text->text - used, format, arguments);
+    va_end(arguments);
+}
+
+/* "1,118,337" */
+static Text grouped(uint64_t number)
+{
+    char digits[32];
+    int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
+    Text text = {""};
+    for (int i = 0; i < length; i++)
+        append(&text, "%s%c", i > 0 && (length - i) % 3 == 0 ? "," : "", digits[i]);
+    return text;
+}
+
+/* "4.0 MB" */
+static Text file_size(const char *path)
+{
+    static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
+    struct stat status = {0};
+    (void)stat(path, &status); /* it has just been opened */
+    double size = (double)status.st_size;
+    int unit = 0;
+    for (; size >= 1000 && unit < 4; unit++)
+        size /= 1000;
+    Text text = {""};
+    append(&text, "%.*f %s", unit > 0, size, units[unit]);
+    return text;
+}
+
+/* "1, 2, 2" */
+static Text list_of(const int *items, int count)
+{
+    Text text = {""};
+    for (int i = 0; i < count; i++)
+        append(&text, "%s%d", i > 0 ? ", " : "", items[i]);
+    return text;
+}
+
+static const char *plural(long long count)
+{
+    return count == 1 ? "" : "s";
+}
+
+/* -- Lines ------------------------------------------------------------------------------------ */
+
+static void line(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void line(const char *name, const char *format, ...)
+{
+    printf("  %-10s ", name);
+    va_list arguments;
+    va_start(arguments, format);
+    vprintf(format, arguments);
+    va_end(arguments);
+    putchar('\n');
+}
+
+static void print_progress(const Checkpoint *checkpoint)
+{
+    const Config *config = checkpoint_config(checkpoint);
+    bool first = checkpoint_stage(checkpoint) == 1;
+    line("stage", "%d (%s), step %lld of %lld", checkpoint_stage(checkpoint),
+         first ? "the eps-network" : "variance heads", (long long)checkpoint_step(checkpoint),
+         (long long)(first ? config->stage1.steps : config->stage2.steps));
+}
+
+static void print_network(const Config *config, const ParamSet *trunk)
+{
+    const int features = config->model.channels * config->model.channel_mult[0];
+    line("network", "%s parameters, %d features", grouped(trunk->size).text, features);
+    line("", "channels %d x [%s], %d block%s per level, groups of %d", config->model.channels,
+         list_of(config->model.channel_mult, config->model.levels).text, config->model.res_blocks,
+         plural(config->model.res_blocks), config->model.channels / config->model.norm_groups);
+    if (config->model.attentions == 0)
+        line("", "attention in the middle only, dropout %g", config->model.dropout);
+    else
+        line("", "attention at %s and in the middle, dropout %g",
+             list_of(config->model.attention, config->model.attentions).text,
+             config->model.dropout);
+}
+
+static void print_heads(const Checkpoint *checkpoint, const ParamSet *head)
+{
+    if (checkpoint_heads(checkpoint) == 0) {
+        line("heads", "none");
+        return;
+    }
+    Text names = {""};
+    for (int i = 0; i < checkpoint_heads(checkpoint); i++)
+        append(&names, "%s%s", i > 0 ? ", " : "", checkpoint_head(checkpoint, i));
+    const char *type =
+        checkpoint_config(checkpoint)->head.type == HEAD_COMPLEX ? "complex" : "simple";
+    line("heads", "%s (%s, %s parameters each)", names.text, type, grouped(head->size).text);
+}
+
+static void print_data(const Config *config)
+{
+    static const char *const formats[] = {"idx", "hdf5", "mixture, built in"};
+    const char *format = formats[config->data.format];
+    line("images", "%d x %d, %d channel%s", config->data.resolution, config->data.resolution,
+         config->data.channels, plural(config->data.channels));
+    if (config->data.format == DATA_MIXTURE)
+        line("data", "%s", format);
+    else if (config->data.train[0] == '\0' && config->data.test[0] == '\0')
+        line("data", "no files named");
+    else
+        line("data", "%s: %s%s%s", format, config->data.train, config->data.flip ? ", flipped" : "",
+             config->data.test[0] ? "" : ", no test images");
+    if (config->data.format != DATA_MIXTURE && config->data.test[0])
+        line("", "%s", config->data.test);
+}
+
+static void print_recipe(const Config *config)
+{
+    line("recipe", "%s, seed %llu", config->name, (unsigned long long)config->seed);
+    line("", "stage 1: %lld steps of %d images, lr %g, warm-up %lld, EMA %g",
+         (long long)config->stage1.steps, config->stage1.batch, config->stage1.lr,
+         (long long)config->stage1.warmup, config->stage1.ema);
+    line("", "stage 2: %lld steps of %d images, lr %g, EMA %g%s", (long long)config->stage2.steps,
+         config->stage2.batch, config->stage2.lr, config->stage2.ema,
+         config->stage2.trunk_dropout ? ", the trunk's dropout on" : "");
+}
+
+static void print_uses(Checkpoint *checkpoint)
+{
+    line("analytic", "%s",
+         checkpoint_has(checkpoint, "analytic/ms_eps")
+             ? "E||eps_hat||^2/d is stored: --variance analytic works"
+             : "no E||eps_hat||^2/d");
+    line("resume", "%s",
+         checkpoint_has(checkpoint, "optimizer") ? "possible: the state of the optimizer is stored"
+                                                 : "not possible: no state of the optimizer");
+}
+
+/* -- Files ------------------------------------------------------------------------------------ */
+
+/* Whether the weights that inference uses are there, whole, in the shapes of the configuration. */
+static bool check_tensors(Checkpoint *checkpoint, const ParamSet *trunk, const ParamSet *head,
+                          Error *error)
+{
+    bool ok = checkpoint_check_params(checkpoint, "trunk_ema", trunk, error);
+    for (int i = 0; ok && i < checkpoint_heads(checkpoint); i++) {
+        char *group = memory_format("heads_ema/%s", checkpoint_head(checkpoint, i));
+        ok = checkpoint_check_params(checkpoint, group, head, error);
+        memory_free(group);
+    }
+    return ok;
+}
+
+static bool print_checkpoint(const Info *info, Checkpoint *checkpoint, Error *error)
+{
+    const Config *config = checkpoint_config(checkpoint);
+    ParamSet trunk, head;
+    network_shapes(config, &trunk, &head);
+    bool ok = check_tensors(checkpoint, &trunk, &head, error);
+    if (ok && !info->common.quiet) {
+        const char *path = checkpoint_path(checkpoint);
+        printf("%s  (%s)\n", path, file_size(path).text);
+        print_progress(checkpoint);
+        print_network(config, &trunk);
+        print_heads(checkpoint, &head);
+        print_uses(checkpoint);
+        line("diffusion", "%s schedule, %d timesteps",
+             schedule_kind_name(config->diffusion.schedule), config->diffusion.timesteps);
+        print_data(config);
+        print_recipe(config);
+    }
+    params_free(&trunk);
+    params_free(&head);
+    return ok;
+}
+
+static void print_yaml(const Checkpoint *checkpoint)
+{
+    char *text = config_to_yaml(checkpoint_config(checkpoint));
+    printf("# %s\n%s", checkpoint_path(checkpoint), text);
+    memory_free(text);
+}
+
+static bool print_file(const Info *info, const char *path, Error *error)
+{
+    Checkpoint *checkpoint = NULL;
+    if (!checkpoint_open(&checkpoint, path, error))
+        return false;
+    bool ok = true;
+    if (info->yaml)
+        print_yaml(checkpoint);
+    else
+        ok = print_checkpoint(info, checkpoint, error);
+    checkpoint_close(checkpoint);
+    return ok;
+}
+
+/* `step` 1: in their order; -1: in the opposite one. */
+static bool print_files(const Info *info, const char *const *paths, int count, int step,
+                        Error *error)
+{
+    if (info->yaml && count > 1)
+        return error_input(error, "--yaml: expected one file, got %d", count);
+    bool ok = true;
+    for (int i = 0; ok && i < count; i++) {
+        if (i > 0 && !info->common.quiet)
+            putchar('\n');
+        ok = print_file(info, paths[step > 0 ? i : count - 1 - i], error);
+    }
+    return ok;
+}
+
+static bool print_named_or_run(const Info *info, Error *error)
+{
+    if (info->names.count > 0)
+        return print_files(info, info->names.items, info->names.count, 1, error);
+    RunFiles files;
+    if (!run_files_find(&files, &info->common.source, error))
+        return false;
+    /* A run's begin with the newest heads and end with stage 1; reading goes the other way. */
+    bool ok = print_files(info, (const char *const *)files.paths, files.count,
+                          files.is_run ? -1 : 1, error);
+    run_files_free(&files);
+    return ok;
+}
+
+bool info_command(int argc, char **argv, Error *error)
+{
+    Info info = {0};
+    const Option options[] = {
+        option_heading("What to print"),
+        option_flag("yaml", &info.yaml, "the complete configuration instead, as YAML"),
+    };
+    const CommandLine command = {.usage = usage,
+                                 .options = options,
+                                 .count = sizeof options / sizeof options[0],
+                                 .common = COMMON_NETWORK};
+    bool stop = false;
+    common_defaults(&info.common);
+    bool ok = command_parse(&command, &info.common, argc, argv, &info.names, &stop, error) &&
+              (stop || print_named_or_run(&info, error));
+    string_list_free(&info.names);
+    common_free(&info.common);
+    return ok;
+}

@@ -1,0 +1,87 @@
+/* infer: what can be done with a trained model. This file only finds the command. */
+#include "base/interrupt.h"
+#include "base/nearest.h"
+#include "base/program.h"
+#include "base/version.h"
+#include "command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct Command {
+    const char *name;
+    const char *summary;
+    bool (*run)(int argc, char **argv, Error *error);
+} Command;
+
+static const Command commands[] = {
+    {"sample", "draw samples with any reverse variance: a picture or an array", sample_command},
+    {"predict", "evaluate the network and its variance heads at given x_t and t", predict_command},
+    {"info", "say what a checkpoint holds", info_command},
+};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_help(void)
+{
+    puts("usage: infer <command> [options]\n"
+         "\n"
+         "Works with what `train` has made: an eps-network, and variance heads on its\n"
+         "features. By default that is the run directory of the default configuration,\n"
+         "checkpoints/fashion-mnist; --run DIR, --config FILE or --checkpoint FILE name\n"
+         "others.\n"
+         "\n"
+         "commands:");
+    for (int i = 0; i < COMMANDS; i++)
+        printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+    puts("\n"
+         "`infer <command> --help` has the options of a command, with their defaults.\n"
+         "`infer --version` prints the version.\n"
+         "\n"
+         "examples:\n"
+         "  infer sample --variance sn --steps 50 --out samples.png\n"
+         "  infer sample --variance beta_tilde,npr,sn --steps 10,25,50 --out compare.png\n"
+         "  infer predict --input points.h5 --output predictions.h5\n"
+         "  infer info checkpoints/fashion-mnist/stage1.h5\n"
+         "\n"
+         "Exit codes: 0 done, 1 failed, 2 wrong input, 130 or 143 stopped by a signal.");
+}
+
+static bool unknown_command(const char *name, Error *error)
+{
+    const char *names[COMMANDS];
+    for (int i = 0; i < COMMANDS; i++)
+        names[i] = commands[i].name;
+    if (name[0] == '-')
+        return error_input(error, "expected a command before %.60s; infer --help lists them", name);
+    const char *nearest = nearest_name(name, names, COMMANDS);
+    if (nearest)
+        return error_input(error, "unknown command \"%.60s\"; did you mean %s?", name, nearest);
+    return error_input(error, "unknown command \"%.60s\"; infer --help lists the commands", name);
+}
+
+static bool run(int argc, char **argv, Error *error)
+{
+    if (argc < 2)
+        return error_input(error, "expected a command; infer --help lists them");
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        print_help();
+        return true;
+    }
+    if (strcmp(name, "--version") == 0) {
+        printf("infer (varhead) %s\n", VARHEAD_VERSION);
+        return true;
+    }
+    for (int i = 0; i < COMMANDS; i++)
+        if (strcmp(name, commands[i].name) == 0)
+            return commands[i].run(argc - 2, argv + 2, error);
+    return unknown_command(name, error);
+}
+
+int main(int argc, char **argv)
+{
+    Error error = {0};
+    interrupt_install();
+    bool done = run(argc, argv, &error);
+    return program_end("infer", done, &error);
+}

@@ -1,0 +1,162 @@
+/* What the network can do, and running it. */
+#include "network.h"
+
+#include "base/memory.h"
+#include "network_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+const Config *network_config(const Network *network)
+{
+    return &network->config;
+}
+
+const Schedule *network_schedule(const Network *network)
+{
+    return &network->schedule;
+}
+
+size_t network_dims(const Network *network)
+{
+    size_t resolution = (size_t)network->config.data.resolution;
+    return resolution * resolution * (size_t)network->config.data.channels;
+}
+
+int network_heads(const Network *network)
+{
+    return network->head_count;
+}
+
+const char *network_head_name(const Network *network, int head)
+{
+    return network->heads[head].name;
+}
+
+int network_find_head(const Network *network, const char *name)
+{
+    for (int i = 0; i < network->head_count; i++)
+        if (strcmp(network->heads[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+const double *network_ms_eps(const Network *network)
+{
+    return network->ms_eps;
+}
+
+bool network_check_variance(const Network *network, VarianceKind variance, Error *error)
+{
+    const char *head = variance_head(variance);
+    if (head && network_find_head(network, head) < 0)
+        return error_input(error,
+                           "the variance %s needs an %s head, and %s has none; train --stage 2 "
+                           "--loss %s makes one",
+                           variance_name(variance), head, network->origin, head);
+    if (variance == VARIANCE_ANALYTIC && !network->ms_eps)
+        return error_input(error,
+                           "the variance analytic needs the array /analytic/ms_eps, and %s has "
+                           "none",
+                           network->origin);
+    return true;
+}
+
+/* -- Graphs ----------------------------------------------------------------------------------- */
+
+void network_release_graphs(Network *network)
+{
+    for (int i = 0; i < network->head_count; i++) {
+        graph_free(network->heads[i].graph);
+        network->heads[i].graph = NULL;
+    }
+    graph_free(network->graph);
+    network->graph = NULL;
+    memory_free(network->times);
+    network->times = NULL;
+    network->batch = 0;
+}
+
+bool network_prepare(Network *network, int64_t count, Error *error)
+{
+    int64_t runs = (count + network->max_batch - 1) / network->max_batch;
+    int batch = count < 1 ? 1 : (int)((count + runs - 1) / runs);
+    if (batch == network->batch)
+        return true;
+    network_release_graphs(network);
+    network->graph = graph_new(&network->params, (GraphOptions){.batch = batch});
+    network->unet = unet_build(network->graph, &network->config);
+    if (!graph_finish(network->graph, error) ||
+        !graph_load_weights(network->graph, network->weights, error)) {
+        network_release_graphs(network);
+        return false;
+    }
+    network->times = memory_small((size_t)batch, sizeof *network->times);
+    network->batch = batch;
+    return true;
+}
+
+int network_batch(const Network *network)
+{
+    return network->batch;
+}
+
+/* On the kept values of the trunk's graph, without a copy. */
+static bool build_head(Network *network, NetworkHead *head, Error *error)
+{
+    head->graph = graph_new(&head->params, (GraphOptions){.batch = network->batch});
+    head->head = head_build(head->graph, &head->config, network->unet.features, network->unet.temb);
+    if (graph_finish(head->graph, error) && graph_load_weights(head->graph, head->weights, error))
+        return true;
+    graph_free(head->graph);
+    head->graph = NULL;
+    return false;
+}
+
+/* -- Evaluating ------------------------------------------------------------------------------- */
+
+/* Inputs are written before every run, since a run reuses their memory. */
+static void fill_inputs(Network *network, const float *x, const int *t, int count)
+{
+    size_t dims = network_dims(network);
+    float *input = value_data(network->unet.x);
+    size_t padding = (size_t)(network->batch - count) * dims;
+    memcpy(input, x, (size_t)count * dims * sizeof *input);
+    memset(input + (size_t)count * dims, 0, padding * sizeof *input);
+    for (int i = 0; i < network->batch; i++)
+        network->times[i] = i < count ? schedule_model_time(&network->schedule, t[i]) : 0;
+    unet_embed_times(network->times, network->batch, network->config.model.channels,
+                     value_data(network->unet.time));
+}
+
+static bool run_head(Network *network, NetworkHead *head, float *out, size_t bytes, Error *error)
+{
+    if ((!head->graph && !build_head(network, head, error)) ||
+        !graph_forward(head->graph, 0, error))
+        return false;
+    memcpy(out, value_data(head->head.out), bytes);
+    return true;
+}
+
+bool network_evaluate(Network *network, const float *x, const int *t, int count,
+                      const NetworkOutputs *outputs, Error *error)
+{
+    assert(network->batch > 0);
+    const size_t dims = network_dims(network);
+    for (int first = 0; first < count; first += network->batch) {
+        int images = count - first < network->batch ? count - first : network->batch;
+        size_t offset = (size_t)first * dims, bytes = (size_t)images * dims * sizeof *x;
+        if (!command_continues(error))
+            return false;
+        fill_inputs(network, x + offset, t + first, images);
+        if (!graph_forward(network->graph, 0, error))
+            return false;
+        if (outputs->eps)
+            memcpy(outputs->eps + offset, value_data(network->unet.eps), bytes);
+        for (int i = 0; i < network->head_count; i++)
+            if (outputs->heads[i] &&
+                !run_head(network, &network->heads[i], outputs->heads[i] + offset, bytes, error))
+                return false;
+    }
+    return true;
+}

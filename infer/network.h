@@ -1,0 +1,77 @@
+/* The network: the one place from which every command gets it.
+ *
+ *     network_open       finds the checkpoints, reads the weights (always the moving averages), joins
+ *                        the heads of several files; what the network can do is known from here on
+ *     network_prepare    builds the graphs, for a batch size that suits the work
+ *     network_evaluate   eps and any of the heads at given x_t and t, any number of images at once:
+ *                        one pass of the trunk serves all heads
+ *
+ * A run directory may hold files of different ages. Its newest stage-2 file decides which trunk is
+ * used; what belongs to another trunk, or is older than the same head elsewhere, is left out, and a
+ * note says so. Files named one by one must agree in every bit of their trunks.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "command.h"
+#include "diffusion/schedule.h"
+#include "diffusion/variance.h"
+#include "io/config.h"
+#include "nn/params.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { NETWORK_MAX_HEADS = 8 };
+
+typedef struct Network Network;
+
+bool network_open(Network **network, const CommonOptions *common, Error *error);
+void network_close(Network *network); /* NULL is fine */
+
+/* -- What there is ---------------------------------------------------------------------------- */
+
+/* The configuration in the trunk's checkpoint. */
+const Config *network_config(const Network *network);
+const Schedule *network_schedule(const Network *network);
+
+/* Elements of an image: resolution * resolution * channels. */
+size_t network_dims(const Network *network);
+
+int network_heads(const Network *network);
+const char *network_head_name(const Network *network, int head); /* "sn" */
+int network_find_head(const Network *network, const char *name); /* -1 if there is none */
+
+/* E||eps_hat(x_t, t)||^2 / d for t = 0 .. N, the number that the variance analytic needs; NULL where
+ * no checkpoint has it. */
+const double *network_ms_eps(const Network *network);
+
+/* An input error if the variance needs a head or the analytic constants and they are not there; it
+ * names the command that makes them. */
+bool network_check_variance(const Network *network, VarianceKind variance, Error *error);
+
+/* -- Evaluating ------------------------------------------------------------------------------- */
+
+/* Gets ready for `count` images: chooses the batch size, at most --batch, so that the fewest runs
+ * serve and the last has the least padding. May be called again for another count. */
+bool network_prepare(Network *network, int64_t count, Error *error);
+int network_batch(const Network *network);
+
+/* Where results go, each [count, dims] in NHWC; NULL: not wanted. A head that nobody wants is not
+ * run. Raw outputs: nothing is clipped or combined. */
+typedef struct NetworkOutputs {
+    float *eps;                      /* the predicted noise */
+    float *heads[NETWORK_MAX_HEADS]; /* by index */
+} NetworkOutputs;
+
+/* Evaluates at x [count, dims], NHWC, image i at timestep t[i], 0 .. N. An image's result depends
+ * on the batch size and on its place in the batch to rounding at most. Stops with an error on
+ * SIGINT or SIGTERM. */
+bool network_evaluate(Network *network, const float *x, const int *t, int count,
+                      const NetworkOutputs *outputs, Error *error);
+
+/* -- Shapes ----------------------------------------------------------------------------------- */
+
+/* The tensors of the trunk and of a head that `config` describes; for params_free. */
+void network_shapes(const Config *config, ParamSet *trunk, ParamSet *head);

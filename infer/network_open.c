@@ -1,0 +1,227 @@
+/* From checkpoint files to weights in memory. */
+#include "base/memory.h"
+#include "io/checkpoint.h"
+#include "network_internal.h"
+#include "run_files.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void network_shapes(const Config *config, ParamSet *trunk, ParamSet *head)
+{
+    /* Builders register parameters; graphs that are never finished cost next to nothing. */
+    params_init(trunk);
+    params_init(head);
+    Graph *trunk_graph = graph_new(trunk, (GraphOptions){.batch = 1});
+    Graph *head_graph = graph_new(head, (GraphOptions){.batch = 1});
+    UNet unet = unet_build(trunk_graph, config);
+    head_build(head_graph, config, unet.features, unet.temb);
+    graph_free(head_graph);
+    graph_free(trunk_graph);
+}
+
+/* Memory for the tensors of `set` in a group of a checkpoint, filled in. They are known to be in
+ * the file before memory is taken for them. */
+static float *read_weights(Checkpoint *checkpoint, const char *group, const ParamSet *set,
+                           Error *error)
+{
+    if (!checkpoint_check_params(checkpoint, group, set, error))
+        return NULL;
+    float *weights = memory_large(set->size, sizeof *weights, "the weights of the network", error);
+    if (weights && checkpoint_read_params(checkpoint, group, set, weights, error))
+        return weights;
+    memory_free(weights);
+    return NULL;
+}
+
+/* -- The trunk -------------------------------------------------------------------------------- */
+
+static bool adopt_trunk(Network *network, Checkpoint *checkpoint, const ParamSet *set, Error *error)
+{
+    network->path = memory_string(checkpoint_path(checkpoint));
+    network->config = *checkpoint_config(checkpoint);
+    for (int i = 0; i < set->count; i++) {
+        const Param *param = &set->items[i];
+        params_add(&network->params, param->name, param->rank, param->shape, param->init,
+                   param->fan_in);
+    }
+    network->weights = read_weights(checkpoint, "trunk_ema", set, error);
+    return network->weights && schedule_make(&network->schedule, network->config.diffusion.schedule,
+                                             network->config.diffusion.timesteps, error);
+}
+
+/* Whether a checkpoint has the trunk that is already there, bit for bit; where not, `difference`
+ * says in what. Returns false only when the checkpoint can't be read. */
+static bool compare_trunk(const Network *network, Checkpoint *checkpoint, const ParamSet *set,
+                          bool *same, char *difference, size_t size, Error *error)
+{
+    char keys[256];
+    *same = false;
+    if (config_differences(&network->config, checkpoint_config(checkpoint), CONFIG_NETWORK, keys,
+                           sizeof keys) > 0) {
+        snprintf(difference, size, "in the configuration: %s", keys);
+        return true;
+    }
+    float *weights = read_weights(checkpoint, "trunk_ema", set, error);
+    if (!weights)
+        return false;
+    *same = true;
+    for (int i = 0; *same && i < set->count; i++) {
+        const Param *param = &set->items[i];
+        *same = memcmp(weights + param->offset, network->weights + param->offset,
+                       param->count * sizeof *weights) == 0;
+        if (!*same)
+            snprintf(difference, size, "first in trunk_ema/%s", param->name);
+    }
+    memory_free(weights);
+    return true;
+}
+
+/* -- Heads and constants ---------------------------------------------------------------------- */
+
+static bool add_head(Network *network, Checkpoint *checkpoint, const char *name,
+                     const ParamSet *set, Error *error)
+{
+    const char *path = checkpoint_path(checkpoint);
+    if (strcmp(name, "eps") == 0)
+        return error_input(error,
+                           "%s:/heads_ema/eps: a head can't have the name of the trunk's "
+                           "own output",
+                           path);
+    if (network->head_count == NETWORK_MAX_HEADS)
+        return error_input(error, "%s: expected at most %d heads in all", path, NETWORK_MAX_HEADS);
+
+    char *group = memory_format("heads_ema/%s", name);
+    float *weights = read_weights(checkpoint, group, set, error);
+    memory_free(group);
+    if (!weights)
+        return false;
+
+    NetworkHead *head = &network->heads[network->head_count++];
+    *head = (NetworkHead){.name = memory_string(name),
+                          .path = memory_string(path),
+                          .config = *checkpoint_config(checkpoint),
+                          .weights = weights};
+    return true;
+}
+
+static bool add_heads(Network *network, const RunFiles *files, const CommonOptions *common,
+                      Checkpoint *checkpoint, const ParamSet *set, Error *error)
+{
+    for (int i = 0; i < checkpoint_heads(checkpoint); i++) {
+        const char *name = checkpoint_head(checkpoint, i), *path = checkpoint_path(checkpoint);
+        int earlier = network_find_head(network, name);
+        if (earlier < 0) {
+            if (!add_head(network, checkpoint, name, set, error))
+                return false;
+        } else if (files->is_run) {
+            command_note(common, "takes the %s head of %s, which is newer than the one of %s", name,
+                         network->heads[earlier].path, path);
+        } else {
+            return error_input(error, "%s: has an %s head, and so has %s: expected only one", path,
+                               name, network->heads[earlier].path);
+        }
+    }
+    return true;
+}
+
+/* They are a property of the trunk; any file that has the same one may hold them. */
+static bool read_ms_eps(Network *network, Checkpoint *checkpoint, Error *error)
+{
+    static const char name[] = "analytic/ms_eps";
+    if (network->ms_eps || !checkpoint_has(checkpoint, name))
+        return true;
+    int count = network->config.diffusion.timesteps + 1;
+    network->ms_eps = memory_small((size_t)count, sizeof *network->ms_eps);
+    return checkpoint_read_doubles(checkpoint, name, count, network->ms_eps, error);
+}
+
+/* -- Files ------------------------------------------------------------------------------------ */
+
+/* A file of another trunk: a mistake, or in a run directory an earlier or a later stage 1. */
+static bool refuse_file(const Network *network, const RunFiles *files, const CommonOptions *common,
+                        Checkpoint *checkpoint, const char *difference, Error *error)
+{
+    const char *path = checkpoint_path(checkpoint);
+    if (!files->is_run)
+        return error_input(error, "%s: its network is not that of %s, they differ %s", path,
+                           network->path, difference);
+    if (checkpoint_stage(checkpoint) == 1)
+        command_note(common,
+                     "takes the network in %s; the one in %s was trained on since, and "
+                     "heads are for the network that they were trained with",
+                     network->path, path);
+    else
+        command_note(common,
+                     "leaves out the heads of %s: they are for another network than %s, "
+                     "which is newer",
+                     path, network->path);
+    return true;
+}
+
+static bool add_file(Network *network, const RunFiles *files, const CommonOptions *common,
+                     const char *path, Error *error)
+{
+    Checkpoint *checkpoint = NULL;
+    if (!checkpoint_open(&checkpoint, path, error))
+        return false;
+    ParamSet trunk, head;
+    network_shapes(checkpoint_config(checkpoint), &trunk, &head);
+
+    char difference[320] = "";
+    bool same = true;
+    bool ok = network->weights ? compare_trunk(network, checkpoint, &trunk, &same, difference,
+                                               sizeof difference, error)
+                               : adopt_trunk(network, checkpoint, &trunk, error);
+    if (ok && same)
+        ok = add_heads(network, files, common, checkpoint, &head, error) &&
+             read_ms_eps(network, checkpoint, error);
+    else if (ok)
+        ok = refuse_file(network, files, common, checkpoint, difference, error);
+    params_free(&trunk);
+    params_free(&head);
+    checkpoint_close(checkpoint);
+    return ok;
+}
+
+bool network_open(Network **result, const CommonOptions *common, Error *error)
+{
+    *result = NULL;
+    RunFiles files;
+    if (!run_files_find(&files, &common->source, error))
+        return false;
+    Network *network = memory_small(1, sizeof *network);
+    network->origin = memory_string(files.origin);
+    network->max_batch = (int)common->batch;
+
+    bool ok = true;
+    for (int i = 0; ok && i < files.count; i++)
+        ok = add_file(network, &files, common, files.paths[i], error);
+    run_files_free(&files);
+    if (ok)
+        *result = network;
+    else
+        network_close(network);
+    return ok;
+}
+
+void network_close(Network *network)
+{
+    if (!network)
+        return;
+    network_release_graphs(network);
+    for (int i = 0; i < network->head_count; i++) {
+        NetworkHead *head = &network->heads[i];
+        memory_free(head->name);
+        memory_free(head->path);
+        memory_free(head->weights);
+        params_free(&head->params);
+    }
+    params_free(&network->params);
+    memory_free(network->weights);
+    memory_free(network->ms_eps);
+    schedule_free(&network->schedule);
+    memory_free(network->path);
+    memory_free(network->origin);
+    memory_free(network);
+}

@@ -1,0 +1,50 @@
+#include "output.h"
+
+#include "io/atomic_file.h"
+#include "io/hdf5_file.h"
+
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool output_has_extension(const char *path, const char *extension)
+{
+    size_t length = strlen(path), end = strlen(extension);
+    return length > end && strcasecmp(path + length - end, extension) == 0;
+}
+
+static bool is_checkpoint(const char *path)
+{
+    Hdf5File *file = NULL;
+    Error unused;
+    if (access(path, F_OK) != 0 || !hdf5_open(&file, path, &unused))
+        return false;
+    bool has_format = hdf5_attribute_exists(file, "/", "format");
+    hdf5_close(file);
+    return has_format;
+}
+
+bool output_is_not(const char *path, const char *input, Error *error)
+{
+    struct stat written, read;
+    if (stat(path, &written) == 0 && stat(input, &read) == 0 && written.st_dev == read.st_dev &&
+        written.st_ino == read.st_ino)
+        return error_input(error, "%s: is the input too; name another file to write", path);
+    return true;
+}
+
+bool output_check(const char *path, Error *error)
+{
+    if (is_checkpoint(path))
+        return error_input(error,
+                           "%s: is a checkpoint, which would be lost; name another file to "
+                           "write",
+                           path);
+    /* To begin the file is the exact test: it needs the directory, the permission and a name. */
+    AtomicFile probe;
+    if (!atomic_file_begin(&probe, path, error))
+        return false;
+    atomic_file_abandon(&probe);
+    return true;
+}

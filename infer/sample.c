@@ -1,0 +1,341 @@
+/* infer sample: draws samples by the reverse process. */
+#include "base/memory.h"
+#include "base/progress.h"
+#include "command.h"
+#include "network.h"
+#include "output.h"
+#include "sample_output.h"
+#include "sampler.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: infer sample --out FILE [options]\n"
+    "\n"
+    "Draws samples: from noise x_T down K of the N timesteps to x_0. At each step the\n"
+    "network gives the mean, and --variance says where the variance comes from:\n"
+    "\n"
+    "  beta        beta_{t|s}; DDPM only                       (Ho et al. 2020)\n"
+    "  beta_tilde  that of q(x_s | x_t, x_0); the default      (Ho et al. 2020)\n"
+    "  analytic    from E||eps_hat||^2/d of each timestep      (Bao et al. 2022a)\n"
+    "  sn, npr     from a head trained by train --stage 2      (Bao et al. 2022b)\n"
+    "\n"
+    "FILE.png becomes a picture; FILE.h5 gets the array /samples, float32\n"
+    "[n, C, H, W] in [-1, 1], not clipped after the last step. --variance and --steps\n"
+    "take lists: then the picture is a table, a row for each variance and a column\n"
+    "for each number of steps, the file has /samples/<variance>_<steps>, and all of\n"
+    "them start from the same x_T and meet the same noise.\n"
+    "\n"
+    "Equal seeds make equal samples, whatever --batch and --threads (to rounding).\n"
+    "\n"
+    "examples:\n"
+    "  infer sample --out samples.png\n"
+    "  infer sample --variance sn --steps 25 --count 100 --out sn.png\n"
+    "  infer sample --variance beta_tilde,npr,sn --steps 10,25,50 --out compare.png\n"
+    "  infer sample --sampler ddim --steps 20 --count 1000 --seed 7 --out ddim.h5\n"
+    "\n";
+
+enum {
+    DEFAULT_STEPS = 50,
+    DEFAULT_COUNT = 64,       /* of one combination */
+    DEFAULT_TABLE_COUNT = 16, /* of each, where there are several */
+    MAX_STEPS_LIST = 64,
+    UNSET = -1,
+};
+
+enum { CHOICE_ON, CHOICE_OFF };
+
+typedef struct Sample {
+    CommonOptions common;
+    const char *variance_list, *steps_list, *noise_path, *out;
+    int sampler, trajectory; /* Sampler, TrajectoryKind */
+    int clip_x0, clip_cov;   /* CHOICE_..., UNSET: by default */
+    double eta, clip_pixel;  /* NAN: by default */
+    int64_t count, columns, scale;
+
+    VarianceKind variances[VARIANCE_KINDS];
+    int steps[MAX_STEPS_LIST];
+    SampleSettings settings;
+    SamplingPlan *plans; /* [variances * steps] */
+    Network *network;
+    Noise noise;
+    uint64_t seed;
+    SampleOutput *output;
+    float *images; /* [batch, dims] */
+} Sample;
+
+/* -- Options ---------------------------------------------------------------------------------- */
+
+static bool parse(Sample *s, int argc, char **argv, bool *stop, Error *error)
+{
+    const Option options[] = {
+        option_heading("What to draw"),
+        option_string("out", "FILE", &s->out, "a picture (.png) or an array (.h5); required"),
+        option_string("variance", "LIST", &s->variance_list,
+                      "beta, beta_tilde, analytic, npr, sn, or several with commas between "
+                      "(default: stage1.variance of the configuration)"),
+        option_string("steps", "LIST", &s->steps_list,
+                      "steps of the reverse process, 1 to N, or several (default: 50)"),
+        option_choice("sampler", "ddpm|ddim", &s->sampler, "(default: ddpm)"),
+        option_number("eta", "E", &s->eta, 0, 1,
+                      "DDIM's eta, 0 to 1; 0 is deterministic with beta_tilde (default: 0)"),
+        option_choice("trajectory", "linear|quad", &s->trajectory,
+                      "which timesteps are visited (default: linear)"),
+        option_integer("count", "N", &s->count, 1, IMAGE_ARRAY_LIMIT,
+                       "samples of each kind (default: 64; 16 when there are several kinds)"),
+        option_string("noise", "FILE", &s->noise_path,
+                      "take /x_T [n, C, H, W] and /noise [K-1, n, C, H, W] from an HDF5 file "
+                      "instead of drawing them; noise[0] is for the first step taken"),
+        option_heading("Clipping"),
+        option_choice("clip-x0", "on|off", &s->clip_x0,
+                      "the predicted x_0 to [-1, 1] (default: on)"),
+        option_choice("clip-cov", "on|off", &s->clip_cov,
+                      "the estimated Cov[x_0 | x_t] to [0, 1] (default: as --clip-x0)"),
+        option_number("clip-pixel", "P", &s->clip_pixel, 0, 1e6,
+                      "bound the last noise added to a mean magnitude of P grey levels of 255; "
+                      "0: no bound (default: 2 for ddpm, 1 for ddim)"),
+        option_heading("The picture"),
+        option_integer("columns", "N", &s->columns, 1, 65536,
+                       "images side by side in a grid (default: about as many as rows)"),
+        option_integer("scale", "N", &s->scale, 1, 1024,
+                       "pixels per pixel (default: small images are enlarged to about 56)"),
+    };
+    const CommandLine line = {.usage = usage,
+                              .options = options,
+                              .count = sizeof options / sizeof options[0],
+                              .common = COMMON_NETWORK | COMMON_COMPUTE};
+    return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
+}
+
+/* Calls `take` with every item of a comma-separated list; NULL is an empty one. */
+static bool each_item(const char *list, bool (*take)(Sample *s, const char *item, Error *error),
+                      Sample *s, Error *error)
+{
+    bool ok = true;
+    for (const char *item = list; ok && item; item = strchr(item, ',')) {
+        item += item != list; /* the comma */
+        char *text = memory_format("%.*s", (int)strcspn(item, ","), item);
+        ok = take(s, text, error);
+        memory_free(text);
+    }
+    return ok;
+}
+
+static bool take_variance(Sample *s, const char *item, Error *error)
+{
+    VarianceKind kind;
+    if (!variance_parse(item, &kind, error))
+        return false;
+    for (int i = 0; i < s->settings.variance_count; i++)
+        if (s->variances[i] == kind)
+            return error_input(error, "--variance: %s is given twice", item);
+    s->variances[s->settings.variance_count++] = kind;
+    return true;
+}
+
+static bool take_steps(Sample *s, const char *item, Error *error)
+{
+    char *end = NULL;
+    long steps = strtol(item, &end, 10);
+    if (item[0] < '0' || item[0] > '9' || *end != '\0' || steps < 1 ||
+        steps > SCHEDULE_MAX_TIMESTEPS)
+        return error_input(error, "--steps: expected a number of steps, 1 or more, got \"%s\"",
+                           item);
+    for (int i = 0; i < s->settings.steps_count; i++)
+        if (s->steps[i] == steps)
+            return error_input(error, "--steps: %s is given twice", item);
+    if (s->settings.steps_count == MAX_STEPS_LIST)
+        return error_input(error, "--steps: expected at most %d numbers", MAX_STEPS_LIST);
+    s->steps[s->settings.steps_count++] = (int)steps;
+    return true;
+}
+
+/* What can be said of the options before the network is known. */
+static bool check_options(Sample *s, Error *error)
+{
+    if (!s->out)
+        return error_input(error, "expected --out FILE, a name that ends in .png or .h5");
+    if (!sample_output_check_name(s->out, error) ||
+        !each_item(s->variance_list, take_variance, s, error) ||
+        !each_item(s->steps_list, take_steps, s, error))
+        return false;
+    if (s->sampler == SAMPLER_DDPM && !isnan(s->eta))
+        return error_input(error, "--eta is for --sampler ddim; ddpm has none");
+    if (s->noise_path && !output_is_not(s->out, s->noise_path, error))
+        return false;
+    if (s->noise_path && s->count != UNSET)
+        return error_input(error, "--count: with --noise there are as many samples as the file has "
+                                  "x_T; expected one or the other");
+    if (s->noise_path && s->settings.steps_count > 1)
+        return error_input(error, "--steps: a file of noise is for one number of steps, got %d",
+                           s->settings.steps_count);
+    return true;
+}
+
+/* -- Preparation ------------------------------------------------------------------------------ */
+
+static ReverseOptions reverse_options(const Sample *s, VarianceKind variance)
+{
+    ReverseOptions options = reverse_defaults((Sampler)s->sampler);
+    options.variance = variance;
+    options.clip_x0 = s->clip_x0 == CHOICE_ON;
+    if (!isnan(s->eta))
+        options.eta = s->eta;
+    if (!isnan(s->clip_pixel))
+        options.clip_pixel = s->clip_pixel;
+    return options;
+}
+
+static bool make_plan(Sample *s, SamplingPlan *plan, VarianceKind variance, int steps, Error *error)
+{
+    *plan = (SamplingPlan){
+        .reverse = reverse_options(s, variance),
+        .clip_cov = (s->clip_cov == UNSET ? s->clip_x0 : s->clip_cov) == CHOICE_ON,
+        .trajectory = (TrajectoryKind)s->trajectory,
+        .steps = steps,
+        .timesteps = memory_small((size_t)steps + 1, sizeof(int)),
+    };
+    if (!reverse_check(&plan->reverse, error) ||
+        !network_check_variance(s->network, variance, error))
+        return false;
+    if (!trajectory_make(plan->trajectory, network_schedule(s->network)->timesteps, steps,
+                         plan->timesteps, error))
+        return error_prefix(error, "--steps");
+    plan->reverse.clip_sigma_to = plan->timesteps[1]; /* the last noise added */
+    return true;
+}
+
+/* The variance of stage-1 samples, where none was asked for. */
+static void default_variance(Sample *s)
+{
+    bool beta = network_config(s->network)->stage1.variance == FIXED_BETA;
+    s->variances[0] = beta && s->sampler == SAMPLER_DDPM ? VARIANCE_BETA : VARIANCE_BETA_TILDE;
+    s->settings.variance_count = 1;
+}
+
+static bool make_plans(Sample *s, Error *error)
+{
+    if (s->settings.variance_count == 0)
+        default_variance(s);
+    const int most = network_schedule(s->network)->timesteps;
+    if (s->settings.steps_count == 0)
+        s->steps[s->settings.steps_count++] = most < DEFAULT_STEPS ? most : DEFAULT_STEPS;
+
+    const int columns = s->settings.steps_count;
+    s->plans = memory_small((size_t)(s->settings.variance_count * columns), sizeof *s->plans);
+    for (int v = 0; v < s->settings.variance_count; v++)
+        for (int k = 0; k < columns; k++)
+            if (!make_plan(s, &s->plans[v * columns + k], s->variances[v], s->steps[k], error))
+                return false;
+    return true;
+}
+
+static bool prepare_noise(Sample *s, Error *error)
+{
+    s->seed = s->common.seed >= 0 ? (uint64_t)s->common.seed : network_config(s->network)->seed;
+    if (!s->noise_path) {
+        s->noise = noise_drawn(s->seed, network_dims(s->network));
+        bool several = s->settings.variance_count * s->settings.steps_count > 1;
+        s->settings.count = s->count != UNSET ? (int)s->count
+                            : several         ? DEFAULT_TABLE_COUNT
+                                              : DEFAULT_COUNT;
+        return true;
+    }
+    if (!noise_open(&s->noise, s->noise_path, network_config(s->network), s->steps[0], error))
+        return error_prefix(error, "--noise");
+    s->settings.count = (int)s->noise.count;
+    return true;
+}
+
+static bool prepare(Sample *s, Error *error)
+{
+    s->settings.path = s->out;
+    s->settings.variances = s->variances;
+    s->settings.steps = s->steps;
+    s->settings.columns = (int)s->columns;
+    s->settings.scale = (int)s->scale;
+    return network_open(&s->network, &s->common, error) && make_plans(s, error) &&
+           prepare_noise(s, error) &&
+           sample_output_begin(&s->output, &s->settings, network_config(s->network), error) &&
+           network_prepare(s->network, s->settings.count, error) &&
+           (s->images = memory_large((size_t)network_batch(s->network),
+                                     network_dims(s->network) * sizeof(float), "samples", error)) !=
+               NULL;
+}
+
+/* -- Work ------------------------------------------------------------------------------------- */
+
+static bool draw_combination(Sample *s, int v, int k, Progress *progress, Error *error)
+{
+    const SamplingPlan *plan = &s->plans[v * s->settings.steps_count + k];
+    const int batch = network_batch(s->network);
+    if (!sample_output_describe(s->output, v, k, plan, (int64_t)s->seed, s->noise_path, error))
+        return false;
+    for (int first = 0; first < s->settings.count; first += batch) {
+        int left = s->settings.count - first, count = left < batch ? left : batch;
+        if (!sampler_run(s->network, plan, &s->noise, first, count, s->images, progress, error) ||
+            !sample_output_put(s->output, v, k, first, count, s->images, error))
+            return false;
+    }
+    return true;
+}
+
+static bool draw_all(Sample *s, Error *error)
+{
+    int64_t total = 0;
+    for (int k = 0; k < s->settings.steps_count; k++)
+        total += (int64_t)s->settings.variance_count * s->settings.count * s->steps[k];
+
+    Progress progress;
+    progress_start(&progress, "sampling", 0, total, 1, "evaluations/s", s->common.quiet);
+    bool ok = true;
+    for (int v = 0; v < s->settings.variance_count; v++)
+        for (int k = 0; ok && k < s->settings.steps_count; k++)
+            ok = draw_combination(s, v, k, &progress, error);
+    progress_finish(&progress);
+    return ok;
+}
+
+static bool draw(Sample *s, Error *error)
+{
+    if (!check_options(s, error) || !prepare(s, error) || !draw_all(s, error))
+        return false;
+    SampleOutput *output = s->output;
+    s->output = NULL;
+    if (!sample_output_commit(output, error))
+        return false;
+    int kinds = s->settings.variance_count * s->settings.steps_count;
+    if (!s->common.quiet && kinds == 1)
+        printf("%s: %d samples, %s %s, %d steps\n", s->out, s->settings.count,
+               sampler_name((Sampler)s->sampler), variance_name(s->variances[0]), s->steps[0]);
+    else if (!s->common.quiet)
+        printf("%s: %d samples of each of %d kinds, %s\n", s->out, s->settings.count, kinds,
+               sampler_name((Sampler)s->sampler));
+    return true;
+}
+
+static void release(Sample *s)
+{
+    sample_output_abandon(s->output);
+    for (int i = 0; s->plans && i < s->settings.variance_count * s->settings.steps_count; i++)
+        memory_free(s->plans[i].timesteps);
+    memory_free(s->plans);
+    memory_free(s->images);
+    noise_close(&s->noise);
+    network_close(s->network);
+    common_free(&s->common);
+}
+
+bool sample_command(int argc, char **argv, Error *error)
+{
+    Sample s = {.clip_cov = UNSET, .eta = NAN, .clip_pixel = NAN, .count = UNSET};
+    bool stop = false;
+    common_defaults(&s.common);
+    bool ok = parse(&s, argc, argv, &stop, error) && (stop || draw(&s, error));
+    release(&s);
+    return ok;
+}
