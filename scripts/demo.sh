@@ -1,0 +1,41 @@
+#!/bin/sh
+# The demo: both stages of training on a small network, then samples of three variances at three
+# numbers of steps from the same noise, in one picture. `make demo` runs it; it takes a few minutes.
+# Run again, it finds what is there and only draws the picture.
+#
+#     demo.sh [RUN [options of train]]     RUN: another directory than checkpoints/quick
+set -eu
+
+config=configs/quick.yaml
+run=${1:-checkpoints/quick}
+[ $# -eq 0 ] || shift
+images=$(sed -n 's/^ *train: *\([^ ]*\).*/\1/p' "$config")
+data="Fashion-MNIST"
+
+# Without the package of Fashion-MNIST the built-in mixture stands in: it needs no file.
+if [ ! -r "$images" ]; then
+    set -- --set data.format=mixture "$@"
+    data="the built-in mixture ($images is not there)"
+fi
+
+echo "1/4  the network that predicts the noise, on $data"
+train --stage 1 --config "$config" --run "$run" "$@"
+echo "2/4  the variance heads SN and NPR, on its frozen features"
+train --stage 2 --loss npr,sn --config "$config" --run "$run" "$@"
+echo "3/4  samples at 10, 25 and 50 steps"
+infer sample --run "$run" --variance beta_tilde,npr,sn --steps 10,25,50 --count 16 \
+    --out "$run/samples.png"
+echo "4/4  done"
+cat <<EOF
+
+  $run/stage1.h5            the network
+  $run/stage2-npr+sn.h5     the same network with both heads
+  $run/metrics.csv          the losses, step by step
+  $run/samples.png          look at this: rows are variances, columns numbers of steps
+
+Next:
+  bin/infer info $run/stage2-npr+sn.h5
+  bin/infer sample --run $run --variance sn --steps 100 --out more.png
+  bin/train --stage 1       the real recipe, about an hour; then
+  bin/train --stage 2 --loss npr,sn
+EOF
