@@ -24,7 +24,7 @@ DESTDIR  ?=
 # Run-time dispatch (target_clones) resolves before a sanitizer is set up: one or the other.
 sanitize_flags := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
                     -fno-omit-frame-pointer -DVARHEAD_NO_DISPATCH)
-compile_flags  := -std=c17 -D_GNU_SOURCE -Ilib -Wall -Wextra -fno-math-errno -fno-trapping-math $(if $(WERROR),-Werror) -fopenmp \
+compile_flags  := -std=c17 -D_GNU_SOURCE -Ilib -I. -Wall -Wextra -fno-math-errno -fno-trapping-math $(if $(WERROR),-Werror) -fopenmp \
                   $(sanitize_flags)
 # oneDNN is linked with gcc's OpenMP library. clang's, being the program's own, is searched first
 # and answers to the same names, so that even then there is one pool of threads and not two.
@@ -49,8 +49,9 @@ suite_sources   := $(sort $(wildcard tests/test_*.c))
 helper_sources  := $(filter-out $(suite_sources),$(wildcard tests/*.c)) # shared by the suites
 train_sources   := $(wildcard train/*.c)
 infer_sources   := $(wildcard infer/*.c)
-sources         := $(library_sources) $(train_sources) $(infer_sources) $(suite_sources) \
-                   $(helper_sources)
+bench_sources   := $(wildcard bench/*.c) $(filter-out train/main.c,$(train_sources))
+sources         := $(library_sources) $(train_sources) $(infer_sources) $(bench_sources) \
+                   $(suite_sources) $(helper_sources)
 
 library  := $(BUILD)/libvarhead.a
 programs := $(if $(train_sources),$(BIN)/train) $(if $(infer_sources),$(BIN)/infer)
@@ -68,14 +69,14 @@ scripts := $(filter $(foreach s,$(SUITE),tests/cli/$(s).sh),$(scripts))
 $(if $(suites)$(scripts),,$(error SUITE=$(SUITE): there is no such suite in tests/))
 endif
 
-formatted := $(sort $(foreach d,lib/* train infer tests,$(wildcard $(d)/*.c $(d)/*.h)))
+formatted := $(sort $(foreach d,lib/* train infer bench tests,$(wildcard $(d)/*.c $(d)/*.h)))
 
 # One short line for each command; V=1 shows the commands themselves.
 say = $(if $(V),,@printf '%-4s  %s\n' $(1) $@;)
 
 # -- Building ----------------------------------------------------------------------------------
 
-.PHONY: all suites deps have-deps test test-suites demo format check-format install uninstall \
+.PHONY: all suites deps have-deps test test-suites demo bench format check-format install uninstall \
         clean help
 
 all: $(library) $(programs)
@@ -88,7 +89,8 @@ $(library): $(call to_objects,$(library_sources))
 
 $(BIN)/train: $(call to_objects,$(train_sources)) $(library)
 $(BIN)/infer: $(call to_objects,$(infer_sources)) $(library)
-$(programs):
+$(BIN)/bench: $(call to_objects,$(bench_sources)) $(library)
+$(programs) $(BIN)/bench:
 	@mkdir -p $(@D)
 	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) $^ $(library_libs) -o $@
 
@@ -134,6 +136,9 @@ demo: all
 	@CC='$(CC)' sh scripts/deps.sh install dataset
 	@PATH="$(abspath $(BIN)):$$PATH" sh scripts/demo.sh
 
+bench: $(BIN)/bench
+	@$(BIN)/bench
+
 format:
 	clang-format -i $(formatted)
 
@@ -168,6 +173,8 @@ help:
 #H                     of each variance, in under five minutes
 #H   make test         build and run every test; SUITE=schedule runs one
 #H   make test-suites  the same without the command-line tests; make suites only builds them
+#H   make bench        time training and sampling, float32 and bf16, beside the least they
+#H                     could take; bin/bench --help says what else it can show
 #H   make deps         install the Debian packages that varhead needs and that are missing
 #H                     (make test and make demo do so themselves)
 #H   make install      copy the programs to PREFIX/bin, the recipes to PREFIX/share/varhead

@@ -7,14 +7,14 @@
 #include "reference.h"
 
 typedef struct Case Case;
-typedef struct Shape {
+typedef struct InputShape {
     int h, w, c;
-} Shape;
+} InputShape;
 
 struct Case {
     const char *what;
     int batch;
-    Shape in[NETWORK_INPUTS];
+    InputShape in[NETWORK_INPUTS];
     Value *(*build)(Graph *g, Value *const *in, const Case *c);
     Tensor (*loops)(Reference *r, const Tensor *in, const Case *c);
     int channels, kernel, stride, begin, end; /* of a convolution, as in Conv */

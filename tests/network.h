@@ -57,7 +57,9 @@ static inline void network_begin(Network *net, GraphOptions options)
 static inline Value *network_input(Network *net, int height, int width, int channels)
 {
     ck_assert_int_lt(net->inputs, NETWORK_INPUTS);
-    return net->input[net->inputs++] = graph_input(net->graph, height, width, channels);
+    Value *input = graph_input(net->graph, height, width, channels);
+    net->input[net->inputs++] = input;
+    return height * width > 1 ? nn_cast(net->graph, input, net->options.type) : input;
 }
 
 /* Random weights under which every layer keeps its signal near 1 and no parameter is at a value
@@ -80,7 +82,7 @@ static inline void network_randomise(const ParamSet *params, float *weights)
 static inline void network_finish(Network *net, Value *out)
 {
     Error error = {0};
-    net->out = out;
+    net->out = out = nn_cast(net->graph, out, DTYPE_F32);
     graph_keep(net->graph, out);
     if (net->options.weight_gradients || net->options.input_gradients)
         graph_seed(net->graph, out);

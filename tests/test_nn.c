@@ -16,7 +16,10 @@ enum { MASK = 1 << 17 };
 static float *mask_new(DropoutMask mask, size_t count)
 {
     float *values = memory_small(count, sizeof *values);
-    dropout_fill(mask, values, count);
+    uint8_t *bits = memory_small(dropout_bytes(count), 1);
+    dropout_draw(mask, count, bits);
+    dropout_expand(&(DropoutBits){bits, mask.scale}, 0, count, values);
+    memory_free(bits);
     return values;
 }
 
@@ -107,24 +110,31 @@ START_TEST(masks_of_other_keys_are_independent)
 }
 END_TEST
 
-/* Drawn again, in another length, or applied: the same mask. */
+/* Drawn in another length, or expanded from the middle: the same mask, and it is what the random
+ * numbers say, 16 bits an element. */
 START_TEST(a_mask_depends_on_its_key_alone)
 {
     const DropoutMask key = dropout_mask(1, 2, 3, 4, 0.3);
-    float *mask = mask_new(key, 100), *other = memory_small(101, sizeof *other);
+    float *mask = mask_new(key, 100), other[101];
+    uint8_t bits[32];
+    for (size_t i = 0; i < 100; i++) {
+        uint32_t words[4];
+        random_block(key.key, (uint32_t)(i / 8), words);
+        bool kept = (words[i % 8 / 2] >> (i % 2 * 16) & 0xffff) >= key.dropped;
+        ck_assert(mask[i] == (kept ? key.scale : 0.0f));
+    }
     for (size_t count = 0; count <= 100; count++) {
-        other[count] = 5.0f;
-        dropout_fill(key, other, count);
-        ck_assert_mem_eq(other, mask, count * sizeof *mask);
-        ck_assert(other[count] == 5.0f);
-        for (size_t i = 0; i < count; i++)
-            other[i] = 1.0f;
-        dropout_apply(key, other, count);
-        ck_assert_mem_eq(other, mask, count * sizeof *mask);
-        ck_assert(other[count] == 5.0f);
+        memset(bits, 0xff, sizeof bits);
+        dropout_draw(key, count, bits);
+        ck_assert_int_eq(bits[dropout_bytes(count)], 0xff);
+        for (size_t first = 0; first <= count; first++) {
+            other[count - first] = 5.0f;
+            dropout_expand(&(DropoutBits){bits, key.scale}, first, count - first, other);
+            ck_assert_mem_eq(other, mask + first, (count - first) * sizeof *mask);
+            ck_assert(other[count - first] == 5.0f);
+        }
     }
     memory_free(mask);
-    memory_free(other);
 }
 END_TEST
 

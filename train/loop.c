@@ -8,35 +8,9 @@
 #include "io/atomic_file.h"
 #include "metrics.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-bool learner_allocate(Learner *learner, uint64_t seed, Error *error)
-{
-    const size_t size = learner->params.size;
-    OptimizerState *state = &learner->state;
-    float **arrays[] = {&state->weights, &state->ema, &state->first_moment, &state->second_moment,
-                        &state->gradients};
-    state->size = size;
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
-        if (!(*arrays[i] = memory_large(size, sizeof(float), "the parameters", error)))
-            return false;
-    params_initialise(&learner->params, seed, state->weights);
-    memcpy(state->ema, state->weights, size * sizeof(float));
-    return true;
-}
-
-void learner_free(Learner *learner)
-{
-    memory_free(learner->state.weights);
-    memory_free(learner->state.ema);
-    memory_free(learner->state.first_moment);
-    memory_free(learner->state.second_moment);
-    memory_free(learner->state.gradients);
-    params_free(&learner->params);
-}
 
 /* The groups of the optimiser's moments: "optimizer/first_moment/heads/sn". */
 enum { GROUP_SIZE = 64 };
@@ -134,49 +108,23 @@ typedef struct Loop {
     double shown[MAX_LEARNERS]; /* losses smoothed for the eye */
 } Loop;
 
-static bool not_finite(const Loop *loop, const char *what, const Learner *learner, double value,
-                       Error *error)
+/* What a user who has lost the run will want to know. */
+static bool name_last_good(const Loop *loop, Error *error)
 {
-    char last[768];
     if (loop->saved >= 0)
-        snprintf(last, sizeof last, "the last good checkpoint is %s (step %lld)", loop->stage->path,
-                 (long long)loop->saved);
-    else
-        snprintf(last, sizeof last, "no checkpoint had been saved yet%s",
-                 access(loop->stage->path, F_OK) == 0 ? ", and the old one is as it was" : "");
-    return error_runtime(error, "%s: %s of %s is %g at step %lld, training stops; %s",
-                         loop->stage->name, what, learner->target, value, (long long)loop->step + 1,
-                         last);
+        return error_add(error, "; the last good checkpoint is %s (step %lld)", loop->stage->path,
+                         (long long)loop->saved);
+    return error_add(error, "; no checkpoint had been saved yet%s",
+                     access(loop->stage->path, F_OK) == 0 ? ", and the old one is as it was" : "");
 }
 
-/* Whether Adam can use a gradient of this norm: its second moments are floats, and hold squares.
- * Clipping makes any norm small enough. */
-static bool is_usable(double norm, const OptimizerSettings *settings)
-{
-    const double largest = 1e18;
-    return settings->grad_clip > 0.0 ? isfinite(norm) : norm <= largest;
-}
-
-/* One step: losses and gradients, then every learner's update. Nothing is updated unless all
- * numbers are finite, so that what is saved later is good. */
 static bool step(Loop *loop, Error *error)
 {
     Stage *stage = loop->stage;
     double losses[MAX_LEARNERS], norms[MAX_LEARNERS], begin = clock_seconds();
-    if (!stage->evaluate(stage, (uint32_t)loop->step, losses, error))
-        return false;
-    for (int i = 0; i < stage->learner_count; i++) {
-        Learner *learner = &stage->learners[i];
-        norms[i] = optimizer_gradient_norm(learner->state.gradients, learner->state.size);
-        if (!isfinite(losses[i]))
-            return not_finite(loop, "the loss", learner, losses[i], error);
-        if (!is_usable(norms[i], &stage->settings))
-            return not_finite(loop, "the norm of the gradient", learner, norms[i], error);
-    }
+    if (!stage_step(stage, loop->step, losses, norms, error))
+        return name_last_good(loop, error);
     loop->step++;
-    for (int i = 0; i < stage->learner_count; i++)
-        optimizer_update(&stage->learners[i].state, &stage->settings, loop->step, norms[i]);
-
     double speed = stage->batch / (clock_seconds() - begin);
     for (int i = 0; i < stage->learner_count; i++) {
         metrics_write(loop->metrics, stage->learners[i].target, loop->step, losses[i],

@@ -5,6 +5,7 @@
 #include "base/program.h"
 #include "base/version.h"
 #include "io/recipe.h"
+#include "loop.h"
 #include "stages.h"
 
 #include <errno.h>
@@ -118,11 +119,17 @@ static bool load_config(const Settings *settings, Config *config, Error *error)
         string_list_add(&overrides, precisions[settings->precision]);
 
     bool done = recipe_load(config, settings->config, overrides.items, overrides.count, error);
-    if (done && config->precision == PRECISION_BF16)
-        done = error_input(error, "precision: this version computes in float32; expected auto or "
-                                  "f32, got bf16");
     memory_free(seed);
     string_list_free(&overrides);
+    return done;
+}
+
+static bool run_stage1(const Settings *settings, const Config *config, const char *run,
+                       Error *error)
+{
+    Stage *stage = NULL;
+    bool done = stage1_make(&stage, config, run, error) && loop_run(stage, &settings->loop, error);
+    stage_free(stage);
     return done;
 }
 
@@ -142,7 +149,10 @@ static bool run_stage2(const Settings *settings, const Config *config, const cha
                     "train --stage 1 first, or name with --init a checkpoint that holds it (a "
                     "stage-2 file does)",
                     init);
-    done = done && stage2_run(config, run, init, losses, count, &settings->loop, error);
+    Stage *stage = NULL;
+    done = done && stage2_make(&stage, config, run, init, losses, count, error) &&
+           loop_run(stage, &settings->loop, error);
+    stage_free(stage);
     memory_free(init);
     return done;
 }
@@ -169,7 +179,7 @@ static bool run(const Settings *settings, Error *error)
         omp_set_num_threads((int)settings->threads);
     char *directory =
         settings->run ? memory_string(settings->run) : memory_format("checkpoints/%s", config.name);
-    bool done = settings->stage == 1 ? stage1_run(&config, directory, &settings->loop, error)
+    bool done = settings->stage == 1 ? run_stage1(settings, &config, directory, error)
                                      : run_stage2(settings, &config, directory, error);
     memory_free(directory);
     return done;

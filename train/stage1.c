@@ -3,10 +3,12 @@
 
 #include "base/memory.h"
 #include "batch.h"
+#include "model/precision.h"
 #include "model/unet.h"
 
 typedef struct Stage1 {
     Stage stage; /* first: the loop's callbacks get a pointer to it */
+    char *path;
     Batch batch;
     Graph *graph;
     UNet net;
@@ -30,7 +32,11 @@ static bool build(Stage1 *s, Error *error)
 {
     const Config *config = s->stage.config;
     Learner *learner = &s->stage.learners[0];
+    DType type;
+    if (!precision_choose(config->precision, &type, error))
+        return false;
     s->graph = graph_new(&learner->params, (GraphOptions){.batch = config->stage1.batch,
+                                                          .type = type,
                                                           .weight_gradients = true,
                                                           .dropout = true,
                                                           .seed = config->seed});
@@ -39,30 +45,40 @@ static bool build(Stage1 *s, Error *error)
     return graph_finish(s->graph, error) && learner_allocate(learner, config->seed, error);
 }
 
-bool stage1_run(const Config *config, const char *run, const LoopOptions *options, Error *error)
+static void release(Stage *stage)
 {
-    char *path = memory_format("%s/stage1.h5", run);
-    Stage1 s = {
-        .stage = {.config = config,
-                  .number = 1,
-                  .name = "stage1",
-                  .run = run,
-                  .path = path,
-                  .steps = config->stage1.steps,
-                  .batch = config->stage1.batch,
-                  .settings = {.lr = config->stage1.lr,
-                               .warmup = config->stage1.warmup,
-                               .grad_clip = config->stage1.grad_clip,
-                               .ema = config->stage1.ema},
-                  .learners = {{.target = "eps", .group = "trunk", .ema_group = "trunk_ema"}},
-                  .learner_count = 1,
-                  .evaluate = evaluate},
+    Stage1 *s = (Stage1 *)stage;
+    graph_free(s->graph);
+    batch_free(&s->batch);
+    memory_free(s->path);
+    memory_free(s);
+}
+
+bool stage1_make(Stage **stage, const Config *config, const char *run, Error *error)
+{
+    Stage1 *s = memory_small(1, sizeof *s);
+    s->path = memory_format("%s/stage1.h5", run);
+    s->stage = (Stage){
+        .config = config,
+        .number = 1,
+        .name = "stage1",
+        .run = run,
+        .path = s->path,
+        .steps = config->stage1.steps,
+        .batch = config->stage1.batch,
+        .settings = {.lr = config->stage1.lr,
+                     .warmup = config->stage1.warmup,
+                     .grad_clip = config->stage1.grad_clip,
+                     .ema = config->stage1.ema},
+        .learners = {{.target = "eps", .group = "trunk", .ema_group = "trunk_ema"}},
+        .learner_count = 1,
+        .evaluate = evaluate,
+        .release = release,
     };
-    bool done = batch_make(&s.batch, config, 1, config->stage1.batch, error) && build(&s, error) &&
-                loop_run(&s.stage, options, error);
-    graph_free(s.graph);
-    learner_free(&s.stage.learners[0]);
-    batch_free(&s.batch);
-    memory_free(path);
-    return done;
+    *stage = &s->stage;
+    if (batch_make(&s->batch, config, 1, config->stage1.batch, error) && build(s, error))
+        return true;
+    stage_free(*stage);
+    *stage = NULL;
+    return false;
 }

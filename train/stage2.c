@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "batch.h"
 #include "model/head.h"
+#include "model/precision.h"
 #include "model/unet.h"
 
 #include <string.h>
@@ -16,7 +17,9 @@
 typedef struct Stage2 {
     Stage stage; /* first: the loop's callbacks get a pointer to it */
     Batch batch;
-    const char *init; /* where the trunk comes from */
+    char *name, *path;
+    DType type;
+    const char *init; /* where the trunk comes from; NULL: it is random */
     ParamSet trunk_params;
     float *trunk_weights;
     Graph *trunk_graph;
@@ -74,7 +77,7 @@ static bool check_extra(Stage *stage, Checkpoint *checkpoint, Error *error)
     return done;
 }
 
-static bool load_trunk(Stage2 *s, Error *error)
+static bool read_trunk(Stage2 *s, Error *error)
 {
     char keys[512];
     Checkpoint *checkpoint = NULL;
@@ -86,19 +89,32 @@ static bool load_trunk(Stage2 *s, Error *error)
         done =
             error_input(error, "%s: its network has another configuration; these keys differ: %s",
                         s->init, keys);
-    done = done && (s->trunk_weights = memory_large(s->trunk_params.size, sizeof(float),
-                                                    "the trunk", error)) != NULL;
     done = done && checkpoint_read_params(checkpoint, "trunk_ema", &s->trunk_params,
                                           s->trunk_weights, error);
     checkpoint_close(checkpoint);
     return done;
 }
 
+static bool load_trunk(Stage2 *s, Error *error)
+{
+    s->trunk_weights =
+        memory_large(s->trunk_params.size, sizeof *s->trunk_weights, "the trunk", error);
+    if (!s->trunk_weights)
+        return false;
+    if (s->init)
+        return read_trunk(s, error);
+    params_initialise(&s->trunk_params, s->stage.config->seed, s->trunk_weights);
+    return true;
+}
+
 static bool build_trunk(Stage2 *s, Error *error)
 {
     const Config *config = s->stage.config;
+    if (!precision_choose(config->precision, &s->type, error))
+        return false;
     s->trunk_graph =
         graph_new(&s->trunk_params, (GraphOptions){.batch = config->stage2.batch,
+                                                   .type = s->type,
                                                    .dropout = config->stage2.trunk_dropout,
                                                    .seed = config->seed});
     s->trunk = unet_build(s->trunk_graph, config);
@@ -111,6 +127,7 @@ static bool build_head(Stage2 *s, int i, Error *error)
     const Config *config = s->stage.config;
     Learner *learner = &s->stage.learners[i];
     s->graphs[i] = graph_new(&learner->params, (GraphOptions){.batch = config->stage2.batch,
+                                                              .type = s->type,
                                                               .weight_gradients = true,
                                                               .dropout = true,
                                                               .seed = config->seed});
@@ -132,45 +149,60 @@ static void describe_learner(Stage2 *s, int i, LossKind loss)
         .target = loss_name(loss), .group = groups[loss][0], .ema_group = groups[loss][1]};
 }
 
-bool stage2_run(const Config *config, const char *run, const char *init, const LossKind *losses,
-                int count, const LoopOptions *options, Error *error)
+static void release(Stage *stage)
 {
-    char *name = count == 1
-                     ? memory_format("stage2-%s", loss_name(losses[0]))
-                     : memory_format("stage2-%s+%s", loss_name(losses[0]), loss_name(losses[1]));
-    char *path = memory_format("%s/%s.h5", run, name);
-    Stage2 s = {
-        .stage = {.config = config,
-                  .number = 2,
-                  .name = name,
-                  .run = run,
-                  .path = path,
-                  .steps = config->stage2.steps,
-                  .batch = config->stage2.batch,
-                  .settings = {.lr = config->stage2.lr, .ema = config->stage2.ema},
-                  .learner_count = count,
-                  .evaluate = evaluate,
-                  .write_extra = write_extra,
-                  .check_extra = check_extra},
-        .init = init,
-    };
-    bool done =
-        build_trunk(&s, error) && batch_make(&s.batch, config, 2, config->stage2.batch, error);
-    for (int i = 0; i < count; i++) {
-        describe_learner(&s, i, losses[i]);
-        done = done && build_head(&s, i, error);
-    }
-    done = done && loop_run(&s.stage, options, error);
+    Stage2 *s = (Stage2 *)stage;
+    for (int i = 0; i < stage->learner_count; i++)
+        graph_free(s->graphs[i]);
+    graph_free(s->trunk_graph);
+    params_free(&s->trunk_params);
+    memory_free(s->trunk_weights);
+    batch_free(&s->batch);
+    memory_free(s->path);
+    memory_free(s->name);
+    memory_free(s);
+}
 
-    for (int i = 0; i < count; i++) {
-        graph_free(s.graphs[i]);
-        learner_free(&s.stage.learners[i]);
+static void describe(Stage2 *s, const Config *config, const char *run, const LossKind *losses,
+                     int count)
+{
+    s->name = count == 1
+                  ? memory_format("stage2-%s", loss_name(losses[0]))
+                  : memory_format("stage2-%s+%s", loss_name(losses[0]), loss_name(losses[1]));
+    s->path = memory_format("%s/%s.h5", run, s->name);
+    s->stage = (Stage){
+        .config = config,
+        .number = 2,
+        .name = s->name,
+        .run = run,
+        .path = s->path,
+        .steps = config->stage2.steps,
+        .batch = config->stage2.batch,
+        .settings = {.lr = config->stage2.lr, .ema = config->stage2.ema},
+        .learner_count = count,
+        .evaluate = evaluate,
+        .write_extra = write_extra,
+        .check_extra = check_extra,
+        .release = release,
+    };
+    for (int i = 0; i < count; i++)
+        describe_learner(s, i, losses[i]);
+}
+
+bool stage2_make(Stage **stage, const Config *config, const char *run, const char *init,
+                 const LossKind *losses, int count, Error *error)
+{
+    Stage2 *s = memory_small(1, sizeof *s);
+    s->init = init;
+    describe(s, config, run, losses, count);
+    *stage = &s->stage;
+    bool done =
+        build_trunk(s, error) && batch_make(&s->batch, config, 2, config->stage2.batch, error);
+    for (int i = 0; done && i < count; i++)
+        done = build_head(s, i, error);
+    if (!done) {
+        stage_free(*stage);
+        *stage = NULL;
     }
-    graph_free(s.trunk_graph);
-    params_free(&s.trunk_params);
-    memory_free(s.trunk_weights);
-    batch_free(&s.batch);
-    memory_free(path);
-    memory_free(name);
     return done;
 }

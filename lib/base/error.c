@@ -58,3 +58,14 @@ bool error_prefix(Error *error, const char *format, ...)
     keep_to_one_line(error->message);
     return false;
 }
+
+bool error_add(Error *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    size_t used = strlen(error->message);
+    vsnprintf(error->message + used, sizeof error->message - used, format, arguments);
+    va_end(arguments);
+    keep_to_one_line(error->message);
+    return false;
+}

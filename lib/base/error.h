@@ -28,5 +28,7 @@ typedef struct Error {
 bool error_runtime(Error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool error_input(Error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Puts "context: " before the message of an error already set; returns false. */
+/* Puts "context: " before the message of an error already set, or more text after it; both return
+ * false. */
 bool error_prefix(Error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool error_add(Error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -129,7 +129,8 @@ UNet unet_build(Graph *g, const Config *config)
 
     net.features = h;
     h = nn_group_norm(g, h, "norm_out", (Norm){.groups = config->model.norm_groups, .silu = true});
-    net.eps = conv3x3(g, h, "conv_out", image, NULL);
+    net.eps = nn_conv2d(g, h, "conv_out", image,
+                        (Conv){.kernel = 3, .pad_begin = 1, .pad_end = 1, .float32 = true});
     graph_keep(g, net.temb);
     graph_keep(g, net.features);
     graph_keep(g, net.eps);

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "nn/elementwise.h"
+#include "nn/packing.h"
 
 #include <assert.h>
 
@@ -15,10 +16,10 @@ typedef struct ConvOp {
     Op op; /* in[0]: x, in[1]: residual */
     ConvShape shape;
     Primitive *forward, *backward_data, *backward_weights;
-    Primitive *pack_forward, *pack_data, *unpack_gradient;
-    void *packed_forward, *packed_data;
-    void *pack_scratch;
+    Packing pack_forward, pack_data;
+    Primitive *unpack_gradient;
     size_t added_bytes; /* scratch where backward-data writes before it is added */
+    size_t cast_bytes;  /* scratch for the output's gradient in the type of the convolution */
 } ConvOp;
 
 static size_t larger(size_t a, size_t b)
@@ -26,32 +27,22 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* A primitive that packs weights for `conv`, and memory for them. */
-static bool prepare_packing(Graph *graph, const Primitive *conv, Primitive **pack, void **packed,
-                            Error *error)
-{
-    size_t bytes = primitive_weights_bytes(conv);
-    graph->packed_bytes += bytes;
-    *packed = memory_large(bytes, 1, "packed weights", error);
-    return *packed && primitive_pack(pack, conv, error);
-}
-
 static bool prepare_backward(Graph *graph, ConvOp *conv, Error *error)
 {
     Op *op = &conv->op;
+    const DType type = op->in[0]->type;
     size_t data_scratch = 0, weights_scratch = 0;
     if (op->in[0]->needs_grad) {
-        if (!primitive_conv(&conv->backward_data, &conv->shape, CONV_BACKWARD_DATA, false,
-                            op->out->type, error) ||
-            !prepare_packing(graph, conv->backward_data, &conv->pack_data, &conv->packed_data,
-                             error))
+        if (!primitive_conv(&conv->backward_data, &conv->shape, CONV_BACKWARD_DATA, false, type,
+                            type, error) ||
+            !packing_prepare(&conv->pack_data, graph, conv->backward_data, error))
             return false;
         conv->added_bytes = op->accumulate[0] ? memory_aligned(value_bytes(op->in[0])) : 0;
         data_scratch = conv->added_bytes + primitive_scratch_bytes(conv->backward_data);
     }
     if (graph->options.weight_gradients) {
         if (!primitive_conv(&conv->backward_weights, &conv->shape, CONV_BACKWARD_WEIGHTS, false,
-                            op->out->type, error) ||
+                            type, type, error) ||
             !primitive_pack(&conv->unpack_gradient, conv->backward_weights, error))
             return false;
         op->reads_input[0] = true;
@@ -59,7 +50,9 @@ static bool prepare_backward(Graph *graph, ConvOp *conv, Error *error)
                           larger(primitive_scratch_bytes(conv->backward_weights),
                                  primitive_scratch_bytes(conv->unpack_gradient));
     }
-    op->backward_scratch_bytes = larger(data_scratch, weights_scratch);
+    if (op->out->type != type)
+        conv->cast_bytes = memory_aligned(value_count(op->out) * dtype_size(type));
+    op->backward_scratch_bytes = conv->cast_bytes + larger(data_scratch, weights_scratch);
     return true;
 }
 
@@ -67,26 +60,19 @@ static bool conv_prepare(Graph *graph, Op *op, Error *error)
 {
     ConvOp *conv = (ConvOp *)op;
     if (!primitive_conv(&conv->forward, &conv->shape, CONV_FORWARD, op->in[1] != NULL,
-                        op->out->type, error) ||
-        !prepare_packing(graph, conv->forward, &conv->pack_forward, &conv->packed_forward, error))
+                        op->in[0]->type, op->out->type, error) ||
+        !packing_prepare(&conv->pack_forward, graph, conv->forward, error))
         return false;
     op->forward_scratch_bytes = primitive_scratch_bytes(conv->forward);
-    if (op->backward && !prepare_backward(graph, conv, error))
-        return false;
-    size_t data = conv->pack_data ? primitive_scratch_bytes(conv->pack_data) : 0;
-    conv->pack_scratch = memory_large(larger(primitive_scratch_bytes(conv->pack_forward), data), 1,
-                                      "packing of weights", error);
-    return conv->pack_scratch != NULL;
+    return !op->backward || prepare_backward(graph, conv, error);
 }
 
 static bool conv_pack(Graph *graph, Op *op, Error *error)
 {
     ConvOp *conv = (ConvOp *)op;
-    void *plain = (void *)op_weights(graph, op->weight);
-    void *forward[OPERAND_COUNT] = {[OPERAND_SRC] = plain, [OPERAND_DST] = conv->packed_forward};
-    void *data[OPERAND_COUNT] = {[OPERAND_SRC] = plain, [OPERAND_DST] = conv->packed_data};
-    return primitive_run(conv->pack_forward, forward, conv->pack_scratch, error) &&
-           (!conv->pack_data || primitive_run(conv->pack_data, data, conv->pack_scratch, error));
+    const float *weights = op_weights(graph, op->weight);
+    return packing_run(&conv->pack_forward, weights, error) &&
+           packing_run(&conv->pack_data, weights, error);
 }
 
 static bool conv_forward(Graph *graph, Op *op, Error *error)
@@ -94,7 +80,7 @@ static bool conv_forward(Graph *graph, Op *op, Error *error)
     ConvOp *conv = (ConvOp *)op;
     void *operands[OPERAND_COUNT] = {
         [OPERAND_SRC] = op->in[0]->data,
-        [OPERAND_WEIGHTS] = conv->packed_forward,
+        [OPERAND_WEIGHTS] = conv->pack_forward.packed,
         [OPERAND_BIAS] = (void *)op_weights(graph, op->bias),
         [OPERAND_DST] = op->out->data,
         [OPERAND_ADDED] = op->in[1] ? op->in[1]->data : NULL,
@@ -102,34 +88,32 @@ static bool conv_forward(Graph *graph, Op *op, Error *error)
     return primitive_run(conv->forward, operands, op->forward_scratch, error);
 }
 
-static bool backward_data(ConvOp *conv, Error *error)
+static bool backward_data(ConvOp *conv, void *dy, char *scratch, Error *error)
 {
     Op *op = &conv->op;
-    char *scratch = op->backward_scratch;
     void *target = op->accumulate[0] ? scratch : op->in[0]->grad;
     void *rest = op->accumulate[0] ? scratch + conv->added_bytes : scratch;
     void *operands[OPERAND_COUNT] = {
         [OPERAND_SRC] = target,
-        [OPERAND_WEIGHTS] = conv->packed_data,
-        [OPERAND_DST] = op->out->grad,
+        [OPERAND_WEIGHTS] = conv->pack_data.packed,
+        [OPERAND_DST] = dy,
     };
     if (!primitive_run(conv->backward_data, operands, rest, error))
         return false;
     if (op->accumulate[0])
-        elementwise_add(op->in[0]->grad, target, value_count(op->in[0]));
+        elementwise_add(op->in[0]->type, op->in[0]->grad, target, value_count(op->in[0]));
     return true;
 }
 
-static bool backward_weights(Graph *graph, ConvOp *conv, Error *error)
+static bool backward_weights(Graph *graph, ConvOp *conv, void *dy, char *packed, Error *error)
 {
     Op *op = &conv->op;
-    char *packed = op->backward_scratch;
     char *scratch = packed + memory_aligned(primitive_weights_bytes(conv->backward_weights));
     void *gradient[OPERAND_COUNT] = {
         [OPERAND_SRC] = op->in[0]->data,
         [OPERAND_WEIGHTS] = packed,
         [OPERAND_BIAS] = op_gradients(graph, op->bias),
-        [OPERAND_DST] = op->out->grad,
+        [OPERAND_DST] = dy,
     };
     void *unpack[OPERAND_COUNT] = {
         [OPERAND_SRC] = packed, [OPERAND_DST] = op_gradients(graph, op->weight)};
@@ -140,8 +124,17 @@ static bool backward_weights(Graph *graph, ConvOp *conv, Error *error)
 static bool conv_backward(Graph *graph, Op *op, Error *error)
 {
     ConvOp *conv = (ConvOp *)op;
-    return (!conv->backward_weights || backward_weights(graph, conv, error)) &&
-           (!conv->backward_data || backward_data(conv, error)) && op_pass_gradient(op);
+    void *dy = op->out->grad;
+    char *scratch = op->backward_scratch;
+    if (conv->cast_bytes > 0) {
+        dy = scratch;
+        scratch += conv->cast_bytes;
+        elementwise_convert(op->in[0]->type, dy, op->out->type, op->out->grad, value_count(op->out),
+                            false);
+    }
+    return (!conv->backward_weights || backward_weights(graph, conv, dy, scratch, error)) &&
+           (!conv->backward_data || backward_data(conv, dy, scratch, error)) &&
+           op_pass_gradient(op);
 }
 
 static void conv_release(Op *op)
@@ -150,12 +143,9 @@ static void conv_release(Op *op)
     primitive_free(conv->forward);
     primitive_free(conv->backward_data);
     primitive_free(conv->backward_weights);
-    primitive_free(conv->pack_forward);
-    primitive_free(conv->pack_data);
     primitive_free(conv->unpack_gradient);
-    memory_free(conv->packed_forward);
-    memory_free(conv->packed_data);
-    memory_free(conv->pack_scratch);
+    packing_free(&conv->pack_forward);
+    packing_free(&conv->pack_data);
 }
 
 static const OpKind conv_kind = {
@@ -177,6 +167,8 @@ Value *nn_conv2d(Graph *graph, Value *x, const char *name, int channels, Conv op
     const Value *added = options.residual;
     assert(!added || (added->h == height && added->w == width && added->c == channels));
     const int weight[] = {channels, x->c, kernel, kernel};
+    const DType type = graph->options.type;
+    x = nn_cast(graph, x, type);
 
     ConvOp *conv = memory_small(1, sizeof *conv);
     conv->shape = (ConvShape){
@@ -198,5 +190,6 @@ Value *nn_conv2d(Graph *graph, Value *x, const char *name, int channels, Conv op
         .bias = graph_param(graph, name, "bias", 1, &channels, PARAM_UNIFORM_FAN_IN, fan_in),
         .passes_gradient = options.residual ? 1 : -1,
     };
-    return graph_append(graph, &conv->op, &conv_kind, x->n, height, width, channels);
+    return graph_append(graph, &conv->op, &conv_kind,
+                        (Shape){x->n, height, width, channels, options.float32 ? DTYPE_F32 : type});
 }

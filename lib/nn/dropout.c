@@ -19,35 +19,17 @@ DropoutMask dropout_mask(uint64_t seed, uint32_t layer, uint32_t step, uint32_t 
     };
 }
 
-static void fill_block(const DropoutMask *mask, uint32_t block, float out[PER_BLOCK])
+void dropout_draw(DropoutMask mask, size_t count, uint8_t *bits)
 {
-    uint32_t bits[4];
-    random_block(mask->key, block, bits);
-    for (int i = 0; i < 4; i++) {
-        out[2 * i] = (bits[i] & 0xffff) < mask->dropped ? 0.0f : mask->scale;
-        out[2 * i + 1] = (bits[i] >> 16) < mask->dropped ? 0.0f : mask->scale;
+    const size_t blocks = (count + PER_BLOCK - 1) / PER_BLOCK;
+    for (size_t block = 0; block < blocks; block++) {
+        uint32_t words[4], eight = 0;
+        random_block(mask.key, (uint32_t)block, words);
+        for (int i = 0; i < 4; i++) {
+            eight |= (uint32_t)((words[i] & 0xffff) >= mask.dropped) << (2 * i);
+            eight |= (uint32_t)((words[i] >> 16) >= mask.dropped) << (2 * i + 1);
+        }
+        bits[block] = (uint8_t)eight;
     }
-}
-
-void dropout_fill(DropoutMask mask, float *values, size_t count)
-{
-    size_t i = 0;
-    for (; i + PER_BLOCK <= count; i += PER_BLOCK)
-        fill_block(&mask, (uint32_t)(i / PER_BLOCK), values + i);
-    if (i < count) {
-        float last[PER_BLOCK];
-        fill_block(&mask, (uint32_t)(i / PER_BLOCK), last);
-        for (size_t k = 0; i + k < count; k++)
-            values[i + k] = last[k];
-    }
-}
-
-void dropout_apply(DropoutMask mask, float *values, size_t count)
-{
-    for (size_t i = 0; i < count; i += PER_BLOCK) {
-        float factor[PER_BLOCK];
-        fill_block(&mask, (uint32_t)(i / PER_BLOCK), factor);
-        for (size_t k = 0; k < PER_BLOCK && i + k < count; k++)
-            values[i + k] *= factor[k];
-    }
+    bits[blocks] = 0;
 }

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "nn/elementwise.h"
 #include "nn/memory_plan.h"
+#include "nn/profile.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -35,10 +36,10 @@ void graph_free(Graph *graph)
     memory_free(graph);
 }
 
-static Value *new_value(Graph *graph, int n, int h, int w, int c)
+static Value *new_value(Graph *graph, Shape s)
 {
     Value *value = memory_small(1, sizeof *value);
-    *value = (Value){.n = n, .h = h, .w = w, .c = c, .type = graph->options.type};
+    *value = (Value){.n = s.n, .h = s.h, .w = s.w, .c = s.c, .type = s.type};
     value->grad_owner = value;
     graph->values = memory_grow(graph->values, (size_t)graph->value_count + 1, sizeof(Value *));
     graph->values[graph->value_count++] = value;
@@ -47,9 +48,18 @@ static Value *new_value(Graph *graph, int n, int h, int w, int c)
 
 Value *graph_input(Graph *graph, int height, int width, int channels)
 {
-    Value *value = new_value(graph, graph->options.batch, height, width, channels);
-    value->type = DTYPE_F32;
+    Value *value =
+        new_value(graph, (Shape){graph->options.batch, height, width, channels, DTYPE_F32});
     value->needs_grad = graph->options.input_gradients;
+    return value;
+}
+
+Value *graph_input_from(Graph *graph, const Value *other)
+{
+    Value *value = new_value(graph, (Shape){other->n, other->h, other->w, other->c, other->type});
+    value->needs_grad = graph->options.input_gradients;
+    value->data = other->data;
+    value->bound = true;
     return value;
 }
 
@@ -65,19 +75,12 @@ void graph_seed(Graph *graph, Value *value)
     value->seeded = true;
 }
 
-void value_bind(Value *input, float *memory)
-{
-    assert(!input->producer);
-    input->data = memory;
-    input->bound = true;
-}
-
-Value *graph_append(Graph *graph, Op *op, const OpKind *kind, int n, int h, int w, int c)
+Value *graph_append(Graph *graph, Op *op, const OpKind *kind, Shape shape)
 {
     graph->ops = memory_grow(graph->ops, (size_t)graph->op_count + 1, sizeof(Op *));
     op->kind = kind;
     op->index = graph->op_count;
-    op->out = new_value(graph, n, h, w, c);
+    op->out = new_value(graph, shape);
     op->out->producer = op;
     bool trains = graph->options.weight_gradients && op->weight >= 0;
     for (int k = 0; k < OP_MAX_INPUTS; k++)
@@ -222,12 +225,14 @@ bool graph_finish(Graph *graph, Error *error)
 
 bool graph_load_weights(Graph *graph, const float *weights, Error *error)
 {
+    const double begin = profile_begin();
     graph->weights = weights;
     for (int i = 0; i < graph->op_count; i++) {
         Op *op = graph->ops[i];
         if (op->kind->pack && !op->kind->pack(graph, op, error))
             return false;
     }
+    profile_end(begin, "packing of weights", PROFILE_OTHER);
     return true;
 }
 
@@ -235,9 +240,13 @@ bool graph_forward(Graph *graph, uint32_t step, Error *error)
 {
     assert(graph->weights || graph->params->size == 0);
     graph->step = step;
-    for (int i = 0; i < graph->op_count; i++)
-        if (!graph->ops[i]->kind->forward(graph, graph->ops[i], error))
+    for (int i = 0; i < graph->op_count; i++) {
+        const OpKind *kind = graph->ops[i]->kind;
+        const double begin = profile_begin();
+        if (!kind->forward(graph, graph->ops[i], error))
             return false;
+        profile_end(begin, kind->name, PROFILE_FORWARD);
+    }
     return true;
 }
 
@@ -247,8 +256,10 @@ bool graph_backward(Graph *graph, float *gradients, Error *error)
     graph->gradients = gradients;
     for (int i = graph->op_count - 1; i >= 0; i--) {
         Op *op = graph->ops[i];
+        const double begin = profile_begin();
         if (op->backward && !op->kind->backward(graph, op, error))
             return false;
+        profile_end(begin, op->kind->name, PROFILE_BACKWARD);
     }
     graph->gradients = NULL;
     return true;
@@ -270,7 +281,7 @@ bool op_pass_gradient(Op *op)
     if (!in || !in->needs_grad || in->grad == op->out->grad)
         return true;
     if (op->accumulate[op->passes_gradient])
-        elementwise_add(in->grad, op->out->grad, value_count(in));
+        elementwise_add(in->type, in->grad, op->out->grad, value_count(in));
     else
         elementwise_copy(in->grad, op->out->grad, value_bytes(in));
     return true;
@@ -278,11 +289,13 @@ bool op_pass_gradient(Op *op)
 
 float *value_data(const Value *value)
 {
+    assert(value->type == DTYPE_F32);
     return value->data;
 }
 
 float *value_gradient(const Value *value)
 {
+    assert(value->type == DTYPE_F32);
     return value->grad;
 }
 

@@ -16,6 +16,10 @@
  * one arena. An inference graph therefore needs little more than its widest layer, and a training
  * graph just what its backward pass reads.
  *
+ * Precision. Images are of the graph's type, float32 or bfloat16, and so are their gradients.
+ * Always float32 are: inputs that the caller fills, vectors (the time embedding, which costs
+ * nothing), outputs that ask for it (Conv.float32), weights, their gradients, and all sums.
+ *
  * Gradients flow to the parameters, to the inputs, or to both, as the options say; operations that
  * lead to neither have no backward pass.
  */
@@ -31,7 +35,7 @@ typedef struct Value Value;
 
 typedef struct GraphOptions {
     int batch;             /* images per run */
-    DType type;            /* of the activations inside; inputs and kept values are float32 */
+    DType type;            /* of images inside the graph; see below */
     bool weight_gradients; /* the graph can train */
     bool input_gradients;  /* the graph gives gradients with respect to its inputs */
     bool dropout;          /* dropout is on (training mode) */
@@ -44,6 +48,10 @@ void graph_free(Graph *graph);
 
 /* An input [batch, height, width, channels], float32, which the caller fills before each run. */
 Value *graph_input(Graph *graph, int height, int width, int channels);
+
+/* An input of the shape and the type of another graph's kept value, which is read where it lies:
+ * that graph runs first. That graph must be finished, this one not. */
+Value *graph_input_from(Graph *graph, const Value *value);
 
 /* Keeps a value until the next run, so that the caller can read it. */
 void graph_keep(Graph *graph, Value *value);
@@ -67,15 +75,12 @@ bool graph_forward(Graph *graph, uint32_t step, Error *error);
  * graph has no weight gradients. */
 bool graph_backward(Graph *graph, float *gradients, Error *error);
 
-/* Float32 contents, [n, h, w, c]: of an input (to write), of a kept value (to read). */
+/* Contents of a float32 value, [n, h, w, c]: of an input (to write), of a kept value (to read). */
 float *value_data(const Value *value);
 
-/* Gradient of a seeded value (to write) or of an input (to read, after graph_backward). */
+/* Gradient of a float32 value that is seeded (to write) or an input (to read, after
+ * graph_backward). */
 float *value_gradient(const Value *value);
-
-/* Makes an input read the caller's memory (64-byte aligned) instead of its own, so that one
- * graph's kept value can be another's input without a copy. Before graph_finish. */
-void value_bind(Value *input, float *memory);
 
 size_t value_count(const Value *value); /* elements: n h w c */
 int value_channels(const Value *value);

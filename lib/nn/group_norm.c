@@ -6,8 +6,8 @@
  *     y = silu(z) * mask / keep
  *
  * An image is a matrix [pixels, channels] small enough for a core's cache; each thread takes whole
- * images, reads one from memory once and writes its result once. Only mean and rstd are stored:
- * backward recomputes xhat and z from x, and draws the dropout mask again.
+ * images, reads one from memory once and writes its result once. Only mean, rstd and a bit per
+ * element for dropout are stored: backward recomputes xhat and z from x.
  *
  *     dz = dy * mask / keep * silu'(z),  d weight = sum dz xhat,  d bias = sum dz
  *     du = rstd * (weight dz - mean_g(weight dz) - xhat mean_g(weight dz xhat))
@@ -37,43 +37,55 @@ typedef struct GroupNormOp {
 
 /* Sums over the pixels of an image, per channel: of x - first and of its square, `first` being the
  * first pixel. Near the data, it saves the squares from cancellation when the mean is large. */
-VECTORISED static void channel_sums(float *restrict sum, float *restrict square,
-                                    const float *restrict x, size_t pixels, size_t channels)
+INLINED void channel_sums_as(DType type, float *restrict sum, float *restrict square,
+                             float *restrict first, const void *restrict x, size_t pixels,
+                             size_t channels)
 {
-    for (size_t c = 0; c < channels; c++)
+    for (size_t c = 0; c < channels; c++) {
+        first[c] = load(x, type, c);
         sum[c] = square[c] = 0.0f;
+    }
     size_t p = 1;
     for (; p + 1 < pixels; p += 2) {
-        const float *a = x + p * channels, *b = a + channels;
+        size_t a = p * channels, b = a + channels;
         for (size_t c = 0; c < channels; c++) {
-            float da = a[c] - x[c], db = b[c] - x[c];
+            float da = load(x, type, a + c) - first[c], db = load(x, type, b + c) - first[c];
             sum[c] += da + db;
             square[c] += da * da + db * db;
         }
     }
     for (; p < pixels; p++)
         for (size_t c = 0; c < channels; c++) {
-            float d = x[p * channels + c] - x[c];
+            float d = load(x, type, p * channels + c) - first[c];
             sum[c] += d;
             square[c] += d * d;
         }
 }
 
+VECTORISED static void channel_sums(DType type, float *sum, float *square, float *first,
+                                    const void *x, size_t pixels, size_t channels)
+{
+    if (type == DTYPE_F32)
+        channel_sums_as(DTYPE_F32, sum, square, first, x, pixels, channels);
+    else
+        channel_sums_as(DTYPE_BF16, sum, square, first, x, pixels, channels);
+}
+
 /* mean and rstd [groups] of u = x + shift, from the sums per channel (Chan et al. 1983). */
 static void group_statistics(float *mean, float *rstd, const float *sum, const float *square,
-                             const float *x, const float *shift, size_t pixels, size_t channels,
-                             int groups)
+                             const float *first_pixel, const float *shift, size_t pixels,
+                             size_t channels, int groups)
 {
     size_t width = channels / (size_t)groups;
     for (int g = 0; g < groups; g++) {
         size_t first = (size_t)g * width;
         double total = 0.0, spread = 0.0, centre;
         for (size_t c = first; c < first + width; c++)
-            total += x[c] + (shift ? (double)shift[c] : 0.0) + sum[c] / (double)pixels;
+            total += first_pixel[c] + (shift ? (double)shift[c] : 0.0) + sum[c] / (double)pixels;
         centre = total / (double)width;
         for (size_t c = first; c < first + width; c++) {
             double away = sum[c] / (double)pixels;
-            double channel_mean = x[c] + (shift ? (double)shift[c] : 0.0) + away;
+            double channel_mean = first_pixel[c] + (shift ? (double)shift[c] : 0.0) + away;
             spread += square[c] / (double)pixels - away * away +
                       (channel_mean - centre) * (channel_mean - centre);
         }
@@ -95,87 +107,126 @@ static void channel_affine(float *scale, float *offset, const float *mean, const
     }
 }
 
-VECTORISED static void normalise(float *restrict y, const float *restrict x,
-                                 const float *restrict scale, const float *restrict offset,
-                                 size_t pixels, size_t channels, bool with_silu)
+/* A pass over an image takes it pixel by pixel. `kept` has a factor per channel, what dropout makes
+ * of this pixel, where the mask says so; without a mask it stays all ones. */
+INLINED void normalise_as(DType type, bool with_silu, void *restrict y, const void *restrict x,
+                          const float *restrict scale, const float *restrict offset,
+                          const DropoutBits *mask, float *restrict kept, size_t pixels,
+                          size_t channels)
 {
     for (size_t p = 0; p < pixels; p++) {
-        const float *in = x + p * channels;
-        float *out = y + p * channels;
-        if (with_silu) {
+        const void *in = dtype_at(x, type, p * channels);
+        void *out = dtype_at(y, type, p * channels);
+        dropout_expand(mask, p * channels, channels, kept);
 #pragma omp simd
-            for (size_t c = 0; c < channels; c++)
-                out[c] = silu(scale[c] * in[c] + offset[c]);
-        } else {
-#pragma omp simd
-            for (size_t c = 0; c < channels; c++)
-                out[c] = scale[c] * in[c] + offset[c];
+        for (size_t c = 0; c < channels; c++) {
+            float z = scale[c] * load(in, type, c) + offset[c];
+            store(out, type, c, (with_silu ? silu(z) : z) * kept[c]);
         }
     }
 }
 
-/* dz [pixels, channels] from `dy`, which it may overwrite, and per channel the sums of dz and of
- * dz xhat. `mask` holds 0 or 1/keep per element, or is NULL. */
-VECTORISED static void backward_sums(float *dz, const float *dy, const float *restrict mask,
-                                     const float *restrict x, const float *restrict scale,
-                                     const float *restrict offset, const float *restrict weight,
-                                     const float *restrict bias, float *restrict sum,
-                                     float *restrict sum_xhat, size_t pixels, size_t channels,
-                                     bool with_silu)
+VECTORISED static void normalise(DType type, bool with_silu, void *y, const void *x,
+                                 const float *scale, const float *offset, const DropoutBits *mask,
+                                 float *kept, size_t pixels, size_t channels)
 {
+    if (type == DTYPE_F32 && with_silu)
+        normalise_as(DTYPE_F32, true, y, x, scale, offset, mask, kept, pixels, channels);
+    else if (type == DTYPE_F32)
+        normalise_as(DTYPE_F32, false, y, x, scale, offset, mask, kept, pixels, channels);
+    else if (with_silu)
+        normalise_as(DTYPE_BF16, true, y, x, scale, offset, mask, kept, pixels, channels);
+    else
+        normalise_as(DTYPE_BF16, false, y, x, scale, offset, mask, kept, pixels, channels);
+}
+
+/* What the backward passes over an image share, all per channel. */
+typedef struct Affine {
+    const float *scale, *offset; /* xhat = scale x + offset */
+    const float *weight, *bias;  /* z = weight xhat + bias */
+} Affine;
+
+/* dz [pixels, channels] from dy, and per channel the sums of dz and of dz xhat. */
+INLINED void backward_sums_as(DType type, bool with_silu, float *restrict dz,
+                              const void *restrict dy, const void *restrict x, Affine affine,
+                              const DropoutBits *mask, float *restrict kept, float *restrict sum,
+                              float *restrict sum_xhat, size_t pixels, size_t channels)
+{
+    const float *restrict scale = affine.scale, *restrict offset = affine.offset;
+    const float *restrict weight = affine.weight, *restrict bias = affine.bias;
     for (size_t c = 0; c < channels; c++)
         sum[c] = sum_xhat[c] = 0.0f;
     for (size_t p = 0; p < pixels; p++) {
-        const float *restrict in = x + p * channels;
-        const float *g = dy + p * channels;
-        float *out = dz + p * channels;
-        if (mask) {
-            for (size_t c = 0; c < channels; c++)
-                out[c] = g[c] * mask[p * channels + c];
-            g = out;
-        }
-        if (with_silu) {
+        const void *in = dtype_at(x, type, p * channels), *g = dtype_at(dy, type, p * channels);
+        float *restrict out = dz + p * channels;
+        dropout_expand(mask, p * channels, channels, kept);
 #pragma omp simd
-            for (size_t c = 0; c < channels; c++) {
-                float xhat = scale[c] * in[c] + offset[c];
-                float d = g[c] * silu_derivative(weight[c] * xhat + bias[c]);
-                out[c] = d;
-                sum[c] += d;
-                sum_xhat[c] += d * xhat;
-            }
-        } else {
-#pragma omp simd
-            for (size_t c = 0; c < channels; c++) {
-                float xhat = scale[c] * in[c] + offset[c];
-                out[c] = g[c];
-                sum[c] += g[c];
-                sum_xhat[c] += g[c] * xhat;
-            }
+        for (size_t c = 0; c < channels; c++) {
+            float xhat = scale[c] * load(in, type, c) + offset[c];
+            float d = load(g, type, c) * kept[c];
+            d = with_silu ? d * silu_derivative(weight[c] * xhat + bias[c]) : d;
+            out[c] = d;
+            sum[c] += d;
+            sum_xhat[c] += d * xhat;
         }
     }
 }
 
-/* dx = rstd (weight dz - a - xhat b), written or added; per channel, du's sum over the pixels. */
-VECTORISED static void backward_input(float *dx, const float *dz, const float *restrict x,
-                                      const float *restrict scale, const float *restrict offset,
-                                      const float *restrict weight, const float *restrict a,
-                                      const float *restrict b, float *restrict d_shift,
-                                      size_t pixels, size_t channels, bool add)
+VECTORISED static void backward_sums(DType type, bool with_silu, float *dz, const void *dy,
+                                     const void *x, Affine affine, const DropoutBits *mask,
+                                     float *kept, float *sum, float *sum_xhat, size_t pixels,
+                                     size_t channels)
 {
+    if (type == DTYPE_F32 && with_silu)
+        backward_sums_as(DTYPE_F32, true, dz, dy, x, affine, mask, kept, sum, sum_xhat, pixels,
+                         channels);
+    else if (type == DTYPE_F32)
+        backward_sums_as(DTYPE_F32, false, dz, dy, x, affine, mask, kept, sum, sum_xhat, pixels,
+                         channels);
+    else if (with_silu)
+        backward_sums_as(DTYPE_BF16, true, dz, dy, x, affine, mask, kept, sum, sum_xhat, pixels,
+                         channels);
+    else
+        backward_sums_as(DTYPE_BF16, false, dz, dy, x, affine, mask, kept, sum, sum_xhat, pixels,
+                         channels);
+}
+
+/* dx = rstd (weight dz - a - xhat b), written or added; per channel, du's sum over the pixels. */
+INLINED void backward_input_as(DType type, bool add, void *restrict dx, const float *restrict dz,
+                               const void *restrict x, Affine affine, const float *restrict a,
+                               const float *restrict b, float *restrict d_shift, size_t pixels,
+                               size_t channels)
+{
+    const float *restrict scale = affine.scale, *restrict offset = affine.offset;
+    const float *restrict weight = affine.weight;
     for (size_t c = 0; c < channels; c++)
         d_shift[c] = 0.0f;
     for (size_t p = 0; p < pixels; p++) {
-        const float *restrict in = x + p * channels;
-        const float *g = dz + p * channels;
-        float *out = dx + p * channels;
+        const void *in = dtype_at(x, type, p * channels);
+        const float *restrict g = dz + p * channels;
+        void *out = dtype_at(dx, type, p * channels);
 #pragma omp simd
         for (size_t c = 0; c < channels; c++) {
-            float xhat = scale[c] * in[c] + offset[c];
+            float xhat = scale[c] * load(in, type, c) + offset[c];
             float du = scale[c] * (weight[c] * g[c] - a[c] - xhat * b[c]);
             d_shift[c] += du;
-            out[c] = add ? out[c] + du : du;
+            store(out, type, c, add ? load(out, type, c) + du : du);
         }
     }
+}
+
+VECTORISED static void backward_input(DType type, bool add, void *dx, const float *dz,
+                                      const void *x, Affine affine, const float *a, const float *b,
+                                      float *d_shift, size_t pixels, size_t channels)
+{
+    if (type == DTYPE_F32 && add)
+        backward_input_as(DTYPE_F32, true, dx, dz, x, affine, a, b, d_shift, pixels, channels);
+    else if (type == DTYPE_F32)
+        backward_input_as(DTYPE_F32, false, dx, dz, x, affine, a, b, d_shift, pixels, channels);
+    else if (add)
+        backward_input_as(DTYPE_BF16, true, dx, dz, x, affine, a, b, d_shift, pixels, channels);
+    else
+        backward_input_as(DTYPE_BF16, false, dx, dz, x, affine, a, b, d_shift, pixels, channels);
 }
 
 static size_t floats(size_t count)
@@ -194,23 +245,37 @@ static bool drops(const Graph *graph, const GroupNormOp *norm)
     return graph->options.dropout && norm->dropout > 0.0;
 }
 
-/* A thread's working memory: six vectors per channel, then, in backward, an image of dz and one of
- * the mask. */
+/* Gradients that only the shift needs still pass through those of x. */
+static bool needs_sink(const Op *op)
+{
+    return !op->in[0]->needs_grad && op->in[1] && op->in[1]->needs_grad;
+}
+
+/* A thread's working memory: vectors per channel, then, in backward, an image of dz and one of dx
+ * where nobody else has a place for it. In floats. */
 enum { WORK_VECTORS = 6 };
 
 static size_t work_size(const Op *op, bool backward)
 {
     return WORK_VECTORS * floats((size_t)op->in[0]->c) +
-           (backward ? 2 * floats(image_size(op)) : 0);
+           (backward ? (needs_sink(op) ? 2 : 1) * floats(image_size(op)) : 0);
+}
+
+/* What is saved for the images: statistics, then dropout's bits. */
+static size_t statistics_bytes(const GroupNormOp *norm)
+{
+    return memory_aligned(2 * (size_t)norm->op.in[0]->n * (size_t)norm->groups * sizeof(float));
 }
 
 static bool group_norm_prepare(Graph *graph, Op *op, Error *error)
 {
-    (void)graph, (void)error;
+    (void)error;
     GroupNormOp *norm = (GroupNormOp *)op;
     norm->threads = omp_get_max_threads();
     size_t n = (size_t)op->in[0]->n, threads = (size_t)norm->threads;
-    op->saved_bytes = 2 * n * (size_t)norm->groups * sizeof(float);
+    op->saved_bytes = statistics_bytes(norm);
+    if (drops(graph, norm))
+        op->saved_bytes += n * memory_aligned(dropout_bytes(image_size(op)));
     op->forward_scratch_bytes = threads * work_size(op, false) * sizeof(float);
     op->reads_input[0] = op->reads_input[1] = true;
     op->backward_scratch_bytes =
@@ -220,7 +285,9 @@ static bool group_norm_prepare(Graph *graph, Op *op, Error *error)
 
 /* What both passes know of one image. */
 typedef struct Image {
-    const float *x, *shift;
+    DType type;
+    const void *x;
+    const float *shift;
     float *mean, *rstd;
     size_t pixels, channels;
 } Image;
@@ -231,7 +298,8 @@ static Image image_of(const GroupNormOp *norm, size_t i)
     size_t channels = (size_t)op->in[0]->c, groups = (size_t)norm->groups;
     float *saved = op->saved;
     return (Image){
-        .x = (const float *)op->in[0]->data + i * image_size(op),
+        .type = op->in[0]->type,
+        .x = dtype_at(op->in[0]->data, op->in[0]->type, i * image_size(op)),
         .shift = op->in[1] ? (const float *)op->in[1]->data + i * channels : NULL,
         .mean = saved + 2 * i * groups,
         .rstd = saved + (2 * i + 1) * groups,
@@ -240,43 +308,60 @@ static Image image_of(const GroupNormOp *norm, size_t i)
     };
 }
 
-static void forward_image(const GroupNormOp *norm, Image m, const float *weight, const float *bias,
-                          float *y, float *work)
+/* Where the dropout bits of image i are; NULL where nothing drops. */
+static uint8_t *bits_of(const Graph *graph, const GroupNormOp *norm, size_t i)
 {
+    size_t each = memory_aligned(dropout_bytes(image_size(&norm->op)));
+    return drops(graph, norm) ? (uint8_t *)norm->op.saved + statistics_bytes(norm) + i * each
+                              : NULL;
+}
+
+static DropoutMask mask_of(const Graph *graph, const GroupNormOp *norm, size_t i)
+{
+    return dropout_mask(graph->options.seed, norm->layer, graph->step, (uint32_t)i, norm->dropout);
+}
+
+static void fill_ones(float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = 1.0f;
+}
+
+static void forward_image(const Graph *graph, const GroupNormOp *norm, size_t i, float *work)
+{
+    const Op *op = &norm->op;
+    const Image m = image_of(norm, i);
+    const float *weight = op_weights(graph, op->weight), *bias = op_weights(graph, op->bias);
     size_t line = floats(m.channels);
-    float *sum = work, *square = work + line, *scale = work + 2 * line, *offset = work + 3 * line;
-    channel_sums(sum, square, m.x, m.pixels, m.channels);
-    group_statistics(m.mean, m.rstd, sum, square, m.x, m.shift, m.pixels, m.channels, norm->groups);
+    float *sum = work, *square = work + line, *first = work + 2 * line;
+    float *scale = work + 3 * line, *offset = work + 4 * line, *kept = work + 5 * line;
+    channel_sums(m.type, sum, square, first, m.x, m.pixels, m.channels);
+    group_statistics(m.mean, m.rstd, sum, square, first, m.shift, m.pixels, m.channels,
+                     norm->groups);
     channel_affine(scale, offset, m.mean, m.rstd, m.shift, m.channels, norm->groups);
     for (size_t c = 0; c < m.channels; c++) {
         scale[c] *= weight[c];
         offset[c] = offset[c] * weight[c] + bias[c];
     }
-    normalise(y, m.x, scale, offset, m.pixels, m.channels, norm->silu);
-}
-
-static DropoutMask mask_of(const Graph *graph, const GroupNormOp *norm, size_t image)
-{
-    return dropout_mask(graph->options.seed, norm->layer, graph->step, (uint32_t)image,
-                        norm->dropout);
+    uint8_t *bits = bits_of(graph, norm, i);
+    const DropoutMask drawn = mask_of(graph, norm, i);
+    const DropoutBits mask = {bits, drawn.scale};
+    if (bits)
+        dropout_draw(drawn, image_size(op), bits);
+    fill_ones(kept, m.channels);
+    normalise(m.type, norm->silu, dtype_at(op->out->data, m.type, i * image_size(op)), m.x, scale,
+              offset, bits ? &mask : NULL, kept, m.pixels, m.channels);
 }
 
 static bool group_norm_forward(Graph *graph, Op *op, Error *error)
 {
     (void)error;
     const GroupNormOp *norm = (GroupNormOp *)op;
-    const float *weight = op_weights(graph, op->weight), *bias = op_weights(graph, op->bias);
-    const bool dropped = drops(graph, norm);
-    size_t n = (size_t)op->in[0]->n, size = image_size(op);
+    float *scratch = op->forward_scratch;
+    size_t n = (size_t)op->in[0]->n, work = work_size(op, false);
 #pragma omp parallel for schedule(static) num_threads(norm->threads)
-    for (size_t i = 0; i < n; i++) {
-        float *work =
-            (float *)op->forward_scratch + (size_t)omp_get_thread_num() * work_size(op, false);
-        float *y = (float *)op->out->data + i * size;
-        forward_image(norm, image_of(norm, i), weight, bias, y, work);
-        if (dropped)
-            dropout_apply(mask_of(graph, norm, i), y, size);
-    }
+    for (size_t i = 0; i < n; i++)
+        forward_image(graph, norm, i, scratch + (size_t)omp_get_thread_num() * work);
     return true;
 }
 
@@ -304,27 +389,26 @@ static void backward_image(const Graph *graph, const GroupNormOp *norm, size_t i
 {
     const Op *op = &norm->op;
     const Image m = image_of(norm, i);
-    const float *weight = op_weights(graph, op->weight), *bias = op_weights(graph, op->bias);
-    const float *dy = (const float *)op->out->grad + i * image_size(op);
-    size_t line = floats(m.channels);
+    const size_t line = floats(m.channels), at = i * image_size(op);
     float *scale = work, *offset = work + line, *a = work + 2 * line, *b = work + 3 * line;
-    float *d_shift = work + 4 * line, *dz = work + WORK_VECTORS * line, *mask = NULL;
+    float *d_shift = work + 4 * line, *kept = work + 5 * line, *dz = work + WORK_VECTORS * line;
     float *sum = sums, *sum_xhat = sums + m.channels;
+    const Affine affine = {scale, offset, op_weights(graph, op->weight),
+                           op_weights(graph, op->bias)};
 
-    if (drops(graph, norm)) {
-        mask = dz + floats(image_size(op));
-        dropout_fill(mask_of(graph, norm, i), mask, image_size(op));
-    }
+    const DropoutBits mask = {bits_of(graph, norm, i), mask_of(graph, norm, i).scale};
     channel_affine(scale, offset, m.mean, m.rstd, m.shift, m.channels, norm->groups);
-    backward_sums(dz, dy, mask, m.x, scale, offset, weight, bias, sum, sum_xhat, m.pixels,
-                  m.channels, norm->silu);
+    fill_ones(kept, m.channels);
+    backward_sums(m.type, norm->silu, dz, dtype_at(op->out->grad, m.type, at), m.x, affine,
+                  mask.bits ? &mask : NULL, kept, sum, sum_xhat, m.pixels, m.channels);
     bool shifts = op->in[1] && op->in[1]->needs_grad;
     if (!op->in[0]->needs_grad && !shifts)
         return;
-    group_means(a, b, sum, sum_xhat, weight, m.pixels, m.channels, norm->groups);
-    float *dx = op->in[0]->needs_grad ? (float *)op->in[0]->grad + i * image_size(op) : dz;
-    backward_input(dx, dz, m.x, scale, offset, weight, a, b, d_shift, m.pixels, m.channels,
-                   op->in[0]->needs_grad && op->accumulate[0]);
+    group_means(a, b, sum, sum_xhat, affine.weight, m.pixels, m.channels, norm->groups);
+    void *dx = needs_sink(op) ? (void *)(dz + floats(image_size(op)))
+                              : dtype_at(op->in[0]->grad, m.type, at);
+    backward_input(m.type, op->accumulate[0], dx, dz, m.x, affine, a, b, d_shift, m.pixels,
+                   m.channels);
     if (shifts) {
         float *target = (float *)op->in[1]->grad + i * m.channels;
         for (size_t c = 0; c < m.channels; c++)
@@ -380,5 +464,6 @@ Value *nn_group_norm(Graph *graph, Value *x, const char *name, Norm options)
         .bias = graph_param(graph, name, "bias", 1, &x->c, PARAM_ZERO, 0),
         .passes_gradient = -1,
     };
-    return graph_append(graph, &norm->op, &group_norm_kind, x->n, x->h, x->w, x->c);
+    return graph_append(graph, &norm->op, &group_norm_kind,
+                        (Shape){x->n, x->h, x->w, x->c, x->type});
 }

@@ -12,9 +12,10 @@ typedef struct Conv {
     int stride;             /* 0 means 1 */
     int pad_begin, pad_end; /* zeros above and to the left; below and to the right */
     Value *residual;        /* added to the result; NULL for none */
+    bool float32;           /* the result is float32, whatever the type of the graph */
 } Conv;
 
-/* Convolution with bias, [n, h, w, c] -> [n, h', w', channels]; weight [channels, c, kernel, kernel]
+/* Convolution with bias, [n, h, w, c] -> [n, h', w', channels], computed in the graph's type; weight [channels, c, kernel, kernel]
  * uniform in +-1/sqrt(fan_in) at the start. */
 Value *nn_conv2d(Graph *graph, Value *x, const char *name, int channels, Conv conv);
 
@@ -43,6 +44,9 @@ Value *nn_group_norm(Graph *graph, Value *x, const char *name, Norm norm);
 
 /* z * sigmoid(z), elementwise. */
 Value *nn_silu(Graph *graph, Value *x);
+
+/* x in another type; x itself where it has that type. */
+Value *nn_cast(Graph *graph, Value *x, DType type);
 
 /* Self-attention of one head over all pixels: qkv [n, h, w, 3c] holds queries, keys and values side
  * by side; out [n, h, w, c] = softmax(q k' / sqrt(c)) v. */

@@ -1,5 +1,6 @@
 /* Linear layers over the channels: fully connected layers and 1x1 convolutions, as one matrix
- * product over all rows (images x pixels). Weights [out, in] are read where they lie.
+ * product over all rows (images x pixels). Float32 weights [out, in] are read where they lie,
+ * others are packed when they change.
  *
  *     forward   Y [rows, out] = X [rows, in] W' + b [+ residual]
  *     backward  dX = dY W,  dW = dY' X,  db = column sums of dY,  d residual = dY
@@ -8,12 +9,14 @@
 
 #include "base/memory.h"
 #include "nn/elementwise.h"
+#include "nn/packing.h"
 
 #include <assert.h>
 
 typedef struct LinearOp {
     Op op; /* in[0]: x, in[1]: residual */
     Primitive *forward, *backward_data, *backward_weights;
+    Packing pack_forward, pack_data; /* of the weights; empty where float32 ones are read */
 } LinearOp;
 
 static bool linear_prepare(Graph *graph, Op *op, Error *error)
@@ -22,6 +25,7 @@ static bool linear_prepare(Graph *graph, Op *op, Error *error)
     const Value *x = op->in[0], *y = op->out;
     const int64_t rows = (int64_t)x->n * x->h * x->w;
     const int in = x->c, out = y->c;
+    const bool packs = x->type != DTYPE_F32;
     MatmulShape forward = {.batch = 1,
                            .m = rows,
                            .n = out,
@@ -33,10 +37,12 @@ static bool linear_prepare(Graph *graph, Op *op, Error *error)
                            .c_row = out,
                            .bias = true,
                            .accumulate = op->in[1] != NULL,
+                           .b_packed = packs,
                            .a_type = x->type,
-                           .b_type = DTYPE_F32,
+                           .b_type = x->type,
                            .c_type = y->type};
-    if (!primitive_matmul(&linear->forward, &forward, error))
+    if (!primitive_matmul(&linear->forward, &forward, error) ||
+        (packs && !packing_prepare(&linear->pack_forward, graph, linear->forward, error)))
         return false;
     op->forward_scratch_bytes = primitive_scratch_bytes(linear->forward);
     if (!op->backward)
@@ -54,10 +60,12 @@ static bool linear_prepare(Graph *graph, Op *op, Error *error)
                             .b_column = 1,
                             .c_row = in,
                             .accumulate = op->accumulate[0],
+                            .b_packed = packs,
                             .a_type = y->type,
-                            .b_type = DTYPE_F32,
+                            .b_type = x->type,
                             .c_type = x->type};
-        if (!primitive_matmul(&linear->backward_data, &data, error))
+        if (!primitive_matmul(&linear->backward_data, &data, error) ||
+            (packs && !packing_prepare(&linear->pack_data, graph, linear->backward_data, error)))
             return false;
         scratch = primitive_scratch_bytes(linear->backward_data);
     }
@@ -86,6 +94,20 @@ static bool linear_prepare(Graph *graph, Op *op, Error *error)
     return true;
 }
 
+static bool linear_pack(Graph *graph, Op *op, Error *error)
+{
+    LinearOp *linear = (LinearOp *)op;
+    const float *weights = op_weights(graph, op->weight);
+    return packing_run(&linear->pack_forward, weights, error) &&
+           packing_run(&linear->pack_data, weights, error);
+}
+
+/* What a product reads: the packed weights, or those in the parameters. */
+static void *weights_for(const Graph *graph, const Op *op, const Packing *packing)
+{
+    return packing->packed ? packing->packed : (void *)op_weights(graph, op->weight);
+}
+
 static bool linear_forward(Graph *graph, Op *op, Error *error)
 {
     LinearOp *linear = (LinearOp *)op;
@@ -93,7 +115,7 @@ static bool linear_forward(Graph *graph, Op *op, Error *error)
         elementwise_copy(op->out->data, op->in[1]->data, value_bytes(op->out));
     void *operands[OPERAND_COUNT] = {
         [OPERAND_SRC] = op->in[0]->data,
-        [OPERAND_WEIGHTS] = (void *)op_weights(graph, op->weight),
+        [OPERAND_WEIGHTS] = weights_for(graph, op, &linear->pack_forward),
         [OPERAND_BIAS] = (void *)op_weights(graph, op->bias),
         [OPERAND_DST] = op->out->data,
     };
@@ -113,13 +135,13 @@ static bool linear_backward(Graph *graph, Op *op, Error *error)
         };
         if (!primitive_run(linear->backward_weights, operands, scratch, error))
             return false;
-        elementwise_column_sum(op_gradients(graph, op->bias), y->grad,
+        elementwise_column_sum(op_gradients(graph, op->bias), y->type, y->grad,
                                value_count(y) / (size_t)y->c, y->c, scratch);
     }
     if (linear->backward_data) {
         void *operands[OPERAND_COUNT] = {
             [OPERAND_SRC] = y->grad,
-            [OPERAND_WEIGHTS] = (void *)op_weights(graph, op->weight),
+            [OPERAND_WEIGHTS] = weights_for(graph, op, &linear->pack_data),
             [OPERAND_DST] = x->grad,
         };
         if (!primitive_run(linear->backward_data, operands, scratch, error))
@@ -134,11 +156,14 @@ static void linear_release(Op *op)
     primitive_free(linear->forward);
     primitive_free(linear->backward_data);
     primitive_free(linear->backward_weights);
+    packing_free(&linear->pack_forward);
+    packing_free(&linear->pack_data);
 }
 
 static const OpKind linear_kind = {
     .name = "linear",
     .prepare = linear_prepare,
+    .pack = linear_pack,
     .forward = linear_forward,
     .backward = linear_backward,
     .release = linear_release,
@@ -150,7 +175,8 @@ static Value *append(Graph *graph, Value *x, int weight, int bias, int channels,
     LinearOp *linear = memory_small(1, sizeof *linear);
     linear->op = (Op){
         .in = {x, residual}, .weight = weight, .bias = bias, .passes_gradient = residual ? 1 : -1};
-    return graph_append(graph, &linear->op, &linear_kind, x->n, x->h, x->w, channels);
+    return graph_append(graph, &linear->op, &linear_kind,
+                        (Shape){x->n, x->h, x->w, channels, x->type});
 }
 
 static int add_weight(Graph *graph, const Value *x, const char *name, int rank, int channels)

@@ -18,6 +18,12 @@ enum { OP_MAX_INPUTS = 2 };
 
 typedef struct Op Op;
 
+/* Images, height, width and channels, and the type of an element. */
+typedef struct Shape {
+    int n, h, w, c;
+    DType type;
+} Shape;
+
 struct Value {
     int n, h, w, c;
     DType type;
@@ -85,7 +91,7 @@ struct Graph {
 
 /* Appends an operation: `op` (first member of an allocated struct) is owned by the graph from here;
  * its output gets the given shape. */
-Value *graph_append(Graph *graph, Op *op, const OpKind *kind, int n, int h, int w, int c);
+Value *graph_append(Graph *graph, Op *op, const OpKind *kind, Shape shape);
 
 /* Registers "<name>.weight" and "<name>.bias"-like parameters; returns the index. */
 int graph_param(Graph *graph, const char *name, const char *suffix, int rank, const int *shape,

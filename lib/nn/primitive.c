@@ -1,14 +1,16 @@
-/* oneDNN 2.x behind primitive.h.
+/* oneDNN behind primitive.h.
  *
  * A Primitive owns the library's compiled kernel and one memory object per operand; running it
  * points the memories at the caller's buffers, which costs nothing when they have not moved.
  */
 #include "nn/primitive.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "nn/elementwise.h"
+#include "nn/onednn.h"
 
-#include <oneapi/dnnl/dnnl.h>
+#include <assert.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -22,8 +24,10 @@ typedef struct Slot {
 struct Primitive {
     dnnl_primitive_desc_t description;
     dnnl_primitive_t kernel;
+    bool is_matmul, is_reorder;
     ConvPass pass; /* of a convolution */
     ConvShape conv;
+    MatmulShape matmul;
     Slot slots[OPERAND_COUNT + 1]; /* the last one used is the scratchpad */
     int slot_count;
     size_t scratch_bytes;
@@ -32,16 +36,20 @@ struct Primitive {
 
 enum { SCRATCH = OPERAND_COUNT };
 
-size_t dtype_size(DType type)
-{
-    (void)type;
-    return sizeof(float);
-}
-
 static dnnl_data_type_t dnnl_type(DType type)
 {
-    (void)type;
-    return dnnl_f32;
+    return type == DTYPE_F32 ? dnnl_f32 : dnnl_bf16;
+}
+
+Support primitive_support(DType type)
+{
+    if (type == DTYPE_F32)
+        return SUPPORT_FAST;
+    int isa = (int)dnnl_get_effective_cpu_isa();
+    if ((isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16)
+        return SUPPORT_FAST;
+    return (isa & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core ? SUPPORT_SLOW
+                                                                        : SUPPORT_NONE;
 }
 
 /* One engine and one in-order stream serve the whole process. */
@@ -86,8 +94,7 @@ static bool engine_ready(Error *error)
     return check(start_status, "cannot start its engine", error);
 }
 
-static bool add_slot(Primitive *p, Operand operand, int argument, const dnnl_memory_desc_t *layout,
-                     Error *error)
+static bool add_slot(Primitive *p, Operand operand, int argument, ConstLayout layout, Error *error)
 {
     Slot *slot = &p->slots[p->slot_count];
     *slot = (Slot){.operand = operand, .argument = argument};
@@ -99,7 +106,7 @@ static bool add_slot(Primitive *p, Operand operand, int argument, const dnnl_mem
 }
 
 /* The layout of an operand as the compiled primitive wants it. */
-static const dnnl_memory_desc_t *layout_of(const Primitive *p, int argument)
+static ConstLayout layout_of(const Primitive *p, int argument)
 {
     return dnnl_primitive_desc_query_md(p->description, dnnl_query_exec_arg_md, argument);
 }
@@ -113,8 +120,7 @@ static bool finish(Primitive *p, const Operand *operands, const int *arguments, 
     for (int i = 0; i < count; i++)
         if (!add_slot(p, operands[i], arguments[i], layout_of(p, arguments[i]), error))
             return false;
-    const dnnl_memory_desc_t *scratch =
-        dnnl_primitive_desc_query_md(p->description, dnnl_query_scratchpad_md, 0);
+    ConstLayout scratch = dnnl_primitive_desc_query_md(p->description, dnnl_query_scratchpad_md, 0);
     p->scratch_bytes = dnnl_memory_desc_get_size(scratch);
     return p->scratch_bytes == 0 ||
            add_slot(p, (Operand)SCRATCH, DNNL_ARG_SCRATCHPAD, scratch, error);
@@ -128,59 +134,70 @@ static bool new_attributes(dnnl_primitive_attr_t *attributes, Error *error)
                  "scratchpad mode", error);
 }
 
-/* The mathematical layouts of a convolution: activations NHWC, weights free to choose. */
+/* The layouts of a convolution's operands: activations NHWC, weights as the library likes. */
 typedef struct ConvLayouts {
-    dnnl_memory_desc_t src, weights, bias, dst;
+    Layout src, weights, bias, dst;
 } ConvLayouts;
 
-static ConvLayouts conv_layouts(const ConvShape *s, DType type)
+static ConvLayouts conv_layouts(const ConvShape *s, ConvPass pass, DType type, DType dst_type)
 {
     const dnnl_dims_t src = {s->n, s->in_channels, s->in_height, s->in_width};
     const dnnl_dims_t dst = {s->n, s->out_channels, s->out_height, s->out_width};
     const dnnl_dims_t weights = {s->out_channels, s->in_channels, s->kernel, s->kernel};
     const dnnl_dims_t bias = {s->out_channels};
-    ConvLayouts l;
-    dnnl_memory_desc_init_by_tag(&l.src, 4, src, dnnl_type(type), dnnl_nhwc);
-    dnnl_memory_desc_init_by_tag(&l.dst, 4, dst, dnnl_type(type), dnnl_nhwc);
-    dnnl_memory_desc_init_by_tag(&l.weights, 4, weights, dnnl_type(type), dnnl_format_tag_any);
-    dnnl_memory_desc_init_by_tag(&l.bias, 1, bias, dnnl_f32, dnnl_a);
-    return l;
+    const DType weights_type = pass == CONV_BACKWARD_WEIGHTS ? DTYPE_F32 : type;
+    return (ConvLayouts){
+        .src = layout_by_tag(4, src, dnnl_type(type), dnnl_nhwc),
+        .dst = layout_by_tag(4, dst, dnnl_type(dst_type), dnnl_nhwc),
+        .weights = layout_by_tag(4, weights, dnnl_type(weights_type), dnnl_format_tag_any),
+        .bias = layout_by_tag(1, bias, dnnl_f32, dnnl_a),
+    };
 }
 
-/* The forward description is also the hint that the two backward ones ask for. */
+static void conv_layouts_free(ConvLayouts *l)
+{
+    layout_free(l->src);
+    layout_free(l->weights);
+    layout_free(l->bias);
+    layout_free(l->dst);
+}
+
 static bool describe_conv(dnnl_primitive_desc_t *description, const ConvShape *s, ConvPass pass,
                           dnnl_primitive_attr_t attributes, dnnl_primitive_desc_t hint,
                           const ConvLayouts *l, Error *error)
 {
-    const dnnl_dims_t strides = {s->stride, s->stride};
-    const dnnl_dims_t begin = {s->pad_begin, s->pad_begin};
-    const dnnl_dims_t end = {s->pad_end, s->pad_end};
-    const dnnl_alg_kind_t direct = dnnl_convolution_direct;
-    dnnl_convolution_desc_t operation;
-    dnnl_status_t status;
-    if (pass == CONV_FORWARD)
-        status =
-            dnnl_convolution_forward_desc_init(&operation, dnnl_forward_training, direct, &l->src,
-                                               &l->weights, &l->bias, &l->dst, strides, begin, end);
-    else if (pass == CONV_BACKWARD_DATA)
-        status = dnnl_convolution_backward_data_desc_init(&operation, direct, &l->src, &l->weights,
-                                                          &l->dst, strides, begin, end);
-    else
-        status = dnnl_convolution_backward_weights_desc_init(
-            &operation, direct, &l->src, &l->weights, &l->bias, &l->dst, strides, begin, end);
-    if (status == dnnl_success)
-        status = dnnl_primitive_desc_create(description, &operation, attributes, the_engine, hint);
-    return check(status, "convolution", error);
+    static const dnnl_prop_kind_t kinds[] = {[CONV_FORWARD] = dnnl_forward_training,
+                                             [CONV_BACKWARD_DATA] = dnnl_backward_data,
+                                             [CONV_BACKWARD_WEIGHTS] = dnnl_backward_weights};
+    const ConvDescription conv = {.pass = kinds[pass],
+                                  .src = l->src,
+                                  .weights = l->weights,
+                                  .bias = l->bias,
+                                  .dst = l->dst,
+                                  .strides = {s->stride, s->stride},
+                                  .pad_begin = {s->pad_begin, s->pad_begin},
+                                  .pad_end = {s->pad_end, s->pad_end}};
+    return check(describe_convolution(description, the_engine, &conv, hint, attributes),
+                 "convolution", error);
+}
+
+/* The description of the forward pass that the backward ones ask for. */
+static bool describe_hint(dnnl_primitive_desc_t *hint, const ConvShape *s, DType type, Error *error)
+{
+    ConvLayouts layouts = conv_layouts(s, CONV_FORWARD, type, type);
+    bool done = describe_conv(hint, s, CONV_FORWARD, NULL, NULL, &layouts, error);
+    conv_layouts_free(&layouts);
+    return done;
 }
 
 /* Adds a tensor of its own to the result; or, if `in_place`, what dst holds. */
-static bool append_added(dnnl_primitive_attr_t attributes, const dnnl_memory_desc_t *layout,
-                         bool in_place, Error *error)
+static bool append_added(dnnl_primitive_attr_t attributes, ConstLayout layout, bool in_place,
+                         Error *error)
 {
     dnnl_post_ops_t post_ops = NULL;
     dnnl_status_t status = dnnl_post_ops_create(&post_ops);
     if (status == dnnl_success)
-        status = in_place ? dnnl_post_ops_append_sum(post_ops, 1.0f)
+        status = in_place ? post_ops_append_sum(post_ops)
                           : dnnl_post_ops_append_binary(post_ops, dnnl_binary_add, layout);
     if (status == dnnl_success)
         status = dnnl_primitive_attr_set_post_ops(attributes, post_ops);
@@ -214,15 +231,14 @@ static bool finish_conv(Primitive *p, bool added, Error *error)
 }
 
 /* Describes p with the implementation that the library prefers. */
-static bool choose_conv(Primitive *p, const ConvLayouts *layouts, bool added, bool in_place,
-                        Error *error)
+static bool choose_conv(Primitive *p, const ConvLayouts *layouts, DType type, bool added,
+                        bool in_place, Error *error)
 {
     dnnl_primitive_attr_t attributes = NULL;
     dnnl_primitive_desc_t hint = NULL;
     bool done = new_attributes(&attributes, error) &&
-                (!added || append_added(attributes, &layouts->dst, in_place, error)) &&
-                (p->pass == CONV_FORWARD ||
-                 describe_conv(&hint, &p->conv, CONV_FORWARD, NULL, NULL, layouts, error)) &&
+                (!added || append_added(attributes, layouts->dst, in_place, error)) &&
+                (p->pass == CONV_FORWARD || describe_hint(&hint, &p->conv, type, error)) &&
                 describe_conv(&p->description, &p->conv, p->pass, attributes, hint, layouts, error);
     dnnl_primitive_desc_destroy(hint);
     dnnl_primitive_attr_destroy(attributes);
@@ -240,21 +256,22 @@ static bool adds_wrongly(const Primitive *p)
 }
 
 bool primitive_conv(Primitive **primitive, const ConvShape *shape, ConvPass pass, bool added,
-                    DType type, Error *error)
+                    DType type, DType dst_type, Error *error)
 {
     if (!engine_ready(error))
         return false;
     Primitive *p = memory_small(1, sizeof *p);
     p->pass = pass;
     p->conv = *shape;
-    ConvLayouts layouts = conv_layouts(shape, type);
-    bool done = choose_conv(p, &layouts, added, false, error);
+    ConvLayouts layouts = conv_layouts(shape, pass, type, dst_type);
+    bool done = choose_conv(p, &layouts, type, added, false, error);
     if (done && added && adds_wrongly(p)) {
         dnnl_primitive_desc_destroy(p->description);
         p->description = NULL;
-        p->copied_bytes = dnnl_memory_desc_get_size(&layouts.dst);
-        done = choose_conv(p, &layouts, true, true, error);
+        p->copied_bytes = dnnl_memory_desc_get_size(layouts.dst);
+        done = choose_conv(p, &layouts, type, true, true, error);
     }
+    conv_layouts_free(&layouts);
     if (!done || !finish_conv(p, added && p->copied_bytes == 0, error)) {
         primitive_free(p);
         return false;
@@ -263,43 +280,47 @@ bool primitive_conv(Primitive **primitive, const ConvShape *shape, ConvPass pass
     return true;
 }
 
-static bool describe_matmul(Primitive *p, const MatmulShape *s, dnnl_primitive_attr_t attributes,
-                            Error *error)
+/* A batch of one is a plain matrix product, which has faster implementations. */
+static int matmul_rank(const MatmulShape *s)
 {
-    const dnnl_dims_t a_dims = {s->batch, s->m, s->k};
-    const dnnl_dims_t b_dims = {s->batch, s->k, s->n};
-    const dnnl_dims_t c_dims = {s->batch, s->m, s->n};
-    const dnnl_dims_t bias_dims = {1, 1, s->n};
-    const dnnl_dims_t a_strides = {s->a_batch, s->a_row, s->a_column};
-    const dnnl_dims_t b_strides = {s->b_batch, s->b_row, s->b_column};
-    const dnnl_dims_t c_strides = {s->c_batch, s->c_row, 1};
-    dnnl_memory_desc_t a, b, c, bias;
-    /* A batch of one is a plain matrix product, which has faster implementations. */
-    int rank = s->batch == 1 ? 2 : 3;
-    int skip = 3 - rank;
-    dnnl_memory_desc_init_by_strides(&a, rank, a_dims + skip, dnnl_type(s->a_type),
-                                     a_strides + skip);
-    dnnl_memory_desc_init_by_strides(&b, rank, b_dims + skip, dnnl_type(s->b_type),
-                                     b_strides + skip);
-    dnnl_memory_desc_init_by_strides(&c, rank, c_dims + skip, dnnl_type(s->c_type),
-                                     c_strides + skip);
-    dnnl_memory_desc_init_by_strides(&bias, rank, bias_dims + skip, dnnl_f32, NULL);
+    return s->batch == 1 ? 2 : 3;
+}
 
-    dnnl_post_ops_t post_ops = NULL;
-    if (s->accumulate &&
-        (!check(dnnl_post_ops_create(&post_ops), "post-operation", error) ||
-         !check(dnnl_post_ops_append_sum(post_ops, 1.0f), "sum", error) ||
-         !check(dnnl_primitive_attr_set_post_ops(attributes, post_ops), "sum", error))) {
-        dnnl_post_ops_destroy(post_ops);
-        return false;
-    }
-    dnnl_post_ops_destroy(post_ops);
-    dnnl_matmul_desc_t operation;
-    return check(dnnl_matmul_desc_init(&operation, &a, &b, s->bias ? &bias : NULL, &c),
-                 "matrix product", error) &&
-           check(dnnl_primitive_desc_create(&p->description, &operation, attributes, the_engine,
-                                            NULL),
-                 "matrix product", error);
+static Layout matrix_layout(const MatmulShape *s, int64_t rows, int64_t columns, DType type,
+                            int64_t batch_stride, int64_t row_stride, int64_t column_stride)
+{
+    const dnnl_dims_t dims = {s->batch, rows, columns};
+    const dnnl_dims_t strides = {batch_stride, row_stride, column_stride};
+    const int rank = matmul_rank(s), skip = 3 - rank;
+    return layout_by_strides(rank, dims + skip, dnnl_type(type), strides + skip);
+}
+
+static Layout b_layout(const MatmulShape *s, DType type)
+{
+    return matrix_layout(s, s->k, s->n, type, s->b_batch, s->b_row, s->b_column);
+}
+
+static bool describe_product(Primitive *p, const MatmulShape *s, dnnl_primitive_attr_t attributes,
+                             Error *error)
+{
+    const dnnl_dims_t b_dims = {s->k, s->n}, bias_dims = {1, 1, s->n};
+    const int rank = matmul_rank(s);
+    assert(!s->b_packed || rank == 2);
+    Layout a = matrix_layout(s, s->m, s->k, s->a_type, s->a_batch, s->a_row, s->a_column);
+    Layout b = s->b_packed ? layout_by_tag(2, b_dims, dnnl_type(s->b_type), dnnl_format_tag_any)
+                           : b_layout(s, s->b_type);
+    Layout c = matrix_layout(s, s->m, s->n, s->c_type, s->c_batch, s->c_row, 1);
+    Layout bias = s->bias ? layout_by_tag(rank, bias_dims + 3 - rank, dnnl_f32,
+                                          rank == 2 ? dnnl_ab : dnnl_abc)
+                          : NULL;
+    bool done = (!s->accumulate || append_added(attributes, c, true, error)) &&
+                check(describe_matmul(&p->description, the_engine, a, b, bias, c, attributes),
+                      "matrix product", error);
+    layout_free(a);
+    layout_free(b);
+    layout_free(c);
+    layout_free(bias);
+    return done;
 }
 
 bool primitive_matmul(Primitive **primitive, const MatmulShape *shape, Error *error)
@@ -309,9 +330,11 @@ bool primitive_matmul(Primitive **primitive, const MatmulShape *shape, Error *er
     if (!engine_ready(error))
         return false;
     Primitive *p = memory_small(1, sizeof *p);
+    p->is_matmul = true;
+    p->matmul = *shape;
     dnnl_primitive_attr_t attributes = NULL;
     bool done = new_attributes(&attributes, error) &&
-                describe_matmul(p, shape, attributes, error) &&
+                describe_product(p, shape, attributes, error) &&
                 finish(p, operands, arguments, shape->bias ? 4 : 3, error);
     dnnl_primitive_attr_destroy(attributes);
     if (!done) {
@@ -322,27 +345,45 @@ bool primitive_matmul(Primitive **primitive, const MatmulShape *shape, Error *er
     return true;
 }
 
-bool primitive_pack(Primitive **primitive, const Primitive *conv, Error *error)
+/* The float32 weights as they lie in the parameters. */
+static Layout plain_weights(const Primitive *user)
+{
+    if (user->is_matmul)
+        return b_layout(&user->matmul, DTYPE_F32);
+    const ConvShape *s = &user->conv;
+    const dnnl_dims_t dims = {s->out_channels, s->in_channels, s->kernel, s->kernel};
+    return layout_by_tag(4, dims, dnnl_f32, dnnl_oihw);
+}
+
+static bool is_weights_gradient(const Primitive *p)
+{
+    return !p->is_matmul && p->pass == CONV_BACKWARD_WEIGHTS;
+}
+
+static ConstLayout packed_weights(const Primitive *user)
+{
+    return layout_of(user, is_weights_gradient(user) ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS);
+}
+
+bool primitive_pack(Primitive **primitive, const Primitive *user, Error *error)
 {
     static const Operand operands[] = {OPERAND_SRC, OPERAND_DST};
     static const int arguments[] = {DNNL_ARG_SRC, DNNL_ARG_DST};
-    const ConvShape *s = &conv->conv;
-    const dnnl_dims_t dims = {s->out_channels, s->in_channels, s->kernel, s->kernel};
-    const bool unpack = conv->pass == CONV_BACKWARD_WEIGHTS;
-    const dnnl_memory_desc_t *packed =
-        layout_of(conv, unpack ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS);
-    dnnl_memory_desc_t plain;
-    dnnl_memory_desc_init_by_tag(&plain, 4, dims, dnnl_f32, dnnl_oihw);
+    const bool unpack = is_weights_gradient(user);
+    ConstLayout packed = packed_weights(user);
+    Layout plain = plain_weights(user);
 
     Primitive *p = memory_small(1, sizeof *p);
+    p->is_reorder = true;
     dnnl_primitive_attr_t attributes = NULL;
     bool done = new_attributes(&attributes, error) &&
-                check(dnnl_reorder_primitive_desc_create(&p->description, unpack ? packed : &plain,
-                                                         the_engine, unpack ? &plain : packed,
+                check(dnnl_reorder_primitive_desc_create(&p->description, unpack ? packed : plain,
+                                                         the_engine, unpack ? plain : packed,
                                                          the_engine, attributes),
                       "packing of weights", error) &&
                 finish(p, operands, arguments, 2, error);
     dnnl_primitive_attr_destroy(attributes);
+    layout_free(plain);
     if (!done) {
         primitive_free(p);
         return false;
@@ -367,15 +408,55 @@ size_t primitive_scratch_bytes(const Primitive *p)
     return p->scratch_bytes;
 }
 
-size_t primitive_weights_bytes(const Primitive *conv)
+size_t primitive_weights_bytes(const Primitive *user)
 {
-    bool gradient = conv->pass == CONV_BACKWARD_WEIGHTS;
-    return dnnl_memory_desc_get_size(
-        layout_of(conv, gradient ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS));
+    return dnnl_memory_desc_get_size(packed_weights(user));
+}
+
+/* A run that was noted. */
+typedef struct Call {
+    Primitive *primitive;
+    void *operands[OPERAND_COUNT], *scratch;
+} Call;
+
+static Call *calls;
+static size_t call_count;
+static bool is_recording;
+
+void primitive_record(void)
+{
+    memory_free(calls);
+    calls = NULL;
+    call_count = 0;
+    is_recording = true;
+}
+
+void primitive_record_end(void)
+{
+    is_recording = false;
+}
+
+static void record(Primitive *p, void *const *operands, void *scratch)
+{
+    calls = memory_grow(calls, call_count + 1, sizeof *calls);
+    Call *call = &calls[call_count++];
+    *call = (Call){.primitive = p, .scratch = scratch};
+    memcpy(call->operands, operands, sizeof call->operands);
+}
+
+double primitive_replay(void)
+{
+    Error ignored = {0};
+    double begin = clock_seconds();
+    for (size_t i = 0; i < call_count; i++)
+        primitive_run(calls[i].primitive, calls[i].operands, calls[i].scratch, &ignored);
+    return clock_seconds() - begin;
 }
 
 bool primitive_run(Primitive *p, void *const *operands, void *scratch, Error *error)
 {
+    if (is_recording && !p->is_reorder)
+        record(p, operands, scratch);
     dnnl_exec_arg_t arguments[OPERAND_COUNT + 1];
     if (p->copied_bytes > 0)
         elementwise_copy(operands[OPERAND_DST], operands[OPERAND_ADDED], p->copied_bytes);

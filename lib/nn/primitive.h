@@ -1,24 +1,29 @@
 /* Convolutions and matrix products: the only door to oneDNN.
  *
  * Everything outside this module speaks of shapes and pointers; the library's descriptors,
- * memories and attributes stay behind it, so that a new version of its interface means a new
- * primitive.c and nothing else.
+ * memories and attributes stay behind it (and what its versions do differently behind onednn.h).
  *
- * Activations are NHWC. Convolution weights are packed into whatever layout the library's
- * fastest implementation wants (primitive_pack), once each time the weights change; matrix
- * products read their operands where they lie.
+ * Activations are NHWC, float32 or bfloat16. Weights are packed into the type and the layout that
+ * the library's fastest implementation wants (primitive_pack), once each time they change.
+ * Biases and gradients of weights are float32 always, and sums are float32 inside.
  */
 #pragma once
 
 #include "base/error.h"
+#include "nn/dtype.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* The type of activations in memory. Weights, statistics and gradients of weights are float32. */
-typedef enum DType { DTYPE_F32 } DType;
+/* How well this processor computes in a type, as far as the library lets it: ONEDNN_MAX_CPU_ISA
+ * counts. */
+typedef enum Support {
+    SUPPORT_NONE,
+    SUPPORT_SLOW, /* emulated */
+    SUPPORT_FAST, /* instructions of its own */
+} Support;
 
-size_t dtype_size(DType type); /* bytes */
+Support primitive_support(DType type);
 
 typedef enum ConvPass {
     CONV_FORWARD,          /* dst = conv(src, weights) + bias [+ added] */
@@ -35,7 +40,7 @@ typedef struct ConvShape {
     int pad_begin, pad_end; /* rows above and columns to the left; rows below and to the right */
 } ConvShape;
 
-/* c[b] = op(a[b]) op(b[b]) [+ bias] [+ c[b]], row-major; strides in elements. */
+/* c[b] = a[b] b[b] [+ bias] [+ c[b]]; strides in elements. */
 typedef struct MatmulShape {
     int64_t batch, m, n, k;
     int64_t a_batch, a_row, a_column; /* a [m, k]: strides between batches, rows and columns */
@@ -43,6 +48,8 @@ typedef struct MatmulShape {
     int64_t c_batch, c_row;           /* c [m, n]: columns are contiguous */
     bool bias;                        /* bias [n], float32 */
     bool accumulate;                  /* adds to what c holds */
+    bool b_packed;                    /* b is what primitive_pack made of a float32 matrix with
+                                         those strides; of a single product, not a batch */
     DType a_type, b_type, c_type;
 } MatmulShape;
 
@@ -58,19 +65,29 @@ typedef enum Operand {
 
 typedef struct Primitive Primitive;
 
+/* `type` is that of src and weights; dst_type that of dst, which only a forward pass may have of
+ * another type. `added`: a forward pass adds OPERAND_ADDED. */
 bool primitive_conv(Primitive **primitive, const ConvShape *shape, ConvPass pass, bool added,
-                    DType type, Error *error);
+                    DType type, DType dst_type, Error *error);
 bool primitive_matmul(Primitive **primitive, const MatmulShape *shape, Error *error);
 
-/* From plain float32 weights [out, in, kernel, kernel] to the layout that `conv` reads, or, for
- * CONV_BACKWARD_WEIGHTS, from the layout that it writes to the plain one. SRC and DST. */
-bool primitive_pack(Primitive **primitive, const Primitive *conv, Error *error);
+/* From plain float32 weights, of a convolution [out, in, kernel, kernel], to what `user` reads, or,
+ * for CONV_BACKWARD_WEIGHTS, from what it writes to the plain ones. SRC and DST. */
+bool primitive_pack(Primitive **primitive, const Primitive *user, Error *error);
 
 void primitive_free(Primitive *primitive);
 
 size_t primitive_scratch_bytes(const Primitive *primitive);
-size_t primitive_weights_bytes(const Primitive *conv); /* of the packed layout */
+size_t primitive_weights_bytes(const Primitive *user); /* of the packed layout */
 
 /* Runs it. `operands` [OPERAND_COUNT] are pointers, those it does not use NULL; `scratch` has
  * primitive_scratch_bytes bytes. All pointers are aligned to 64 bytes or more for speed. */
 bool primitive_run(Primitive *primitive, void *const *operands, void *scratch, Error *error);
+
+/* For benchmarks: the least that a step can take. Between primitive_record and
+ * primitive_record_end every convolution and matrix product that runs is noted. The replay runs
+ * them all again, in that order, on the same memory (whose contents it spoils), with nothing in
+ * between; it returns the seconds that took. */
+void primitive_record(void);
+void primitive_record_end(void);
+double primitive_replay(void);

@@ -6,24 +6,40 @@
 
 enum { BLOCK = 4096 };
 
-VECTORISED static void forward_block(float *restrict y, const float *restrict x, size_t count)
+INLINED void forward_as(DType type, void *restrict y, const void *restrict x, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        y[i] = silu(x[i]);
+        store(y, type, i, silu(load(x, type, i)));
 }
 
-VECTORISED static void backward_block(float *restrict dx, const float *restrict x,
-                                      const float *restrict dy, size_t count)
+VECTORISED static void forward_block(DType type, void *y, const void *x, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        dx[i] = dy[i] * silu_derivative(x[i]);
+    if (type == DTYPE_F32)
+        forward_as(DTYPE_F32, y, x, count);
+    else
+        forward_as(DTYPE_BF16, y, x, count);
 }
 
-VECTORISED static void backward_block_add(float *restrict dx, const float *restrict x,
-                                          const float *restrict dy, size_t count)
+INLINED void backward_as(DType type, bool add, void *restrict dx, const void *restrict x,
+                         const void *restrict dy, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        dx[i] += dy[i] * silu_derivative(x[i]);
+    for (size_t i = 0; i < count; i++) {
+        float d = load(dy, type, i) * silu_derivative(load(x, type, i));
+        store(dx, type, i, add ? load(dx, type, i) + d : d);
+    }
+}
+
+VECTORISED static void backward_block(DType type, bool add, void *dx, const void *x, const void *dy,
+                                      size_t count)
+{
+    if (type == DTYPE_F32 && add)
+        backward_as(DTYPE_F32, true, dx, x, dy, count);
+    else if (type == DTYPE_F32)
+        backward_as(DTYPE_F32, false, dx, x, dy, count);
+    else if (add)
+        backward_as(DTYPE_BF16, true, dx, x, dy, count);
+    else
+        backward_as(DTYPE_BF16, false, dx, x, dy, count);
 }
 
 static bool silu_prepare(Graph *graph, Op *op, Error *error)
@@ -36,30 +52,25 @@ static bool silu_prepare(Graph *graph, Op *op, Error *error)
 static bool silu_forward(Graph *graph, Op *op, Error *error)
 {
     (void)graph, (void)error;
-    const float *x = op->in[0]->data;
-    float *y = op->out->data;
+    const DType type = op->out->type;
     size_t count = value_count(op->out);
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < count; i += BLOCK)
-        forward_block(y + i, x + i, count - i < BLOCK ? count - i : BLOCK);
+        forward_block(type, dtype_at(op->out->data, type, i), dtype_at(op->in[0]->data, type, i),
+                      count - i < BLOCK ? count - i : BLOCK);
     return true;
 }
 
 static bool silu_backward(Graph *graph, Op *op, Error *error)
 {
     (void)graph, (void)error;
-    const float *x = op->in[0]->data, *dy = op->out->grad;
-    float *dx = op->in[0]->grad;
+    const DType type = op->out->type;
     size_t count = value_count(op->out);
-    bool add = op->accumulate[0];
 #pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < count; i += BLOCK) {
-        size_t length = count - i < BLOCK ? count - i : BLOCK;
-        if (add)
-            backward_block_add(dx + i, x + i, dy + i, length);
-        else
-            backward_block(dx + i, x + i, dy + i, length);
-    }
+    for (size_t i = 0; i < count; i += BLOCK)
+        backward_block(type, op->accumulate[0], dtype_at(op->in[0]->grad, type, i),
+                       dtype_at(op->in[0]->data, type, i), dtype_at(op->out->grad, type, i),
+                       count - i < BLOCK ? count - i : BLOCK);
     return true;
 }
 
@@ -74,5 +85,5 @@ Value *nn_silu(Graph *graph, Value *x)
 {
     Op *op = memory_small(1, sizeof *op);
     *op = (Op){.in = {x}, .weight = -1, .bias = -1, .passes_gradient = -1};
-    return graph_append(graph, op, &silu_kind, x->n, x->h, x->w, x->c);
+    return graph_append(graph, op, &silu_kind, (Shape){x->n, x->h, x->w, x->c, x->type});
 }

@@ -1,0 +1,201 @@
+/* bench: how fast training and sampling are, and how far from the least they could take. */
+#include "base/memory.h"
+#include "base/options.h"
+#include "base/program.h"
+#include "base/version.h"
+#include "io/config.h"
+#include "measure.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+typedef struct Settings {
+    const char *networks, *csv;
+    int work, precision;
+    int64_t batch, steps, threads;
+    StringList overrides;
+    bool profile, help, version;
+} Settings;
+
+static const char usage[] =
+    "usage: bench [options]\n"
+    "\n"
+    "Times steps of training and of sampling on networks of the given recipes, with\n"
+    "random weights and the built-in mixture as data (no file is needed, none is\n"
+    "written). Beside each step is its floor, the time that its convolutions and matrix\n"
+    "products take when they are run again with nothing in between, and the ratio of the\n"
+    "two. Each line is a process of its own, whose peak memory is shown.\n"
+    "\n"
+    "examples:\n"
+    "  bench\n"
+    "  bench --networks cifar10 --work stage1 --precision bf16 --batch 16 --profile\n"
+    "\n";
+
+/* What a child tells its parent. */
+typedef struct Report {
+    bool done;
+    Measurement measurement;
+    Error error;
+} Report;
+
+static void run_child(const Task *task, const Settings *settings, int to)
+{
+    Report report = {0};
+    if (settings->threads > 0)
+        omp_set_num_threads((int)settings->threads);
+    report.done = measure(task, &report.measurement, &report.error);
+    fflush(stdout);
+    _exit(write(to, &report, sizeof report) == (ssize_t)sizeof report ? 0 : 1);
+}
+
+/* Measures in a process of its own; `peak` in MB. */
+static bool run_task(const Task *task, const Settings *settings, Measurement *result, double *peak,
+                     Error *error)
+{
+    int ends[2];
+    if (pipe(ends) != 0)
+        return error_runtime(error, "bench: no pipe can be made");
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0)
+        run_child(task, settings, ends[1]);
+    close(ends[1]);
+    Report report = {.error = {ERROR_RUNTIME, "the measurement was killed (too little memory?)"}};
+    struct rusage usage = {0};
+    const bool told = child > 0 && read(ends[0], &report, sizeof report) == (ssize_t)sizeof report;
+    close(ends[0]);
+    if (child > 0)
+        wait4(child, NULL, 0, &usage);
+    *result = report.measurement;
+    *peak = (double)usage.ru_maxrss / 1024;
+    if (!told || !report.done) {
+        *error = report.error;
+        return false;
+    }
+    return true;
+}
+
+static void print_header(FILE *csv)
+{
+    printf("%-16s %-9s %-18s %6s %10s %10s %10s %7s %9s\n", "network", "precision", "work", "batch",
+           "ms/step", "images/s", "floor ms", "ratio", "peak MB");
+    if (csv)
+        fprintf(csv, "network,precision,work,batch,threads,ms_per_step,images_per_s,floor_ms,ratio,"
+                     "peak_mb\n");
+}
+
+static void print_line(FILE *csv, const Task *task, const Settings *settings, const Measurement *m,
+                       double peak)
+{
+    static const char *const precisions[] = {"auto", "f32", "bf16"};
+    const char *precision = precisions[task->config.precision];
+    const int threads = settings->threads > 0 ? (int)settings->threads : omp_get_max_threads();
+    printf("%-16s %-9s %-18s %6d %10.2f %10.2f %10.2f %7.3f %9.0f\n", task->network, precision,
+           work_name(task->work), m->batch, 1e3 * m->step, m->batch / m->step, 1e3 * m->floor,
+           m->ratio, peak);
+    fflush(stdout);
+    if (csv)
+        fprintf(csv, "%s,%s,\"%s\",%d,%d,%.3f,%.3f,%.3f,%.4f,%.0f\n", task->network, precision,
+                work_name(task->work), m->batch, threads, 1e3 * m->step, m->batch / m->step,
+                1e3 * m->floor, m->ratio, peak);
+}
+
+/* The recipe of a network with data that are always there; --batch goes for both stages. */
+static bool load_network(const char *name, const Settings *settings, Config *config, Error *error)
+{
+    char *path = memory_format("configs/%s.yaml", name), batches[2][64];
+    StringList overrides = {0};
+    string_list_add(&overrides, "data.format=mixture");
+    if (settings->batch > 0)
+        for (int i = 0; i < 2; i++) {
+            snprintf(batches[i], sizeof batches[i], "stage%d.batch=%lld", i + 1,
+                     (long long)settings->batch);
+            string_list_add(&overrides, batches[i]);
+        }
+    for (int i = 0; i < settings->overrides.count; i++)
+        string_list_add(&overrides, settings->overrides.items[i]);
+    bool done = config_load(config, path, overrides.items, overrides.count, error);
+    string_list_free(&overrides);
+    memory_free(path);
+    return done;
+}
+
+static bool run_network(const char *name, const Settings *settings, FILE *csv, Error *error)
+{
+    Task task = {.network = name, .steps = (int)settings->steps, .profile = settings->profile};
+    if (!load_network(name, settings, &task.config, error))
+        return false;
+    for (int precision = PRECISION_F32; precision <= PRECISION_BF16; precision++) {
+        if (settings->precision >= 0 && settings->precision != precision - 1)
+            continue;
+        task.config.precision = (PrecisionChoice)precision;
+        for (int work = 0; work < WORK_COUNT; work++) {
+            Measurement result = {0};
+            double peak = 0.0;
+            if (settings->work >= 0 && settings->work != work)
+                continue;
+            task.work = (Work)work;
+            if (!run_task(&task, settings, &result, &peak, error))
+                return false;
+            print_line(csv, &task, settings, &result, peak);
+        }
+    }
+    return true;
+}
+
+static bool run(const Settings *settings, Error *error)
+{
+    FILE *csv = settings->csv ? fopen(settings->csv, "w") : NULL;
+    if (settings->csv && !csv)
+        return error_input(error, "%s: cannot be written", settings->csv);
+    print_header(csv);
+    char *names = memory_string(settings->networks), *rest = NULL;
+    bool done = true;
+    for (char *name = strtok_r(names, ",", &rest); done && name; name = strtok_r(NULL, ",", &rest))
+        done = run_network(name, settings, csv, error);
+    memory_free(names);
+    if (csv && fclose(csv) != 0 && done)
+        done = error_runtime(error, "%s: cannot be written", settings->csv);
+    return done;
+}
+
+int main(int argc, char **argv)
+{
+    Settings s = {
+        .networks = "quick,fashion-mnist,cifar10", .work = -1, .precision = -1, .steps = 7};
+    const Option options[] = {
+        option_string("networks", "NAMES", &s.networks,
+                      "recipes in configs/, by name (default: quick,fashion-mnist,cifar10)"),
+        option_choice("work", "stage1|stage2|stage2-both|sample", &s.work,
+                      "what to time (default: everything)"),
+        option_choice("precision", "f32|bf16", &s.precision, "default: both"),
+        option_integer("batch", "N", &s.batch, 1, 65536,
+                       "images per step (default: as in the recipes)"),
+        option_list("set", "KEY=VALUE", &s.overrides,
+                    "override one key of the recipes; repeatable"),
+        option_integer("steps", "N", &s.steps, 1, 100000, "steps that are timed (default: 7)"),
+        option_integer("threads", "N", &s.threads, 1, PROGRAM_MAX_THREADS,
+                       "processor cores to use (default: all)"),
+        option_flag("profile", &s.profile, "show where the time of a step goes"),
+        option_string("csv", "FILE", &s.csv, "write the table there too"),
+        option_flag("help", &s.help, "print this page"),
+        option_flag("version", &s.version, "print the version"),
+    };
+    const int count = sizeof options / sizeof options[0];
+    Error error = {0};
+    bool done = options_parse(options, count, argc - 1, argv + 1, NULL, &error);
+    if (done && s.help) {
+        fputs(usage, stdout);
+        options_print_help(options, count, stdout);
+    } else if (done && s.version) {
+        printf("bench (varhead) %s\n", VARHEAD_VERSION);
+    } else if (done) {
+        done = run(&s, &error);
+    }
+    string_list_free(&s.overrides);
+    return program_end("bench", done, &error);
+}

@@ -1,0 +1,185 @@
+#include "measure.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "diffusion/reverse.h"
+#include "model/precision.h"
+#include "model/unet.h"
+#include "nn/primitive.h"
+#include "nn/profile.h"
+#include "train/stages.h"
+
+#include <stdlib.h>
+
+/* Something that can be stepped. */
+typedef struct Runner Runner;
+struct Runner {
+    int batch;
+    bool (*step)(Runner *runner, int step, Error *error);
+};
+
+const char *work_name(Work work)
+{
+    static const char *const names[] = {"stage 1", "stage 2, one head", "stage 2, both",
+                                        "sampling"};
+    return names[work];
+}
+
+/* -- Training --------------------------------------------------------------------------------- */
+
+typedef struct TrainRunner {
+    Runner runner;
+    Stage *stage;
+} TrainRunner;
+
+static bool train_step(Runner *runner, int step, Error *error)
+{
+    TrainRunner *r = (TrainRunner *)runner;
+    double losses[MAX_LEARNERS], norms[MAX_LEARNERS];
+    return stage_step(r->stage, step, losses, norms, error);
+}
+
+static bool train_make(TrainRunner *r, const Task *task, Error *error)
+{
+    static const LossKind losses[] = {LOSS_NPR, LOSS_SN};
+    const bool made = task->work == WORK_STAGE1
+                          ? stage1_make(&r->stage, &task->config, ".", error)
+                          : stage2_make(&r->stage, &task->config, ".", NULL, losses,
+                                        task->work == WORK_STAGE2_BOTH ? 2 : 1, error);
+    if (made)
+        r->runner = (Runner){.batch = r->stage->batch, .step = train_step};
+    return made;
+}
+
+/* -- Sampling --------------------------------------------------------------------------------- */
+
+typedef struct SampleRunner {
+    Runner runner;
+    Schedule schedule;
+    ParamSet params;
+    float *weights, *x, *noise; /* x, noise [batch, dims] */
+    double *times;
+    Graph *graph;
+    UNet net;
+    size_t dims;
+} SampleRunner;
+
+static bool sample_step(Runner *runner, int step, Error *error)
+{
+    SampleRunner *r = (SampleRunner *)runner;
+    const int n = r->schedule.timesteps, t = n - step % (n - 1);
+    const ReverseOptions options = reverse_defaults(SAMPLER_DDPM);
+    const ReverseStep move = reverse_step(&r->schedule, &options, t - 1, t);
+    for (int i = 0; i < runner->batch; i++)
+        r->times[i] = schedule_model_time(&r->schedule, t);
+    unet_embed_times(r->times, runner->batch, value_channels(r->net.time), value_data(r->net.time));
+    memcpy(value_data(r->net.x), r->x, (size_t)runner->batch * r->dims * sizeof(float));
+    if (!graph_forward(r->graph, 0, error))
+        return false;
+    const double begin = profile_begin();
+#pragma omp parallel for
+    for (int i = 0; i < runner->batch; i++) {
+        size_t at = (size_t)i * r->dims;
+        random_normal((RandomKey){.purpose = RANDOM_SAMPLE_NOISE,
+                                  .step = (uint32_t)step,
+                                  .sample = (uint32_t)i},
+                      r->noise + at, r->dims);
+        reverse_step_sample(&move, r->x + at, value_data(r->net.eps) + at, NULL, r->noise + at,
+                            r->dims, r->x + at);
+    }
+    profile_end(begin, "reverse step", PROFILE_OTHER);
+    return true;
+}
+
+static bool sample_make(SampleRunner *r, const Task *task, Error *error)
+{
+    const Config *config = &task->config;
+    DType type;
+    r->runner = (Runner){.batch = config->stage1.batch, .step = sample_step};
+    r->dims = (size_t)config->data.resolution * (size_t)config->data.resolution *
+              (size_t)config->data.channels;
+    if (!precision_choose(config->precision, &type, error) ||
+        !schedule_make(&r->schedule, config->diffusion.schedule, config->diffusion.timesteps,
+                       error))
+        return false;
+    r->graph = graph_new(&r->params, (GraphOptions){.batch = config->stage1.batch, .type = type});
+    r->net = unet_build(r->graph, config);
+    const size_t count = (size_t)config->stage1.batch;
+    r->times = memory_small(count, sizeof *r->times);
+    r->weights = memory_large(r->params.size, sizeof(float), "the network", error);
+    r->x = memory_large(count, r->dims * sizeof(float), "samples", error);
+    r->noise = memory_large(count, r->dims * sizeof(float), "noise", error);
+    if (!r->weights || !r->x || !r->noise)
+        return false;
+    params_initialise(&r->params, config->seed, r->weights);
+    random_normal((RandomKey){.purpose = RANDOM_SAMPLE_START}, r->x, count * r->dims);
+    return graph_finish(r->graph, error) && graph_load_weights(r->graph, r->weights, error);
+}
+
+static void sample_free(SampleRunner *r)
+{
+    graph_free(r->graph);
+    params_free(&r->params);
+    schedule_free(&r->schedule);
+    memory_free(r->weights);
+    memory_free(r->x);
+    memory_free(r->noise);
+    memory_free(r->times);
+}
+
+/* -- Timing ----------------------------------------------------------------------------------- */
+
+static int by_value(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+static double median(double *values, int count)
+{
+    qsort(values, (size_t)count, sizeof *values, by_value);
+    return 0.5 * (values[(count - 1) / 2] + values[count / 2]);
+}
+
+static bool time_steps(Runner *runner, const Task *task, Measurement *result, Error *error)
+{
+    double *steps = memory_small(3 * (size_t)task->steps, sizeof *steps), all = 0.0;
+    double *floors = steps + task->steps, *ratios = floors + task->steps;
+    primitive_record();
+    bool done = runner->step(runner, 0, error);
+    primitive_record_end();
+    primitive_replay();
+    profile_start();
+    for (int i = 0; done && i < task->steps; i++) {
+        const double begin = clock_seconds();
+        done = runner->step(runner, i + 1, error);
+        all += steps[i] = clock_seconds() - begin;
+        floors[i] = primitive_replay();
+        ratios[i] = steps[i] / floors[i];
+    }
+    profile_stop();
+    if (task->profile && done)
+        profile_print(stdout, task->steps, all);
+    *result = (Measurement){.step = median(steps, task->steps),
+                            .floor = median(floors, task->steps),
+                            .ratio = median(ratios, task->steps),
+                            .batch = runner->batch};
+    memory_free(steps);
+    return done;
+}
+
+bool measure(const Task *task, Measurement *result, Error *error)
+{
+    bool done;
+    if (task->work == WORK_SAMPLE) {
+        SampleRunner r = {0};
+        done = sample_make(&r, task, error) && time_steps(&r.runner, task, result, error);
+        sample_free(&r);
+    } else {
+        TrainRunner r = {0};
+        done = train_make(&r, task, error) && time_steps(&r.runner, task, result, error);
+        stage_free(r.stage);
+    }
+    return done;
+}

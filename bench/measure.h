@@ -1,0 +1,35 @@
+/* Measurements: the steps of training and of sampling, timed as they run in the programs, each
+ * beside its floor, the time of its convolutions and matrix products alone.
+ *
+ * Both are taken in turn, step by step, so that a machine that slows down slows both; the medians
+ * are reported, and the median of the ratios. */
+#pragma once
+
+#include "base/error.h"
+#include "io/config.h"
+
+typedef enum Work {
+    WORK_STAGE1,
+    WORK_STAGE2_ONE,  /* the NPR head */
+    WORK_STAGE2_BOTH, /* both heads on one pass of the trunk */
+    WORK_SAMPLE,      /* one step of DDPM with a fixed variance */
+    WORK_COUNT,
+} Work;
+
+const char *work_name(Work work);
+
+typedef struct Task {
+    const char *network;
+    Config config; /* precision and batches too */
+    Work work;
+    int steps;    /* that are timed, after one that is not */
+    bool profile; /* print where the time goes, on stdout */
+} Task;
+
+typedef struct Measurement {
+    double step, floor; /* seconds */
+    double ratio;       /* of the two */
+    int batch;          /* images per step */
+} Measurement;
+
+bool measure(const Task *task, Measurement *result, Error *error);

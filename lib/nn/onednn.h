@@ -1,0 +1,43 @@
+/* What oneDNN 2.x and 3.x say differently, said once: for primitive.c alone.
+ *
+ * Version 3 has no operation descriptors, keeps memory descriptors behind a handle that has to be
+ * destroyed, and has renamed what made them. Here both look like version 3.
+ */
+#pragma once
+
+#include <oneapi/dnnl/dnnl.h>
+#include <stdbool.h>
+
+/* A memory descriptor: shape, type and order of a tensor in memory. */
+#if DNNL_VERSION_MAJOR >= 3
+typedef dnnl_memory_desc_t Layout;
+typedef const_dnnl_memory_desc_t ConstLayout;
+#else
+typedef dnnl_memory_desc_t *Layout;
+typedef const dnnl_memory_desc_t *ConstLayout;
+#endif
+
+/* All return NULL when the library refuses; layout_free takes NULL. */
+Layout layout_by_tag(int rank, const dnnl_dims_t dims, dnnl_data_type_t type,
+                     dnnl_format_tag_t tag);
+Layout layout_by_strides(int rank, const dnnl_dims_t dims, dnnl_data_type_t type,
+                         const dnnl_dims_t strides);
+void layout_free(Layout layout);
+
+/* A convolution: for a backward pass, src, weights, bias and dst stand for the gradients that it
+ * reads or writes, and `hint` is a description of the forward pass. */
+typedef struct ConvDescription {
+    dnnl_prop_kind_t pass; /* forward, backward_data or backward_weights */
+    ConstLayout src, weights, bias, dst;
+    dnnl_dims_t strides, pad_begin, pad_end;
+} ConvDescription;
+
+dnnl_status_t describe_convolution(dnnl_primitive_desc_t *result, dnnl_engine_t engine,
+                                   const ConvDescription *conv, dnnl_primitive_desc_t hint,
+                                   dnnl_primitive_attr_t attributes);
+dnnl_status_t describe_matmul(dnnl_primitive_desc_t *result, dnnl_engine_t engine, ConstLayout src,
+                              ConstLayout weights, ConstLayout bias, ConstLayout dst,
+                              dnnl_primitive_attr_t attributes);
+
+/* dst += what it held, times 1. */
+dnnl_status_t post_ops_append_sum(dnnl_post_ops_t post_ops);

@@ -1,0 +1,60 @@
+/* A stage of training, as the loop sees it: what is trained (learners), how a step's losses and
+ * gradients are computed (evaluate) and what else its checkpoint holds (write_extra).
+ */
+#pragma once
+
+#include "base/error.h"
+#include "io/checkpoint.h"
+#include "nn/optimizer.h"
+#include "nn/params.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { MAX_LEARNERS = 2 };
+
+/* One set of weights and the loss it minimises. */
+typedef struct Learner {
+    const char *target; /* "eps", "sn" or "npr": what it regresses; a column of metrics.csv */
+    const char *group;  /* its group in a checkpoint, "trunk" or "heads/sn" */
+    const char *ema_group;
+    ParamSet params;
+    OptimizerState state;
+} Learner;
+
+typedef struct Stage Stage;
+
+struct Stage {
+    const Config *config;
+    int number;       /* 1 or 2 */
+    const char *name; /* "stage1", "stage2-sn": of the checkpoint and in metrics.csv */
+    const char *run;  /* the run directory */
+    const char *path; /* of the checkpoint */
+    int64_t steps;    /* how many there are in all */
+    int batch;        /* images per step */
+    OptimizerSettings settings;
+    Learner learners[MAX_LEARNERS];
+    int learner_count;
+
+    /* Step `step`, counted from 0: fills losses [learner_count] and every learner's gradients. */
+    bool (*evaluate)(Stage *stage, uint32_t step, double *losses, Error *error);
+
+    /* Writes what the checkpoint holds besides the learners; may be NULL. */
+    bool (*write_extra)(Stage *stage, CheckpointWriter *writer, Error *error);
+
+    /* Whether `checkpoint`, which agrees with the configuration, can be continued; may be NULL. */
+    bool (*check_extra)(Stage *stage, Checkpoint *checkpoint, Error *error);
+
+    /* Frees what the stage holds besides the learners, and the stage. */
+    void (*release)(Stage *stage);
+};
+
+/* Allocates the state of a learner whose params are complete, its weights as params_initialise. */
+bool learner_allocate(Learner *learner, uint64_t seed, Error *error);
+void learner_free(Learner *learner);
+
+/* Step `step`, counted from 0: losses, gradients and the norms of the gradients of every learner
+ * [learner_count], then every learner's update. Nothing is updated unless all numbers are finite. */
+bool stage_step(Stage *stage, int64_t step, double *losses, double *norms, Error *error);
+
+void stage_free(Stage *stage); /* NULL is fine */
