@@ -24,7 +24,7 @@ DESTDIR  ?=
 # Run-time dispatch (target_clones) resolves before a sanitizer is set up: one or the other.
 sanitize_flags := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all \
                     -fno-omit-frame-pointer -DVARHEAD_NO_DISPATCH)
-compile_flags  := -std=c17 -D_GNU_SOURCE -Ilib -I. -Wall -Wextra -fno-math-errno -fno-trapping-math $(if $(WERROR),-Werror) -fopenmp \
+compile_flags  := -std=c17 -D_GNU_SOURCE -Ilib -I. -Wall -Wextra -fno-math-errno -fno-trapping-math -ffp-contract=fast $(if $(WERROR),-Werror) -fopenmp \
                   $(sanitize_flags)
 # oneDNN is linked with gcc's OpenMP library. clang's, being the program's own, is searched first
 # and answers to the same names, so that even then there is one pool of threads and not two.

@@ -1,6 +1,6 @@
-/* What the layers are made of: dropout masks and the sigmoid; and the normalisation on numbers that
- * are hard for it. Statistical bounds are five standard deviations; the numbers are
- * the same in every run, so a test passes always or never. */
+/* What the layers are made of: dropout in a graph and the sigmoid; and the normalisation on numbers
+ * that are hard for it. */
+#include "masks.h"
 #include "network.h"
 #include "nn/activation.h"
 #include "nn/dropout.h"
@@ -8,135 +8,6 @@
 #include "suite.h"
 
 #include <omp.h>
-
-/* Dropout masks. */
-
-enum { MASK = 1 << 17 };
-
-static float *mask_new(DropoutMask mask, size_t count)
-{
-    float *values = memory_small(count, sizeof *values);
-    uint8_t *bits = memory_small(dropout_bytes(count), 1);
-    dropout_draw(mask, count, bits);
-    dropout_expand(&(DropoutBits){bits, mask.scale}, 0, count, values);
-    memory_free(bits);
-    return values;
-}
-
-static double fraction_zero(const float *values, size_t count)
-{
-    size_t zeros = 0;
-    for (size_t i = 0; i < count; i++)
-        zeros += values[i] == 0.0f;
-    return (double)zeros / (double)count;
-}
-
-static double five_sigma(double probability, double count)
-{
-    return 5 * sqrt(probability * (1 - probability) / count);
-}
-
-START_TEST(masks_drop_what_they_should)
-{
-    const double probabilities[] = {0.01, 0.1, 0.5, 0.9};
-    for (int k = 0; k < 4; k++) {
-        const double p = probabilities[k];
-        float *mask = mask_new(dropout_mask(1, 2, 3, 4, p), MASK);
-        ck_assert_double_eq_tol(fraction_zero(mask, MASK), p, five_sigma(p, MASK));
-        double mean = 0;
-        float least = INFINITY, scale = 0;
-        for (size_t i = 0; i < MASK; i++) {
-            mean += mask[i] / (double)MASK;
-            scale = fmaxf(scale, mask[i]);
-            least = mask[i] != 0.0f ? fminf(least, mask[i]) : least;
-        }
-        ck_assert(least == scale);
-        /* The probability is rounded to 16 bits, and the scale is the inverse of what is kept. */
-        ck_assert_double_eq_tol(1 - 1 / (double)scale, p, 0x1p-17 + 1e-7);
-        ck_assert_double_eq_tol(mean, 1.0, five_sigma(p, MASK) * scale);
-        memory_free(mask);
-    }
-}
-END_TEST
-
-START_TEST(no_dropout_and_nothing_but_dropout)
-{
-    const size_t count = 1 << 20; /* 16 times the resolution of the probability */
-    float *none = mask_new(dropout_mask(1, 2, 3, 4, 0.0), count);
-    float *all = mask_new(dropout_mask(1, 2, 3, 4, 1.0), count);
-    bool ones = true, zeros = true;
-    for (size_t i = 0; i < count; i++) {
-        ones &= none[i] == 1.0f;
-        zeros &= all[i] == 0.0f;
-    }
-    ck_assert(ones);
-    ck_assert(zeros);
-    memory_free(none);
-    memory_free(all);
-}
-END_TEST
-
-/* Elements that two masks of probability 1/2 have in common are a half, if they are independent. */
-static void check_independent(const float *a, const float *b, size_t count, const char *what)
-{
-    size_t same = 0;
-    for (size_t i = 0; i < count; i++)
-        same += (a[i] == 0.0f) == (b[i] == 0.0f);
-    double off = fabs((double)same / (double)count - 0.5);
-    ck_assert_msg(off < five_sigma(0.5, (double)count), "%s: %zu of %zu are the same", what, same,
-                  count);
-}
-
-START_TEST(masks_of_other_keys_are_independent)
-{
-    float *mask = mask_new(dropout_mask(1, 2, 3, 4, 0.5), MASK);
-    const struct {
-        const char *what;
-        DropoutMask mask;
-    } others[] = {
-        {"seed", dropout_mask(2, 2, 3, 4, 0.5)},
-        {"layer", dropout_mask(1, 3, 3, 4, 0.5)},
-        {"step", dropout_mask(1, 2, 4, 4, 0.5)},
-        {"image", dropout_mask(1, 2, 3, 5, 0.5)},
-    };
-    for (int k = 0; k < 4; k++) {
-        float *other = mask_new(others[k].mask, MASK);
-        check_independent(mask, other, MASK, others[k].what);
-        memory_free(other);
-    }
-    for (size_t shift = 1; shift <= 16; shift++)
-        check_independent(mask, mask + shift, MASK - shift, "an element from those before it");
-    memory_free(mask);
-}
-END_TEST
-
-/* Drawn in another length, or expanded from the middle: the same mask, and it is what the random
- * numbers say, 16 bits an element. */
-START_TEST(a_mask_depends_on_its_key_alone)
-{
-    const DropoutMask key = dropout_mask(1, 2, 3, 4, 0.3);
-    float *mask = mask_new(key, 100), other[101];
-    uint8_t bits[32];
-    for (size_t i = 0; i < 100; i++) {
-        uint32_t words[4];
-        random_block(key.key, (uint32_t)(i / 8), words);
-        bool kept = (words[i % 8 / 2] >> (i % 2 * 16) & 0xffff) >= key.dropped;
-        ck_assert(mask[i] == (kept ? key.scale : 0.0f));
-    }
-    for (size_t count = 0; count <= 100; count++) {
-        memset(bits, 0xff, sizeof bits);
-        dropout_draw(key, count, bits);
-        ck_assert_int_eq(bits[dropout_bytes(count)], 0xff);
-        for (size_t first = 0; first <= count; first++) {
-            other[count - first] = 5.0f;
-            dropout_expand(&(DropoutBits){bits, key.scale}, first, count - first, other);
-            ck_assert_mem_eq(other, mask + first, (count - first) * sizeof *mask);
-            ck_assert(other[count - first] == 5.0f);
-        }
-    }
-    memory_free(mask);
-}
-END_TEST
 
 /* Dropout in a graph: two normalisations of one value, side by side. */
 
@@ -187,6 +58,34 @@ START_TEST(dropout_in_a_graph_has_its_own_masks)
     memory_free(masks);
     memory_free(again);
     memory_free(next);
+    network_free(&net);
+}
+END_TEST
+
+/* Layer, step and image of the key, and the order of the elements, are those of the definition. */
+static void check_graph_mask(const Network *net, const float *masks, uint32_t layer)
+{
+    const size_t image = DROP_SIZE * DROP_SIZE * DROP_CHANNELS;
+    uint8_t *bits = memory_small(dropout_bytes(image), 1);
+    for (uint32_t i = 0; i < DROP_BATCH; i++) {
+        dropout_bits(dropout_mask(net->options.seed, layer, net->step, i, 0.5), bits, image);
+        const float *mask = masks + (layer * DROP_BATCH + i) * image;
+        for (size_t e = 0; e < image; e++)
+            ck_assert((mask[e] != 0.0f) == (bits[e / 8] >> e % 8 & 1));
+    }
+    memory_free(bits);
+}
+
+START_TEST(dropout_in_a_graph_is_as_defined)
+{
+    Network net;
+    build_dropout(&net, (GraphOptions){.dropout = true, .seed = 5});
+    net.step = 3;
+    network_forward(&net);
+    float *masks = masks_of(&net);
+    check_graph_mask(&net, masks, 0);
+    check_graph_mask(&net, masks, 1);
+    memory_free(masks);
     network_free(&net);
 }
 END_TEST
@@ -370,8 +269,6 @@ START_TEST(silu_is_accurate)
 }
 END_TEST
 
-SUITE_MAIN("nn", masks_drop_what_they_should, no_dropout_and_nothing_but_dropout,
-           masks_of_other_keys_are_independent, a_mask_depends_on_its_key_alone,
-           dropout_in_a_graph_has_its_own_masks, dropout_multiplies_by_a_mask,
-           a_large_mean_changes_nothing, epsilon_is_a_millionth, norms_do_not_depend_on_the_threads,
-           exponential_is_accurate, silu_is_accurate)
+SUITE_MAIN("nn", dropout_in_a_graph_has_its_own_masks, dropout_in_a_graph_is_as_defined,
+           dropout_multiplies_by_a_mask, a_large_mean_changes_nothing, epsilon_is_a_millionth,
+           norms_do_not_depend_on_the_threads, exponential_is_accurate, silu_is_accurate)

@@ -57,6 +57,37 @@ START_TEST(a_seed_keeps_its_meaning)
 }
 END_TEST
 
+/* Another algorithm for the same numbers: of random keys, every count, wherever the first block and
+ * the memory lie, and nothing else is written. Block numbers wrap. */
+START_TEST(blocks_are_blocks)
+{
+    enum { MOST = 200 };
+    uint32_t out[4 * MOST + 9];
+    for (uint32_t count = 0; count <= MOST; count++) {
+        uint32_t draw[8];
+        for (uint32_t i = 0; i < 8; i++)
+            draw[i] = random_u32(key, 8 * count + i);
+        RandomKey k = {.seed = (uint64_t)draw[0] << 32 | draw[1],
+                       .purpose = (uint8_t)draw[2],
+                       .substream = draw[3] >> 8,
+                       .step = draw[4],
+                       .sample = draw[5]};
+        uint32_t first = count % 3 == 0 ? 0u - count / 2 : draw[6], shift = draw[7] % 8;
+        for (size_t i = 0; i < sizeof out / sizeof *out; i++)
+            out[i] = 99;
+        random_blocks(k, first, count, out + shift);
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t expected[4];
+            random_block(k, first + i, expected);
+            for (uint32_t w = 0; w < 4; w++)
+                ck_assert_uint_eq(out[shift + w * count + i], expected[w]);
+        }
+        for (size_t i = 0; i < sizeof out / sizeof *out; i++)
+            ck_assert(out[i] == 99 || (i >= shift && i < shift + 4 * count));
+    }
+}
+END_TEST
+
 static uint64_t first_bits(RandomKey k, uint32_t block)
 {
     uint32_t out[4];
@@ -251,6 +282,7 @@ START_TEST(threads_do_not_matter)
 }
 END_TEST
 
-SUITE_MAIN("random", block_is_philox, a_seed_keeps_its_meaning, every_part_of_a_key_matters,
-           normals_by_prefix, normals_are_normal, integers_are_uniform, uniforms_are_uniform,
-           permutations_are_permutations, permutations_are_equally_likely, threads_do_not_matter)
+SUITE_MAIN("random", block_is_philox, blocks_are_blocks, a_seed_keeps_its_meaning,
+           every_part_of_a_key_matters, normals_by_prefix, normals_are_normal, integers_are_uniform,
+           uniforms_are_uniform, permutations_are_permutations, permutations_are_equally_likely,
+           threads_do_not_matter)

@@ -36,6 +36,10 @@ typedef struct RandomKey {
 /* Block `block` of the stream: four independent 32-bit numbers. */
 void random_block(RandomKey key, uint32_t block, uint32_t out[4]);
 
+/* The `count` blocks from `first` on, many times faster: out [4, count], word w of block first + i at
+ * out[w * count + i]. Block numbers go on from 0 after 2^32 - 1. */
+void random_blocks(RandomKey key, uint32_t first, size_t count, uint32_t *out);
+
 /* Element `element` as a 32-bit number, as a double strictly between 0 and 1, and as an
  * integer in [0, bound), bound > 0 (bias below 2^-32 * bound). */
 uint32_t random_u32(RandomKey key, uint32_t element);

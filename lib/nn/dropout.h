@@ -1,5 +1,5 @@
 /* Dropout masks as a pure function of (seed, layer, step, image, element): neither threads nor batch
- * splits change them. Forward draws a mask once and keeps a bit per element for backward.
+ * splits change one. A mask is drawn once, in the forward pass, and stored as one bit per element.
  *
  * Every element gets 16 random bits, so the probability is rounded to a multiple of 2^-16; the
  * survivors are scaled by the inverse of the rounded probability, which keeps the mean exact.
@@ -8,6 +8,8 @@
 
 #include "base/dispatch.h"
 #include "base/random.h"
+
+#include <string.h>
 
 typedef struct DropoutMask {
     RandomKey key;
@@ -18,36 +20,32 @@ typedef struct DropoutMask {
 DropoutMask dropout_mask(uint64_t seed, uint32_t layer, uint32_t step, uint32_t image,
                          double probability);
 
-/* A mask that has been drawn: bit i of bits[i / 8] is 1 where element i is kept. */
-typedef struct DropoutBits {
-    const uint8_t *bits;
-    float scale;
-} DropoutBits;
+/* How many bytes the bits of `count` elements take, a multiple of 64: dropout_bits writes all of
+ * them, and dropout_factors reads some beyond the last element's. */
+size_t dropout_bytes(size_t count);
 
-static inline size_t dropout_bytes(size_t count)
+/* bits [dropout_bytes(count)]: bit i % 8 of byte i / 8 is 1 where element i is kept. */
+void dropout_bits(DropoutMask mask, uint8_t *bits, size_t count);
+
+/* dropout_factors writes whole vectors: room for `count` numbers rounded up to a multiple of this. */
+enum { DROPOUT_WIDTH = 16 };
+
+typedef uint32_t DropoutLanes __attribute__((vector_size(DROPOUT_WIDTH * sizeof(uint32_t))));
+
+/* factors [count] := scale where elements first, first + 1, ... are kept, 0 where they are not. A
+ * vector type, since clang makes scattered stores of the plain loop over 16 bits. */
+INLINED void dropout_factors(float *restrict factors, const uint8_t *restrict bits, size_t first,
+                             size_t count, float scale)
 {
-    return (count + 7) / 8 + 1; /* one more, for dropout_expand to read */
-}
-
-/* bits [dropout_bytes(count)] of elements 0 .. count - 1. */
-void dropout_draw(DropoutMask mask, size_t count, uint8_t *bits);
-
-/* factors [count] := 0 or scale, for elements first, first + 1, ... With NULL for `mask` it does
- * nothing. */
-INLINED void dropout_expand(const DropoutBits *mask, size_t first, size_t count,
-                            float *restrict factors)
-{
-    if (!mask)
-        return;
-    const float scale = mask->scale;
-    size_t shift = first % 8, i = 0;
-    const uint8_t *bits = mask->bits + first / 8;
-    for (; i + 8 <= count; i += 8, bits++) {
-        uint32_t eight = (uint32_t)(bits[0] | bits[1] << 8) >> shift;
-        for (size_t k = 0; k < 8; k++)
-            factors[i + k] = (float)(eight >> k & 1) * scale;
+    DropoutLanes bit, scales;
+    for (int k = 0; k < DROPOUT_WIDTH; k++) {
+        bit[k] = 1u << k;
+        memcpy((char *)&scales + k * sizeof scale, &scale, sizeof scale);
     }
-    uint32_t rest = i < count ? (uint32_t)(bits[0] | bits[1] << 8) >> shift : 0;
-    for (size_t k = 0; i + k < count; k++)
-        factors[i + k] = (float)(rest >> k & 1) * scale;
+    for (size_t i = 0; i < count; i += DROPOUT_WIDTH) {
+        const uint8_t *from = bits + (first + i) / 8;
+        uint32_t word = (from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16) >> first % 8;
+        DropoutLanes kept = (DropoutLanes)((bit & word) != 0) & scales;
+        memcpy(factors + i, &kept, sizeof kept);
+    }
 }

@@ -107,17 +107,23 @@ static void channel_affine(float *scale, float *offset, const float *mean, const
     }
 }
 
+/* The dropout of an image; bits NULL where there is none. */
+typedef struct Dropout {
+    const uint8_t *bits;
+    float scale;
+} Dropout;
+
 /* A pass over an image takes it pixel by pixel. `kept` has a factor per channel, what dropout makes
  * of this pixel, where the mask says so; without a mask it stays all ones. */
 INLINED void normalise_as(DType type, bool with_silu, void *restrict y, const void *restrict x,
-                          const float *restrict scale, const float *restrict offset,
-                          const DropoutBits *mask, float *restrict kept, size_t pixels,
-                          size_t channels)
+                          const float *restrict scale, const float *restrict offset, Dropout mask,
+                          float *restrict kept, size_t pixels, size_t channels)
 {
     for (size_t p = 0; p < pixels; p++) {
         const void *in = dtype_at(x, type, p * channels);
         void *out = dtype_at(y, type, p * channels);
-        dropout_expand(mask, p * channels, channels, kept);
+        if (mask.bits)
+            dropout_factors(kept, mask.bits, p * channels, channels, mask.scale);
 #pragma omp simd
         for (size_t c = 0; c < channels; c++) {
             float z = scale[c] * load(in, type, c) + offset[c];
@@ -127,8 +133,8 @@ INLINED void normalise_as(DType type, bool with_silu, void *restrict y, const vo
 }
 
 VECTORISED static void normalise(DType type, bool with_silu, void *y, const void *x,
-                                 const float *scale, const float *offset, const DropoutBits *mask,
-                                 float *kept, size_t pixels, size_t channels)
+                                 const float *scale, const float *offset, Dropout mask, float *kept,
+                                 size_t pixels, size_t channels)
 {
     if (type == DTYPE_F32 && with_silu)
         normalise_as(DTYPE_F32, true, y, x, scale, offset, mask, kept, pixels, channels);
@@ -149,7 +155,7 @@ typedef struct Affine {
 /* dz [pixels, channels] from dy, and per channel the sums of dz and of dz xhat. */
 INLINED void backward_sums_as(DType type, bool with_silu, float *restrict dz,
                               const void *restrict dy, const void *restrict x, Affine affine,
-                              const DropoutBits *mask, float *restrict kept, float *restrict sum,
+                              Dropout mask, float *restrict kept, float *restrict sum,
                               float *restrict sum_xhat, size_t pixels, size_t channels)
 {
     const float *restrict scale = affine.scale, *restrict offset = affine.offset;
@@ -159,7 +165,8 @@ INLINED void backward_sums_as(DType type, bool with_silu, float *restrict dz,
     for (size_t p = 0; p < pixels; p++) {
         const void *in = dtype_at(x, type, p * channels), *g = dtype_at(dy, type, p * channels);
         float *restrict out = dz + p * channels;
-        dropout_expand(mask, p * channels, channels, kept);
+        if (mask.bits)
+            dropout_factors(kept, mask.bits, p * channels, channels, mask.scale);
 #pragma omp simd
         for (size_t c = 0; c < channels; c++) {
             float xhat = scale[c] * load(in, type, c) + offset[c];
@@ -173,9 +180,8 @@ INLINED void backward_sums_as(DType type, bool with_silu, float *restrict dz,
 }
 
 VECTORISED static void backward_sums(DType type, bool with_silu, float *dz, const void *dy,
-                                     const void *x, Affine affine, const DropoutBits *mask,
-                                     float *kept, float *sum, float *sum_xhat, size_t pixels,
-                                     size_t channels)
+                                     const void *x, Affine affine, Dropout mask, float *kept,
+                                     float *sum, float *sum_xhat, size_t pixels, size_t channels)
 {
     if (type == DTYPE_F32 && with_silu)
         backward_sums_as(DTYPE_F32, true, dz, dy, x, affine, mask, kept, sum, sum_xhat, pixels,
@@ -275,7 +281,7 @@ static bool group_norm_prepare(Graph *graph, Op *op, Error *error)
     size_t n = (size_t)op->in[0]->n, threads = (size_t)norm->threads;
     op->saved_bytes = statistics_bytes(norm);
     if (drops(graph, norm))
-        op->saved_bytes += n * memory_aligned(dropout_bytes(image_size(op)));
+        op->saved_bytes += n * dropout_bytes(image_size(op));
     op->forward_scratch_bytes = threads * work_size(op, false) * sizeof(float);
     op->reads_input[0] = op->reads_input[1] = true;
     op->backward_scratch_bytes =
@@ -308,17 +314,22 @@ static Image image_of(const GroupNormOp *norm, size_t i)
     };
 }
 
-/* Where the dropout bits of image i are; NULL where nothing drops. */
-static uint8_t *bits_of(const Graph *graph, const GroupNormOp *norm, size_t i)
+static uint8_t *bits_of(const GroupNormOp *norm, size_t i)
 {
-    size_t each = memory_aligned(dropout_bytes(image_size(&norm->op)));
-    return drops(graph, norm) ? (uint8_t *)norm->op.saved + statistics_bytes(norm) + i * each
-                              : NULL;
+    return (uint8_t *)norm->op.saved + statistics_bytes(norm) +
+           i * dropout_bytes(image_size(&norm->op));
 }
 
-static DropoutMask mask_of(const Graph *graph, const GroupNormOp *norm, size_t i)
+/* The dropout of image i, as forward has drawn it, or draws it now. */
+static Dropout dropout_of(const Graph *graph, const GroupNormOp *norm, size_t i, bool draw)
 {
-    return dropout_mask(graph->options.seed, norm->layer, graph->step, (uint32_t)i, norm->dropout);
+    if (!drops(graph, norm))
+        return (Dropout){0};
+    const DropoutMask mask =
+        dropout_mask(graph->options.seed, norm->layer, graph->step, (uint32_t)i, norm->dropout);
+    if (draw)
+        dropout_bits(mask, bits_of(norm, i), image_size(&norm->op));
+    return (Dropout){bits_of(norm, i), mask.scale};
 }
 
 static void fill_ones(float *values, size_t count)
@@ -343,14 +354,9 @@ static void forward_image(const Graph *graph, const GroupNormOp *norm, size_t i,
         scale[c] *= weight[c];
         offset[c] = offset[c] * weight[c] + bias[c];
     }
-    uint8_t *bits = bits_of(graph, norm, i);
-    const DropoutMask drawn = mask_of(graph, norm, i);
-    const DropoutBits mask = {bits, drawn.scale};
-    if (bits)
-        dropout_draw(drawn, image_size(op), bits);
     fill_ones(kept, m.channels);
     normalise(m.type, norm->silu, dtype_at(op->out->data, m.type, i * image_size(op)), m.x, scale,
-              offset, bits ? &mask : NULL, kept, m.pixels, m.channels);
+              offset, dropout_of(graph, norm, i, true), kept, m.pixels, m.channels);
 }
 
 static bool group_norm_forward(Graph *graph, Op *op, Error *error)
@@ -396,11 +402,10 @@ static void backward_image(const Graph *graph, const GroupNormOp *norm, size_t i
     const Affine affine = {scale, offset, op_weights(graph, op->weight),
                            op_weights(graph, op->bias)};
 
-    const DropoutBits mask = {bits_of(graph, norm, i), mask_of(graph, norm, i).scale};
     channel_affine(scale, offset, m.mean, m.rstd, m.shift, m.channels, norm->groups);
     fill_ones(kept, m.channels);
     backward_sums(m.type, norm->silu, dz, dtype_at(op->out->grad, m.type, at), m.x, affine,
-                  mask.bits ? &mask : NULL, kept, sum, sum_xhat, m.pixels, m.channels);
+                  dropout_of(graph, norm, i, false), kept, sum, sum_xhat, m.pixels, m.channels);
     bool shifts = op->in[1] && op->in[1]->needs_grad;
     if (!op->in[0]->needs_grad && !shifts)
         return;
@@ -457,13 +462,13 @@ Value *nn_group_norm(Graph *graph, Value *x, const char *name, Norm options)
     norm->groups = options.groups;
     norm->silu = options.silu;
     norm->dropout = options.dropout;
-    norm->layer = (uint32_t)graph->op_count;
     norm->op = (Op){
         .in = {x, options.shift},
         .weight = graph_param(graph, name, "weight", 1, &x->c, PARAM_ONE, 0),
         .bias = graph_param(graph, name, "bias", 1, &x->c, PARAM_ZERO, 0),
         .passes_gradient = -1,
     };
+    norm->layer = (uint32_t)norm->op.weight;
     return graph_append(graph, &norm->op, &group_norm_kind,
                         (Shape){x->n, x->h, x->w, x->c, x->type});
 }
