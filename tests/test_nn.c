@@ -68,7 +68,8 @@ static void check_graph_mask(const Network *net, const float *masks, uint32_t la
     const size_t image = DROP_SIZE * DROP_SIZE * DROP_CHANNELS;
     uint8_t *bits = memory_small(dropout_bytes(image), 1);
     for (uint32_t i = 0; i < DROP_BATCH; i++) {
-        dropout_bits(dropout_mask(net->options.seed, layer, net->step, i, 0.5), bits, image);
+        const uint32_t parameter = 2 * layer; /* a layer is known by its weight's place */
+        dropout_bits(dropout_mask(net->options.seed, parameter, net->step, i, 0.5), bits, image);
         const float *mask = masks + (layer * DROP_BATCH + i) * image;
         for (size_t e = 0; e < image; e++)
             ck_assert((mask[e] != 0.0f) == (bits[e / 8] >> e % 8 & 1));

@@ -31,7 +31,7 @@ typedef struct GroupNormOp {
     int groups;
     bool silu;
     double dropout;
-    uint32_t layer; /* tells its dropout masks from other layers' */
+    uint32_t layer; /* tells its dropout masks from other layers': the place of its weight */
     int threads;    /* for which the working memory is planned */
 } GroupNormOp;
 
