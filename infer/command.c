@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/program.h"
 #include "base/version.h"
+#include "model/precision.h"
 
 #include <omp.h>
 #include <signal.h>
@@ -16,8 +17,6 @@ enum {
     MAX_BATCH = 65536,
     COMMON_LIMIT = 16, /* at least the number of common options and their headings */
 };
-
-enum { CHOICE_AUTO, CHOICE_F32, CHOICE_BF16 };
 
 void common_defaults(CommonOptions *common)
 {
@@ -62,7 +61,8 @@ static int compute_options(Option *at, CommonOptions *common)
         option_integer("threads", "N", &common->threads, 1, PROGRAM_MAX_THREADS,
                        "processor cores to use (default: all)"),
         option_choice("precision", "auto|f32|bf16", &common->precision,
-                      "of the network (default: auto, which is f32 in this version)"),
+                      "of the network (default: auto, which is f32: results do not depend on "
+                      "the processor; bf16 is three to eight times faster where it is at home)"),
     };
     memcpy(at, options, sizeof options);
     return sizeof options / sizeof options[0];
@@ -80,11 +80,13 @@ static int general_options(Option *at, CommonOptions *common)
     return sizeof options / sizeof options[0];
 }
 
-static bool apply(const CommonOptions *common, Error *error)
+/* Results are made in float32 unless somebody asks otherwise: SN's variance is a difference of two
+ * nearly equal numbers, and a table should not depend on the machine that made it. */
+static bool apply(CommonOptions *common, Error *error)
 {
-    if (common->precision == CHOICE_BF16)
-        return error_input(error, "--precision: this version computes in float32; expected auto "
-                                  "or f32, got \"bf16\"");
+    const bool bf16 = common->precision == PRECISION_BF16;
+    if (!precision_choose(bf16 ? PRECISION_BF16 : PRECISION_F32, &common->type, error))
+        return false;
     if (common->threads > 0)
         omp_set_num_threads((int)common->threads);
     return true;

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/options.h"
+#include "nn/dtype.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,7 +30,8 @@ typedef struct CommonOptions {
     int64_t batch;   /* images per run of the network, at most */
     int64_t threads; /* 0: as many as there are processor cores */
     int64_t seed;    /* -1: the one in the checkpoint's configuration */
-    int precision;
+    int precision;   /* PrecisionChoice */
+    DType type;      /* that it amounts to */
     bool quiet;
     bool help;
     bool version;
@@ -49,7 +51,7 @@ typedef struct CommandLine {
 void common_defaults(CommonOptions *common);
 void common_free(CommonOptions *common);
 
-/* Reads the command line; applies --threads and refuses a --precision that there is not. *stop
+/* Reads the command line; applies --threads and --precision (auto is float32 here). *stop
  * becomes true when --help or --version was asked for and has been answered. */
 bool command_parse(const CommandLine *line, CommonOptions *common, int argc, char **argv,
                    StringList *positional, bool *stop, Error *error);

@@ -84,7 +84,8 @@ bool network_prepare(Network *network, int64_t count, Error *error)
     if (batch == network->batch)
         return true;
     network_release_graphs(network);
-    network->graph = graph_new(&network->params, (GraphOptions){.batch = batch});
+    network->graph =
+        graph_new(&network->params, (GraphOptions){.batch = batch, .type = network->type});
     network->unet = unet_build(network->graph, &network->config);
     if (!graph_finish(network->graph, error) ||
         !graph_load_weights(network->graph, network->weights, error)) {
@@ -104,7 +105,8 @@ int network_batch(const Network *network)
 /* On the kept values of the trunk's graph, without a copy. */
 static bool build_head(Network *network, NetworkHead *head, Error *error)
 {
-    head->graph = graph_new(&head->params, (GraphOptions){.batch = network->batch});
+    head->graph =
+        graph_new(&head->params, (GraphOptions){.batch = network->batch, .type = network->type});
     head->head = head_build(head->graph, &head->config, network->unet.features, network->unet.temb);
     if (graph_finish(head->graph, error) && graph_load_weights(head->graph, head->weights, error))
         return true;

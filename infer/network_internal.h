@@ -27,6 +27,7 @@ struct Network {
     int head_count;
     double *ms_eps; /* [N + 1] or NULL */
 
+    DType type; /* of the graphs */
     int max_batch;
     int batch; /* of the graphs; 0 before network_prepare */
     Graph *graph;

@@ -193,6 +193,7 @@ bool network_open(Network **result, const CommonOptions *common, Error *error)
     Network *network = memory_small(1, sizeof *network);
     network->origin = memory_string(files.origin);
     network->max_batch = (int)common->batch;
+    network->type = common->type;
 
     bool ok = true;
     for (int i = 0; ok && i < files.count; i++)
