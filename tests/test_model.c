@@ -10,6 +10,7 @@
 #include "io/config.h"
 #include "model/head.h"
 #include "model/unet.h"
+#include "nn/primitive.h"
 
 typedef struct Golden {
     const char *checkpoint, *expected, *config;
@@ -109,12 +110,13 @@ typedef struct Net {
 
 static const char *const head_names[] = {"sn", "npr"};
 
-static void build(Net *net, const Golden *golden, int batch, bool gradients, const char *suffix)
+static void build_in(DType type, Net *net, const Golden *golden, int batch, bool gradients,
+                     const char *suffix)
 {
     Error error = {0};
     *net = (Net){.config = config_of(golden)};
     GraphOptions options = {
-        .batch = batch, .weight_gradients = gradients, .input_gradients = gradients};
+        .batch = batch, .type = type, .weight_gradients = gradients, .input_gradients = gradients};
     net->trunk_graph = graph_new(&net->trunk_params, options);
     net->trunk = unet_build(net->trunk_graph, &net->config);
     if (gradients)
@@ -136,6 +138,11 @@ static void build(Net *net, const Golden *golden, int batch, bool gradients, con
         net->head_weights[k] = read_params(&net->head_params, golden->checkpoint, group);
         must(graph_load_weights(net->head_graph[k], net->head_weights[k], &error), &error);
     }
+}
+
+static void build(Net *net, const Golden *golden, int batch, bool gradients, const char *suffix)
+{
+    build_in(DTYPE_F32, net, golden, batch, gradients, suffix);
 }
 
 static void run_forward(Net *net, const float *x, const double *model_time)
@@ -180,6 +187,49 @@ START_TEST(predictions_are_golden)
         ck_value("sn", net.head[0].out, golden, "predict/sn");
         ck_value("npr", net.head[1].out, golden, "predict/npr");
         free(temb);
+        free(time);
+        free(x);
+        release(&net);
+    }
+}
+END_TEST
+
+/* |got - want| / |want|, in the Euclidean norm. */
+static double off_by(const float *got, const float *want, size_t count)
+{
+    double off = 0, all = 0;
+    for (size_t i = 0; i < count; i++) {
+        off += ((double)got[i] - want[i]) * ((double)got[i] - want[i]);
+        all += (double)want[i] * want[i];
+    }
+    return sqrt(off / all);
+}
+
+/* In bfloat16 every layer rounds to 2^-9, and the network is some thirty layers deep. */
+START_TEST(predictions_in_bfloat16_are_near)
+{
+    if (primitive_support(DTYPE_BF16) == SUPPORT_NONE)
+        return; /* no AVX-512 */
+    for (int g = 0; g < GOLDENS; g++) {
+        const Golden *golden = &goldens[g];
+        Net net;
+        build_in(DTYPE_BF16, &net, golden, 5, false, "_ema");
+        float *x = read_images(golden->expected, "predict/x", net.trunk.x);
+        double *time = golden_doubles(golden->expected, "predict/model_time", NULL, NULL);
+        run_forward(&net, x, time);
+        const struct {
+            const char *path;
+            const Value *value;
+        } outputs[] = {{"predict/eps", net.trunk.eps},
+                       {"predict/sn", net.head[0].out},
+                       {"predict/npr", net.head[1].out}};
+        for (int k = 0; k < 3; k++) {
+            float *want = read_images(golden->expected, outputs[k].path, outputs[k].value);
+            double off = off_by(value_data(outputs[k].value), want, value_count(outputs[k].value));
+            ck_assert_msg(off < 2e-2, "%s: off by %g", outputs[k].path, off);
+            ck_assert_msg(off > 1e-5, "%s: this is float32 (off by %g)", outputs[k].path, off);
+            free(want);
+        }
         free(time);
         free(x);
         release(&net);
@@ -332,5 +382,5 @@ START_TEST(input_gradients_are_golden)
 }
 END_TEST
 
-SUITE_MAIN("model", predictions_are_golden, losses_and_gradients_are_golden,
-           input_gradients_are_golden)
+SUITE_MAIN("model", predictions_in_bfloat16_are_near, predictions_are_golden,
+           losses_and_gradients_are_golden, input_gradients_are_golden)

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "model/unet.h"
+#include "nn/profile.h"
 
 bool batch_make(Batch *batch, const Config *config, int stage, int size, Error *error)
 {
@@ -52,6 +53,7 @@ static void flip(const Batch *batch, uint32_t step, float *images)
 
 bool batch_draw(Batch *batch, uint32_t step, float *x_t, float *time, Error *error)
 {
+    const double begin = profile_begin();
     const size_t count = (size_t)batch->size;
     epoch_indices(&batch->order, (int64_t)step * batch->size, batch->size, batch->indices);
     if (!dataset_read(batch->dataset, batch->indices, batch->size, x_t, error))
@@ -65,5 +67,6 @@ bool batch_draw(Batch *batch, uint32_t step, float *x_t, float *time, Error *err
     for (int i = 0; i < batch->size; i++)
         batch->times[i] = schedule_model_time(&batch->schedule, batch->t[i]);
     unet_embed_times(batch->times, batch->size, batch->config->model.channels, time);
+    profile_end(begin, "data and noise", PROFILE_OTHER);
     return true;
 }

@@ -7,6 +7,7 @@
 #include "base/progress.h"
 #include "io/atomic_file.h"
 #include "metrics.h"
+#include "nn/profile.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -153,6 +154,7 @@ static bool save_now(Loop *loop, Error *error)
     return true;
 }
 
+/* Steps until the last or until a signal, saving now and then. */
 static bool run(Loop *loop, Error *error)
 {
     Stage *stage = loop->stage;
@@ -201,8 +203,15 @@ bool loop_run(Stage *stage, const LoopOptions *options, Error *error)
     if (loop.step > 0)
         progress_note(&loop.progress, "continuing %s at step %lld", stage->path,
                       (long long)loop.step);
+    const int64_t first = loop.step;
+    const double begin = clock_seconds();
+    if (options->profile)
+        profile_start();
     bool done = run(&loop, error);
+    profile_stop();
     progress_finish(&loop.progress);
+    if (options->profile && loop.step > first)
+        profile_print(stdout, (int)(loop.step - first), clock_seconds() - begin);
     if (!done &&
         loop.saved >= 0) /* what led to the failure is worth seeing, if it can be written */
         metrics_flush(loop.metrics, &(Error){0});

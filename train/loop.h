@@ -9,6 +9,7 @@ typedef struct LoopOptions {
     bool resume; /* a checkpoint must be there, and is continued */
     bool fresh;  /* a checkpoint that is there is replaced */
     bool quiet;
+    bool profile; /* in the end, print where the time of a step went */
 } LoopOptions;
 
 /* Runs the stage to its last step, or until a signal: the state is saved in both cases. */

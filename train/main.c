@@ -208,6 +208,7 @@ int main(int argc, char **argv)
         option_integer("threads", "N", &s.threads, 1, PROGRAM_MAX_THREADS,
                        "processor cores to use (default: all)"),
         option_choice("precision", "auto|f32|bf16", &s.precision, "short for --set precision=..."),
+        option_flag("profile", &s.loop.profile, "print in the end where the time of a step went"),
         option_flag("quiet", &s.loop.quiet, "print errors only"),
         option_flag("help", &s.help, "print this page"),
         option_flag("version", &s.version, "print the version"),
