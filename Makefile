@@ -126,7 +126,7 @@ have-deps:
 
 # -- Testing -----------------------------------------------------------------------------------
 
-test: $(suites) $(programs)
+test: $(suites) $(programs) $(BIN)/bench
 	@PATH="$(abspath $(BIN)):$$PATH" sh tests/run.sh $(suites) $(scripts)
 
 test-suites: $(suites) $(programs)

@@ -42,10 +42,14 @@ static bool prepare_backward(Graph *graph, ConvOp *conv, Error *error)
     }
     if (graph->options.weight_gradients) {
         if (!primitive_conv(&conv->backward_weights, &conv->shape, CONV_BACKWARD_WEIGHTS, false,
-                            type, type, error) ||
-            !primitive_pack(&conv->unpack_gradient, conv->backward_weights, error))
+                            type, type, error))
             return false;
         op->reads_input[0] = true;
+        weights_scratch = primitive_scratch_bytes(conv->backward_weights);
+    }
+    if (conv->backward_weights && !primitive_is_plain(conv->backward_weights)) {
+        if (!primitive_pack(&conv->unpack_gradient, conv->backward_weights, error))
+            return false;
         weights_scratch = memory_aligned(primitive_weights_bytes(conv->backward_weights)) +
                           larger(primitive_scratch_bytes(conv->backward_weights),
                                  primitive_scratch_bytes(conv->unpack_gradient));
@@ -105,20 +109,24 @@ static bool backward_data(ConvOp *conv, void *dy, char *scratch, Error *error)
     return true;
 }
 
-static bool backward_weights(Graph *graph, ConvOp *conv, void *dy, char *packed, Error *error)
+/* Where the gradient comes out packed it goes to scratch first, and is unpacked from there. */
+static bool backward_weights(Graph *graph, ConvOp *conv, void *dy, char *scratch, Error *error)
 {
     Op *op = &conv->op;
-    char *scratch = packed + memory_aligned(primitive_weights_bytes(conv->backward_weights));
+    void *plain = op_gradients(graph, op->weight), *packed = plain;
+    if (conv->unpack_gradient) {
+        packed = scratch;
+        scratch += memory_aligned(primitive_weights_bytes(conv->backward_weights));
+    }
     void *gradient[OPERAND_COUNT] = {
         [OPERAND_SRC] = op->in[0]->data,
         [OPERAND_WEIGHTS] = packed,
         [OPERAND_BIAS] = op_gradients(graph, op->bias),
         [OPERAND_DST] = dy,
     };
-    void *unpack[OPERAND_COUNT] = {
-        [OPERAND_SRC] = packed, [OPERAND_DST] = op_gradients(graph, op->weight)};
+    void *unpack[OPERAND_COUNT] = {[OPERAND_SRC] = packed, [OPERAND_DST] = plain};
     return primitive_run(conv->backward_weights, gradient, scratch, error) &&
-           primitive_run(conv->unpack_gradient, unpack, scratch, error);
+           (!conv->unpack_gradient || primitive_run(conv->unpack_gradient, unpack, scratch, error));
 }
 
 static bool conv_backward(Graph *graph, Op *op, Error *error)

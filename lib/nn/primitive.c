@@ -9,8 +9,10 @@
 #include "base/memory.h"
 #include "nn/elementwise.h"
 #include "nn/onednn.h"
+#include "nn/weight_gradient.h"
 
 #include <assert.h>
+#include <omp.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -30,6 +32,7 @@ struct Primitive {
     MatmulShape matmul;
     Slot slots[OPERAND_COUNT + 1]; /* the last one used is the scratchpad */
     int slot_count;
+    int own_threads; /* weight_gradient.h computes it, with so many threads; 0: oneDNN does */
     size_t scratch_bytes;
     size_t copied_bytes; /* of OPERAND_ADDED, to OPERAND_DST, before it runs: see adds_wrongly */
 };
@@ -255,6 +258,30 @@ static bool adds_wrongly(const Primitive *p)
            (strstr(name, "gemm") && !strstr(name, "brgemm"));
 }
 
+/* Where our own weight gradients are better than oneDNN's: with AMX, and channels enough to fill its
+ * tiles. A rule and not a measurement at run time, so that the same run gives the same bits. */
+static bool is_own(const ConvShape *shape, ConvPass pass, DType type)
+{
+    const int least = 16;
+    return pass == CONV_BACKWARD_WEIGHTS && type == DTYPE_BF16 && shape->in_channels >= least &&
+           shape->out_channels >= least && weight_gradient_available() &&
+           ((int)dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_amx) ==
+               dnnl_cpu_isa_avx512_core_amx;
+}
+
+static bool make_own(Primitive *p)
+{
+    p->own_threads = omp_get_max_threads();
+    p->scratch_bytes = weight_gradient_scratch_bytes(&p->conv, p->own_threads);
+    return true;
+}
+
+static void run_own(const Primitive *p, void *const *operands, void *scratch)
+{
+    weight_gradient(&p->conv, p->own_threads, operands[OPERAND_SRC], operands[OPERAND_DST],
+                    operands[OPERAND_WEIGHTS], operands[OPERAND_BIAS], scratch);
+}
+
 bool primitive_conv(Primitive **primitive, const ConvShape *shape, ConvPass pass, bool added,
                     DType type, DType dst_type, Error *error)
 {
@@ -263,6 +290,9 @@ bool primitive_conv(Primitive **primitive, const ConvShape *shape, ConvPass pass
     Primitive *p = memory_small(1, sizeof *p);
     p->pass = pass;
     p->conv = *shape;
+    *primitive = p;
+    if (is_own(shape, pass, type))
+        return make_own(p);
     ConvLayouts layouts = conv_layouts(shape, pass, type, dst_type);
     bool done = choose_conv(p, &layouts, type, added, false, error);
     if (done && added && adds_wrongly(p)) {
@@ -274,9 +304,9 @@ bool primitive_conv(Primitive **primitive, const ConvShape *shape, ConvPass pass
     conv_layouts_free(&layouts);
     if (!done || !finish_conv(p, added && p->copied_bytes == 0, error)) {
         primitive_free(p);
+        *primitive = NULL;
         return false;
     }
-    *primitive = p;
     return true;
 }
 
@@ -408,6 +438,11 @@ size_t primitive_scratch_bytes(const Primitive *p)
     return p->scratch_bytes;
 }
 
+bool primitive_is_plain(const Primitive *user)
+{
+    return user->own_threads > 0;
+}
+
 size_t primitive_weights_bytes(const Primitive *user)
 {
     return dnnl_memory_desc_get_size(packed_weights(user));
@@ -469,6 +504,10 @@ bool primitive_run(Primitive *p, void *const *operands, void *scratch, Error *er
             slot->pointer = pointer;
         }
         arguments[i] = (dnnl_exec_arg_t){slot->argument, slot->memory};
+    }
+    if (p->own_threads > 0) {
+        run_own(p, operands, scratch);
+        return true;
     }
     return check(dnnl_primitive_execute(p->kernel, the_stream, p->slot_count, arguments),
                  "a primitive failed", error);

@@ -78,6 +78,9 @@ bool primitive_pack(Primitive **primitive, const Primitive *user, Error *error);
 void primitive_free(Primitive *primitive);
 
 size_t primitive_scratch_bytes(const Primitive *primitive);
+/* Whether it writes weights [out, in, kernel, kernel] as they are: then there is nothing to pack. */
+bool primitive_is_plain(const Primitive *user);
+
 size_t primitive_weights_bytes(const Primitive *user); /* of the packed layout */
 
 /* Runs it. `operands` [OPERAND_COUNT] are pointers, those it does not use NULL; `scratch` has

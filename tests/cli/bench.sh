@@ -1,0 +1,54 @@
+#!/bin/sh
+# `bench` as a user types it: a table of what was asked for, the same as CSV, and a profile. The
+# numbers are not judged: a time is no test.
+set -eu
+
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+export OMP_WAIT_POLICY=passive # see tests/infer_program.h
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+tiny="--networks quick --precision f32 --batch 1 --steps 1 --set model.channels=8
+    --set model.norm_groups=4 --set model.channel_mult=[1] --set model.attention=[]"
+
+# shellcheck disable=SC2086 # a list of words
+output=$(bench $tiny --csv "$directory/table.csv")
+for work in "stage 1" "stage 2, one head" "stage 2, both" sampling; do
+    echo "$output" | grep -q "^quick  *f32  *$work  *1 " || fail "no line for $work in: $output"
+    grep -q "^quick,f32,\"$work\",1," "$directory/table.csv" || fail "no $work in the CSV"
+done
+awk -F, 'NR > 1 && !($NF > 0 && $(NF - 1) > 0 && $(NF - 2) > 0) { exit 1 }' "$directory/table.csv" ||
+    fail "a number is missing: $(cat "$directory/table.csv")"
+
+# The profile accounts for the whole step.
+# shellcheck disable=SC2086
+output=$(bench $tiny --work stage1 --profile)
+for row in convolution "group normalisation" optimiser "packing of weights" "data and noise"; do
+    echo "$output" | grep -q "^  $row " || fail "no $row in: $output"
+done
+echo "$output" | awk '
+    /a step/ { all = $(NF - 2) }
+    /^  / && !/ms per step/ && !/a step/ { sum += $(NF - 2) }
+    END { exit !(all > 0 && sum > 0.98 * all && sum < 1.02 * all) }' ||
+    fail "the rows do not sum to a step: $output"
+
+# complains TEXT ARGUMENTS: exit status 2, and one line that has TEXT.
+complains() {
+    text=$1
+    shift
+    status=0
+    output=$(bench "$@" 2>&1 >/dev/null) || status=$?
+    [ $status -eq 2 ] || fail "bench $*: exit status $status"
+    case $output in
+    "bench: "*"$text"*) ;;
+    *) fail "bench $*: expected \"$text\" in: $output" ;;
+    esac
+}
+complains "configs/nothing.yaml" --networks nothing
+complains "--steps" --steps 0
+complains "cannot be written" --csv "$directory/no/table.csv"
+bench --help | grep -q "^usage: bench" || fail "bench --help"
