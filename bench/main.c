@@ -5,6 +5,7 @@
 #include "base/version.h"
 #include "io/config.h"
 #include "measure.h"
+#include "rounding.h"
 
 #include <omp.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@
 #include <unistd.h>
 
 typedef struct Settings {
-    const char *networks, *csv;
+    const char *networks, *csv, *rounding;
     int work, precision;
     int64_t batch, steps, threads;
     StringList overrides;
@@ -181,6 +182,9 @@ int main(int argc, char **argv)
         option_integer("threads", "N", &s.threads, 1, PROGRAM_MAX_THREADS,
                        "processor cores to use (default: all)"),
         option_flag("profile", &s.profile, "show where the time of a step goes"),
+        option_string("rounding", "FILE", &s.rounding,
+                      "instead: how far bfloat16 moves the variances of a stage-2 checkpoint with "
+                      "both heads, on 64 test images"),
         option_string("csv", "FILE", &s.csv, "write the table there too"),
         option_flag("help", &s.help, "print this page"),
         option_flag("version", &s.version, "print the version"),
@@ -194,7 +198,7 @@ int main(int argc, char **argv)
     } else if (done && s.version) {
         printf("bench (varhead) %s\n", VARHEAD_VERSION);
     } else if (done) {
-        done = run(&s, &error);
+        done = s.rounding ? rounding_print(s.rounding, 64, &error) : run(&s, &error);
     }
     string_list_free(&s.overrides);
     return program_end("bench", done, &error);

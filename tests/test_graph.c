@@ -7,6 +7,7 @@
 #include "small_unet.h"
 #include "suite.h"
 
+#include <malloc.h>
 #include <omp.h>
 
 /* The plan alone, on random buffers. */
@@ -371,7 +372,43 @@ START_TEST(inference_has_no_backward)
 }
 END_TEST
 
-SUITE_MAIN("graph", buffers_alive_together_share_no_bytes, targets_receive_their_addresses,
-           values_are_intact_when_they_are_read, inference_is_small_and_the_same,
-           runs_repeat_to_the_bit, images_do_not_see_each_other,
+/* Bytes that malloc has given out. Sanitizers bring an allocator, and a search for leaks, of their
+ * own. */
+static size_t bytes_in_use(void)
+{
+#if defined(__GLIBC__) && !defined(VARHEAD_NO_DISPATCH)
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+#else
+    return 0;
+#endif
+}
+
+/* Training takes all its memory before it begins. */
+START_TEST(ten_thousand_steps_take_no_memory)
+{
+    const DType types[] = {DTYPE_F32, DTYPE_BF16};
+    for (int k = 0; k < 2 && primitive_support(types[k]) != SUPPORT_NONE; k++) {
+        omp_set_num_threads(1);
+        Network net;
+        network_begin(&net, (GraphOptions){.batch = 1, .type = types[k], .weight_gradients = true});
+        Value *h = nn_conv2d(net.graph, network_input(&net, 4, 4, 16), "a", 16,
+                             (Conv){.kernel = 3, .pad_begin = 1, .pad_end = 1});
+        h = nn_group_norm(net.graph, h, "b", (Norm){.groups = 4, .silu = true});
+        network_finish(&net, nn_attention(net.graph, nn_conv1x1(net.graph, h, "c", 48, NULL)));
+        size_t before = 0;
+        for (int step = 0; step < 10000; step++) {
+            network_backward(&net);
+            if (step == 10)
+                before = bytes_in_use();
+        }
+        ck_assert_uint_eq(bytes_in_use(), before);
+        network_free(&net);
+    }
+}
+END_TEST
+
+SUITE_MAIN("graph", ten_thousand_steps_take_no_memory, buffers_alive_together_share_no_bytes,
+           targets_receive_their_addresses, values_are_intact_when_they_are_read,
+           inference_is_small_and_the_same, runs_repeat_to_the_bit, images_do_not_see_each_other,
            threads_change_nothing_but_rounding, seeds_add_up, inference_has_no_backward)

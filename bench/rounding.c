@@ -1,0 +1,210 @@
+#include "rounding.h"
+
+#include "base/memory.h"
+#include "diffusion/forward.h"
+#include "diffusion/reverse.h"
+#include "io/checkpoint.h"
+#include "io/dataset.h"
+#include "model/head.h"
+#include "model/unet.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { STEPS = 50, HEADS = 2, TYPES = 2 };
+
+static const VarianceKind kinds[HEADS] = {VARIANCE_NPR, VARIANCE_SN};
+
+/* The network with its heads, in one type. */
+typedef struct Net {
+    ParamSet params, head_params[HEADS];
+    float *weights, *head_weights[HEADS];
+    Graph *graph, *head_graphs[HEADS];
+    UNet unet;
+    Head heads[HEADS];
+} Net;
+
+static float *read_weights(Checkpoint *checkpoint, const char *group, const ParamSet *set,
+                           Error *error)
+{
+    float *weights = memory_large(set->size, sizeof *weights, "the network", error);
+    if (weights && checkpoint_read_params(checkpoint, group, set, weights, error))
+        return weights;
+    memory_free(weights);
+    return NULL;
+}
+
+static bool net_make(Net *net, Checkpoint *checkpoint, DType type, int images, Error *error)
+{
+    const Config *config = checkpoint_config(checkpoint);
+    const GraphOptions options = {.batch = images, .type = type};
+    net->graph = graph_new(&net->params, options);
+    net->unet = unet_build(net->graph, config);
+    net->weights = read_weights(checkpoint, "trunk_ema", &net->params, error);
+    if (!net->weights || !graph_finish(net->graph, error) ||
+        !graph_load_weights(net->graph, net->weights, error))
+        return false;
+    for (int k = 0; k < HEADS; k++) {
+        char group[64];
+        snprintf(group, sizeof group, "heads_ema/%s", variance_name(kinds[k]));
+        net->head_graphs[k] = graph_new(&net->head_params[k], options);
+        net->heads[k] = head_build(net->head_graphs[k], config, net->unet.features, net->unet.temb);
+        net->head_weights[k] = read_weights(checkpoint, group, &net->head_params[k], error);
+        if (!net->head_weights[k] || !graph_finish(net->head_graphs[k], error) ||
+            !graph_load_weights(net->head_graphs[k], net->head_weights[k], error))
+            return false;
+    }
+    return true;
+}
+
+static void net_free(Net *net)
+{
+    graph_free(net->graph);
+    params_free(&net->params);
+    memory_free(net->weights);
+    for (int k = 0; k < HEADS; k++) {
+        graph_free(net->head_graphs[k]);
+        params_free(&net->head_params[k]);
+        memory_free(net->head_weights[k]);
+    }
+}
+
+/* Everything that is evaluated, and on what. */
+typedef struct Study {
+    Net nets[TYPES]; /* float32, bfloat16 */
+    Schedule schedule;
+    int images, channels;
+    size_t dims, count;     /* of an image; of all */
+    float *x_0, *eps, *x_t; /* [images, dims] */
+    float *cov[TYPES];      /* [images, dims]: Cov[x_0 | x_t] */
+    double *times;          /* [images] */
+    int *t;                 /* [images] */
+} Study;
+
+static bool evaluate(Study *s, int t, Error *error)
+{
+    for (int i = 0; i < s->images; i++) {
+        s->t[i] = t;
+        s->times[i] = schedule_model_time(&s->schedule, t);
+    }
+    forward_noise(&s->schedule, s->t, s->x_0, s->eps, (size_t)s->images, s->dims, s->x_t);
+    for (int k = 0; k < TYPES; k++) {
+        Net *net = &s->nets[k];
+        memcpy(value_data(net->unet.x), s->x_t, s->count * sizeof *s->x_t);
+        unet_embed_times(s->times, s->images, s->channels, value_data(net->unet.time));
+        if (!graph_forward(net->graph, 0, error))
+            return false;
+        for (int h = 0; h < HEADS; h++)
+            if (!graph_forward(net->head_graphs[h], 0, error))
+                return false;
+    }
+    return true;
+}
+
+/* Prints, for one head, the mean variance, how far bfloat16's is from it (mean and root mean square,
+ * relative), and half its logarithm's mean change in bits, which is what a bound would notice. */
+static void print_head(Study *s, int head, const ReverseStep *step)
+{
+    for (int k = 0; k < TYPES; k++) {
+        const Net *net = &s->nets[k];
+        variance_cov_x0(kinds[head], &s->schedule, step->t, value_data(net->unet.eps),
+                        value_data(net->heads[head].out), 0.0, true, s->count, s->cov[k]);
+    }
+    double mean = 0.0, shift = 0.0, square = 0.0, bits = 0.0;
+    for (size_t i = 0; i < s->count; i++) {
+        double exact = reverse_variance(step, s->cov[0][i]);
+        double rounded = reverse_variance(step, s->cov[1][i]);
+        mean += exact;
+        shift += rounded - exact;
+        square += (rounded / exact - 1.0) * (rounded / exact - 1.0);
+        bits += 0.5 * log2(rounded / exact);
+    }
+    printf("  %-4s %5d  %10.3g  %+9.3f %%  %8.3f %%  %+10.5f\n", variance_name(kinds[head]),
+           step->t, mean / (double)s->count, 100.0 * shift / mean,
+           100.0 * sqrt(square / (double)s->count), bits / (double)s->count);
+}
+
+static bool print_all(Study *s, Error *error)
+{
+    ReverseOptions options = reverse_defaults(SAMPLER_DDPM);
+    const int n = s->schedule.timesteps, stride = n / STEPS > 0 ? n / STEPS : 1;
+    const int percent[] = {4, 10, 20, 30, 40, 60, 80, 100};
+    printf("  head     t    variance   mean moves   each moves  half log2, bits\n");
+    for (int h = 0; h < HEADS; h++)
+        for (size_t i = 0; i < sizeof percent / sizeof percent[0]; i++) {
+            const int t = n * percent[i] / 100;
+            if (t <= stride)
+                continue;
+            options.variance = kinds[h];
+            const ReverseStep step = reverse_step(&s->schedule, &options, t - stride, t);
+            if (!evaluate(s, t, error))
+                return false;
+            print_head(s, h, &step);
+        }
+    return true;
+}
+
+static bool study_make(Study *s, Checkpoint *checkpoint, int images, Error *error)
+{
+    const Config *config = checkpoint_config(checkpoint);
+    const size_t side = (size_t)config->data.resolution, n = (size_t)images;
+    *s = (Study){.images = images, .channels = config->model.channels};
+    s->dims = side * side * (size_t)config->data.channels;
+    s->count = n * s->dims;
+    float **arrays[] = {&s->x_0, &s->eps, &s->x_t, &s->cov[0], &s->cov[1]};
+    for (int i = 0; i < 5; i++)
+        if (!(*arrays[i] = memory_large(s->count, sizeof(float), "images", error)))
+            return false;
+    s->times = memory_small(n, sizeof *s->times);
+    s->t = memory_small(n, sizeof *s->t);
+    return schedule_make(&s->schedule, config->diffusion.schedule, config->diffusion.timesteps,
+                         error) &&
+           net_make(&s->nets[0], checkpoint, DTYPE_F32, images, error) &&
+           net_make(&s->nets[1], checkpoint, DTYPE_BF16, images, error);
+}
+
+/* The first test images, and noise for them. */
+static bool read_images(Study *s, const Config *config, Error *error)
+{
+    Dataset *dataset = NULL;
+    int64_t *indices = memory_small((size_t)s->images, sizeof *indices);
+    for (int i = 0; i < s->images; i++)
+        indices[i] = i;
+    bool done = dataset_open(&dataset, config, DATASET_TEST, error);
+    if (done && dataset_count(dataset) < s->images)
+        done = error_input(error, "%s: expected at least %d images", config->data.test, s->images);
+    done = done && dataset_read(dataset, indices, s->images, s->x_0, error);
+    forward_draw(&s->schedule, (BatchKey){.seed = config->seed}, (size_t)s->images, s->dims, s->t,
+                 s->eps);
+    dataset_close(dataset);
+    memory_free(indices);
+    return done;
+}
+
+static void study_free(Study *s)
+{
+    for (int k = 0; k < TYPES; k++) {
+        net_free(&s->nets[k]);
+        memory_free(s->cov[k]);
+    }
+    schedule_free(&s->schedule);
+    memory_free(s->x_0);
+    memory_free(s->eps);
+    memory_free(s->x_t);
+    memory_free(s->times);
+    memory_free(s->t);
+}
+
+bool rounding_print(const char *path, int images, Error *error)
+{
+    Checkpoint *checkpoint = NULL;
+    if (!checkpoint_open(&checkpoint, path, error))
+        return false;
+    Study study;
+    bool done = study_make(&study, checkpoint, images, error) &&
+                read_images(&study, checkpoint_config(checkpoint), error) &&
+                print_all(&study, error);
+    study_free(&study);
+    checkpoint_close(checkpoint);
+    return done;
+}
