@@ -1,7 +1,7 @@
 /* One binary that is fast on every processor.
  *
- * A function marked VECTORISED is compiled several times, for plain x86-64, for AVX2 and
- * for AVX-512, and the loader picks the best one that the processor can run. Such functions
+ * A function marked VECTORISED is compiled several times, for plain x86-64, for AVX2 and FMA, and
+ * for AVX-512 with 16-bit lanes, and the loader picks the best that the processor can run. Such functions
  * are plain C loops over contiguous floats which the compiler turns into vector code; they
  * start no threads themselves (the compilers do not clone the bodies of OpenMP loops), so
  * callers run them from inside a parallel loop.
