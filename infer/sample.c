@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "command.h"
+#include "lists.h"
 #include "network.h"
 #include "output.h"
 #include "sample_output.h"
@@ -43,7 +44,6 @@ enum {
     DEFAULT_STEPS = 50,
     DEFAULT_COUNT = 64,       /* of one combination */
     DEFAULT_TABLE_COUNT = 16, /* of each, where there are several */
-    MAX_STEPS_LIST = 64,
     UNSET = -1,
 };
 
@@ -58,7 +58,7 @@ typedef struct Sample {
     int64_t count, columns, scale;
 
     VarianceKind variances[VARIANCE_KINDS];
-    int steps[MAX_STEPS_LIST];
+    int steps[LISTS_MAX_STEPS];
     SampleSettings settings;
     SamplingPlan *plans; /* [variances * steps] */
     Network *network;
@@ -111,57 +111,14 @@ static bool parse(Sample *s, int argc, char **argv, bool *stop, Error *error)
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
 
-/* Calls `take` with every item of a comma-separated list; NULL is an empty one. */
-static bool each_item(const char *list, bool (*take)(Sample *s, const char *item, Error *error),
-                      Sample *s, Error *error)
-{
-    bool ok = true;
-    for (const char *item = list; ok && item; item = strchr(item, ',')) {
-        item += item != list; /* the comma */
-        char *text = memory_format("%.*s", (int)strcspn(item, ","), item);
-        ok = take(s, text, error);
-        memory_free(text);
-    }
-    return ok;
-}
-
-static bool take_variance(Sample *s, const char *item, Error *error)
-{
-    VarianceKind kind;
-    if (!variance_parse(item, &kind, error))
-        return false;
-    for (int i = 0; i < s->settings.variance_count; i++)
-        if (s->variances[i] == kind)
-            return error_input(error, "--variance: %s is given twice", item);
-    s->variances[s->settings.variance_count++] = kind;
-    return true;
-}
-
-static bool take_steps(Sample *s, const char *item, Error *error)
-{
-    char *end = NULL;
-    long steps = strtol(item, &end, 10);
-    if (item[0] < '0' || item[0] > '9' || *end != '\0' || steps < 1 ||
-        steps > SCHEDULE_MAX_TIMESTEPS)
-        return error_input(error, "--steps: expected a number of steps, 1 or more, got \"%s\"",
-                           item);
-    for (int i = 0; i < s->settings.steps_count; i++)
-        if (s->steps[i] == steps)
-            return error_input(error, "--steps: %s is given twice", item);
-    if (s->settings.steps_count == MAX_STEPS_LIST)
-        return error_input(error, "--steps: expected at most %d numbers", MAX_STEPS_LIST);
-    s->steps[s->settings.steps_count++] = (int)steps;
-    return true;
-}
-
 /* What can be said of the options before the network is known. */
 static bool check_options(Sample *s, Error *error)
 {
     if (!s->out)
         return error_input(error, "expected --out FILE, a name that ends in .png or .h5");
     if (!sample_output_check_name(s->out, error) ||
-        !each_item(s->variance_list, take_variance, s, error) ||
-        !each_item(s->steps_list, take_steps, s, error))
+        !lists_variances(s->variance_list, s->variances, &s->settings.variance_count, error) ||
+        !lists_steps(s->steps_list, s->steps, &s->settings.steps_count, error))
         return false;
     if (s->sampler == SAMPLER_DDPM && !isnan(s->eta))
         return error_input(error, "--eta is for --sampler ddim; ddpm has none");

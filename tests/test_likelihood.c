@@ -176,7 +176,8 @@ static void check_case(const char *checkpoint, const char *expected, VarianceKin
     }
     for (size_t i = 0; i < n; i++) {
         double prior =
-            likelihood_prior(&net.schedule, p.x_0 + i * dims, dims) / ((double)dims * log(2));
+            likelihood_prior(&net.schedule, net.schedule.timesteps, p.x_0 + i * dims, dims) /
+            ((double)dims * log(2));
         ck_assert_double_eq_tol(prior, want[i * (STEPS + 1) + STEPS], 1e-6 * prior + 1e-12);
     }
     for (int k = 0; k < 3; k++)

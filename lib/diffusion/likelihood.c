@@ -2,10 +2,9 @@
 
 #include <assert.h>
 
-double likelihood_prior(const Schedule *schedule, const float *x_0, size_t count)
+double likelihood_prior(const Schedule *schedule, int t, const float *x_0, size_t count)
 {
-    const int n = schedule->timesteps;
-    const double mean2 = schedule->alpha_bar[n], variance = schedule->beta_bar[n];
+    const double mean2 = schedule->alpha_bar[t], variance = schedule->beta_bar[t];
     const double constant = variance - 1 - log(variance);
     double sum = 0;
     for (size_t i = 0; i < count; i++)

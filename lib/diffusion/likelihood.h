@@ -1,7 +1,7 @@
 /* The variational bound on -log p(x_0), term by term (Sohl-Dickstein et al. 2015; Ho et al. 2020,
  * equation 5), of the model whose reverse step is DDPM's with any variance:
  *
- *     prior      KL(q(x_N | x_0) || N(0, I))
+ *     prior      KL(q(x_t | x_0) || N(0, I)) at the last timestep of the trajectory, mostly N
  *     step       KL(q(x_s | x_t, x_0) || p(x_s | x_t)), for each pair s < t with s > 0
  *     decoder    -log p(x_0 | x_{t_1}), of a picture with 256 grey levels
  *
@@ -14,7 +14,7 @@
 #include "diffusion/reverse.h"
 
 /* x_0 [count], as everywhere below scaled to [-1, 1]. */
-double likelihood_prior(const Schedule *schedule, const float *x_0, size_t count);
+double likelihood_prior(const Schedule *schedule, int t, const float *x_0, size_t count);
 
 /* Both distributions are Gaussian with the means of `step` (DDPM, s > 0), at x_0 and at x_0_hat:
  *     KL = 1/2 sum (v - 1 - log v) + (mean_x0 (x_0 - x_0_hat))^2 / sigma^2,  v = lambda^2 / sigma^2.

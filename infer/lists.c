@@ -1,0 +1,62 @@
+#include "lists.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The next item of `*list`, which moves on; NULL at its end. Caller frees. */
+static char *next_item(const char **list)
+{
+    if (!*list)
+        return NULL;
+    size_t length = strcspn(*list, ",");
+    char *item = memory_format("%.*s", (int)length, *list);
+    *list = (*list)[length] == ',' ? *list + length + 1 : NULL;
+    return item;
+}
+
+static bool add_variance(const char *item, VarianceKind *kinds, int *count, Error *error)
+{
+    VarianceKind kind;
+    if (!variance_parse(item, &kind, error))
+        return false;
+    for (int i = 0; i < *count; i++)
+        if (kinds[i] == kind)
+            return error_input(error, "--variance: %s is given twice", item);
+    kinds[(*count)++] = kind;
+    return true;
+}
+
+static bool add_steps(const char *item, int *steps, int *count, Error *error)
+{
+    char *end = NULL;
+    long value = strtol(item, &end, 10);
+    if (item[0] < '0' || item[0] > '9' || *end != '\0' || value < 1 ||
+        value > SCHEDULE_MAX_TIMESTEPS)
+        return error_input(error, "--steps: expected a number of steps, 1 or more, got \"%s\"",
+                           item);
+    for (int i = 0; i < *count; i++)
+        if (steps[i] == value)
+            return error_input(error, "--steps: %s is given twice", item);
+    if (*count == LISTS_MAX_STEPS)
+        return error_input(error, "--steps: expected at most %d numbers", LISTS_MAX_STEPS);
+    steps[(*count)++] = (int)value;
+    return true;
+}
+
+bool lists_variances(const char *list, VarianceKind *kinds, int *count, Error *error)
+{
+    bool ok = true;
+    for (char *item; ok && (item = next_item(&list)) != NULL; memory_free(item))
+        ok = add_variance(item, kinds, count, error);
+    return ok;
+}
+
+bool lists_steps(const char *list, int *steps, int *count, Error *error)
+{
+    bool ok = true;
+    for (char *item; ok && (item = next_item(&list)) != NULL; memory_free(item))
+        ok = add_steps(item, steps, count, error);
+    return ok;
+}
