@@ -26,7 +26,7 @@ static const char usage[] =
     "\n"
     "examples:\n"
     "  infer nll\n"
-    "  infer nll --variance beta,beta_tilde,npr,sn --steps 10,25,50,100,1000 --out nll.csv\n"
+    "  infer nll --variance beta,npr,sn --steps 10,25,50,100,1000 --out nll.csv\n"
     "  infer nll --images 1000 --trajectory quad --steps 25\n"
     "\n";
 
