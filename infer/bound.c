@@ -163,6 +163,8 @@ static void add_terms(Sweep *s, int v, int t, int first, int i)
         const char *head = variance_head(kind);
         const float *out = head ? s->output.heads[network_find_head(s->network, head)] + at : NULL;
         const double *ms_eps = network_ms_eps(s->network);
+        if (kind == VARIANCE_ANALYTIC_DIAG)
+            out = network_ms_eps_diag(s->network, t);
         cov = s->cov + at;
         variance_cov_x0(kind, schedule, t, eps, out, ms_eps ? ms_eps[t] : 0, plan->clip_cov,
                         s->dims, cov);

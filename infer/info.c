@@ -169,12 +169,28 @@ static void print_recipe(const Config *config)
          config->stage2.trunk_dropout ? ", the trunk's dropout on" : "");
 }
 
+/* Whoever else wrote the constants may not say from how much. */
+static void print_constants(Checkpoint *checkpoint)
+{
+    if (!checkpoint_has(checkpoint, "analytic/ms_eps")) {
+        line("analytic", "no E||eps_hat||^2/d; infer analytic adds it");
+        return;
+    }
+    const int timesteps = checkpoint_config(checkpoint)->diffusion.timesteps;
+    const int64_t images = checkpoint_attribute(checkpoint, "analytic", "images", 0);
+    const int64_t measured = checkpoint_attribute(checkpoint, "analytic", "timesteps", timesteps);
+    Text from = {""};
+    if (images > 0)
+        append(&from, " from %s images", grouped((uint64_t)images).text);
+    if (images > 0 && measured != timesteps)
+        append(&from, " at %lld timesteps", (long long)measured);
+    line("analytic", "E||eps_hat||^2/d is stored%s: --variance analytic works%s", from.text,
+         checkpoint_has(checkpoint, "analytic/ms_eps_diag") ? ", analytic_diag too" : "");
+}
+
 static void print_uses(Checkpoint *checkpoint)
 {
-    line("analytic", "%s",
-         checkpoint_has(checkpoint, "analytic/ms_eps")
-             ? "E||eps_hat||^2/d is stored: --variance analytic works"
-             : "no E||eps_hat||^2/d");
+    print_constants(checkpoint);
     line("resume", "%s",
          checkpoint_has(checkpoint, "optimizer") ? "possible: the state of the optimizer is stored"
                                                  : "not possible: no state of the optimizer");

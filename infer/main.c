@@ -18,6 +18,7 @@ static const Command commands[] = {
     {"sample", "draw samples with any reverse variance: a picture or an array", sample_command},
     {"nll", "bits per dimension of any variances at any numbers of steps", nll_command},
     {"predict", "evaluate the network and its variance heads at given x_t and t", predict_command},
+    {"analytic", "measure what the variance analytic needs, and store it", analytic_command},
     {"info", "say what a checkpoint holds", info_command},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -43,6 +44,7 @@ static void print_help(void)
          "  infer sample --variance beta_tilde,npr,sn --steps 10,25,50 --out compare.png\n"
          "  infer nll --variance beta,npr,sn --steps 10,25,50,100,1000 --out nll.csv\n"
          "  infer predict --input points.h5 --output predictions.h5\n"
+         "  infer analytic\n"
          "  infer info checkpoints/fashion-mnist/stage1.h5\n"
          "\n"
          "Exit codes: 0 done, 1 failed, 2 wrong input, 130 or 143 stopped by a signal.");

@@ -46,6 +46,21 @@ const double *network_ms_eps(const Network *network)
     return network->ms_eps;
 }
 
+const float *network_ms_eps_diag(const Network *network, int t)
+{
+    return network->ms_eps_diag ? network->ms_eps_diag + (size_t)t * network_dims(network) : NULL;
+}
+
+int network_files(const Network *network)
+{
+    return network->file_count;
+}
+
+const char *network_file(const Network *network, int file)
+{
+    return network->files[file];
+}
+
 bool network_check_variance(const Network *network, VarianceKind variance, Error *error)
 {
     const char *head = variance_head(variance);
@@ -54,11 +69,13 @@ bool network_check_variance(const Network *network, VarianceKind variance, Error
                            "the variance %s needs an %s head, and %s has none; train --stage 2 "
                            "--loss %s makes one",
                            variance_name(variance), head, network->origin, head);
-    if (variance == VARIANCE_ANALYTIC && !network->ms_eps)
+    const bool diag = variance == VARIANCE_ANALYTIC_DIAG;
+    if ((variance == VARIANCE_ANALYTIC && !network->ms_eps) || (diag && !network->ms_eps_diag))
         return error_input(error,
-                           "the variance analytic needs the array /analytic/ms_eps, and %s has "
-                           "none",
-                           network->origin);
+                           "the variance %s needs the array /analytic/ms_eps%s, and %s has none; "
+                           "infer analytic --%s %s makes it",
+                           variance_name(variance), diag ? "_diag" : "", network->origin,
+                           network->is_run ? "run" : "checkpoint", network->origin);
     return true;
 }
 

@@ -47,6 +47,14 @@ int network_find_head(const Network *network, const char *name); /* -1 if there 
  * no checkpoint has it. */
 const double *network_ms_eps(const Network *network);
 
+/* E[eps_hat_i^2] at timestep t for every dimension i, [dims] in NHWC: what analytic_diag needs; NULL
+ * where no checkpoint has it. */
+const float *network_ms_eps_diag(const Network *network, int t);
+
+/* The checkpoints that have this very network: that of the trunk, and others with the same one. */
+int network_files(const Network *network);
+const char *network_file(const Network *network, int file);
+
 /* An input error if the variance needs a head or the analytic constants and they are not there; it
  * names the command that makes them. */
 bool network_check_variance(const Network *network, VarianceKind variance, Error *error);
@@ -70,6 +78,27 @@ typedef struct NetworkOutputs {
  * SIGINT or SIGTERM. */
 bool network_evaluate(Network *network, const float *x, const int *t, int count,
                       const NetworkOutputs *outputs, Error *error);
+
+/* -- Constants -------------------------------------------------------------------------------- */
+
+/* What is measured of a network once and for all: `infer analytic` makes it. Entry 0, the data, where
+ * nothing is predicted, is 1, so that the variance 1 - E is 0. */
+typedef struct NetworkConstants {
+    double *ms_eps;        /* [N + 1]: E||eps_hat(x_t, t)||^2 / d */
+    double *ms_eps_stderr; /* [N + 1]: its standard error */
+    float *ms_eps_diag;    /* [N + 1, C, H, W]: E[eps_hat_i^2] */
+    int64_t images;        /* how many they are means over */
+    int64_t timesteps;     /* how many were measured; between them they are interpolated */
+    int64_t seed;          /* of their noise */
+} NetworkConstants;
+
+/* Whether the files could be replaced; an error names the one that could not. */
+bool network_check_storing(const Network *network, Error *error);
+
+/* Adds the constants to every file that has this very network, in place of those that it has. A file
+ * is replaced whole or not at all, and what else is in it stays as it is. A file that was written
+ * since the network was read, and has another by now, is an error. */
+bool network_store(const Network *network, const NetworkConstants *constants, Error *error);
 
 /* -- Shapes ----------------------------------------------------------------------------------- */
 

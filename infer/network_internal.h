@@ -1,6 +1,7 @@
 /* Private to the network: network_open.c reads it from files, network.c runs it. */
 #pragma once
 
+#include "io/checkpoint.h"
 #include "model/head.h"
 #include "model/unet.h"
 #include "network.h"
@@ -25,7 +26,11 @@ struct Network {
     float *weights; /* [params.size] */
     NetworkHead heads[NETWORK_MAX_HEADS];
     int head_count;
-    double *ms_eps; /* [N + 1] or NULL */
+    double *ms_eps;     /* [N + 1] or NULL */
+    float *ms_eps_diag; /* [N + 1, dims], NHWC, or NULL */
+    char **files;       /* [file_count]: those that have this trunk, bit for bit */
+    int file_count;
+    bool is_run; /* origin is a run directory */
 
     DType type; /* of the graphs */
     int max_batch;
@@ -36,3 +41,9 @@ struct Network {
 };
 
 void network_release_graphs(Network *network);
+
+/* Whether a checkpoint has the trunk that is already there, bit for bit; where not, `difference`
+ * says in what. `set`: the tensors that its configuration describes. Returns false only when the
+ * checkpoint can't be read. */
+bool network_compare_trunk(const Network *network, Checkpoint *checkpoint, const ParamSet *set,
+                           bool *same, char *difference, size_t size, Error *error);

@@ -1,6 +1,5 @@
 /* From checkpoint files to weights in memory. */
 #include "base/memory.h"
-#include "io/checkpoint.h"
 #include "network_internal.h"
 #include "run_files.h"
 
@@ -50,10 +49,8 @@ static bool adopt_trunk(Network *network, Checkpoint *checkpoint, const ParamSet
                                              network->config.diffusion.timesteps, error);
 }
 
-/* Whether a checkpoint has the trunk that is already there, bit for bit; where not, `difference`
- * says in what. Returns false only when the checkpoint can't be read. */
-static bool compare_trunk(const Network *network, Checkpoint *checkpoint, const ParamSet *set,
-                          bool *same, char *difference, size_t size, Error *error)
+bool network_compare_trunk(const Network *network, Checkpoint *checkpoint, const ParamSet *set,
+                           bool *same, char *difference, size_t size, Error *error)
 {
     char keys[256];
     *same = false;
@@ -136,6 +133,32 @@ static bool read_ms_eps(Network *network, Checkpoint *checkpoint, Error *error)
     return checkpoint_read_doubles(checkpoint, name, count, network->ms_eps, error);
 }
 
+/* [N + 1, C, H, W] in the file, NHWC here like every image. */
+static bool read_ms_eps_diag(Network *network, Checkpoint *checkpoint, Error *error)
+{
+    static const char name[] = "analytic/ms_eps_diag";
+    if (network->ms_eps_diag || !checkpoint_has(checkpoint, name))
+        return true;
+    const int64_t channels = network->config.data.channels, side = network->config.data.resolution;
+    const int64_t dims[] = {network->config.diffusion.timesteps + 1, channels, side, side};
+    const size_t elements = network_dims(network), pixels = (size_t)(side * side);
+    float *stored = checkpoint_read_floats(checkpoint, name, 4, dims, error);
+    if (stored)
+        network->ms_eps_diag = memory_large((size_t)dims[0] * elements, sizeof(float), name, error);
+    for (size_t row = 0; network->ms_eps_diag && row < (size_t)dims[0]; row++)
+        for (size_t i = 0; i < elements; i++)
+            network->ms_eps_diag[row * elements + i % pixels * (size_t)channels + i / pixels] =
+                stored[row * elements + i];
+    memory_free(stored);
+    return network->ms_eps_diag != NULL;
+}
+
+static void remember_file(Network *network, const char *path)
+{
+    network->files = memory_grow(network->files, (size_t)network->file_count + 1, sizeof(char *));
+    network->files[network->file_count++] = memory_string(path);
+}
+
 /* -- Files ------------------------------------------------------------------------------------ */
 
 /* A file of another trunk: a mistake, or in a run directory an earlier or a later stage 1. */
@@ -170,14 +193,17 @@ static bool add_file(Network *network, const RunFiles *files, const CommonOption
 
     char difference[320] = "";
     bool same = true;
-    bool ok = network->weights ? compare_trunk(network, checkpoint, &trunk, &same, difference,
-                                               sizeof difference, error)
+    bool ok = network->weights ? network_compare_trunk(network, checkpoint, &trunk, &same,
+                                                       difference, sizeof difference, error)
                                : adopt_trunk(network, checkpoint, &trunk, error);
     if (ok && same)
         ok = add_heads(network, files, common, checkpoint, &head, error) &&
-             read_ms_eps(network, checkpoint, error);
+             read_ms_eps(network, checkpoint, error) &&
+             read_ms_eps_diag(network, checkpoint, error);
     else if (ok)
         ok = refuse_file(network, files, common, checkpoint, difference, error);
+    if (ok && same)
+        remember_file(network, path);
     params_free(&trunk);
     params_free(&head);
     checkpoint_close(checkpoint);
@@ -192,6 +218,7 @@ bool network_open(Network **result, const CommonOptions *common, Error *error)
         return false;
     Network *network = memory_small(1, sizeof *network);
     network->origin = memory_string(files.origin);
+    network->is_run = files.is_run;
     network->max_batch = (int)common->batch;
     network->type = common->type;
 
@@ -221,6 +248,10 @@ void network_close(Network *network)
     params_free(&network->params);
     memory_free(network->weights);
     memory_free(network->ms_eps);
+    memory_free(network->ms_eps_diag);
+    for (int i = 0; i < network->file_count; i++)
+        memory_free(network->files[i]);
+    memory_free(network->files);
     schedule_free(&network->schedule);
     memory_free(network->path);
     memory_free(network->origin);

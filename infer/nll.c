@@ -56,8 +56,8 @@ static bool parse(Nll *s, int argc, char **argv, bool *stop, Error *error)
     const Option options[] = {
         option_heading("What to bound"),
         option_string("variance", "LIST", &s->variance_list,
-                      "beta, beta_tilde, analytic, npr, sn, with commas between (default: all "
-                      "that the network has)"),
+                      "beta, beta_tilde, analytic, analytic_diag, npr, sn, with commas between "
+                      "(default: all that the network has)"),
         option_string("steps", "LIST", &s->steps_list,
                       "numbers of steps, 1 to N (default: 10,25,50,100)"),
         option_choice("trajectory", "linear|quad", &s->trajectory,
@@ -188,13 +188,13 @@ static Cell cell_of(const Nll *s, int v, int k)
 static void print_table(const Nll *s)
 {
     const BoundPlan *plan = &s->plan;
-    printf("bits per dimension of %d images, +- standard error; %s trajectory\n\n%-12s",
+    printf("bits per dimension of %d images, +- standard error; %s trajectory\n\n%-14s",
            plan->images, trajectory_name(plan->trajectory), "steps");
     for (int k = 0; k < plan->steps_count; k++)
         printf(" %17d", plan->steps[k]);
     printf("\n");
     for (int v = 0; v < plan->variance_count; v++) {
-        printf("%-12s", variance_name(plan->variances[v]));
+        printf("%-14s", variance_name(plan->variances[v]));
         for (int k = 0; k < plan->steps_count; k++) {
             Cell cell = cell_of(s, v, k);
             printf("  %8.3f +- %5.3f", cell.mean, cell.error);

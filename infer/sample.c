@@ -20,10 +20,13 @@ static const char usage[] =
     "Draws samples: from noise x_T down K of the N timesteps to x_0. At each step the\n"
     "network gives the mean, and --variance says where the variance comes from:\n"
     "\n"
-    "  beta        beta_{t|s}; DDPM only                       (Ho et al. 2020)\n"
-    "  beta_tilde  that of q(x_s | x_t, x_0); the default      (Ho et al. 2020)\n"
-    "  analytic    from E||eps_hat||^2/d of each timestep      (Bao et al. 2022a)\n"
-    "  sn, npr     from a head trained by train --stage 2      (Bao et al. 2022b)\n"
+    "  beta           beta_{t|s}; DDPM only                    (Ho et al. 2020)\n"
+    "  beta_tilde     that of q(x_s | x_t, x_0); the default   (Ho et al. 2020)\n"
+    "  analytic       from E||eps_hat||^2/d of each timestep   (Bao et al. 2022a)\n"
+    "  analytic_diag  from E[eps_hat_i^2] of each dimension    (Bao et al. 2022a)\n"
+    "  sn, npr        from a head trained by train --stage 2   (Bao et al. 2022b)\n"
+    "\n"
+    "`infer analytic` measures what analytic and analytic_diag need.\n"
     "\n"
     "FILE.png becomes a picture; FILE.h5 gets the array /samples, float32\n"
     "[n, C, H, W] in [-1, 1], not clipped after the last step. --variance and --steps\n"
@@ -76,7 +79,8 @@ static bool parse(Sample *s, int argc, char **argv, bool *stop, Error *error)
         option_heading("What to draw"),
         option_string("out", "FILE", &s->out, "a picture (.png) or an array (.h5); required"),
         option_string("variance", "LIST", &s->variance_list,
-                      "beta, beta_tilde, analytic, npr, sn, or several with commas between "
+                      "beta, beta_tilde, analytic, analytic_diag, npr, sn, or several with "
+                      "commas between "
                       "(default: stage1.variance of the configuration)"),
         option_string("steps", "LIST", &s->steps_list,
                       "steps of the reverse process, 1 to N, or several (default: 50)"),

@@ -49,15 +49,17 @@ static void move(const Work *work, const ReverseStep *step, float *x)
     const size_t dims = network_dims(work->network);
     const Schedule *schedule = network_schedule(work->network);
     const double *ms_eps = network_ms_eps(work->network);
+    const float *ms_eps_diag = network_ms_eps_diag(work->network, step->t);
     const VarianceKind variance = work->plan->reverse.variance;
+    const bool diag = variance == VARIANCE_ANALYTIC_DIAG;
     const bool estimated = step->s > 0 && !variance_is_fixed(variance);
 #pragma omp parallel for
     for (int i = 0; i < work->count; i++) {
         size_t at = (size_t)i * dims;
         if (estimated)
-            variance_cov_x0(variance, schedule, step->t, work->eps + at, work->out + at,
-                            ms_eps ? ms_eps[step->t] : 0, work->plan->clip_cov, dims,
-                            work->cov + at);
+            variance_cov_x0(variance, schedule, step->t, work->eps + at,
+                            diag ? ms_eps_diag : work->out + at, ms_eps ? ms_eps[step->t] : 0,
+                            work->plan->clip_cov, dims, work->cov + at);
         reverse_step_sample(step, x + at, work->eps + at, estimated ? work->cov + at : NULL,
                             work->z + at, dims, x + at);
     }

@@ -233,6 +233,10 @@ START_TEST(covariances_of_each_kind)
     variance_cov_x0(VARIANCE_ANALYTIC, &schedule, t, NULL, NULL, 0.9, false, 3, cov);
     for (int i = 0; i < 3; i++)
         check_close(cov[i], scale * 0.1, 1e-7, "analytic");
+
+    variance_cov_x0(VARIANCE_ANALYTIC_DIAG, &schedule, t, NULL, head, 0.9, false, 3, cov);
+    for (int i = 0; i < 3; i++)
+        check_close(cov[i], scale * (1 - head[i]), 1e-7, "analytic_diag");
 }
 END_TEST
 
@@ -530,8 +534,9 @@ END_TEST
 
 START_TEST(names)
 {
-    const char *const variances[] = {"beta", "beta_tilde", "analytic", "sn", "npr"};
-    const char *const heads[] = {NULL, NULL, NULL, "sn", "npr"};
+    const char *const variances[] = {"beta",          "beta_tilde", "analytic",
+                                     "analytic_diag", "sn",         "npr"};
+    const char *const heads[] = {NULL, NULL, NULL, NULL, "sn", "npr"};
     Error error = {0};
     for (int i = 0; i < VARIANCE_KINDS; i++) {
         VarianceKind kind;

@@ -22,6 +22,7 @@ typedef enum RandomPurpose {
     RANDOM_SAMPLE_NOISE = 8, /* noise of a reverse step; step: how many steps were taken before */
     RANDOM_MIXTURE = 9,      /* images of the built-in mixture; sample: the image's index */
     RANDOM_LIKELIHOOD = 10,  /* eps of a likelihood term; step: t, sample: the image's index */
+    RANDOM_ANALYTIC = 11,    /* eps for analytic's constants; step: t, sample: the image's index */
 } RandomPurpose;
 
 /* Names a stream of 2^34 32-bit numbers. */

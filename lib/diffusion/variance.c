@@ -11,6 +11,7 @@ static const struct {
     [VARIANCE_BETA] = {"beta", true, NULL},
     [VARIANCE_BETA_TILDE] = {"beta_tilde", true, NULL},
     [VARIANCE_ANALYTIC] = {"analytic", false, NULL},
+    [VARIANCE_ANALYTIC_DIAG] = {"analytic_diag", false, NULL},
     [VARIANCE_SN] = {"sn", false, "sn"},
     [VARIANCE_NPR] = {"npr", false, "npr"},
 };
@@ -28,8 +29,10 @@ bool variance_parse(const char *name, VarianceKind *kind, Error *error)
             return true;
         }
     }
-    return error_input(
-        error, "variance: expected beta, beta_tilde, analytic, sn or npr, got \"%s\"", name);
+    return error_input(error,
+                       "variance: expected beta, beta_tilde, analytic, analytic_diag, sn or npr, "
+                       "got \"%s\"",
+                       name);
 }
 
 bool variance_is_fixed(VarianceKind kind)
@@ -48,6 +51,8 @@ static inline double normalised(VarianceKind kind, double eps_hat, double head, 
     switch (kind) {
     case VARIANCE_ANALYTIC:
         return 1 - ms_eps;
+    case VARIANCE_ANALYTIC_DIAG:
+        return 1 - head;
     case VARIANCE_SN:
         return head - eps_hat * eps_hat;
     default:

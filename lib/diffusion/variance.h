@@ -6,6 +6,7 @@
  *
  *     Cov[x_0 | x_t] = (beta_bar_t / alpha_bar_t) u
  *     analytic   u = 1 - E||eps_hat||^2 / d   one number per timestep, measured beforehand
+ *     analytic_diag  u = 1 - E[eps_hat_i^2]   likewise, one number per timestep and dimension
  *     sn         u = h - eps_hat^2            h, a head's output, estimates E[eps^2 | x_t]
  *     npr        u = g                        g, a head's output, estimates
  *                                             E[(eps - eps_hat)^2 | x_t]
@@ -23,14 +24,15 @@ typedef enum VarianceKind {
     VARIANCE_BETA,       /* beta_{t|s}; DDPM only */
     VARIANCE_BETA_TILDE, /* lambda^2: beta_tilde_{s|t} for DDPM */
     VARIANCE_ANALYTIC,
+    VARIANCE_ANALYTIC_DIAG,
     VARIANCE_SN,
     VARIANCE_NPR,
 } VarianceKind;
 
 enum { VARIANCE_KINDS = VARIANCE_NPR + 1 };
 
-/* "beta", "beta_tilde", "analytic", "sn", "npr"; and the kind of a name (an input error lists
- * the names). */
+/* "beta", "beta_tilde", "analytic", "analytic_diag", "sn", "npr"; and the kind of a name (an input
+ * error lists the names). */
 const char *variance_name(VarianceKind kind);
 bool variance_parse(const char *name, VarianceKind *kind, Error *error);
 
@@ -43,7 +45,8 @@ const char *variance_head(VarianceKind kind);
 /* cov [count] := the diagonal of Cov[x_0 | x_t] by an estimate that is not fixed, for one image
  * (or several at the same t).
  *   eps_hat [count]  the network's prediction, read by sn, else NULL is fine
- *   head [count]     the raw output of the head variance_head(kind), else NULL
+ *   head [count]     the raw output of the head variance_head(kind); for analytic_diag the
+ *                    E[eps_hat_i^2] of timestep t instead; else NULL
  *   ms_eps           E||eps_hat(x_t, t)||^2 / d, read by analytic
  *   clip             bounds the result to [0, 1]: data in [-1, 1] has at most variance 1.
  * Without the clip it may be negative, since nothing keeps a head's h above eps_hat^2. */

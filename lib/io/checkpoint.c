@@ -254,6 +254,40 @@ bool checkpoint_read_doubles(Checkpoint *checkpoint, const char *name, int64_t c
     return true;
 }
 
+float *checkpoint_read_floats(Checkpoint *checkpoint, const char *name, int rank,
+                              const int64_t *dims, Error *error)
+{
+    int64_t found[HDF5_MAX_RANK];
+    size_t count = 1;
+    for (int i = 0; i < rank; i++) {
+        found[i] = dims[i];
+        count *= (size_t)dims[i];
+    }
+    if (!hdf5_expect(checkpoint->file, name, HDF5_FLOAT32, rank, found, error))
+        return NULL;
+    float *values = memory_large(count, sizeof *values, name, error);
+    char *place = memory_format("%s:/%s", checkpoint_path(checkpoint), name);
+    bool ok = values &&
+              hdf5_read(checkpoint->file, name, HDF5_FLOAT32, rank, dims, values, error) &&
+              check_finite(place, values, count, error);
+    memory_free(place);
+    if (ok)
+        return values;
+    memory_free(values);
+    return NULL;
+}
+
+int64_t checkpoint_attribute(Checkpoint *checkpoint, const char *name, const char *attribute,
+                             int64_t missing)
+{
+    Error unused;
+    int64_t value = missing;
+    if (!hdf5_attribute_exists(checkpoint->file, name, attribute) ||
+        !hdf5_read_attribute_int(checkpoint->file, name, attribute, &value, &unused))
+        return missing;
+    return value;
+}
+
 /* -- Writing ---------------------------------------------------------------------------------- */
 
 static bool write_identity(Hdf5File *file, const Config *config, int stage, int64_t step,
@@ -283,6 +317,18 @@ bool checkpoint_create(CheckpointWriter **result, const char *path, const Config
     return ok;
 }
 
+bool checkpoint_amend(CheckpointWriter **result, Checkpoint *source, const char *leave_out,
+                      Error *error)
+{
+    *result = NULL;
+    Hdf5File *file = NULL;
+    if (!hdf5_create_copy(&file, source->file, leave_out, error))
+        return false;
+    *result = memory_small(1, sizeof **result);
+    (*result)->file = file;
+    return true;
+}
+
 bool checkpoint_write_params(CheckpointWriter *writer, const char *group, const ParamSet *set,
                              const float *values, Error *error)
 {
@@ -303,6 +349,18 @@ bool checkpoint_write_doubles(CheckpointWriter *writer, const char *name, int64_
                               const double *values, Error *error)
 {
     return hdf5_write(writer->file, name, HDF5_FLOAT64, 1, &count, values, error);
+}
+
+bool checkpoint_write_floats(CheckpointWriter *writer, const char *name, int rank,
+                             const int64_t *dims, const float *values, Error *error)
+{
+    return hdf5_write(writer->file, name, HDF5_FLOAT32, rank, dims, values, error);
+}
+
+bool checkpoint_write_attribute(CheckpointWriter *writer, const char *name, const char *attribute,
+                                int64_t value, Error *error)
+{
+    return hdf5_write_attribute_int(writer->file, name, attribute, value, error);
 }
 
 bool checkpoint_commit(CheckpointWriter *writer, Error *error)

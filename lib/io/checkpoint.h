@@ -6,7 +6,8 @@
  *     /trunk_ema/<name>       their moving average: what inference and stage 2 use
  *     /heads/<loss>/<name>, /heads_ema/<loss>/<name>     variance heads, stage 2 only
  *     /optimizer/...          what an exact resume needs besides
- *     /analytic/ms_eps        float64 [N+1], E||eps_hat(x_t, t)||^2 / d; may be missing
+ *     /analytic/ms_eps        float64 [N+1], E||eps_hat(x_t, t)||^2 / d; `infer analytic` adds it
+ *     /analytic/...           its standard error, and the same per dimension (checkpoints/README.md)
  *
  * checkpoints/README.md tells users how to read and write them from Python.
  *
@@ -64,6 +65,15 @@ bool checkpoint_read_params(Checkpoint *checkpoint, const char *group, const Par
 bool checkpoint_read_doubles(Checkpoint *checkpoint, const char *name, int64_t count,
                              double *values, Error *error);
 
+/* Reads the array `name`, of shape dims[rank], to memory of its own, for memory_free; all must be
+ * finite. NULL with an error. */
+float *checkpoint_read_floats(Checkpoint *checkpoint, const char *name, int rank,
+                              const int64_t *dims, Error *error);
+
+/* The integer attribute of an object, or `missing` where there is none. */
+int64_t checkpoint_attribute(Checkpoint *checkpoint, const char *name, const char *attribute,
+                             int64_t missing);
+
 /* -- Writing ---------------------------------------------------------------------------------- */
 
 typedef struct CheckpointWriter CheckpointWriter;
@@ -71,6 +81,11 @@ typedef struct CheckpointWriter CheckpointWriter;
 /* Begins a checkpoint. What lies at `path` stays there, complete, until checkpoint_commit. */
 bool checkpoint_create(CheckpointWriter **writer, const char *path, const Config *config, int stage,
                        int64_t step, Error *error);
+
+/* Begins a checkpoint that is to replace `source` and has all that it has, bit for bit, but for what
+ * lies in the group `leave_out`. What else is written is added. */
+bool checkpoint_amend(CheckpointWriter **writer, Checkpoint *source, const char *leave_out,
+                      Error *error);
 
 /* Writes values [set->size] as one array per tensor into `group` ("trunk", "heads/sn"), creating
  * the group and those above it. */
@@ -80,6 +95,14 @@ bool checkpoint_write_params(CheckpointWriter *writer, const char *group, const 
 /* Writes values [count] as the float64 array `name`. */
 bool checkpoint_write_doubles(CheckpointWriter *writer, const char *name, int64_t count,
                               const double *values, Error *error);
+
+/* Writes values as the float32 array `name` of shape dims[rank]. */
+bool checkpoint_write_floats(CheckpointWriter *writer, const char *name, int rank,
+                             const int64_t *dims, const float *values, Error *error);
+
+/* Gives the object `name` an integer attribute. */
+bool checkpoint_write_attribute(CheckpointWriter *writer, const char *name, const char *attribute,
+                                int64_t value, Error *error);
 
 /* Puts the checkpoint in place of the old one, safe against a crash at any instant (run-time
  * error if it can't be; the old one is then as it was). Releases the writer either way. */

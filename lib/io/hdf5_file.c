@@ -136,10 +136,20 @@ bool hdf5_create(Hdf5File **result, const char *path, Error *error)
     return true;
 }
 
+/* File systems that can't do it have nothing to keep. */
+static void keep_status(const Hdf5File *file)
+{
+    const struct timespec times[2] = {file->status.st_atim, file->status.st_mtim};
+    (void)!fchmod(file->target.fd, file->status.st_mode & 07777);
+    (void)!futimens(file->target.fd, times);
+}
+
 bool hdf5_commit(Hdf5File *file, Error *error)
 {
     bool ok = H5Fclose(file->id) >= 0;
     file->id = H5I_INVALID_HID;
+    if (file->keeps_status)
+        keep_status(file);
     ok = hdf5_written(file, "", ok, error) && atomic_file_commit(&file->target, error);
     hdf5_close(file);
     return ok;

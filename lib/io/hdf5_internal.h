@@ -6,6 +6,7 @@
 #include "io/hdf5_file.h"
 
 #include <hdf5.h>
+#include <sys/stat.h>
 
 struct Hdf5File {
     char *path;
@@ -16,6 +17,9 @@ struct Hdf5File {
     bool writing;
     AtomicFile target; /* where a file that is written goes */
     int write_errno;   /* the first failure of writing; 0: none */
+
+    bool keeps_status;  /* a copy: it gets the permissions and the time of last writing */
+    struct stat status; /* of its source */
 };
 
 /* "path:/name", for the beginning of a message. */

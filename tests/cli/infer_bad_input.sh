@@ -46,7 +46,7 @@ fails 2 '--out: expected a name that ends in .png (a picture) or .h5 (an array),
     sample --checkpoint $a --out x.jpg
 sample 2 "unknown option --varance; did you mean --variance?" --varance sn
 sample 2 'unexpected argument "sn"' sn
-sample 2 'expected beta, beta_tilde, analytic, sn or npr, got "foo"' --variance foo
+sample 2 'expected beta, beta_tilde, analytic, analytic_diag, sn or npr, got "foo"' --variance foo
 sample 2 'got ""' --variance sn,
 sample 2 "--variance: sn is given twice" --variance sn,npr,sn
 sample 2 '--steps: expected a number of steps, 1 or more, got "0"' --steps 0
@@ -71,8 +71,12 @@ sample 2 "--checkpoint names files, --run a run directory" --run "$directory"
 fails 2 "expected --input FILE and --output FILE" predict --checkpoint $a --input "$directory/x.h5"
 
 # -- What the checkpoint lacks
-sample 2 "the variance analytic needs the array /analytic/ms_eps, and $a has none" \
-    --variance analytic
+sample 2 "the variance analytic needs the array /analytic/ms_eps, and $a has none; \
+infer analytic --checkpoint $a makes it" --variance analytic
+fails 2 "the variance analytic_diag needs the array /analytic/ms_eps_diag, and $b has none" \
+    sample --checkpoint $b --variance analytic_diag --steps 2 --out "$out"
+fails 2 "$a: its configuration names no training images (data.train); name them with --data FILE" \
+    analytic --checkpoint $a
 
 # -- Files
 fails 2 "missing.h5: no such file" sample --checkpoint "$directory/missing.h5" --out "$out"

@@ -1,0 +1,78 @@
+/* Adding to the checkpoints what was measured of their network. */
+#include "io/atomic_file.h"
+#include "network_internal.h"
+
+static const char group[] = "analytic";
+
+bool network_check_storing(const Network *network, Error *error)
+{
+    for (int i = 0; i < network->file_count; i++) {
+        /* To begin the file is the exact test: it needs the directory and the permission. */
+        AtomicFile probe;
+        if (!atomic_file_begin(&probe, network->files[i], error))
+            return false;
+        atomic_file_abandon(&probe);
+    }
+    return true;
+}
+
+/* Training may have written the file since: constants of another network would be wrong unseen. */
+static bool check_unchanged(const Network *network, Checkpoint *checkpoint, Error *error)
+{
+    ParamSet trunk, head;
+    char difference[320] = "";
+    bool same = false;
+    network_shapes(checkpoint_config(checkpoint), &trunk, &head);
+    bool ok = network_compare_trunk(network, checkpoint, &trunk, &same, difference,
+                                    sizeof difference, error);
+    params_free(&trunk);
+    params_free(&head);
+    if (ok && !same)
+        return error_runtime(error,
+                             "%s: has got another network since this command began, they differ "
+                             "%s; run the command again",
+                             checkpoint_path(checkpoint), difference);
+    return ok;
+}
+
+static bool write_constants(const Network *network, CheckpointWriter *writer,
+                            const NetworkConstants *constants, Error *error)
+{
+    const int64_t channels = network->config.data.channels, side = network->config.data.resolution;
+    const int64_t entries = network->schedule.timesteps + 1;
+    const int64_t dims[] = {entries, channels, side, side};
+    return checkpoint_write_doubles(writer, "analytic/ms_eps", entries, constants->ms_eps, error) &&
+           checkpoint_write_doubles(writer, "analytic/ms_eps_stderr", entries,
+                                    constants->ms_eps_stderr, error) &&
+           checkpoint_write_floats(writer, "analytic/ms_eps_diag", 4, dims, constants->ms_eps_diag,
+                                   error) &&
+           checkpoint_write_attribute(writer, group, "images", constants->images, error) &&
+           checkpoint_write_attribute(writer, group, "timesteps", constants->timesteps, error) &&
+           checkpoint_write_attribute(writer, group, "seed", constants->seed, error);
+}
+
+static bool store_in(const Network *network, const char *path, const NetworkConstants *constants,
+                     Error *error)
+{
+    Checkpoint *checkpoint = NULL;
+    CheckpointWriter *writer = NULL;
+    bool ok = checkpoint_open(&checkpoint, path, error) &&
+              check_unchanged(network, checkpoint, error) &&
+              checkpoint_amend(&writer, checkpoint, group, error);
+    if (ok && write_constants(network, writer, constants, error))
+        ok = checkpoint_commit(writer, error);
+    else {
+        checkpoint_discard(writer);
+        ok = false;
+    }
+    checkpoint_close(checkpoint);
+    return ok;
+}
+
+bool network_store(const Network *network, const NetworkConstants *constants, Error *error)
+{
+    for (int i = 0; i < network->file_count; i++)
+        if (!store_in(network, network->files[i], constants, error))
+            return false;
+    return true;
+}
