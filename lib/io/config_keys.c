@@ -102,7 +102,8 @@ const ConfigKey config_keys[] = {
     {"seed", KEY_SEED, AT(seed), .fallback = "1234", .free_in = NETWORK,
      .help = "seed of all random numbers"},
     {"precision", KEY_CHOICE, AT(precision), .choices = CHOICES("auto", "f32", "bf16"),
-     .fallback = "auto", .free_in = NETWORK, .help = "arithmetic of the network"},
+     .fallback = "auto", .free_in = NETWORK,
+     .help = "arithmetic of training; auto is bf16 where the processor has it, else f32"},
 };
 /* clang-format on */
 
