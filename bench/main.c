@@ -5,6 +5,7 @@
 #include "base/version.h"
 #include "io/config.h"
 #include "measure.h"
+#include "nn/primitive.h"
 #include "rounding.h"
 
 #include <omp.h>
@@ -46,8 +47,7 @@ typedef struct Report {
 static void run_child(const Task *task, const Settings *settings, int to)
 {
     Report report = {0};
-    if (settings->threads > 0)
-        omp_set_num_threads((int)settings->threads);
+    program_set_threads((int)settings->threads);
     report.done = measure(task, &report.measurement, &report.error);
     fflush(stdout);
     _exit(write(to, &report, sizeof report) == (ssize_t)sizeof report ? 0 : 1);
@@ -73,6 +73,8 @@ static bool run_task(const Task *task, const Settings *settings, Measurement *re
         wait4(child, NULL, 0, &usage);
     *result = report.measurement;
     *peak = (double)usage.ru_maxrss / 1024;
+    if (child < 0)
+        return error_runtime(error, "no process can be started to measure in");
     if (!told || !report.done) {
         *error = report.error;
         return false;
@@ -133,6 +135,9 @@ static bool run_network(const char *name, const Settings *settings, FILE *csv, E
     for (int precision = PRECISION_F32; precision <= PRECISION_BF16; precision++) {
         if (settings->precision >= 0 && settings->precision != precision - 1)
             continue;
+        if (settings->precision < 0 && precision == PRECISION_BF16 &&
+            primitive_support(DTYPE_BF16) == SUPPORT_NONE)
+            continue; /* all that this processor can do */
         task.config.precision = (PrecisionChoice)precision;
         for (int work = 0; work < WORK_COUNT; work++) {
             Measurement result = {0};
@@ -198,6 +203,8 @@ int main(int argc, char **argv)
     } else if (done && s.version) {
         printf("bench (varhead) %s\n", VARHEAD_VERSION);
     } else if (done) {
+        if (s.rounding)
+            program_set_threads((int)s.threads);
         done = s.rounding ? rounding_print(s.rounding, 64, &error) : run(&s, &error);
     }
     string_list_free(&s.overrides);

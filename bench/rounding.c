@@ -6,6 +6,7 @@
 #include "io/checkpoint.h"
 #include "io/dataset.h"
 #include "model/head.h"
+#include "model/precision.h"
 #include "model/unet.h"
 
 #include <math.h>
@@ -172,7 +173,7 @@ static bool read_images(Study *s, const Config *config, Error *error)
         indices[i] = i;
     bool done = dataset_open(&dataset, config, DATASET_TEST, error);
     if (done && dataset_count(dataset) < s->images)
-        done = error_input(error, "%s: expected at least %d images", config->data.test, s->images);
+        done = error_input(error, "data.test: expected at least %d images", s->images);
     done = done && dataset_read(dataset, indices, s->images, s->x_0, error);
     forward_draw(&s->schedule, (BatchKey){.seed = config->seed}, (size_t)s->images, s->dims, s->t,
                  s->eps);
@@ -198,7 +199,9 @@ static void study_free(Study *s)
 bool rounding_print(const char *path, int images, Error *error)
 {
     Checkpoint *checkpoint = NULL;
-    if (!checkpoint_open(&checkpoint, path, error))
+    DType type;
+    if (!precision_choose(PRECISION_BF16, &type, error) ||
+        !checkpoint_open(&checkpoint, path, error))
         return false;
     Study study;
     bool done = study_make(&study, checkpoint, images, error) &&

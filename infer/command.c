@@ -6,7 +6,6 @@
 #include "base/version.h"
 #include "model/precision.h"
 
-#include <omp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -87,8 +86,7 @@ static bool apply(CommonOptions *common, Error *error)
     const bool bf16 = common->precision == PRECISION_BF16;
     if (!precision_choose(bf16 ? PRECISION_BF16 : PRECISION_F32, &common->type, error))
         return false;
-    if (common->threads > 0)
-        omp_set_num_threads((int)common->threads);
+    program_set_threads((int)common->threads);
     return true;
 }
 

@@ -6,10 +6,10 @@
 #include "base/version.h"
 #include "io/recipe.h"
 #include "loop.h"
+#include "model/precision.h"
 #include "stages.h"
 
 #include <errno.h>
-#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -105,6 +105,17 @@ static bool parse_losses(const char *text, LossKind losses[2], int *count, Error
     return true;
 }
 
+/* What `auto` amounts to here is what the checkpoint will say, so that a run is never continued in
+ * another arithmetic on another machine. */
+static bool resolve_precision(Config *config, Error *error)
+{
+    DType type;
+    if (!precision_choose(config->precision, &type, error))
+        return false;
+    config->precision = type == DTYPE_BF16 ? PRECISION_BF16 : PRECISION_F32;
+    return true;
+}
+
 /* --seed and --precision are short for overrides of those keys. */
 static bool load_config(const Settings *settings, Config *config, Error *error)
 {
@@ -121,7 +132,7 @@ static bool load_config(const Settings *settings, Config *config, Error *error)
     bool done = recipe_load(config, settings->config, overrides.items, overrides.count, error);
     memory_free(seed);
     string_list_free(&overrides);
-    return done;
+    return done && resolve_precision(config, error);
 }
 
 static bool run_stage1(const Settings *settings, const Config *config, const char *run,
@@ -175,8 +186,7 @@ static bool run(const Settings *settings, Error *error)
     Config config;
     if (!check_settings(settings, error) || !load_config(settings, &config, error))
         return false;
-    if (settings->threads > 0)
-        omp_set_num_threads((int)settings->threads);
+    program_set_threads((int)settings->threads);
     char *directory =
         settings->run ? memory_string(settings->run) : memory_format("checkpoints/%s", config.name);
     bool done = settings->stage == 1 ? run_stage1(settings, &config, directory, error)

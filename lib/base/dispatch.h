@@ -15,7 +15,11 @@
 
 #if defined(__x86_64__) && defined(__linux__) && defined(__GLIBC__) &&                             \
     !defined(VARHEAD_NO_DISPATCH) && (!defined(__clang__) || __clang_major__ >= 14)
+#if defined(__clang__) || __GNUC__ >= 12
 #define VECTORISED __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define VECTORISED __attribute__((target_clones("default", "avx2", "avx512f")))
+#endif
 #else
 #define VECTORISED
 #endif

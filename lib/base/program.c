@@ -4,6 +4,7 @@
 #include "base/memory.h"
 
 #include <errno.h>
+#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,4 +41,11 @@ int program_end(const char *name, bool done, Error *error)
     if (interrupt_requested())
         return interrupt_exit_code();
     return done ? 0 : (int)error->kind;
+}
+
+void program_set_threads(int wanted)
+{
+    int threads = wanted > 0 ? wanted : omp_get_max_threads(), limit = omp_get_thread_limit();
+    omp_set_dynamic(0);
+    omp_set_num_threads(threads < limit ? threads : limit);
 }

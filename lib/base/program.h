@@ -5,6 +5,11 @@
 
 enum { PROGRAM_MAX_THREADS = 1024 }; /* for --threads: beyond it must be a slip of the keyboard */
 
+/* How many threads parallel loops have from here on: `wanted`, 0 for as many as there are cores, but
+ * never more than OpenMP will really start. oneDNN's kernels wait for every thread they were promised:
+ * with OMP_DYNAMIC or OMP_THREAD_LIMIT in the environment they would wait for ever. */
+void program_set_threads(int wanted);
+
 /* Creates a directory and those above it, where they are missing. Run-time error if the system
  * refuses, input error if something else has the name. */
 bool program_make_directory(const char *path, Error *error);

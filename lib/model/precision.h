@@ -7,5 +7,3 @@
 /* auto is bfloat16 where the processor has instructions for it and float32 elsewhere. Input error
  * where bf16 is asked for and the processor cannot even emulate it. */
 bool precision_choose(PrecisionChoice choice, DType *type, Error *error);
-
-const char *precision_name(DType type); /* "f32", "bf16" */

@@ -173,6 +173,7 @@ Value *nn_conv2d(Graph *graph, Value *x, const char *name, int channels, Conv op
     int width = (x->w + padding - kernel) / stride + 1;
     int fan_in = x->c * kernel * kernel;
     const Value *added = options.residual;
+    assert(!added || added->type == (options.float32 ? DTYPE_F32 : graph->options.type));
     assert(!added || (added->h == height && added->w == width && added->c == channels));
     const int weight[] = {channels, x->c, kernel, kernel};
     const DType type = graph->options.type;

@@ -235,6 +235,8 @@ VECTORISED static void backward_input(DType type, bool add, void *dx, const floa
         backward_input_as(DTYPE_BF16, false, dx, dz, x, affine, a, b, d_shift, pixels, channels);
 }
 
+_Static_assert(DROPOUT_WIDTH * sizeof(float) <= MEMORY_ALIGNMENT, "factors fit a rounded vector");
+
 static size_t floats(size_t count)
 {
     size_t per_line = MEMORY_ALIGNMENT / sizeof(float);
@@ -457,7 +459,7 @@ static const OpKind group_norm_kind = {
 Value *nn_group_norm(Graph *graph, Value *x, const char *name, Norm options)
 {
     assert(options.groups > 0 && x->c % options.groups == 0);
-    assert(!options.shift || options.shift->c == x->c);
+    assert(!options.shift || (options.shift->c == x->c && options.shift->type == DTYPE_F32));
     GroupNormOp *norm = memory_small(1, sizeof *norm);
     norm->groups = options.groups;
     norm->silu = options.silu;

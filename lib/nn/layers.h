@@ -11,12 +11,12 @@ typedef struct Conv {
     int kernel;
     int stride;             /* 0 means 1 */
     int pad_begin, pad_end; /* zeros above and to the left; below and to the right */
-    Value *residual;        /* added to the result; NULL for none */
+    Value *residual;        /* added to the result, of the result's type; NULL for none */
     bool float32;           /* the result is float32, whatever the type of the graph */
 } Conv;
 
-/* Convolution with bias, [n, h, w, c] -> [n, h', w', channels], computed in the graph's type; weight [channels, c, kernel, kernel]
- * uniform in +-1/sqrt(fan_in) at the start. */
+/* Convolution with bias, [n, h, w, c] -> [n, h', w', channels], computed in the graph's type; weight
+ * [channels, c, kernel, kernel], uniform in +-1/sqrt(fan_in) at the start. */
 Value *nn_conv2d(Graph *graph, Value *x, const char *name, int channels, Conv conv);
 
 /* Linear layer over the last dimension, [n, h, w, c] -> [n, h, w, channels]: a fully connected
@@ -33,8 +33,9 @@ Value *nn_conv1x1_stack(Graph *graph, Value *x, const char *const *names, int co
 
 typedef struct Norm {
     int groups;
-    Value *shift;   /* [n, 1, 1, c], added to x before normalising (time embedding); or NULL */
-    bool silu;      /* apply z * sigmoid(z) to the result */
+    Value
+        *shift; /* float32 [n, 1, 1, c], added to x before normalising (time embedding); or NULL */
+    bool silu;  /* apply z * sigmoid(z) to the result */
     double dropout; /* then zero elements with this probability; off unless the graph has dropout */
 } Norm;
 

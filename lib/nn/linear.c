@@ -171,6 +171,7 @@ static const OpKind linear_kind = {
 
 static Value *append(Graph *graph, Value *x, int weight, int bias, int channels, Value *residual)
 {
+    assert(!residual || residual->type == x->type);
     assert(!residual || (residual->h == x->h && residual->w == x->w && residual->c == channels));
     LinearOp *linear = memory_small(1, sizeof *linear);
     linear->op = (Op){

@@ -93,12 +93,3 @@ void profile_print(FILE *to, int steps, double seconds)
     print_row(to, &rest, steps, seconds);
     print_row(to, &all, steps, seconds);
 }
-
-void profile_print_csv(FILE *to, const char *prefix, int steps)
-{
-    for (int i = 0; i < row_count; i++)
-        fprintf(to, "%s,%s,%.4f,%.4f,%.4f\n", prefix, rows[i].what,
-                1e3 * rows[i].seconds[PROFILE_FORWARD] / steps,
-                1e3 * rows[i].seconds[PROFILE_BACKWARD] / steps,
-                1e3 * rows[i].seconds[PROFILE_OTHER] / steps);
-}

@@ -30,6 +30,3 @@ void profile_end(double begin, const char *what, ProfilePhase phase);
 /* Prints milliseconds per step and shares, the longest first, after `steps` steps that took `seconds`
  * in all; what was not timed is a row too. */
 void profile_print(FILE *to, int steps, double seconds);
-
-/* As rows "what,forward_ms,backward_ms,other_ms" after `prefix`. */
-void profile_print_csv(FILE *to, const char *prefix, int steps);
