@@ -114,8 +114,8 @@ start() {
     infer analytic --run "$@" >printed 2>errors &
     child=$!
     tries=0
-    until grep -q measuring errors || [ $tries -eq 600 ]; do
-        sleep 0.1
+    until grep -q measuring errors || [ $tries -eq 3000 ]; do
+        sleep 0.02
         tries=$((tries + 1))
     done
 }
@@ -131,7 +131,7 @@ status=$?
 train --config tiny.yaml --run other --quiet --stage 1 --seed 9 || problem "train failed"
 mkdir one
 cp r/stage1.h5 one
-start one --images 1000
+start one --images 3000
 mv other/stage1.h5 one/stage1.h5
 wait $child
 status=$?
