@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "nn/layers.h"
+#include "suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -36,11 +37,6 @@ typedef struct Network {
     float *weights, *gradients;                    /* layout: params */
     float *cotangent;                              /* of out */
 } Network;
-
-static inline void must(bool done, const Error *error)
-{
-    ck_assert_msg(done, "%s", error->message);
-}
 
 /* Independent N(0, 1) numbers, another set for each `stream`. */
 static inline void fill_normal(float *values, size_t count, uint32_t stream)

@@ -22,7 +22,10 @@
  */
 #pragma once
 
+#include "base/error.h"
+
 #include <check.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +36,12 @@
 #ifndef SUITE_TIMEOUT
 #define SUITE_TIMEOUT 120
 #endif
+
+/* For what cannot fail in a test: must(graph_finish(graph, &error), &error). */
+static inline void must(bool done, const Error *error)
+{
+    ck_assert_msg(done, "%s", error->message);
+}
 
 static inline int suite_run(const char *name, const TTest *const *tests, int count,
                             const char *only)

@@ -4,6 +4,7 @@
 #include "io/checkpoint.h"
 #include "io/hdf5_file.h"
 
+#include "expect.h"
 #include "golden.h"
 #include "scratch.h"
 #include "suite.h"
@@ -13,24 +14,6 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-
-static Error error;
-
-#define assert_ok(call)                                                                            \
-    do {                                                                                           \
-        error.message[0] = '\0';                                                                   \
-        if (!(call))                                                                               \
-            ck_abort_msg("%s", error.message);                                                     \
-    } while (0)
-
-#define assert_fails(call, text)                                                                   \
-    do {                                                                                           \
-        error = (Error){0};                                                                        \
-        ck_assert_msg(!(call), "no error where expected: %s", text);                               \
-        ck_assert_int_eq(error.kind, ERROR_INPUT);                                                 \
-        ck_assert_msg(strstr(error.message, text) != NULL, "\"%s\" lacks \"%s\"", error.message,   \
-                      text);                                                                       \
-    } while (0)
 
 /* -- Golden files ----------------------------------------------------------------------------- */
 

@@ -6,30 +6,13 @@
 #include "io/hdf5_images.h"
 #include "io/idx.h"
 
+#include "expect.h"
 #include "scratch.h"
 #include "suite.h"
 
 #include <hdf5.h>
 #include <math.h>
 #include <zlib.h>
-
-static Error error;
-
-#define assert_ok(call)                                                                            \
-    do {                                                                                           \
-        error.message[0] = '\0';                                                                   \
-        if (!(call))                                                                               \
-            ck_abort_msg("%s", error.message);                                                     \
-    } while (0)
-
-#define assert_fails(call, text)                                                                   \
-    do {                                                                                           \
-        error = (Error){0};                                                                        \
-        ck_assert_msg(!(call), "no error where expected: %s", text);                               \
-        ck_assert_int_eq(error.kind, ERROR_INPUT);                                                 \
-        ck_assert_msg(strstr(error.message, text) != NULL, "\"%s\" lacks \"%s\"", error.message,   \
-                      text);                                                                       \
-    } while (0)
 
 /* -- IDX files -------------------------------------------------------------------------------- */
 

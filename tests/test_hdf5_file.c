@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "io/hdf5_file.h"
 
+#include "expect.h"
 #include "scratch.h"
 #include "suite.h"
 
@@ -10,25 +11,6 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-
-static Error error;
-
-#define assert_ok(call)                                                                            \
-    do {                                                                                           \
-        error.message[0] = '\0';                                                                   \
-        if (!(call))                                                                               \
-            ck_abort_msg("%s", error.message);                                                     \
-    } while (0)
-
-/* The call fails with an error of that kind whose message contains the text. */
-#define assert_fails(call, expected_kind, text)                                                    \
-    do {                                                                                           \
-        error = (Error){0};                                                                        \
-        ck_assert_msg(!(call), "no error where expected: %s", text);                               \
-        ck_assert_int_eq(error.kind, expected_kind);                                               \
-        ck_assert_msg(strstr(error.message, text) != NULL, "\"%s\" lacks \"%s\"", error.message,   \
-                      text);                                                                       \
-    } while (0)
 
 static Hdf5File *open_file(const char *path)
 {
@@ -214,8 +196,8 @@ START_TEST(rows_are_read_and_written_in_parts)
             part[i / 3][i % 3] = (float)(3 * first + i);
         assert_ok(hdf5_rows_write(rows, first, 20, part, &error));
     }
-    assert_fails(hdf5_rows_write(rows, 99, 2, dims, &error), ERROR_INPUT,
-                 "has 100 rows, asked for 2 from row 99 on");
+    assert_fails_as(hdf5_rows_write(rows, 99, 2, dims, &error), ERROR_INPUT,
+                    "has 100 rows, asked for 2 from row 99 on");
     hdf5_rows_close(rows);
     assert_ok(hdf5_commit(file, &error));
 
@@ -226,11 +208,11 @@ START_TEST(rows_are_read_and_written_in_parts)
     float part[3][3];
     assert_ok(hdf5_rows_read(rows, 97, 3, part, &error));
     ck_assert(part[0][0] == 291 && part[2][2] == 299);
-    assert_fails(hdf5_rows_read(rows, 98, 3, part, &error), ERROR_INPUT,
-                 "a.h5:/noise: has 100 rows, asked for 3 from row 98 on");
-    assert_fails(hdf5_rows_read(rows, -1, 1, part, &error), ERROR_INPUT, "1 from row -1 on");
-    assert_fails(hdf5_rows_read(rows, INT64_MAX, 2, part, &error), ERROR_INPUT,
-                 "asked for 2 from row");
+    assert_fails_as(hdf5_rows_read(rows, 98, 3, part, &error), ERROR_INPUT,
+                    "a.h5:/noise: has 100 rows, asked for 3 from row 98 on");
+    assert_fails_as(hdf5_rows_read(rows, -1, 1, part, &error), ERROR_INPUT, "1 from row -1 on");
+    assert_fails_as(hdf5_rows_read(rows, INT64_MAX, 2, part, &error), ERROR_INPUT,
+                    "asked for 2 from row");
     hdf5_rows_close(rows);
     close_file(file);
 }
@@ -272,25 +254,26 @@ END_TEST
 START_TEST(bad_files_are_refused)
 {
     Hdf5File *file = NULL;
-    assert_fails(hdf5_open(&file, "", &error), ERROR_INPUT, "no file name given");
-    assert_fails(hdf5_open(&file, scratch_path("none.h5"), &error), ERROR_INPUT,
-                 "none.h5: no such file, expected an HDF5 file");
-    assert_fails(hdf5_open(&file, "tests/golden", &error), ERROR_INPUT,
-                 "tests/golden: is a directory, expected an HDF5 file");
-    assert_fails(hdf5_open(&file, "tests/golden/gmm.h5/x", &error), ERROR_INPUT, "Not a directory");
-    assert_fails(hdf5_open(&file, "/dev/null", &error), ERROR_INPUT, "is no regular file");
+    assert_fails_as(hdf5_open(&file, "", &error), ERROR_INPUT, "no file name given");
+    assert_fails_as(hdf5_open(&file, scratch_path("none.h5"), &error), ERROR_INPUT,
+                    "none.h5: no such file, expected an HDF5 file");
+    assert_fails_as(hdf5_open(&file, "tests/golden", &error), ERROR_INPUT,
+                    "tests/golden: is a directory, expected an HDF5 file");
+    assert_fails_as(hdf5_open(&file, "tests/golden/gmm.h5/x", &error), ERROR_INPUT,
+                    "Not a directory");
+    assert_fails_as(hdf5_open(&file, "/dev/null", &error), ERROR_INPUT, "is no regular file");
 
     const char *path = scratch_path("bad.h5");
     scratch_write(path, "", 0);
-    assert_fails(hdf5_open(&file, path, &error), ERROR_INPUT, "bad.h5: is empty");
+    assert_fails_as(hdf5_open(&file, path, &error), ERROR_INPUT, "bad.h5: is empty");
     scratch_write(path, "name: text\n", 11);
-    assert_fails(hdf5_open(&file, path, &error), ERROR_INPUT, "bad.h5: is not an HDF5 file");
+    assert_fails_as(hdf5_open(&file, path, &error), ERROR_INPUT, "bad.h5: is not an HDF5 file");
     static const char broken[] = "\211HDF\r\n\032\n and what follows makes no sense";
     scratch_write(path, broken, sizeof broken);
-    assert_fails(hdf5_open(&file, path, &error), ERROR_INPUT, "damaged or truncated HDF5 file");
+    assert_fails_as(hdf5_open(&file, path, &error), ERROR_INPUT, "damaged or truncated HDF5 file");
     unlink(path);
     ck_assert_int_eq(mkfifo(path, 0600), 0);
-    assert_fails(hdf5_open(&file, path, &error), ERROR_INPUT, "is no regular file");
+    assert_fails_as(hdf5_open(&file, path, &error), ERROR_INPUT, "is no regular file");
     ck_assert_ptr_null(file);
 }
 END_TEST
@@ -303,7 +286,7 @@ START_TEST(truncated_files_are_refused)
     for (size_t cut = 1; cut < size; cut += size / 50) {
         Hdf5File *file;
         scratch_write(path, bytes, cut);
-        assert_fails(hdf5_open(&file, path, &error), ERROR_INPUT, "cut.h5: is ");
+        assert_fails_as(hdf5_open(&file, path, &error), ERROR_INPUT, "cut.h5: is ");
     }
     free(bytes);
 }
@@ -346,18 +329,18 @@ START_TEST(types_convert_within_their_class_only)
     assert_ok(hdf5_read(file, "u32", HDF5_INT64, 1, dims, back, &error));
     ck_assert(back[0] == 7 && back[1] == 200);
 
-    assert_fails(hdf5_read(file, "u8", HDF5_FLOAT32, 1, dims, floats, &error), ERROR_INPUT,
-                 "a.h5:/u8: expected floating-point numbers, found 8-bit unsigned integers");
-    assert_fails(hdf5_read(file, "f64be", HDF5_INT64, 1, dims, back, &error), ERROR_INPUT,
-                 "a.h5:/f64be: expected integers, found 64-bit floating-point numbers");
-    assert_fails(hdf5_read(file, "i8", HDF5_UINT8, 1, dims, bytes_back, &error), ERROR_INPUT,
-                 "a.h5:/i8: expected 8-bit unsigned integers, found 8-bit signed integers");
-    assert_fails(hdf5_read(file, "u32", HDF5_UINT8, 1, dims, bytes_back, &error), ERROR_INPUT,
-                 "found 32-bit unsigned integers");
-    assert_fails(hdf5_read(file, "bool", HDF5_INT64, 1, dims, back, &error), ERROR_INPUT,
-                 "found enumerated values");
-    assert_fails(hdf5_read(file, "text", HDF5_FLOAT32, 1, dims, floats, &error), ERROR_INPUT,
-                 "found strings");
+    assert_fails_as(hdf5_read(file, "u8", HDF5_FLOAT32, 1, dims, floats, &error), ERROR_INPUT,
+                    "a.h5:/u8: expected floating-point numbers, found 8-bit unsigned integers");
+    assert_fails_as(hdf5_read(file, "f64be", HDF5_INT64, 1, dims, back, &error), ERROR_INPUT,
+                    "a.h5:/f64be: expected integers, found 64-bit floating-point numbers");
+    assert_fails_as(hdf5_read(file, "i8", HDF5_UINT8, 1, dims, bytes_back, &error), ERROR_INPUT,
+                    "a.h5:/i8: expected 8-bit unsigned integers, found 8-bit signed integers");
+    assert_fails_as(hdf5_read(file, "u32", HDF5_UINT8, 1, dims, bytes_back, &error), ERROR_INPUT,
+                    "found 32-bit unsigned integers");
+    assert_fails_as(hdf5_read(file, "bool", HDF5_INT64, 1, dims, back, &error), ERROR_INPUT,
+                    "found enumerated values");
+    assert_fails_as(hdf5_read(file, "text", HDF5_FLOAT32, 1, dims, floats, &error), ERROR_INPUT,
+                    "found strings");
     close_file(file);
 }
 END_TEST
@@ -381,28 +364,28 @@ START_TEST(shapes_must_match)
 
     file = open_file(path);
     float back[12];
-    assert_fails(hdf5_read(file, "g/x", HDF5_FLOAT32, 3, (int64_t[]){3, 3, 1}, back, &error),
-                 ERROR_INPUT, "a.h5:/g/x: expected shape [3, 3, 1], found [3, 4, 1]");
-    assert_fails(hdf5_read(file, "g/x", HDF5_FLOAT32, 2, (int64_t[]){3, 4}, back, &error),
-                 ERROR_INPUT, "expected shape [3, 4], found [3, 4, 1]");
-    assert_fails(hdf5_read(file, "scalar", HDF5_FLOAT32, 1, (int64_t[]){1}, back, &error),
-                 ERROR_INPUT, "expected shape [1], found []");
+    assert_fails_as(hdf5_read(file, "g/x", HDF5_FLOAT32, 3, (int64_t[]){3, 3, 1}, back, &error),
+                    ERROR_INPUT, "a.h5:/g/x: expected shape [3, 3, 1], found [3, 4, 1]");
+    assert_fails_as(hdf5_read(file, "g/x", HDF5_FLOAT32, 2, (int64_t[]){3, 4}, back, &error),
+                    ERROR_INPUT, "expected shape [3, 4], found [3, 4, 1]");
+    assert_fails_as(hdf5_read(file, "scalar", HDF5_FLOAT32, 1, (int64_t[]){1}, back, &error),
+                    ERROR_INPUT, "expected shape [1], found []");
     int64_t wanted[3] = {HDF5_ANY, 5, HDF5_ANY};
-    assert_fails(hdf5_expect(file, "g/x", HDF5_FLOAT32, 3, wanted, &error), ERROR_INPUT,
-                 "expected shape [any, 5, any], found [3, 4, 1]");
-    assert_fails(hdf5_read(file, "null", HDF5_FLOAT32, 0, NULL, back, &error), ERROR_INPUT,
-                 "a.h5:/null: holds nothing");
-    assert_fails(hdf5_read(file, "deep", HDF5_FLOAT32, 0, NULL, back, &error), ERROR_INPUT,
-                 "a.h5:/deep: has 9 axes, expected 8 at most");
-    assert_fails(hdf5_read(file, "g/y", HDF5_FLOAT32, 0, NULL, back, &error), ERROR_INPUT,
-                 "a.h5:/g/y: is missing");
-    assert_fails(hdf5_read(file, "h/y", HDF5_FLOAT32, 0, NULL, back, &error), ERROR_INPUT,
-                 "a.h5:/h/y: is missing");
-    assert_fails(hdf5_read(file, "g", HDF5_FLOAT32, 0, NULL, back, &error), ERROR_INPUT,
-                 "a.h5:/g: expected a data set, found a group");
+    assert_fails_as(hdf5_expect(file, "g/x", HDF5_FLOAT32, 3, wanted, &error), ERROR_INPUT,
+                    "expected shape [any, 5, any], found [3, 4, 1]");
+    assert_fails_as(hdf5_read(file, "null", HDF5_FLOAT32, 0, NULL, back, &error), ERROR_INPUT,
+                    "a.h5:/null: holds nothing");
+    assert_fails_as(hdf5_read(file, "deep", HDF5_FLOAT32, 0, NULL, back, &error), ERROR_INPUT,
+                    "a.h5:/deep: has 9 axes, expected 8 at most");
+    assert_fails_as(hdf5_read(file, "g/y", HDF5_FLOAT32, 0, NULL, back, &error), ERROR_INPUT,
+                    "a.h5:/g/y: is missing");
+    assert_fails_as(hdf5_read(file, "h/y", HDF5_FLOAT32, 0, NULL, back, &error), ERROR_INPUT,
+                    "a.h5:/h/y: is missing");
+    assert_fails_as(hdf5_read(file, "g", HDF5_FLOAT32, 0, NULL, back, &error), ERROR_INPUT,
+                    "a.h5:/g: expected a data set, found a group");
     Hdf5List list;
-    assert_fails(hdf5_list(file, "scalar", &list, &error), ERROR_INPUT,
-                 "a.h5:/scalar: expected a group, found a data set");
+    assert_fails_as(hdf5_list(file, "scalar", &list, &error), ERROR_INPUT,
+                    "a.h5:/scalar: expected a group, found a data set");
     close_file(file);
 }
 END_TEST
@@ -457,8 +440,8 @@ START_TEST(sizes_that_lie_are_noticed)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int64_t dims[2] = {HDF5_ANY, HDF5_ANY};
-        assert_fails(hdf5_expect(file, cases[i].name, HDF5_UINT8, 2, dims, &error), ERROR_INPUT,
-                     cases[i].text);
+        assert_fails_as(hdf5_expect(file, cases[i].name, HDF5_UINT8, 2, dims, &error), ERROR_INPUT,
+                        cases[i].text);
     }
     close_file(file);
 }
@@ -502,8 +485,9 @@ START_TEST(an_unknown_compression_is_named)
 
     uint8_t back[100];
     Hdf5File *file = open_file(path);
-    assert_fails(hdf5_read(file, "x", HDF5_UINT8, 1, (int64_t[]){100}, back, &error), ERROR_INPUT,
-                 "a.h5:/x: is compressed by \"squeeze\", which this HDF5 library can't unpack");
+    assert_fails_as(hdf5_read(file, "x", HDF5_UINT8, 1, (int64_t[]){100}, back, &error),
+                    ERROR_INPUT,
+                    "a.h5:/x: is compressed by \"squeeze\", which this HDF5 library can't unpack");
     close_file(file);
 }
 END_TEST
@@ -552,15 +536,16 @@ START_TEST(links_stay_in_the_file)
         {"mount/x", "a.h5:/mount/x: links to another file"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_fails(hdf5_read(file, cases[i].name, HDF5_FLOAT32, 0, NULL, &back, &error),
-                     ERROR_INPUT, cases[i].text);
+        assert_fails_as(hdf5_read(file, cases[i].name, HDF5_FLOAT32, 0, NULL, &back, &error),
+                        ERROR_INPUT, cases[i].text);
         ck_assert(!hdf5_exists(file, cases[i].name, HDF5_DATASET));
     }
-    assert_fails(hdf5_list(file, "/", &list, &error), ERROR_INPUT, "/dangling: cannot be opened");
+    assert_fails_as(hdf5_list(file, "/", &list, &error), ERROR_INPUT,
+                    "/dangling: cannot be opened");
     ck_assert(!hdf5_attribute_exists(file, "mount", "x"));
     int64_t number;
-    assert_fails(hdf5_read_attribute_int(file, "mount", "x", &number, &error), ERROR_INPUT,
-                 "a.h5:/mount: attribute x is missing");
+    assert_fails_as(hdf5_read_attribute_int(file, "mount", "x", &number, &error), ERROR_INPUT,
+                    "a.h5:/mount: attribute x is missing");
     close_file(file);
 }
 END_TEST
@@ -622,16 +607,16 @@ START_TEST(strings_of_every_kind_are_read)
     assert_ok(hdf5_read_string(file, "unset", &text, &error));
     ck_assert_str_eq(text, "");
     memory_free(text);
-    assert_fails(hdf5_read_string(file, "two", &text, &error), ERROR_INPUT,
-                 "a.h5:/two: expected a single value");
-    assert_fails(hdf5_read_string(file, "huge", &text, &error), ERROR_INPUT,
-                 "a.h5:/huge: is longer than 1048576 bytes");
-    assert_fails(hdf5_read_string(file, "huger", &text, &error), ERROR_INPUT,
-                 "a.h5:/huger: is longer than 1048576 bytes");
-    assert_fails(hdf5_read_string(file, "number", &text, &error), ERROR_INPUT,
-                 "a.h5:/number: expected a string, found 32-bit signed integers");
-    assert_fails(hdf5_read_attribute_string(file, "/", "none", &text, &error), ERROR_INPUT,
-                 "a.h5: attribute none is missing");
+    assert_fails_as(hdf5_read_string(file, "two", &text, &error), ERROR_INPUT,
+                    "a.h5:/two: expected a single value");
+    assert_fails_as(hdf5_read_string(file, "huge", &text, &error), ERROR_INPUT,
+                    "a.h5:/huge: is longer than 1048576 bytes");
+    assert_fails_as(hdf5_read_string(file, "huger", &text, &error), ERROR_INPUT,
+                    "a.h5:/huger: is longer than 1048576 bytes");
+    assert_fails_as(hdf5_read_string(file, "number", &text, &error), ERROR_INPUT,
+                    "a.h5:/number: expected a string, found 32-bit signed integers");
+    assert_fails_as(hdf5_read_attribute_string(file, "/", "none", &text, &error), ERROR_INPUT,
+                    "a.h5: attribute none is missing");
     close_file(file);
 }
 END_TEST
@@ -664,13 +649,14 @@ START_TEST(numbers_of_every_width_are_attributes)
     ck_assert(number == 0.5);
     assert_ok(hdf5_read_attribute_double(file, "/", "a", &number, &error));
     ck_assert(number == 5);
-    assert_fails(hdf5_read_attribute_int(file, "/", "float", &integer, &error), ERROR_INPUT,
-                 "a.h5: attribute float: expected an integer, found 32-bit floating-point numbers");
-    assert_fails(hdf5_read_attribute_int(file, "/", "pair", &integer, &error), ERROR_INPUT,
-                 "a.h5: attribute pair: expected a single value");
+    assert_fails_as(
+        hdf5_read_attribute_int(file, "/", "float", &integer, &error), ERROR_INPUT,
+        "a.h5: attribute float: expected an integer, found 32-bit floating-point numbers");
+    assert_fails_as(hdf5_read_attribute_int(file, "/", "pair", &integer, &error), ERROR_INPUT,
+                    "a.h5: attribute pair: expected a single value");
     char *text;
-    assert_fails(hdf5_read_attribute_string(file, "/", "a", &text, &error), ERROR_INPUT,
-                 "a.h5: attribute a: expected a string, found 8-bit signed integers");
+    assert_fails_as(hdf5_read_attribute_string(file, "/", "a", &text, &error), ERROR_INPUT,
+                    "a.h5: attribute a: expected a string, found 8-bit signed integers");
     close_file(file);
 }
 END_TEST
@@ -765,24 +751,25 @@ END_TEST
 START_TEST(places_that_cannot_be_written)
 {
     Hdf5File *file;
-    assert_fails(hdf5_create(&file, scratch_path("none/a.h5"), &error), ERROR_RUNTIME,
-                 "none/a.h5: cannot be written: No such file or directory");
-    assert_fails(hdf5_create(&file, "tests/suite.h/a.h5", &error), ERROR_RUNTIME,
-                 "tests/suite.h/a.h5: cannot be written: Not a directory");
-    assert_fails(hdf5_create(&file, "/proc/a.h5", &error), ERROR_RUNTIME,
-                 "/proc/a.h5: cannot be written");
-    assert_fails(hdf5_create(&file, "tests/golden", &error), ERROR_INPUT, "is a directory");
-    assert_fails(hdf5_create(&file, "tests/golden/", &error), ERROR_INPUT, "name of a directory");
+    assert_fails_as(hdf5_create(&file, scratch_path("none/a.h5"), &error), ERROR_RUNTIME,
+                    "none/a.h5: cannot be written: No such file or directory");
+    assert_fails_as(hdf5_create(&file, "tests/suite.h/a.h5", &error), ERROR_RUNTIME,
+                    "tests/suite.h/a.h5: cannot be written: Not a directory");
+    assert_fails_as(hdf5_create(&file, "/proc/a.h5", &error), ERROR_RUNTIME,
+                    "/proc/a.h5: cannot be written");
+    assert_fails_as(hdf5_create(&file, "tests/golden", &error), ERROR_INPUT, "is a directory");
+    assert_fails_as(hdf5_create(&file, "tests/golden/", &error), ERROR_INPUT,
+                    "name of a directory");
     ck_assert_int_eq(mkfifo(scratch_path("pipe"), 0600), 0);
-    assert_fails(hdf5_create(&file, scratch_path("pipe"), &error), ERROR_INPUT,
-                 "pipe: is no regular file and can't be replaced");
-    assert_fails(hdf5_create(&file, "", &error), ERROR_INPUT, "no file name given");
+    assert_fails_as(hdf5_create(&file, scratch_path("pipe"), &error), ERROR_INPUT,
+                    "pipe: is no regular file and can't be replaced");
+    assert_fails_as(hdf5_create(&file, "", &error), ERROR_INPUT, "no file name given");
 
     if (getuid() == 0)
         return; /* nothing is forbidden to root */
     ck_assert_int_eq(mkdir(scratch_path("locked"), 0500), 0);
-    assert_fails(hdf5_create(&file, scratch_path("locked/a.h5"), &error), ERROR_RUNTIME,
-                 "locked/a.h5: cannot be written: Permission denied");
+    assert_fails_as(hdf5_create(&file, scratch_path("locked/a.h5"), &error), ERROR_RUNTIME,
+                    "locked/a.h5: cannot be written: Permission denied");
 }
 END_TEST
 
@@ -792,8 +779,8 @@ START_TEST(a_directory_that_vanishes)
     Hdf5File *file;
     assert_ok(hdf5_create(&file, scratch_path("run/a.h5"), &error));
     ck_assert_int_eq(rename(scratch_path("run"), scratch_path("moved")), 0);
-    assert_fails(hdf5_commit(file, &error), ERROR_RUNTIME,
-                 "run/a.h5: cannot be written: No such file or directory");
+    assert_fails_as(hdf5_commit(file, &error), ERROR_RUNTIME,
+                    "run/a.h5: cannot be written: No such file or directory");
 }
 END_TEST
 

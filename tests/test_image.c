@@ -3,6 +3,7 @@
 #include "io/font.h"
 #include "io/image.h"
 
+#include "expect.h"
 #include "scratch.h"
 #include "suite.h"
 
@@ -10,24 +11,6 @@
 #include <png.h>
 #include <signal.h>
 #include <sys/resource.h>
-
-static Error error;
-
-#define assert_ok(call)                                                                            \
-    do {                                                                                           \
-        error.message[0] = '\0';                                                                   \
-        if (!(call))                                                                               \
-            ck_abort_msg("%s", error.message);                                                     \
-    } while (0)
-
-#define assert_fails(call, expected_kind, text)                                                    \
-    do {                                                                                           \
-        error = (Error){0};                                                                        \
-        ck_assert_msg(!(call), "no error where expected: %s", text);                               \
-        ck_assert_int_eq(error.kind, expected_kind);                                               \
-        ck_assert_msg(strstr(error.message, text) != NULL, "\"%s\" lacks \"%s\"", error.message,   \
-                      text);                                                                       \
-    } while (0)
 
 static uint8_t pixel(const Canvas *canvas, int x, int y, int channel)
 {
@@ -51,13 +34,15 @@ END_TEST
 START_TEST(impossible_canvases_are_refused)
 {
     Canvas canvas;
-    assert_fails(canvas_make(&canvas, 10, 10, 2, 0, &error), ERROR_INPUT,
-                 "a PNG shows images of 1 or 3 channels, these have 2: write them to a .h5 file");
-    assert_fails(canvas_make(&canvas, 0, 10, 1, 0, &error), ERROR_INPUT, "0 x 10 pixels");
-    assert_fails(canvas_make(&canvas, 10, 65537, 1, 0, &error), ERROR_INPUT, "10 x 65537 pixels");
+    assert_fails_as(
+        canvas_make(&canvas, 10, 10, 2, 0, &error), ERROR_INPUT,
+        "a PNG shows images of 1 or 3 channels, these have 2: write them to a .h5 file");
+    assert_fails_as(canvas_make(&canvas, 0, 10, 1, 0, &error), ERROR_INPUT, "0 x 10 pixels");
+    assert_fails_as(canvas_make(&canvas, 10, 65537, 1, 0, &error), ERROR_INPUT,
+                    "10 x 65537 pixels");
     GridLayout layout = {
         .height = 1000, .width = 1000, .channels = 1, .columns = 1000, .scale = 1000};
-    assert_fails(image_grid(&canvas, NULL, 1000000, &layout, &error), ERROR_INPUT, "pixels");
+    assert_fails_as(image_grid(&canvas, NULL, 1000000, &layout, &error), ERROR_INPUT, "pixels");
     /* 2^32 + 100 pixels a side: an int would make 100 of it */
     layout = (GridLayout){.height = 65536,
                           .width = 65536,
@@ -65,7 +50,7 @@ START_TEST(impossible_canvases_are_refused)
                           .columns = 1,
                           .scale = 65536,
                           .padding = 50};
-    assert_fails(image_grid(&canvas, NULL, 1, &layout, &error), ERROR_INPUT, "65537 x 65537");
+    assert_fails_as(image_grid(&canvas, NULL, 1, &layout, &error), ERROR_INPUT, "65537 x 65537");
     ck_assert(image_check_channels(1, &error) && image_check_channels(3, &error));
 }
 END_TEST
@@ -241,9 +226,10 @@ START_TEST(a_png_that_cannot_be_written)
     assert_ok(canvas_write_png(&canvas, path, &error));
     size_t size;
     free(scratch_read(path, &size));
-    assert_fails(canvas_write_png(&canvas, scratch_path("none/a.png"), &error), ERROR_RUNTIME,
-                 "none/a.png: cannot be written: No such file or directory");
-    assert_fails(canvas_write_png(&canvas, "tests", &error), ERROR_INPUT, "tests: is a directory");
+    assert_fails_as(canvas_write_png(&canvas, scratch_path("none/a.png"), &error), ERROR_RUNTIME,
+                    "none/a.png: cannot be written: No such file or directory");
+    assert_fails_as(canvas_write_png(&canvas, "tests", &error), ERROR_INPUT,
+                    "tests: is a directory");
     assert_ok(canvas_write_png(&small, path, &error));
 
     signal(SIGXFSZ, SIG_IGN);

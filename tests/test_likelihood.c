@@ -12,11 +12,6 @@
 
 enum { STEPS = 10 };
 
-static void must(bool done, const Error *error)
-{
-    ck_assert_msg(done, "%s", error->message);
-}
-
 /* A golden checkpoint's network with one head, or none. */
 typedef struct Net {
     Config config;

@@ -26,11 +26,6 @@ static const double most_of_sn = 0.75, most_of_npr = 0.10; /* of the constant's 
 static const int times[TIMES] = {20, 30, 40, 50, 60};
 static const uint64_t test_seed = 20260101; /* images that no data set of the programs contains */
 
-static void must(bool done, const Error *error)
-{
-    ck_assert_msg(done, "%s", error->message);
-}
-
 __attribute__((format(printf, 1, 2))) static void run(const char *format, ...)
 {
     char command[2048] = "PATH=\"$PATH:bin\" "; /* by hand; `make test` has put its own there */

@@ -32,11 +32,6 @@ static const Golden goldens[] = {
 };
 enum { GOLDENS = sizeof goldens / sizeof goldens[0] };
 
-static void must(bool done, const Error *error)
-{
-    ck_assert_msg(done, "%s", error->message);
-}
-
 static Config config_of(const Golden *golden)
 {
     Config config;
