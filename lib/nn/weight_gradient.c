@@ -28,13 +28,20 @@
  * neighbours of `in`. Rows above and below the image are not stored but skipped. Of the eight tile
  * registers most hold sums, over as many pixels as the buffers have: see multiply_row.
  *
- * Threads: the pixels are cut into slices with sums of their own, added in order in the end, and the
- * input channels into parts. Which cut is the best, `choose_cut` estimates.
+ * How blocks of pixels and the threads' shares are chosen: weight_plan.h.
  */
 #include "nn/weight_gradient.h"
 
+#include "nn/weight_plan.h"
+
 #include <assert.h>
 #include <string.h>
+
+size_t weight_gradient_scratch_bytes(const ConvShape *shape, int threads)
+{
+    const Plan plan = plan_make(shape, threads);
+    return plan_scratch_bytes(&plan, threads);
+}
 
 #if defined(__x86_64__) && defined(__linux__) &&                                                   \
     (defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11)
@@ -49,15 +56,8 @@
 #define AMX __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,bmi2")))
 
 enum {
-    TILE_FLOATS = 16 * 16,
-    TILE = 1024,        /* bytes of any tile */
-    BLOCK = 32,         /* channels: two tiles */
-    STEP = 32,          /* what one instruction sums over */
-    LEFT_STRIDE = 64,   /* bytes between a left tile's rows */
-    RIGHT_STRIDE = 128, /* and a right one's, whose halves alternate */
-    HALF = 64,          /* from one right tile to the other */
-    RIGHT_BLOCKS = 4,   /* of input, rearranged at a time */
-    BUFFER = 5 << 18,   /* bytes of both buffers, in a second level cache of 2 MiB */
+    LEFT_STRIDE = 64, /* bytes between a left tile's rows */
+    HALF = 64,        /* from one right tile to the other */
 };
 
 typedef struct TileConfig {
@@ -68,194 +68,6 @@ typedef struct TileConfig {
 
 /* gcc's tile intrinsics do not say that they read memory. */
 #define COMPILER_FENCE() __asm__ volatile("" ::: "memory")
-
-/* How the work is cut; it depends on the shape and the number of threads alone. */
-typedef struct Plan {
-    ConvShape shape;
-    int taps;
-    int images, groups;           /* images per group */
-    int step_pixels, steps;       /* steps per row of dy */
-    int phases, columns;          /* of a row of input; columns per phase */
-    int out_tiles, in_blocks;     /* of 16 output and of 32 input channels */
-    int block_groups, block_rows; /* the pixels that are in the buffers at a time */
-    int row_blocks, blocks;
-    int slices, parts, part_blocks;    /* input blocks per part */
-    ptrdiff_t left_bytes, right_bytes; /* of the buffers, per tile and block of channels */
-} Plan;
-
-static int divide_up(int a, int b)
-{
-    return (a + b - 1) / b;
-}
-
-static int smaller(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-/* The number of images per group that wastes the least; of equal ones the smallest, whose pixels
- * lie closest in memory. */
-static void choose_groups(Plan *plan)
-{
-    const ConvShape *s = &plan->shape;
-    int least = 0;
-    for (int images = 2; images <= STEP; images *= 2) {
-        int groups = divide_up(s->n, images), steps = divide_up(s->out_width, STEP / images);
-        if (least != 0 && groups * steps >= least)
-            continue;
-        least = groups * steps;
-        plan->images = images;
-        plan->groups = groups;
-        plan->step_pixels = STEP / images;
-        plan->steps = steps;
-    }
-    plan->phases = smaller(s->stride, s->kernel);
-    plan->columns = plan->steps * plan->step_pixels + (s->kernel - 1) / s->stride;
-}
-
-/* Rows of input that `rows` rows of dy need. */
-static int input_rows(const Plan *plan, int rows)
-{
-    return (rows - 1) * plan->shape.stride + plan->shape.kernel;
-}
-
-/* Of a pixel, and of a row of input, of the images of a group in a right buffer. */
-static ptrdiff_t pixel_right_bytes(const Plan *plan)
-{
-    return plan->images / 2 * RIGHT_STRIDE;
-}
-
-static ptrdiff_t row_right_bytes(const Plan *plan)
-{
-    return plan->phases * plan->columns * pixel_right_bytes(plan);
-}
-
-static ptrdiff_t left_bytes(const Plan *plan, int groups, int rows)
-{
-    return (ptrdiff_t)groups * rows * plan->steps * TILE;
-}
-
-static ptrdiff_t right_bytes(const Plan *plan, int groups, int rows)
-{
-    return groups * input_rows(plan, rows) * row_right_bytes(plan);
-}
-
-static int right_blocks(const Plan *plan)
-{
-    return smaller(RIGHT_BLOCKS, plan->in_blocks);
-}
-
-static bool fits(const Plan *plan, int groups, int rows)
-{
-    return plan->out_tiles * left_bytes(plan, groups, rows) +
-               right_blocks(plan) * right_bytes(plan, groups, rows) <=
-           BUFFER;
-}
-
-/* As many groups, or else rows of one, as fit the buffers; if possible a block for each thread. */
-static void choose_blocks(Plan *plan, int threads)
-{
-    const int height = plan->shape.out_height;
-    int rows = height, groups = divide_up(plan->groups, smaller(threads, plan->groups));
-    while (groups > 1 && !fits(plan, groups, rows))
-        groups = (groups + 1) / 2;
-    while (rows > 1 && !fits(plan, groups, rows))
-        rows = (rows + 1) / 2;
-    plan->block_groups = groups;
-    plan->block_rows = rows;
-    plan->row_blocks = divide_up(height, rows);
-    plan->blocks = plan->row_blocks * divide_up(plan->groups, groups);
-    plan->left_bytes = left_bytes(plan, groups, rows);
-    plan->right_bytes = right_bytes(plan, groups, rows);
-}
-
-/* Slices of pixels or parts of input channels? Each part rearranges all of dy, each slice has sums
- * to add in the end. The numbers are rough estimates in cycles. */
-static void choose_cut(Plan *plan, int threads)
-{
-    const double steps = (double)plan->left_bytes / TILE, out = plan->out_tiles;
-    const double multiply = 40 * steps * out * plan->taps, rearrange = 125 * steps * out;
-    const double add = 500.0 * plan->taps * plan->in_blocks * out;
-    double least = 0;
-    for (int slices = 1; slices <= smaller(threads, plan->blocks); slices++) {
-        int parts = smaller(threads / slices, plan->in_blocks);
-        int part_blocks = divide_up(plan->in_blocks, parts);
-        double time = divide_up(plan->blocks, slices) * (rearrange + part_blocks * multiply) +
-                      slices * add / threads;
-        if (slices > 1 && time >= least)
-            continue;
-        least = time;
-        plan->slices = slices;
-        plan->part_blocks = part_blocks;
-        plan->parts = divide_up(plan->in_blocks, part_blocks);
-    }
-}
-
-static Plan make_plan(const ConvShape *shape, int threads)
-{
-    Plan plan = {
-        .shape = *shape,
-        .taps = shape->kernel * shape->kernel,
-        .out_tiles = 2 * divide_up(shape->out_channels, BLOCK),
-        .in_blocks = divide_up(shape->in_channels, BLOCK),
-    };
-    choose_groups(&plan);
-    choose_blocks(&plan, threads);
-    choose_cut(&plan, threads);
-    return plan;
-}
-
-/* The working memory: per slice sums [in block][out tile][tap][2 tiles] and sums of dy
- * [out channel]; per slice and part the buffers; per thread the final sums [tap][2 tiles]. */
-static ptrdiff_t tap_sums(const Plan *plan)
-{
-    return plan->taps * 2 * TILE_FLOATS;
-}
-
-static ptrdiff_t block_sums(const Plan *plan)
-{
-    return plan->out_tiles * tap_sums(plan);
-}
-
-static ptrdiff_t weight_sums(const Plan *plan)
-{
-    return plan->in_blocks * block_sums(plan);
-}
-
-static ptrdiff_t slice_sums(const Plan *plan)
-{
-    return weight_sums(plan) + plan->out_tiles * 16;
-}
-
-static ptrdiff_t buffer_bytes(const Plan *plan)
-{
-    return plan->out_tiles * plan->left_bytes + right_blocks(plan) * plan->right_bytes;
-}
-
-size_t weight_gradient_scratch_bytes(const ConvShape *shape, int threads)
-{
-    const Plan plan = make_plan(shape, threads);
-    const ptrdiff_t floats = plan.slices * slice_sums(&plan) + threads * tap_sums(&plan);
-    return (size_t)(floats * (ptrdiff_t)sizeof(float) +
-                    plan.slices * plan.parts * buffer_bytes(&plan));
-}
-
-/* The pixels of a block: groups and rows of dy. */
-typedef struct Pixels {
-    int first_group, groups, first_row, rows;
-} Pixels;
-
-static Pixels block_pixels(const Plan *plan, int block)
-{
-    int group = block / plan->row_blocks * plan->block_groups;
-    int row = block % plan->row_blocks * plan->block_rows;
-    return (Pixels){
-        .first_group = group,
-        .groups = smaller(plan->block_groups, plan->groups - group),
-        .first_row = row,
-        .rows = smaller(plan->block_rows, plan->shape.out_height - row),
-    };
-}
 
 /* Which of 32 channels from `first` exist. */
 static __mmask32 channel_mask(int channels, int first)
@@ -631,7 +443,7 @@ AMX static void run_part(const Plan *plan, int slice, int part, const uint16_t *
     char *left = buffer, *right = buffer + plan->out_tiles * plan->left_bytes;
     _tile_loadconfig(&config);
     for (int block = first_block; block < last_block; block++) {
-        const Pixels at = block_pixels(plan, block);
+        const Pixels at = plan_pixels(plan, block);
         const bool add = block > first_block;
         rearrange_dy(left, plan, at, dy);
         run_block(plan, at, add, first, last, x, sums, left, right);
@@ -716,7 +528,7 @@ static void write_bias(float *db, const Plan *plan, const float *sums)
 void weight_gradient(const ConvShape *shape, int threads, const uint16_t *x, const uint16_t *dy,
                      float *dw, float *db, void *scratch)
 {
-    const Plan plan = make_plan(shape, threads);
+    const Plan plan = plan_make(shape, threads);
     float *sums = scratch;
     float *totals = sums + plan.slices * slice_sums(&plan);
     char *buffers = (char *)(totals + threads * tap_sums(&plan));
@@ -773,12 +585,6 @@ bool weight_gradient_available(void)
 bool weight_gradient_available(void)
 {
     return false;
-}
-
-size_t weight_gradient_scratch_bytes(const ConvShape *shape, int threads)
-{
-    (void)shape, (void)threads;
-    return 0;
 }
 
 void weight_gradient(const ConvShape *shape, int threads, const uint16_t *x, const uint16_t *dy,
