@@ -25,23 +25,13 @@ typedef struct Net {
     Head heads[HEADS];
 } Net;
 
-static float *read_weights(Checkpoint *checkpoint, const char *group, const ParamSet *set,
-                           Error *error)
-{
-    float *weights = memory_large(set->size, sizeof *weights, "the network", error);
-    if (weights && checkpoint_read_params(checkpoint, group, set, weights, error))
-        return weights;
-    memory_free(weights);
-    return NULL;
-}
-
 static bool net_make(Net *net, Checkpoint *checkpoint, DType type, int images, Error *error)
 {
     const Config *config = checkpoint_config(checkpoint);
     const GraphOptions options = {.batch = images, .type = type};
     net->graph = graph_new(&net->params, options);
     net->unet = unet_build(net->graph, config);
-    net->weights = read_weights(checkpoint, "trunk_ema", &net->params, error);
+    net->weights = checkpoint_load_params(checkpoint, "trunk_ema", &net->params, error);
     if (!net->weights || !graph_finish(net->graph, error) ||
         !graph_load_weights(net->graph, net->weights, error))
         return false;
@@ -50,7 +40,8 @@ static bool net_make(Net *net, Checkpoint *checkpoint, DType type, int images, E
         snprintf(group, sizeof group, "heads_ema/%s", variance_name(kinds[k]));
         net->head_graphs[k] = graph_new(&net->head_params[k], options);
         net->heads[k] = head_build(net->head_graphs[k], config, net->unet.features, net->unet.temb);
-        net->head_weights[k] = read_weights(checkpoint, group, &net->head_params[k], error);
+        net->head_weights[k] =
+            checkpoint_load_params(checkpoint, group, &net->head_params[k], error);
         if (!net->head_weights[k] || !graph_finish(net->head_graphs[k], error) ||
             !graph_load_weights(net->head_graphs[k], net->head_weights[k], error))
             return false;

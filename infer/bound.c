@@ -16,7 +16,9 @@ typedef struct Sweep {
     const BoundPlan *plan;
     double *bits;
     size_t dims;
-    int *timesteps[LISTS_MAX_STEPS]; /* of each trajectory, [K + 1] */
+    int *next
+        [LISTS_MAX_STEPS]; /* [N + 1]: where trajectory k goes from t; -1: it never comes there */
+    int start[LISTS_MAX_STEPS]; /* where it begins, its t_K */
     int batch;
     int *t;                /* [batch] */
     float *x_t, *cov;      /* [batch, dims] */
@@ -30,33 +32,28 @@ typedef struct Sweep {
 
 /* -- Preparation ------------------------------------------------------------------------------ */
 
-static bool make_trajectories(Sweep *s, Error *error)
+/* Where a trajectory repeats a timestep, only the step that goes on from there counts. */
+static bool make_trajectory(Sweep *s, int k, Error *error)
 {
-    const BoundPlan *plan = s->plan;
-    const int total = network_schedule(s->network)->timesteps;
-    for (int k = 0; k < plan->steps_count; k++) {
-        s->timesteps[k] = memory_small((size_t)plan->steps[k] + 1, sizeof(int));
-        if (!trajectory_make(plan->trajectory, total, plan->steps[k], s->timesteps[k], error))
-            return error_prefix(error, "--steps");
-    }
-    return true;
-}
-
-/* The step of trajectory k that leaves t: its s; -1 where the trajectory does not visit t. Where t is
- * repeated, the one that goes on. */
-static int next_of(const Sweep *s, int k, int t)
-{
-    const int *timesteps = s->timesteps[k];
-    for (int i = 1; i <= s->plan->steps[k]; i++)
-        if (timesteps[i] == t)
-            return timesteps[i - 1];
-    return -1;
+    const int total = network_schedule(s->network)->timesteps, steps = s->plan->steps[k];
+    int *timesteps = memory_small((size_t)steps + 1, sizeof *timesteps);
+    bool ok = trajectory_make(s->plan->trajectory, total, steps, timesteps, error) ||
+              error_prefix(error, "--steps");
+    s->next[k] = memory_small((size_t)total + 1, sizeof *s->next[k]);
+    for (int t = 0; t <= total; t++)
+        s->next[k][t] = -1;
+    for (int i = 1; ok && i <= steps; i++)
+        if (timesteps[i] > timesteps[i - 1])
+            s->next[k][timesteps[i]] = timesteps[i - 1];
+    s->start[k] = timesteps[steps];
+    memory_free(timesteps);
+    return ok;
 }
 
 static bool is_visited(const Sweep *s, int t)
 {
     for (int k = 0; k < s->plan->steps_count; k++)
-        if (next_of(s, k, t) >= 0)
+        if (s->next[k][t] >= 0)
             return true;
     return false;
 }
@@ -118,14 +115,16 @@ static bool prepare(Sweep *s, Error *error)
     for (int v = 0; v < s->plan->variance_count; v++)
         if (!network_check_variance(s->network, s->plan->variances[v], error))
             return false;
-    return make_trajectories(s, error) && (!s->plan->noise_path || open_noise(s, error)) &&
-           allocate(s, error);
+    for (int k = 0; k < s->plan->steps_count; k++)
+        if (!make_trajectory(s, k, error))
+            return false;
+    return (!s->plan->noise_path || open_noise(s, error)) && allocate(s, error);
 }
 
 static void release(Sweep *s)
 {
     for (int k = 0; k < s->plan->steps_count; k++)
-        memory_free(s->timesteps[k]);
+        memory_free(s->next[k]);
     for (int h = 0; h < NETWORK_MAX_HEADS; h++)
         memory_free(s->output.heads[h]);
     memory_free(s->output.eps);
@@ -170,7 +169,7 @@ static void add_terms(Sweep *s, int v, int t, int first, int i)
                         s->dims, cov);
     }
     for (int k = 0; k < plan->steps_count; k++) {
-        const int to = next_of(s, k, t);
+        const int to = s->next[k][t];
         if (to < 0)
             continue;
         const ReverseStep step = step_of(s, kind, t, to);
@@ -189,8 +188,7 @@ static void add_priors(Sweep *s)
     const double unit = 1 / ((double)s->dims * log(2));
     for (int k = 0; k < plan->steps_count; k++)
         for (size_t i = 0; i < images; i++) {
-            double prior = unit * likelihood_prior(network_schedule(s->network),
-                                                   s->timesteps[k][plan->steps[k]],
+            double prior = unit * likelihood_prior(network_schedule(s->network), s->start[k],
                                                    plan->x_0 + i * s->dims, s->dims);
             for (int v = 0; v < plan->variance_count; v++)
                 s->bits[(size_t)(v * plan->steps_count + k) * images + i] = prior;

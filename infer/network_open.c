@@ -19,20 +19,6 @@ void network_shapes(const Config *config, ParamSet *trunk, ParamSet *head)
     graph_free(trunk_graph);
 }
 
-/* Memory for the tensors of `set` in a group of a checkpoint, filled in. They are known to be in
- * the file before memory is taken for them. */
-static float *read_weights(Checkpoint *checkpoint, const char *group, const ParamSet *set,
-                           Error *error)
-{
-    if (!checkpoint_check_params(checkpoint, group, set, error))
-        return NULL;
-    float *weights = memory_large(set->size, sizeof *weights, "the weights of the network", error);
-    if (weights && checkpoint_read_params(checkpoint, group, set, weights, error))
-        return weights;
-    memory_free(weights);
-    return NULL;
-}
-
 /* -- The trunk -------------------------------------------------------------------------------- */
 
 static bool adopt_trunk(Network *network, Checkpoint *checkpoint, const ParamSet *set, Error *error)
@@ -44,7 +30,7 @@ static bool adopt_trunk(Network *network, Checkpoint *checkpoint, const ParamSet
         params_add(&network->params, param->name, param->rank, param->shape, param->init,
                    param->fan_in);
     }
-    network->weights = read_weights(checkpoint, "trunk_ema", set, error);
+    network->weights = checkpoint_load_params(checkpoint, "trunk_ema", set, error);
     return network->weights && schedule_make(&network->schedule, network->config.diffusion.schedule,
                                              network->config.diffusion.timesteps, error);
 }
@@ -59,7 +45,7 @@ bool network_compare_trunk(const Network *network, Checkpoint *checkpoint, const
         snprintf(difference, size, "in the configuration: %s", keys);
         return true;
     }
-    float *weights = read_weights(checkpoint, "trunk_ema", set, error);
+    float *weights = checkpoint_load_params(checkpoint, "trunk_ema", set, error);
     if (!weights)
         return false;
     *same = true;
@@ -89,7 +75,7 @@ static bool add_head(Network *network, Checkpoint *checkpoint, const char *name,
         return error_input(error, "%s: expected at most %d heads in all", path, NETWORK_MAX_HEADS);
 
     char *group = memory_format("heads_ema/%s", name);
-    float *weights = read_weights(checkpoint, group, set, error);
+    float *weights = checkpoint_load_params(checkpoint, group, set, error);
     memory_free(group);
     if (!weights)
         return false;

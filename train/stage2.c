@@ -83,28 +83,25 @@ static bool read_trunk(Stage2 *s, Error *error)
     Checkpoint *checkpoint = NULL;
     if (!checkpoint_open(&checkpoint, s->init, error))
         return false;
-    bool done = true;
     if (config_differences(checkpoint_config(checkpoint), s->stage.config, CONFIG_NETWORK, keys,
                            sizeof keys))
-        done =
-            error_input(error, "%s: its network has another configuration; these keys differ: %s",
-                        s->init, keys);
-    done = done && checkpoint_read_params(checkpoint, "trunk_ema", &s->trunk_params,
-                                          s->trunk_weights, error);
+        error_input(error, "%s: its network has another configuration; these keys differ: %s",
+                    s->init, keys);
+    else
+        s->trunk_weights = checkpoint_load_params(checkpoint, "trunk_ema", &s->trunk_params, error);
     checkpoint_close(checkpoint);
-    return done;
+    return s->trunk_weights != NULL;
 }
 
 static bool load_trunk(Stage2 *s, Error *error)
 {
-    s->trunk_weights =
-        memory_large(s->trunk_params.size, sizeof *s->trunk_weights, "the trunk", error);
-    if (!s->trunk_weights)
-        return false;
     if (s->init)
         return read_trunk(s, error);
-    params_initialise(&s->trunk_params, s->stage.config->seed, s->trunk_weights);
-    return true;
+    s->trunk_weights =
+        memory_large(s->trunk_params.size, sizeof *s->trunk_weights, "the trunk", error);
+    if (s->trunk_weights)
+        params_initialise(&s->trunk_params, s->stage.config->seed, s->trunk_weights);
+    return s->trunk_weights != NULL;
 }
 
 static bool build_trunk(Stage2 *s, Error *error)

@@ -242,6 +242,18 @@ bool checkpoint_read_params(Checkpoint *checkpoint, const char *group, const Par
     return ok;
 }
 
+float *checkpoint_load_params(Checkpoint *checkpoint, const char *group, const ParamSet *set,
+                              Error *error)
+{
+    if (!checkpoint_check_params(checkpoint, group, set, error))
+        return NULL;
+    float *values = memory_large(set->size, sizeof *values, "the weights of the network", error);
+    if (values && checkpoint_read_params(checkpoint, group, set, values, error))
+        return values;
+    memory_free(values);
+    return NULL;
+}
+
 bool checkpoint_read_doubles(Checkpoint *checkpoint, const char *name, int64_t count,
                              double *values, Error *error)
 {

@@ -61,6 +61,11 @@ bool checkpoint_check_params(Checkpoint *checkpoint, const char *group, const Pa
 bool checkpoint_read_params(Checkpoint *checkpoint, const char *group, const ParamSet *set,
                             float *values, Error *error);
 
+/* The same to memory of its own, taken once the file is known to have that much; NULL after an
+ * error. The caller frees it. */
+float *checkpoint_load_params(Checkpoint *checkpoint, const char *group, const ParamSet *set,
+                              Error *error);
+
 /* Reads the array `name` to values [count]; all must be finite. */
 bool checkpoint_read_doubles(Checkpoint *checkpoint, const char *name, int64_t count,
                              double *values, Error *error);

@@ -64,9 +64,10 @@ sample 2 "--count: expected an integer from 1 to" --count 0
 sample 2 "--batch: expected an integer from 1 to" --batch 0
 sample 2 "--threads: expected an integer from 1 to" --threads 0
 sample 2 "--seed: expected an integer of at least 0" --seed -3
+isa=${ONEDNN_MAX_CPU_ISA-ALL}
 export ONEDNN_MAX_CPU_ISA=AVX2
 sample 2 "precision: bf16 needs a processor with AVX-512" --precision bf16
-unset ONEDNN_MAX_CPU_ISA
+export ONEDNN_MAX_CPU_ISA="$isa"
 sample 2 "--checkpoint names files, --run a run directory" --run "$directory"
 fails 2 "expected --input FILE and --output FILE" predict --checkpoint $a --input "$directory/x.h5"
 

@@ -79,9 +79,10 @@ stage1 2 '--set stage1.batch=many: expected an integer from 1 to 65536, got "man
     --set stage1.batch=many
 stage1 2 "--set stage1: expected KEY=VALUE" --set stage1
 stage1 2 "--set seed=-1: expected an integer from 0 to" --seed -1
+isa=${ONEDNN_MAX_CPU_ISA-ALL}
 export ONEDNN_MAX_CPU_ISA=AVX2
 stage1 2 "precision: bf16 needs a processor with AVX-512" --precision bf16
-unset ONEDNN_MAX_CPU_ISA
+export ONEDNN_MAX_CPU_ISA="$isa"
 stage1 2 "--precision: expected one of auto|f32|bf16" --precision f64
 stage1 2 '--threads: expected an integer from 1 to 1024, got "0"' --threads 0
 stage1 2 'unexpected argument "more"; options begin with --' more
