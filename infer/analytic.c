@@ -6,10 +6,7 @@
 #include "diffusion/forward.h"
 #include "diffusion/trajectory.h"
 #include "image_array.h"
-#include "io/dataset.h"
-#include "io/epoch.h"
-#include "network.h"
-#include "output.h"
+#include "images.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -48,10 +45,8 @@ static const char usage[] =
     "\n";
 
 enum {
-    DEFAULT_IMAGES = 100, /* minutes for a network of some million parameters */
-    LEAST_IMAGES = 3,     /* of which there is a standard error besides a mean and a slope */
+    LEAST_IMAGES = 3, /* of which there is a standard error besides a mean and a slope */
     TABLE_ROWS = 11,
-    UNSET = -1,
 };
 
 /* Of each timestep two numbers per image: p = ||eps_hat||^2/d, whose mean is wanted, and
@@ -67,12 +62,11 @@ typedef struct Moments {
 
 typedef struct Analytic {
     CommonOptions common;
-    int64_t images; /* UNSET: the default */
+    int64_t images; /* IMAGES_UNSET: the default */
     const char *timesteps_text, *data;
 
     Network *network;
     size_t dims;
-    Config config; /* of the network, with the data set that was asked for */
     Dataset *dataset;
     int64_t *chosen; /* [images]: which of the data set */
     int *timesteps;  /* [timesteps_count]: those that are measured, rising */
@@ -133,48 +127,6 @@ static bool choose_timesteps(Analytic *a, Error *error)
     return ok;
 }
 
-static bool open_data(Analytic *a, Error *error)
-{
-    a->config = *network_config(a->network);
-    if (a->data) {
-        if (strlen(a->data) >= sizeof a->config.data.train)
-            return error_input(error, "--data: expected the name of a file, got one of %zu bytes",
-                               strlen(a->data));
-        strcpy(a->config.data.train, a->data);
-        bool hdf5 = output_has_extension(a->data, ".h5") || output_has_extension(a->data, ".hdf5");
-        a->config.data.format = hdf5 ? DATA_HDF5 : DATA_IDX;
-    } else if (a->config.data.format != DATA_MIXTURE && a->config.data.train[0] == '\0') {
-        return error_input(error,
-                           "%s: its configuration names no training images (data.train); name "
-                           "them with --data FILE",
-                           network_file(a->network, 0));
-    }
-    return dataset_open(&a->dataset, &a->config, DATASET_TRAIN, error);
-}
-
-/* At random: a data set may be sorted. */
-static bool choose_images(Analytic *a, Error *error)
-{
-    const int64_t all = dataset_count(a->dataset);
-    if (a->images == UNSET)
-        a->images = all < DEFAULT_IMAGES ? all : DEFAULT_IMAGES;
-    if (a->images > all || a->images < LEAST_IMAGES)
-        return error_input(
-            error, "--images: %s has %lld images, expected at least %lld",
-            a->config.data.format == DATA_MIXTURE ? "the mixture" : a->config.data.train,
-            (long long)all, (long long)(a->images > LEAST_IMAGES ? a->images : LEAST_IMAGES));
-    EpochOrder order = {0};
-    bool ok = epoch_make(&order, a->seed, all, error);
-    if (ok) {
-        a->chosen = memory_large((size_t)a->images, sizeof *a->chosen, "indices", error);
-        ok = a->chosen != NULL;
-    }
-    if (ok)
-        epoch_indices(&order, 0, (int)a->images, a->chosen);
-    epoch_free(&order);
-    return ok;
-}
-
 static bool allocate(Analytic *a, Error *error)
 {
     const size_t batch = (size_t)network_batch(a->network), rows = (size_t)a->timesteps_count;
@@ -200,7 +152,10 @@ static bool prepare(Analytic *a, Error *error)
         return false;
     a->dims = network_dims(a->network);
     a->seed = a->common.seed >= 0 ? (uint64_t)a->common.seed : network_config(a->network)->seed;
-    return choose_timesteps(a, error) && open_data(a, error) && choose_images(a, error) &&
+    return choose_timesteps(a, error) &&
+           images_open_train(&a->dataset, a->network, a->data, error) &&
+           images_choose(a->dataset, "--images", LEAST_IMAGES, a->seed, &a->images, &a->chosen,
+                         error) &&
            network_check_storing(a->network, error) &&
            network_prepare(a->network, a->images * a->timesteps_count, error) && allocate(a, error);
 }
@@ -345,7 +300,8 @@ static void fill_entry(Analytic *a, int t, int row)
     c->ms_eps[t] = (1 - weight) * estimate(a, row) + weight * estimate(a, after);
     c->ms_eps_stderr[t] = (1 - weight) * standard_error(a, row) + weight * standard_error(a, after);
 
-    const size_t channels = (size_t)a->config.data.channels, pixels = a->dims / channels;
+    const size_t channels = (size_t)network_config(a->network)->data.channels,
+                 pixels = a->dims / channels;
     for (size_t i = 0; i < a->dims; i++) {
         size_t nchw = i % channels * pixels + i / channels;
         c->ms_eps_diag[(size_t)t * a->dims + nchw] =
@@ -416,7 +372,7 @@ static void release(Analytic *a)
 
 bool analytic_command(int argc, char **argv, Error *error)
 {
-    Analytic a = {.images = UNSET};
+    Analytic a = {.images = IMAGES_UNSET};
     bool stop = false;
     common_defaults(&a.common);
     bool ok = parse(&a, argc, argv, &stop, error) && (stop || analyse(&a, error));

@@ -28,6 +28,18 @@ static bool add_variance(const char *item, VarianceKind *kinds, int *count, Erro
     return true;
 }
 
+static bool add_trajectory(const char *item, TrajectoryKind *kinds, int *count, Error *error)
+{
+    TrajectoryKind kind;
+    if (!trajectory_parse(item, &kind, error))
+        return false;
+    for (int i = 0; i < *count; i++)
+        if (kinds[i] == kind)
+            return error_input(error, "--trajectory: %s is given twice", item);
+    kinds[(*count)++] = kind;
+    return true;
+}
+
 static bool add_steps(const char *item, int *steps, int *count, Error *error)
 {
     char *end = NULL;
@@ -50,6 +62,14 @@ bool lists_variances(const char *list, VarianceKind *kinds, int *count, Error *e
     bool ok = true;
     for (char *item; ok && (item = next_item(&list)) != NULL; memory_free(item))
         ok = add_variance(item, kinds, count, error);
+    return ok;
+}
+
+bool lists_trajectories(const char *list, TrajectoryKind *kinds, int *count, Error *error)
+{
+    bool ok = true;
+    for (char *item; ok && (item = next_item(&list)) != NULL; memory_free(item))
+        ok = add_trajectory(item, kinds, count, error);
     return ok;
 }
 

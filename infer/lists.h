@@ -1,13 +1,17 @@
-/* Lists with commas between, as --variance and --steps take them. Errors name the option. */
+/* Lists with commas between, as --variance, --trajectory and --steps take them. Errors name the option. */
 #pragma once
 
 #include "base/error.h"
+#include "diffusion/trajectory.h"
 #include "diffusion/variance.h"
 
 enum { LISTS_MAX_STEPS = 64 };
 
 /* Appends the kinds of "npr,sn" to kinds [VARIANCE_KINDS]; NULL is an empty list. */
 bool lists_variances(const char *list, VarianceKind *kinds, int *count, Error *error);
+
+/* Appends the kinds of "linear,dp" to kinds [TRAJECTORY_KINDS]. */
+bool lists_trajectories(const char *list, TrajectoryKind *kinds, int *count, Error *error);
 
 /* Appends the numbers of "10,25" to steps [LISTS_MAX_STEPS]. */
 bool lists_steps(const char *list, int *steps, int *count, Error *error);

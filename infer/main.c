@@ -19,6 +19,7 @@ static const Command commands[] = {
     {"nll", "bits per dimension of any variances at any numbers of steps", nll_command},
     {"predict", "evaluate the network and its variance heads at given x_t and t", predict_command},
     {"analytic", "measure what the variance analytic needs, and store it", analytic_command},
+    {"truth", "compare the variances with the exact one, on the built-in mixture", truth_command},
     {"info", "say what a checkpoint holds", info_command},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

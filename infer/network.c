@@ -1,6 +1,7 @@
 /* What the network can do, and running it. */
 #include "network.h"
 
+#include "base/fingerprint.h"
 #include "base/memory.h"
 #include "network_internal.h"
 
@@ -46,9 +47,43 @@ const double *network_ms_eps(const Network *network)
     return network->ms_eps;
 }
 
-const float *network_ms_eps_diag(const Network *network, int t)
+const float *network_ms_eps_diag(const Network *network)
 {
-    return network->ms_eps_diag ? network->ms_eps_diag + (size_t)t * network_dims(network) : NULL;
+    return network->ms_eps_diag;
+}
+
+const Mixture *network_mixture(const Network *network)
+{
+    return network->mixture.components > 0 ? &network->mixture : NULL;
+}
+
+const char *network_run(const Network *network)
+{
+    return network->is_run ? network->origin : NULL;
+}
+
+const char *network_origin(const Network *network)
+{
+    return network->origin;
+}
+
+uint64_t network_fingerprint(const Network *network, VarianceKind variance)
+{
+    const size_t entries = (size_t)network->schedule.timesteps + 1;
+    uint64_t print = fingerprint(FINGERPRINT_START, network->weights,
+                                 network->params.size * sizeof *network->weights);
+    print = fingerprint(print, network->schedule.alpha_bar, entries * sizeof(double));
+    if (variance_head(variance)) {
+        int index = network_find_head(network, variance_head(variance));
+        const NetworkHead *head = &network->heads[index];
+        print = fingerprint(print, head->weights, head->size * sizeof *head->weights);
+    } else if (variance == VARIANCE_ANALYTIC) {
+        print = fingerprint(print, network->ms_eps, entries * sizeof *network->ms_eps);
+    } else if (variance == VARIANCE_ANALYTIC_DIAG) {
+        print = fingerprint(print, network->ms_eps_diag,
+                            entries * network_dims(network) * sizeof *network->ms_eps_diag);
+    }
+    return print;
 }
 
 int network_files(const Network *network)
@@ -69,6 +104,11 @@ bool network_check_variance(const Network *network, VarianceKind variance, Error
                            "the variance %s needs an %s head, and %s has none; train --stage 2 "
                            "--loss %s makes one",
                            variance_name(variance), head, network->origin, head);
+    if (variance == VARIANCE_EXACT && !network_mixture(network))
+        return error_input(error,
+                           "the variance exact is known where data.format is mixture; the data of "
+                           "%s are something else",
+                           network->origin);
     const bool diag = variance == VARIANCE_ANALYTIC_DIAG;
     if ((variance == VARIANCE_ANALYTIC && !network->ms_eps) || (diag && !network->ms_eps_diag))
         return error_input(error,

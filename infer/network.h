@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "command.h"
+#include "diffusion/mixture.h"
 #include "diffusion/schedule.h"
 #include "diffusion/variance.h"
 #include "io/config.h"
@@ -47,16 +48,28 @@ int network_find_head(const Network *network, const char *name); /* -1 if there 
  * no checkpoint has it. */
 const double *network_ms_eps(const Network *network);
 
-/* E[eps_hat_i^2] at timestep t for every dimension i, [dims] in NHWC: what analytic_diag needs; NULL
- * where no checkpoint has it. */
-const float *network_ms_eps_diag(const Network *network, int t);
+/* E[eps_hat_i^2] for t = 0 .. N and every dimension i, [N + 1, dims] in NHWC: what analytic_diag needs;
+ * NULL where no checkpoint has it. */
+const float *network_ms_eps_diag(const Network *network);
+
+/* The mixture that the network's data are drawn from: what the variance exact needs; NULL where they are
+ * something else. */
+const Mixture *network_mixture(const Network *network);
+
+/* The run directory that the network came from; NULL if it was files. And either, as --run or
+ * --checkpoint would name it. */
+const char *network_run(const Network *network);
+const char *network_origin(const Network *network);
+
+/* Tells apart networks, and of each what a variance reads besides: its head, its constants. */
+uint64_t network_fingerprint(const Network *network, VarianceKind variance);
 
 /* The checkpoints that have this very network: that of the trunk, and others with the same one. */
 int network_files(const Network *network);
 const char *network_file(const Network *network, int file);
 
-/* An input error if the variance needs a head or the analytic constants and they are not there; it
- * names the command that makes them. */
+/* An input error if the variance needs a head, the analytic constants or a mixture and they are not there;
+ * it names the command that makes them. */
 bool network_check_variance(const Network *network, VarianceKind variance, Error *error);
 
 /* -- Evaluating ------------------------------------------------------------------------------- */

@@ -12,7 +12,8 @@ typedef struct NetworkHead {
     char *path;    /* its checkpoint */
     Config config; /* of that checkpoint: the type of head may differ between files */
     ParamSet params;
-    float *weights; /* [params.size] */
+    size_t size;    /* how many weights there are */
+    float *weights; /* [size] */
     Graph *graph;   /* NULL until the head is first evaluated */
     Head head;
 } NetworkHead;
@@ -28,6 +29,7 @@ struct Network {
     int head_count;
     double *ms_eps;     /* [N + 1] or NULL */
     float *ms_eps_diag; /* [N + 1, dims], NHWC, or NULL */
+    Mixture mixture;    /* of the data; zeroed where they are none */
     char **files;       /* [file_count]: those that have this trunk, bit for bit */
     int file_count;
     bool is_run; /* origin is a run directory */

@@ -31,8 +31,13 @@ static bool adopt_trunk(Network *network, Checkpoint *checkpoint, const ParamSet
                    param->fan_in);
     }
     network->weights = checkpoint_load_params(checkpoint, "trunk_ema", set, error);
-    return network->weights && schedule_make(&network->schedule, network->config.diffusion.schedule,
-                                             network->config.diffusion.timesteps, error);
+    const Config *config = &network->config;
+    return network->weights &&
+           schedule_make(&network->schedule, config->diffusion.schedule,
+                         config->diffusion.timesteps, error) &&
+           (config->data.format != DATA_MIXTURE ||
+            mixture_builtin(&network->mixture, config->data.resolution, config->data.channels,
+                            error));
 }
 
 bool network_compare_trunk(const Network *network, Checkpoint *checkpoint, const ParamSet *set,
@@ -84,6 +89,7 @@ static bool add_head(Network *network, Checkpoint *checkpoint, const char *name,
     *head = (NetworkHead){.name = memory_string(name),
                           .path = memory_string(path),
                           .config = *checkpoint_config(checkpoint),
+                          .size = set->size,
                           .weights = weights};
     return true;
 }
@@ -239,6 +245,7 @@ void network_close(Network *network)
         memory_free(network->files[i]);
     memory_free(network->files);
     schedule_free(&network->schedule);
+    mixture_free(&network->mixture);
     memory_free(network->path);
     memory_free(network->origin);
     memory_free(network);

@@ -1,52 +1,75 @@
-/* infer nll: the table of bounds on the negative log-likelihood. */
+/* infer nll: bounds on the negative log-likelihood, for every variance on every trajectory. */
+#include "base/fingerprint.h"
 #include "base/memory.h"
-#include "bound.h"
 #include "command.h"
+#include "dp.h"
 #include "image_array.h"
-#include "io/atomic_file.h"
-#include "io/dataset.h"
+#include "images.h"
+#include "lists.h"
+#include "nll_noise.h"
+#include "nll_report.h"
 #include "output.h"
+#include "predictor.h"
+#include "sweep.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 static const char usage[] =
     "usage: infer nll [options]\n"
     "\n"
     "Bounds the negative log-likelihood of held-out images, in bits per dimension,\n"
     "for every variance at every number of steps K (DDPM; variances as in infer\n"
-    "sample). The network runs once per image and timestep that any K visits: all\n"
-    "variances and all K share that pass. The standard error is over images; all\n"
-    "cells see the same images and the same noise, so that differences between them\n"
-    "are surer than it says.\n"
+    "sample). The network runs once per image and timestep that anything visits: all\n"
+    "variances, K and trajectories share that pass. The standard error is over\n"
+    "images; all cells see the same images and the same noise, so that differences\n"
+    "between them are surer than it says. A second table shows whether the errors of\n"
+    "the mean are as large as each variance says.\n"
     "\n"
-    "FILE.csv has a row per cell:\n"
-    "variance,trajectory,steps,bits_per_dim,stderr,images\n"
+    "Trajectories: linear and quad as in infer sample; dp, the best K timesteps for\n"
+    "each variance, found on training images by one sweep over all timesteps and kept\n"
+    "beside the checkpoints in dp-<variance>.h5. Where the data are the built-in\n"
+    "mixture there is one more variance, exact: the best there can be with this mean.\n"
+    "\n"
+    "Of a run directory the results go there: nll.csv with a row per cell,\n"
+    "variance,trajectory,steps,bits_per_dim,stderr,images; nll-calibration.csv; and\n"
+    "nll.h5 with the terms per timestep. --out names another place, FILE.csv. Stopped\n"
+    "by Ctrl-C, it goes on where it was when the same command is given again.\n"
     "\n"
     "examples:\n"
     "  infer nll\n"
-    "  infer nll --variance beta,npr,sn --steps 10,25,50,100,1000 --out nll.csv\n"
-    "  infer nll --images 1000 --trajectory quad --steps 25\n"
+    "  infer nll --variance beta,npr,sn --steps 10,25,50,100,1000 --out npr.csv\n"
+    "  infer nll --trajectory linear,dp --steps 10,25\n"
     "\n";
-
-enum { DEFAULT_IMAGES = 100, UNSET = -1 };
 
 enum { CHOICE_ON, CHOICE_OFF };
 
 static const int default_steps[] = {10, 25, 50, 100};
 
+/* Where results go; NULL: nowhere. */
+typedef struct Paths {
+    char *table, *calibration, *terms, *unfinished;
+} Paths;
+
 typedef struct Nll {
     CommonOptions common;
-    const char *variance_list, *steps_list, *input, *out;
-    int trajectory, clip_cov;
-    int64_t images;
-    BoundPlan plan;
+    const char *variance_list, *steps_list, *trajectory_list, *input, *noise_path, *data, *out;
+    int split, clip_cov;
+    double clip_pixel;
+    int64_t images_wanted, dp_images;
+    bool average_cov, fresh;
+
+    VarianceKind variances[VARIANCE_KINDS];
+    int steps[LISTS_MAX_STEPS], steps_count;
+    TrajectoryKind trajectories[TRAJECTORY_KINDS];
+    int trajectory_count;
     Network *network;
-    float *x_0;   /* [images, dims] */
-    double *bits; /* [variance][steps][image] */
+    Predictor predictor;
+    Images images;
+    NllNoise noise;
+    BoundCell *cells;
+    BoundTask task;
+    Paths paths;
 } Nll;
 
 /* -- Options ---------------------------------------------------------------------------------- */
@@ -56,21 +79,39 @@ static bool parse(Nll *s, int argc, char **argv, bool *stop, Error *error)
     const Option options[] = {
         option_heading("What to bound"),
         option_string("variance", "LIST", &s->variance_list,
-                      "beta, beta_tilde, analytic, analytic_diag, npr, sn, with commas between "
-                      "(default: all that the network has)"),
+                      "beta, beta_tilde, analytic, analytic_diag, npr, sn, exact, with commas "
+                      "between (default: all that the network has)"),
         option_string("steps", "LIST", &s->steps_list,
                       "numbers of steps, 1 to N (default: 10,25,50,100)"),
-        option_choice("trajectory", "linear|quad", &s->trajectory,
-                      "which timesteps are visited (default: linear)"),
-        option_integer("images", "N", &s->images, 1, IMAGE_ARRAY_LIMIT,
+        option_string("trajectory", "LIST", &s->trajectory_list,
+                      "which timesteps are visited: linear, quad, dp (default: linear)"),
+        option_integer("images", "N", &s->images_wanted, 1, IMAGE_ARRAY_LIMIT,
                        "the first N test images (default: 100, or all of --input)"),
+        option_choice("split", "test|train", &s->split,
+                      "test images, or training images, drawn at random: those that dp is found "
+                      "on (default: test)"),
+        option_string("out", "FILE", &s->out, "where the table goes, as CSV; the rest beside it"),
+        option_flag("fresh", &s->fresh,
+                    "begin anew: use neither an unfinished sweep nor the files of dp"),
+        option_heading("The variances"),
         option_choice("clip-cov", "on|off", &s->clip_cov,
                       "the estimated Cov[x_0 | x_t] to [0, 1] (default: on)"),
-        option_string("out", "FILE", &s->out, "write the table there too, as CSV"),
+        option_flag("average-cov", &s->average_cov,
+                    "take a head's mean over the image, one number per x_t, instead"),
+        option_number("clip-pixel", "P", &s->clip_pixel, 0, 1e6,
+                      "bound the noise of the step to t_1 to a mean magnitude of P grey levels "
+                      "of 255, as sampling does (default: 0, no bound)"),
+        option_heading("Finding the best trajectories"),
+        option_integer("dp-images", "N", &s->dp_images, 1, IMAGE_ARRAY_LIMIT,
+                       "training images to find them on (default: 100, and what is there will "
+                       "do)"),
+        option_string("data", "FILE", &s->data,
+                      "the training images: IDX, or HDF5 if the name ends in .h5 or .hdf5 "
+                      "(default: data.train of the checkpoint's configuration)"),
         option_heading("Another implementation's figures"),
         option_string("input", "FILE", &s->input,
                       "images from the array /images, uint8 [n, H, W, C], of an HDF5 file"),
-        option_string("noise", "FILE", &s->plan.noise_path,
+        option_string("noise", "FILE", &s->noise_path,
                       "noise from /eps [K, n, C, H, W] of an HDF5 file, for the timesteps /t [K]"),
     };
     const CommandLine line = {.usage = usage,
@@ -80,16 +121,30 @@ static bool parse(Nll *s, int argc, char **argv, bool *stop, Error *error)
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
 
-static bool check_options(Nll *s, Error *error)
+static bool has_dp(const Nll *s)
 {
-    return lists_variances(s->variance_list, s->plan.variances, &s->plan.variance_count, error) &&
-           lists_steps(s->steps_list, s->plan.steps, &s->plan.steps_count, error) &&
-           (!s->out || output_check(s->out, error)) &&
-           (!s->out || !s->input || output_is_not(s->out, s->input, error)) &&
-           (!s->out || !s->plan.noise_path || output_is_not(s->out, s->plan.noise_path, error));
+    for (int k = 0; k < s->trajectory_count; k++)
+        if (s->trajectories[k] == TRAJECTORY_DP)
+            return true;
+    return false;
 }
 
-/* -- Preparation ------------------------------------------------------------------------------ */
+static bool check_options(Nll *s, Error *error)
+{
+    if (!lists_variances(s->variance_list, s->variances, &s->task.variance_count, error) ||
+        !lists_steps(s->steps_list, s->steps, &s->steps_count, error) ||
+        !lists_trajectories(s->trajectory_list, s->trajectories, &s->trajectory_count, error))
+        return false;
+    if (s->trajectory_count == 0)
+        s->trajectories[s->trajectory_count++] = TRAJECTORY_LINEAR;
+    if (has_dp(s) && s->clip_cov == CHOICE_OFF)
+        return error_input(error, "--clip-cov off: expected on with --trajectory dp, whose costs "
+                                  "have no bound otherwise");
+    if (s->split == IMAGES_TRAIN && s->input)
+        return error_input(error, "--input: has images of its own; expected it without --split "
+                                  "train");
+    return true;
+}
 
 /* Every variance that needs nothing, or nothing that is not there. */
 static void default_variances(Nll *s)
@@ -97,7 +152,7 @@ static void default_variances(Nll *s)
     for (int kind = 0; kind < VARIANCE_KINDS; kind++) {
         Error ignored = {0};
         if (network_check_variance(s->network, (VarianceKind)kind, &ignored))
-            s->plan.variances[s->plan.variance_count++] = (VarianceKind)kind;
+            s->variances[s->task.variance_count++] = (VarianceKind)kind;
     }
 }
 
@@ -106,147 +161,237 @@ static void default_step_counts(Nll *s)
     const int most = network_schedule(s->network)->timesteps;
     for (size_t i = 0; i < sizeof default_steps / sizeof default_steps[0]; i++)
         if (default_steps[i] <= most)
-            s->plan.steps[s->plan.steps_count++] = default_steps[i];
-    if (s->plan.steps_count == 0)
-        s->plan.steps[s->plan.steps_count++] = most;
+            s->steps[s->steps_count++] = default_steps[i];
+    if (s->steps_count == 0)
+        s->steps[s->steps_count++] = most;
 }
 
-/* The images: of --input, or the configuration's test images. */
+static bool choose_variances(Nll *s, Error *error)
+{
+    if (s->task.variance_count == 0)
+        default_variances(s);
+    for (int v = 0; v < s->task.variance_count; v++)
+        if (!network_check_variance(s->network, s->variances[v], error))
+            return false;
+    if (s->steps_count == 0)
+        default_step_counts(s);
+    s->task.variances = s->variances;
+    return true;
+}
+
+/* -- Where results go ------------------------------------------------------------------------- */
+
+static bool check_path(const Nll *s, const char *path, Error *error)
+{
+    return output_check(path, error) && (!s->input || output_is_not(path, s->input, error)) &&
+           (!s->noise_path || output_is_not(path, s->noise_path, error));
+}
+
+static bool choose_paths(Nll *s, Error *error)
+{
+    if (!s->out && !network_run(s->network))
+        return true;
+    Paths *p = &s->paths;
+    p->table =
+        s->out ? memory_string(s->out) : memory_format("%s/nll.csv", network_run(s->network));
+    p->calibration = output_sibling(p->table, "-calibration.csv");
+    p->terms = output_sibling(p->table, ".h5");
+    p->unfinished = output_sibling(p->table, ".unfinished.h5");
+    return check_path(s, p->table, error) && check_path(s, p->calibration, error) &&
+           check_path(s, p->terms, error) && check_path(s, p->unfinished, error);
+}
+
+static void free_paths(Paths *paths)
+{
+    memory_free(paths->table);
+    memory_free(paths->calibration);
+    memory_free(paths->terms);
+    memory_free(paths->unfinished);
+}
+
+/* -- Cells ------------------------------------------------------------------------------------ */
+
+static bool make_timesteps(const Nll *s, const BoundCell *cell, int *timesteps, Error *error)
+{
+    const int all = network_schedule(s->network)->timesteps;
+    bool ok = cell->trajectory == TRAJECTORY_DP
+                  ? dp_trajectory(s->network, s->variances[cell->variance], s->average_cov,
+                                  cell->steps, timesteps, error)
+                  : trajectory_make(cell->trajectory, all, cell->steps, timesteps, error);
+    return ok || error_prefix(error, "--steps");
+}
+
+static bool make_cells(Nll *s, Error *error)
+{
+    const int count = s->task.variance_count * s->trajectory_count * s->steps_count;
+    s->cells = memory_small((size_t)count, sizeof *s->cells);
+    s->task.cells = s->cells;
+    for (int v = 0; v < s->task.variance_count; v++)
+        for (int j = 0; j < s->trajectory_count; j++)
+            for (int k = 0; k < s->steps_count; k++) {
+                int *timesteps = memory_small((size_t)s->steps[k] + 1, sizeof *timesteps);
+                BoundCell *cell = &s->cells[s->task.cell_count++];
+                *cell = (BoundCell){.variance = v,
+                                    .trajectory = s->trajectories[j],
+                                    .steps = s->steps[k],
+                                    .timesteps = timesteps};
+                if (!make_timesteps(s, cell, timesteps, error))
+                    return false;
+            }
+    return true;
+}
+
+static bool check_steps(const Nll *s, Error *error)
+{
+    const int all = network_schedule(s->network)->timesteps;
+    for (int k = 0; k < s->steps_count; k++)
+        if (s->steps[k] > all)
+            return error_input(error, "--steps: a trajectory has from 1 to %d steps, not %d", all,
+                               s->steps[k]);
+    return true;
+}
+
+static bool prepare_dp(Nll *s, Error *error)
+{
+    const DpRequest request = {.variances = s->variances,
+                               .variance_count = s->task.variance_count,
+                               .average_cov = s->average_cov,
+                               .images = s->dp_images,
+                               .seed = s->common.seed,
+                               .data = s->data,
+                               .fresh = s->fresh,
+                               .quiet = s->common.quiet};
+    return !has_dp(s) || dp_prepare(s->network, &request, error);
+}
+
+/* -- Preparation ------------------------------------------------------------------------------ */
+
 static bool read_images(Nll *s, Error *error)
 {
-    Config config = *network_config(s->network);
-    if (s->input) {
-        config.data.format = DATA_HDF5;
-        if (snprintf(config.data.test, sizeof config.data.test, "%s", s->input) >=
-            (int)sizeof config.data.test)
-            return error_input(error, "--input: the path is too long");
-    }
-    if (config.data.format != DATA_MIXTURE && config.data.test[0] == '\0')
-        return error_input(error, "the configuration in the checkpoint names no test images "
-                                  "(data.test); expected --input FILE");
-    Dataset *dataset = NULL;
-    if (!dataset_open(&dataset, &config, DATASET_TEST, error))
-        return false;
-    const int64_t there = dataset_count(dataset);
-    const int64_t wanted = s->images != UNSET                   ? s->images
-                           : s->input || there < DEFAULT_IMAGES ? there
-                                                                : DEFAULT_IMAGES;
-    bool ok = wanted <= there ||
-              error_input(error, "--images: expected at most %lld, which %s has, got %lld",
-                          (long long)there, config.data.test, (long long)wanted);
-    s->plan.images = (int)wanted;
-    s->x_0 =
-        ok ? memory_large((size_t)wanted, network_dims(s->network) * sizeof(float), "images", error)
-           : NULL;
-    int64_t *indices = memory_small((size_t)(ok ? wanted : 1), sizeof *indices);
-    for (int64_t i = 0; ok && i < wanted; i++)
-        indices[i] = i;
-    ok = s->x_0 && dataset_read(dataset, indices, (int)wanted, s->x_0, error);
-    s->plan.x_0 = s->x_0;
-    memory_free(indices);
-    dataset_close(dataset);
+    const uint64_t seed = s->task.seed;
+    bool ok = s->split == IMAGES_TRAIN
+                  ? images_train(&s->images, s->network, s->data, "--images", s->images_wanted,
+                                 seed, error)
+                  : images_test(&s->images, s->network, s->input, s->images_wanted, error);
+    s->task.images = s->images.count;
+    s->task.x_0 = s->images.x_0;
+    s->task.split = (uint32_t)s->split;
     return ok;
+}
+
+static bool open_noise(Nll *s, Error *error)
+{
+    if (!s->noise_path)
+        return true;
+    if (!nll_noise_open(&s->noise, s->noise_path, network_config(s->network), s->images.count,
+                        error))
+        return false;
+    for (int c = 0; c < s->task.cell_count; c++)
+        for (int k = 1; k <= s->cells[c].steps; k++)
+            if (!nll_noise_has(&s->noise, s->cells[c].timesteps[k], error))
+                return false;
+    s->task.noise = nll_noise_read;
+    s->task.noise_context = &s->noise;
+    return true;
 }
 
 static bool prepare(Nll *s, Error *error)
 {
-    if (!network_open(&s->network, &s->common, error))
+    if (!network_open(&s->network, &s->common, error) || !choose_variances(s, error) ||
+        !check_steps(s, error) || !choose_paths(s, error))
         return false;
-    if (s->plan.variance_count == 0)
-        default_variances(s);
-    if (s->plan.steps_count == 0)
-        default_step_counts(s);
-    s->plan.trajectory = (TrajectoryKind)s->trajectory;
-    s->plan.clip_cov = s->clip_cov == CHOICE_ON;
-    s->plan.seed =
+    s->task.seed =
         s->common.seed >= 0 ? (uint64_t)s->common.seed : network_config(s->network)->seed;
-    if (!read_images(s, error) || !network_prepare(s->network, s->plan.images, error))
+    s->task.clip_pixel = s->clip_pixel;
+    if (!read_images(s, error) || !prepare_dp(s, error) || !make_cells(s, error) ||
+        !open_noise(s, error) || !network_prepare(s->network, s->images.count, error))
         return false;
-    size_t cells = (size_t)(s->plan.variance_count * s->plan.steps_count);
-    s->bits = memory_large(cells * (size_t)s->plan.images, sizeof *s->bits, "bounds", error);
-    return s->bits != NULL;
+    s->predictor = network_predictor(s->network, s->clip_cov == CHOICE_ON, s->average_cov);
+    return true;
 }
 
-/* -- The table -------------------------------------------------------------------------------- */
+/* -- The bounds ------------------------------------------------------------------------------- */
 
-typedef struct Cell {
-    double mean, error; /* bits per dimension; the standard error over images, NaN for one */
-} Cell;
-
-static Cell cell_of(const Nll *s, int v, int k)
+/* All that the sums depend on. */
+static char *key_of(const Nll *s)
 {
-    const int n = s->plan.images;
-    const double *bits = s->bits + (size_t)(v * s->plan.steps_count + k) * (size_t)n;
-    double sum = 0, squares = 0;
-    for (int i = 0; i < n; i++)
-        sum += bits[i];
-    for (int i = 0; i < n; i++)
-        squares += (bits[i] - sum / n) * (bits[i] - sum / n);
-    return (Cell){sum / n, n > 1 ? sqrt(squares / (n - 1) / n) : NAN};
-}
-
-static void print_table(const Nll *s)
-{
-    const BoundPlan *plan = &s->plan;
-    printf("bits per dimension of %d images, +- standard error; %s trajectory\n\n%-14s",
-           plan->images, trajectory_name(plan->trajectory), "steps");
-    for (int k = 0; k < plan->steps_count; k++)
-        printf(" %17d", plan->steps[k]);
-    printf("\n");
-    for (int v = 0; v < plan->variance_count; v++) {
-        printf("%-14s", variance_name(plan->variances[v]));
-        for (int k = 0; k < plan->steps_count; k++) {
-            Cell cell = cell_of(s, v, k);
-            printf("  %8.3f +- %5.3f", cell.mean, cell.error);
-        }
-        printf("\n");
+    const BoundTask *task = &s->task;
+    const size_t bytes = (size_t)task->images * network_dims(s->network) * sizeof(float);
+    uint64_t print = fingerprint(FINGERPRINT_START, task->x_0, bytes);
+    for (int v = 0; v < task->variance_count; v++) {
+        uint64_t network = network_fingerprint(s->network, s->variances[v]);
+        print = fingerprint(print, &network, sizeof network);
     }
+    for (int c = 0; c < task->cell_count; c++) {
+        const BoundCell *cell = &s->cells[c];
+        print = fingerprint(print, &cell->variance, sizeof cell->variance);
+        print = fingerprint(print, &cell->trajectory, sizeof cell->trajectory);
+        print = fingerprint(print, cell->timesteps,
+                            ((size_t)cell->steps + 1) * sizeof *cell->timesteps);
+    }
+    return memory_format("%d cells of %d variances, %d images, %016llx; seed %llu, split %d, batch "
+                         "%d, type %d, clip %d, average %d, pixel %.17g, noise %s",
+                         task->cell_count, task->variance_count, task->images,
+                         (unsigned long long)print, (unsigned long long)task->seed, s->split,
+                         network_batch(s->network), s->common.type, s->clip_cov, s->average_cov,
+                         s->clip_pixel, s->noise_path ? s->noise_path : "drawn");
 }
 
-static bool write_rows(const Nll *s, FILE *to)
+static bool write_results(const Nll *s, const NllReport *report, Error *error)
 {
-    const BoundPlan *plan = &s->plan;
-    fprintf(to, "variance,trajectory,steps,bits_per_dim,stderr,images\n");
-    for (int v = 0; v < plan->variance_count; v++)
-        for (int k = 0; k < plan->steps_count; k++) {
-            Cell cell = cell_of(s, v, k);
-            fprintf(to, "%s,%s,%d,%.9g,%.3g,%d\n", variance_name(plan->variances[v]),
-                    trajectory_name(plan->trajectory), plan->steps[k], cell.mean, cell.error,
-                    plan->images);
-        }
-    return !ferror(to);
+    const Paths *p = &s->paths;
+    return !p->table || (nll_report_terms(report, p->terms, error) &&
+                         nll_report_calibration(report, p->calibration, error) &&
+                         nll_report_table(report, p->table, error));
 }
 
-static bool write_csv(const Nll *s, Error *error)
+static bool bound(Nll *s, Error *error)
 {
-    AtomicFile file = {0};
-    if (!atomic_file_begin(&file, s->out, error))
-        return false;
-    FILE *to = fdopen(dup(file.fd), "w");
-    bool written = to && write_rows(s, to);
-    written = to && fclose(to) == 0 && written;
-    if (written)
-        return atomic_file_commit(&file, error);
-    atomic_file_abandon(&file);
-    return error_runtime(error, "%s: cannot be written: %s", s->out, strerror(errno));
+    Bound *bound = NULL;
+    char *key = key_of(s);
+    const SweepOptions options = {.what = "bound",
+                                  .unfinished = s->paths.unfinished,
+                                  .key = key,
+                                  .fresh = s->fresh,
+                                  .quiet = s->common.quiet};
+    char *images = memory_format("%d %s image%s", s->images.count,
+                                 s->split == IMAGES_TRAIN ? "training" : "test",
+                                 s->images.count == 1 ? "" : "s");
+    bool ok = bound_make(&bound, &s->predictor, &s->task, error) &&
+              sweep_run(bound, &s->task, s->predictor.source.schedule, &options, error);
+    const NllReport report = {
+        .bound = bound, .task = &s->task, .source = &s->predictor.source, .images = images};
+    ok = ok && write_results(s, &report, error);
+    if (ok && !s->common.quiet) {
+        nll_report_print(&report);
+        if (s->paths.table)
+            printf("\n%s, %s, %s: written\n", s->paths.table, s->paths.calibration, s->paths.terms);
+    }
+    bound_free(bound);
+    memory_free(images);
+    memory_free(key);
+    return ok;
+}
+
+static void release(Nll *s)
+{
+    for (int c = 0; c < s->task.cell_count; c++)
+        memory_free((int *)s->cells[c].timesteps);
+    memory_free(s->cells);
+    free_paths(&s->paths);
+    nll_noise_close(&s->noise);
+    images_free(&s->images);
+    network_close(s->network);
+    common_free(&s->common);
 }
 
 bool nll_command(int argc, char **argv, Error *error)
 {
-    Nll s = {.images = UNSET};
+    Nll s = {.images_wanted = IMAGES_UNSET, .dp_images = IMAGES_UNSET};
     bool stop = false;
     common_defaults(&s.common);
-    bool ok = parse(&s, argc, argv, &stop, error);
-    if (ok && !stop) {
-        ok = check_options(&s, error) && prepare(&s, error) &&
-             bound_sweep(s.network, &s.plan, s.common.quiet, s.bits, error) &&
-             (!s.out || write_csv(&s, error));
-        if (ok && !s.common.quiet)
-            print_table(&s);
-    }
-    memory_free(s.x_0);
-    memory_free(s.bits);
-    network_close(s.network);
-    common_free(&s.common);
+    bool ok = parse(&s, argc, argv, &stop, error) &&
+              (stop || (check_options(&s, error) && prepare(&s, error) && bound(&s, error)));
+    release(&s);
     return ok;
 }

@@ -1,8 +1,10 @@
 #include "output.h"
 
+#include "base/memory.h"
 #include "io/atomic_file.h"
 #include "io/hdf5_file.h"
 
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -47,4 +49,30 @@ bool output_check(const char *path, Error *error)
         return false;
     atomic_file_abandon(&probe);
     return true;
+}
+
+bool output_text(const char *path, void (*write)(FILE *to, const void *context),
+                 const void *context, Error *error)
+{
+    AtomicFile file = {0};
+    if (!atomic_file_begin(&file, path, error))
+        return false;
+    FILE *to = fdopen(dup(file.fd), "w");
+    bool written = to != NULL;
+    if (to) {
+        write(to, context);
+        written = !ferror(to);
+        written = fclose(to) == 0 && written;
+    }
+    if (written)
+        return atomic_file_commit(&file, error);
+    error_runtime(error, "%s: cannot be written: %s", path, strerror(errno));
+    atomic_file_abandon(&file);
+    return false;
+}
+
+char *output_sibling(const char *path, const char *ending)
+{
+    const size_t length = strlen(path) - (output_has_extension(path, ".csv") ? 4 : 0);
+    return memory_format("%.*s%s", (int)length, path, ending);
 }

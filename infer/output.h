@@ -1,9 +1,10 @@
-/* Checks of a file to be written, made before the work whose result goes there. */
+/* Files that commands write: checks, made before the work whose result goes there, and text files. */
 #pragma once
 
 #include "base/error.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 /* Whether `path` ends in `extension` (".png"), in either case. */
 bool output_has_extension(const char *path, const char *extension);
@@ -13,3 +14,11 @@ bool output_is_not(const char *path, const char *input, Error *error);
 
 /* An error if `path` can't be written, or is a checkpoint, which would be lost. */
 bool output_check(const char *path, Error *error);
+
+/* Writes a text file, whole or not at all: what `write` prints to the stream, given `context`. */
+bool output_text(const char *path, void (*write)(FILE *to, const void *context),
+                 const void *context, Error *error);
+
+/* `path` with `ending` in the place of its extension ".csv", or behind it if it has another. Caller
+ * frees. */
+char *output_sibling(const char *path, const char *ending);

@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "command.h"
+#include "dp.h"
 #include "lists.h"
 #include "network.h"
 #include "output.h"
@@ -26,7 +27,10 @@ static const char usage[] =
     "  analytic_diag  from E[eps_hat_i^2] of each dimension    (Bao et al. 2022a)\n"
     "  sn, npr        from a head trained by train --stage 2   (Bao et al. 2022b)\n"
     "\n"
-    "`infer analytic` measures what analytic and analytic_diag need.\n"
+    "  exact          known where the data are the built-in mixture\n"
+    "\n"
+    "`infer analytic` measures what analytic and analytic_diag need, `infer nll\n"
+    "--trajectory dp` finds the best trajectories that --trajectory dp follows.\n"
     "\n"
     "FILE.png becomes a picture; FILE.h5 gets the array /samples, float32\n"
     "[n, C, H, W] in [-1, 1], not clipped after the last step. --variance and --steps\n"
@@ -57,7 +61,8 @@ typedef struct Sample {
     const char *variance_list, *steps_list, *noise_path, *out;
     int sampler, trajectory; /* Sampler, TrajectoryKind */
     int clip_x0, clip_cov;   /* CHOICE_..., UNSET: by default */
-    double eta, clip_pixel;  /* NAN: by default */
+    bool average_cov;
+    double eta, clip_pixel; /* NAN: by default */
     int64_t count, columns, scale;
 
     VarianceKind variances[VARIANCE_KINDS];
@@ -79,16 +84,17 @@ static bool parse(Sample *s, int argc, char **argv, bool *stop, Error *error)
         option_heading("What to draw"),
         option_string("out", "FILE", &s->out, "a picture (.png) or an array (.h5); required"),
         option_string("variance", "LIST", &s->variance_list,
-                      "beta, beta_tilde, analytic, analytic_diag, npr, sn, or several with "
-                      "commas between "
+                      "beta, beta_tilde, analytic, analytic_diag, npr, sn, exact, or several "
+                      "with commas between "
                       "(default: stage1.variance of the configuration)"),
         option_string("steps", "LIST", &s->steps_list,
                       "steps of the reverse process, 1 to N, or several (default: 50)"),
         option_choice("sampler", "ddpm|ddim", &s->sampler, "(default: ddpm)"),
         option_number("eta", "E", &s->eta, 0, 1,
                       "DDIM's eta, 0 to 1; 0 is deterministic with beta_tilde (default: 0)"),
-        option_choice("trajectory", "linear|quad", &s->trajectory,
-                      "which timesteps are visited (default: linear)"),
+        option_choice("trajectory", "linear|quad|dp", &s->trajectory,
+                      "which timesteps are visited; dp: the best for the likelihood of each "
+                      "variance (default: linear)"),
         option_integer("count", "N", &s->count, 1, IMAGE_ARRAY_LIMIT,
                        "samples of each kind (default: 64; 16 when there are several kinds)"),
         option_string("noise", "FILE", &s->noise_path,
@@ -99,6 +105,8 @@ static bool parse(Sample *s, int argc, char **argv, bool *stop, Error *error)
                       "the predicted x_0 to [-1, 1] (default: on)"),
         option_choice("clip-cov", "on|off", &s->clip_cov,
                       "the estimated Cov[x_0 | x_t] to [0, 1] (default: as --clip-x0)"),
+        option_flag("average-cov", &s->average_cov,
+                    "take a head's mean over the image, one number per x_t, instead"),
         option_number("clip-pixel", "P", &s->clip_pixel, 0, 1e6,
                       "bound the last noise added to a mean magnitude of P grey levels of 255; "
                       "0: no bound (default: 2 for ddpm, 1 for ddim)"),
@@ -156,6 +164,7 @@ static bool make_plan(Sample *s, SamplingPlan *plan, VarianceKind variance, int 
     *plan = (SamplingPlan){
         .reverse = reverse_options(s, variance),
         .clip_cov = (s->clip_cov == UNSET ? s->clip_x0 : s->clip_cov) == CHOICE_ON,
+        .average_cov = s->average_cov,
         .trajectory = (TrajectoryKind)s->trajectory,
         .steps = steps,
         .timesteps = memory_small((size_t)steps + 1, sizeof(int)),
@@ -163,9 +172,11 @@ static bool make_plan(Sample *s, SamplingPlan *plan, VarianceKind variance, int 
     if (!reverse_check(&plan->reverse, error) ||
         !network_check_variance(s->network, variance, error))
         return false;
-    if (!trajectory_make(plan->trajectory, network_schedule(s->network)->timesteps, steps,
-                         plan->timesteps, error))
-        return error_prefix(error, "--steps");
+    const int all = network_schedule(s->network)->timesteps;
+    if (!(plan->trajectory == TRAJECTORY_DP
+              ? dp_trajectory(s->network, variance, s->average_cov, steps, plan->timesteps, error)
+              : trajectory_make(plan->trajectory, all, steps, plan->timesteps, error)))
+        return error_prefix(error, plan->trajectory == TRAJECTORY_DP ? "--trajectory" : "--steps");
     plan->reverse.clip_sigma_to = plan->timesteps[1]; /* the last noise added */
     return true;
 }

@@ -1,11 +1,13 @@
 #include "sampler.h"
 
 #include "base/memory.h"
+#include "predictor.h"
 
 /* What one group of samples needs besides x. */
 typedef struct Work {
     Network *network;
     const SamplingPlan *plan;
+    EstimateSource source;
     int head; /* index of the head that the variance reads, -1 for none */
     int count;
     int *t;                     /* [count] */
@@ -47,19 +49,15 @@ static bool evaluate(Work *work, const float *x, const ReverseStep *step, Error 
 static void move(const Work *work, const ReverseStep *step, float *x)
 {
     const size_t dims = network_dims(work->network);
-    const Schedule *schedule = network_schedule(work->network);
-    const double *ms_eps = network_ms_eps(work->network);
-    const float *ms_eps_diag = network_ms_eps_diag(work->network, step->t);
+    const EstimateSource *source = &work->source;
     const VarianceKind variance = work->plan->reverse.variance;
-    const bool diag = variance == VARIANCE_ANALYTIC_DIAG;
     const bool estimated = step->s > 0 && !variance_is_fixed(variance);
 #pragma omp parallel for
     for (int i = 0; i < work->count; i++) {
         size_t at = (size_t)i * dims;
         if (estimated)
-            variance_cov_x0(variance, schedule, step->t, work->eps + at,
-                            diag ? ms_eps_diag : work->out + at, ms_eps ? ms_eps[step->t] : 0,
-                            work->plan->clip_cov, dims, work->cov + at);
+            estimate_cov_x0(source, variance, step->t, x + at, work->eps + at,
+                            work->head >= 0 ? work->out + at : NULL, work->cov + at);
         reverse_step_sample(step, x + at, work->eps + at, estimated ? work->cov + at : NULL,
                             work->z + at, dims, x + at);
     }
@@ -89,8 +87,10 @@ bool sampler_run(Network *network, const SamplingPlan *plan, Noise *noise, int f
     const char *head = variance_head(plan->reverse.variance);
     Work work = {.network = network,
                  .plan = plan,
+                 .source = network_predictor(network, plan->clip_cov, plan->average_cov).source,
                  .head = head ? network_find_head(network, head) : -1,
                  .count = count};
+    work.source.clip_x0 = plan->reverse.clip_x0;
     bool ok = work_make(&work, error) && noise_start(noise, first, count, x, error) &&
               take_steps(&work, noise, first, x, progress, error);
     work_free(&work);

@@ -17,7 +17,8 @@
 
 typedef struct SamplingPlan {
     ReverseOptions reverse;
-    bool clip_cov; /* Cov[x_0 | x_t] to [0, 1] */
+    bool clip_cov;    /* Cov[x_0 | x_t] to [0, 1] */
+    bool average_cov; /* a head's mean over the image in its place */
     TrajectoryKind trajectory;
     int steps;      /* K */
     int *timesteps; /* [K + 1], from 0 up */

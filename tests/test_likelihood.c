@@ -1,236 +1,257 @@
-/* The bound against an independent implementation, with the network and with closed forms. */
+/* The terms of the bound against their definitions, and the grid that sums them for many steps at once.
+ * (Against an independent implementation, with a network: tests/test_bound.c.) */
 #include "suite.h"
 
-#include "base/memory.h"
+#include "base/random.h"
+#include "diffusion/cov_grid.h"
+#include "diffusion/estimate.h"
 #include "diffusion/forward.h"
 #include "diffusion/likelihood.h"
-#include "diffusion/trajectory.h"
-#include "golden.h"
-#include "io/checkpoint.h"
-#include "model/head.h"
-#include "model/unet.h"
+#include "diffusion/reverse.h"
 
-enum { STEPS = 10 };
+#include <math.h>
 
-/* A golden checkpoint's network with one head, or none. */
-typedef struct Net {
-    Config config;
-    ParamSet params, head_params;
-    Graph *graph, *head_graph;
-    UNet unet;
-    Head head;
-    float *weights, *head_weights;
-    double *ms_eps; /* NULL where the file has none */
-    Schedule schedule;
-} Net;
+enum { COUNT = 37 }; /* more than one group of factors, and no multiple */
 
-static float *weights_of(Checkpoint *checkpoint, const char *group, const ParamSet *set)
+static Schedule schedule;
+
+static void use_schedule(ScheduleKind kind, int timesteps)
 {
     Error error = {0};
-    float *weights = memory_small(set->size, sizeof *weights);
-    must(checkpoint_read_params(checkpoint, group, set, weights, &error), &error);
-    return weights;
+    schedule_free(&schedule);
+    must(schedule_make(&schedule, kind, timesteps, &error), &error);
 }
 
-static void net_make(Net *net, const char *path, const char *head, int batch)
+/* An image, what the network sees and says, and estimates that go down to 0. */
+typedef struct Case {
+    float x_0[COUNT], eps[COUNT], x_t[COUNT], eps_hat[COUNT], cov[COUNT];
+    double x_0_hat[COUNT], off2[COUNT], sum_off2;
+} Case;
+
+static Case make_case(int t)
 {
-    Error error = {0};
-    Checkpoint *checkpoint = NULL;
-    char group[64];
-    *net = (Net){0};
-    must(checkpoint_open(&checkpoint, path, &error), &error);
-    net->config = *checkpoint_config(checkpoint);
-    must(schedule_make(&net->schedule, net->config.diffusion.schedule,
-                       net->config.diffusion.timesteps, &error),
-         &error);
-    net->graph = graph_new(&net->params, (GraphOptions){.batch = batch});
-    net->unet = unet_build(net->graph, &net->config);
-    net->weights = weights_of(checkpoint, "trunk_ema", &net->params);
-    must(graph_finish(net->graph, &error), &error);
-    must(graph_load_weights(net->graph, net->weights, &error), &error);
-    if (head) {
-        net->head_graph = graph_new(&net->head_params, (GraphOptions){.batch = batch});
-        net->head = head_build(net->head_graph, &net->config, net->unet.features, net->unet.temb);
-        snprintf(group, sizeof group, "heads_ema/%s", head);
-        net->head_weights = weights_of(checkpoint, group, &net->head_params);
-        must(graph_finish(net->head_graph, &error), &error);
-        must(graph_load_weights(net->head_graph, net->head_weights, &error), &error);
+    Case c;
+    RandomKey key = {.seed = 5, .purpose = RANDOM_LIKELIHOOD, .step = (uint32_t)t};
+    random_normal(key, c.eps, COUNT);
+    key.sample = 1;
+    random_normal(key, c.eps_hat, COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        c.x_0[i] = (float)(2 * random_uniform(key, (uint32_t)(1000 + i)) - 1);
+        c.eps_hat[i] = c.eps[i] + 0.2f * c.eps_hat[i];
+        c.cov[i] = i % 9 == 0 ? 0 : (float)exp(-12 * random_uniform(key, (uint32_t)(2000 + i)));
     }
-    if (checkpoint_has(checkpoint, "analytic/ms_eps")) {
-        int count = net->schedule.timesteps + 1;
-        net->ms_eps = memory_small((size_t)count, sizeof *net->ms_eps);
-        must(checkpoint_read_doubles(checkpoint, "analytic/ms_eps", count, net->ms_eps, &error),
-             &error);
-    }
-    checkpoint_close(checkpoint);
+    forward_noise(&schedule, &t, c.x_0, c.eps, 1, COUNT, c.x_t);
+    c.sum_off2 =
+        likelihood_mean(&schedule, t, true, c.x_0, c.x_t, c.eps_hat, COUNT, c.x_0_hat, c.off2);
+    return c;
 }
 
-static void net_free(Net *net)
+/* KL(q || p) of one element by its definition, from the two means and the two variances of the step. */
+static double gaussian_kl(double mean_q, double variance_q, double mean_p, double variance_p)
 {
-    graph_free(net->head_graph);
-    graph_free(net->graph);
-    params_free(&net->params);
-    params_free(&net->head_params);
-    schedule_free(&net->schedule);
-    memory_free(net->weights);
-    memory_free(net->head_weights);
-    memory_free(net->ms_eps);
+    const double off = mean_q - mean_p;
+    return 0.5 * (log(variance_p / variance_q) + (variance_q + off * off) / variance_p - 1);
 }
 
-/* Images, noise and the network's view of them at one timestep; each [n, dims] in NHWC. */
-typedef struct Point {
-    size_t n, dims;
-    float *x_0, *x_t, *cov;
-} Point;
-
-/* x_t from the golden noise of `at` [n, C, H, W], and both networks there. */
-static void evaluate(Net *net, Point *p, const float *noise, int t)
+/* The step t -> s by that definition; q's mean is the reverse step's at the true noise. */
+static double defined(const Case *c, VarianceKind kind, int s, int t, double clip_pixel)
 {
-    Error error = {0};
-    int times[8];
-    double model_times[8];
-    const size_t side = (size_t)net->config.data.resolution;
-    float *eps = memory_small(p->n * p->dims, sizeof *eps);
-    memcpy(eps, noise, p->n * p->dims * sizeof *eps);
-    golden_to_nhwc(eps, p->n, (size_t)net->config.data.channels, side, side);
-    for (size_t i = 0; i < p->n; i++) {
-        times[i] = t;
-        model_times[i] = schedule_model_time(&net->schedule, t);
-    }
-    forward_noise(&net->schedule, times, p->x_0, eps, p->n, p->dims, p->x_t);
-    memcpy(value_data(net->unet.x), p->x_t, p->n * p->dims * sizeof *eps);
-    unet_embed_times(model_times, (int)p->n, net->config.model.channels,
-                     value_data(net->unet.time));
-    must(graph_forward(net->graph, 0, &error), &error);
-    if (net->head_graph)
-        must(graph_forward(net->head_graph, 0, &error), &error);
-    memory_free(eps);
-}
-
-/* The term of image i at the step t -> s, in bits per dimension. */
-static double term_of(const Net *net, VarianceKind kind, const Point *p, size_t i, int s, int t)
-{
-    const size_t at = i * p->dims;
-    const float *x_0 = p->x_0 + at, *x_t = p->x_t + at, *eps = value_data(net->unet.eps) + at;
-    const float *out = net->head_graph ? value_data(net->head.out) + at : NULL;
     ReverseOptions options = reverse_defaults(SAMPLER_DDPM);
     options.variance = kind;
-    options.clip_pixel = 0;
-    const ReverseStep step = reverse_step(&net->schedule, &options, s, t);
-    double nats;
-    if (s == 0) {
-        nats = likelihood_decoder(&step, likelihood_decoder_variance(&net->schedule), x_0, x_t, eps,
-                                  p->dims);
-    } else {
-        if (!variance_is_fixed(kind))
-            variance_cov_x0(kind, &net->schedule, t, eps, out, net->ms_eps ? net->ms_eps[t] : 0,
-                            true, p->dims, p->cov);
-        nats =
-            likelihood_step(&step, x_0, x_t, eps, variance_is_fixed(kind) ? NULL : p->cov, p->dims);
+    options.clip_pixel = clip_pixel;
+    options.clip_sigma_to = s;
+    const ReverseStep step = reverse_step(&schedule, &options, s, t);
+    double sum = 0;
+    for (int i = 0; i < COUNT; i++) {
+        double q = step.mean_x0 * c->x_0[i] + step.mean_xt * c->x_t[i];
+        double p = reverse_mean(&step, c->x_t[i], c->eps_hat[i]);
+        sum += gaussian_kl(q, step.lambda2, p, reverse_variance(&step, c->cov[i]));
     }
-    return nats / ((double)p->dims * log(2));
+    return sum;
 }
 
-static void check_case(const char *checkpoint, const char *expected, VarianceKind kind)
+static const int pairs[][2] = {{1, 2}, {1, 1000}, {112, 223}, {400, 500}, {999, 1000}, {3, 900}};
+enum { PAIRS = sizeof pairs / sizeof pairs[0] };
+
+START_TEST(steps_are_what_they_are_defined_as)
 {
-    Net net;
-    char path[128];
-    int64_t shape[GOLDEN_MAX_RANK];
-    int rank;
-    const char *name = variance_name(kind);
-    snprintf(path, sizeof path, "nll/%s/eps", name);
-    float *eps = golden_floats(expected, path, &rank, shape);
-    ck_assert_int_eq(shape[0], STEPS);
-    const size_t n = (size_t)shape[1], dims = (size_t)(shape[2] * shape[3] * shape[4]);
-    net_make(&net, checkpoint, variance_head(kind), (int)n);
-    snprintf(path, sizeof path, "nll/%s/terms_bits_per_dim_each", name);
-    double *want = golden_doubles(expected, path, NULL, NULL);
-
-    Point p = {.n = n, .dims = dims};
-    double *pixels = golden_doubles(expected, "nll/x0", NULL, NULL);
-    float **arrays[] = {&p.x_0, &p.x_t, &p.cov};
-    for (int k = 0; k < 3; k++)
-        *arrays[k] = memory_small(n * dims, sizeof(float));
-    for (size_t i = 0; i < n * dims; i++) /* uint8 are pictures, NHWC already */
-        p.x_0[i] = (float)(2 * pixels[i] / 255 - 1);
-
-    int timesteps[STEPS + 1];
-    Error error = {0};
-    must(trajectory_make(TRAJECTORY_LINEAR, net.schedule.timesteps, STEPS, timesteps, &error),
-         &error);
-    for (int k = 0; k < STEPS; k++) { /* eps is in the order of sampling, terms the other way */
-        const int t = timesteps[STEPS - k], s = timesteps[STEPS - k - 1];
-        evaluate(&net, &p, eps + (size_t)k * n * dims, t);
-        for (size_t i = 0; i < n; i++) {
-            double got = term_of(&net, kind, &p, i, s, t);
-            double term = want[i * (STEPS + 1) + (size_t)(STEPS - 1 - k)];
-            ck_assert_msg(fabs(got - term) <= 1e-4 * fabs(term) + 1e-6,
-                          "%s %s: image %zu, step %d -> %d: %.9g, expected %.9g", checkpoint, name,
-                          i, t, s, got, term);
+    for (int kind = SCHEDULE_LINEAR; kind <= SCHEDULE_COSINE; kind++) {
+        use_schedule((ScheduleKind)kind, 1000);
+        for (int k = 0; k < PAIRS; k++) {
+            const int s = pairs[k][0], t = pairs[k][1];
+            const Case c = make_case(t);
+            const double kappa = likelihood_kappa(&schedule, s, t);
+            const struct {
+                VarianceKind kind;
+                double got;
+            } cases[] = {
+                {VARIANCE_NPR, likelihood_step(kappa, c.off2, c.cov, INFINITY, COUNT)},
+                {VARIANCE_BETA_TILDE, likelihood_step_scalar(kappa, c.sum_off2, 0, COUNT)},
+                {VARIANCE_BETA,
+                 likelihood_step_scalar(kappa, c.sum_off2, schedule.beta_bar[t], COUNT)},
+            };
+            for (int i = 0; i < 3; i++) {
+                double want = defined(&c, cases[i].kind, s, t, 0);
+                ck_assert_msg(fabs(cases[i].got - want) <= 1e-7 * want + 1e-8,
+                              "%s, %d -> %d: %.12g, expected %.12g", variance_name(cases[i].kind),
+                              t, s, cases[i].got, want);
+            }
+            /* With the noise of the step bounded to two grey levels, and hardly at all. */
+            for (double pixel = 2; pixel < 500; pixel *= 200) {
+                double most = likelihood_most_cov(&schedule, s, t, reverse_pixel_variance(pixel));
+                double want = defined(&c, VARIANCE_NPR, s, t, pixel);
+                double got = likelihood_step(kappa, c.off2, c.cov, most, COUNT);
+                ck_assert_msg(fabs(got - want) <= 1e-7 * want + 1e-8,
+                              "%g pixels, %d -> %d: %.12g, expected %.12g", pixel, t, s, got, want);
+            }
         }
     }
-    for (size_t i = 0; i < n; i++) {
-        double prior =
-            likelihood_prior(&net.schedule, net.schedule.timesteps, p.x_0 + i * dims, dims) /
-            ((double)dims * log(2));
-        ck_assert_double_eq_tol(prior, want[i * (STEPS + 1) + STEPS], 1e-6 * prior + 1e-12);
-    }
-    for (int k = 0; k < 3; k++)
-        memory_free(*arrays[k]);
-    free(pixels);
-    free(want);
-    free(eps);
-    net_free(&net);
-}
-
-START_TEST(terms_are_golden)
-{
-    const VarianceKind kinds[] = {VARIANCE_BETA, VARIANCE_BETA_TILDE, VARIANCE_NPR, VARIANCE_SN,
-                                  VARIANCE_ANALYTIC};
-    for (int k = 0; k < 5; k++)
-        check_case("tests/golden/golden_b.h5", "tests/golden/golden_b_expected.h5", kinds[k]);
-    for (int k = 0; k < 4; k++) /* the other file has no /analytic */
-        check_case("tests/golden/golden_a.h5", "tests/golden/golden_a_expected.h5", kinds[k]);
 }
 END_TEST
 
-/* Where the model knows x_0 and has the true variance, a step costs nothing. */
-START_TEST(a_perfect_step_is_free)
+START_TEST(a_step_of_no_length_is_free)
 {
-    Schedule schedule;
-    Error error = {0};
-    must(schedule_make(&schedule, SCHEDULE_LINEAR, 1000, &error), &error);
-    const ReverseOptions options = reverse_defaults(SAMPLER_DDPM);
-    const float x_0[] = {0.3f, -0.9f, 0.0f}, eps[] = {0.7f, -1.3f, 2.0f};
-    const int pairs[][2] = {{1, 2}, {1, 112}, {400, 500}, {999, 1000}};
-    for (int k = 0; k < 4; k++) {
-        const int s = pairs[k][0], t = pairs[k][1];
-        const ReverseStep step = reverse_step(&schedule, &options, s, t);
-        float x_t[3];
-        forward_noise(&schedule, &t, x_0, eps, 1, 3, x_t);
-        ck_assert_double_eq_tol(likelihood_step(&step, x_0, x_t, eps, NULL, 3), 0, 1e-4);
+    use_schedule(SCHEDULE_LINEAR, 1000);
+    const Case c = make_case(500);
+    const double kappa = likelihood_kappa(&schedule, 500, 500);
+    ck_assert(likelihood_step(kappa, c.off2, c.cov, INFINITY, COUNT) == 0);
+    ck_assert(likelihood_step_scalar(kappa, c.sum_off2, 0.3, COUNT) == 0);
+}
+END_TEST
+
+/* Nothing is too large for the product of factors, nor lost where they are all but 1. */
+START_TEST(any_kappa)
+{
+    double off2[COUNT];
+    float cov[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        cov[i] = 1;
+        off2[i] = 1;
     }
-    const ReverseStep still = reverse_step(&schedule, &options, 500, 500);
-    ck_assert(likelihood_step(&still, x_0, eps, eps, NULL, 3) == 0);
-    schedule_free(&schedule);
+    for (double kappa = 1e-12; kappa < 1e15; kappa *= 10) {
+        const double want = COUNT * 0.5 * log1p(kappa);
+        ck_assert_double_eq_tol(likelihood_step_scalar(kappa, COUNT, 1, COUNT), want, 1e-12 * want);
+        ck_assert_double_eq_tol(likelihood_step(kappa, off2, cov, INFINITY, COUNT), want,
+                                1e-9 * want + 1e-14);
+    }
+}
+END_TEST
+
+/* An unclipped estimate may leave no variance at all: that must not look like a number. */
+START_TEST(impossible_variances_are_no_number)
+{
+    double off2[COUNT] = {0};
+    float cov[COUNT] = {0};
+    ck_assert(likelihood_step(10, off2, cov, INFINITY, COUNT) == 0);
+    cov[20] = -0.09f;
+    ck_assert(isfinite(likelihood_step(10, off2, cov, INFINITY, COUNT)));
+    cov[20] = cov[21] = -0.2f; /* two factors below 0, whose product is above */
+    ck_assert(isnan(likelihood_step(10, off2, cov, INFINITY, COUNT)));
+    cov[20] = cov[21] = NAN;
+    ck_assert(isnan(likelihood_step(10, off2, cov, INFINITY, COUNT)));
+    ck_assert(isnan(likelihood_step_scalar(10, 0, -0.2, COUNT)));
+    ck_assert(isnan(likelihood_step_scalar(10, 0, NAN, COUNT)));
+}
+END_TEST
+
+/* A wrong x_0_hat, or one that is no number, does not hide in the clip. */
+START_TEST(the_mean_is_clipped)
+{
+    use_schedule(SCHEDULE_COSINE, 1000);
+    const float x_0[4] = {0.5f, 0.5f, 0.5f, 0.5f}, x_t[4] = {0, 1, -1, NAN}, eps[4] = {0};
+    double hat[4], off2[4];
+    ck_assert(isnan(likelihood_mean(&schedule, 1000, true, x_0, x_t, eps, 4, hat, off2)));
+    ck_assert(hat[0] == 0 && hat[1] == 1 && hat[2] == -1 && isnan(hat[3]));
+    ck_assert(off2[1] == 0.25 && off2[2] == 2.25);
+    likelihood_mean(&schedule, 1000, false, x_0, x_t, eps, 4, hat, off2);
+    ck_assert_double_gt(hat[1], 10000);
 }
 END_TEST
 
 /* The 256 levels are all there is: their probabilities sum to 1, wherever the mean is. */
-START_TEST(levels_share_one_probability)
+START_TEST(levels_share_the_probability)
 {
-    const ReverseStep step = {.s = 0, .t = 1, .x0_xt = 1, .mean_x0 = 1};
-    const float eps = 0;
-    for (double sigma = 0.001; sigma < 3; sigma *= 3)
-        for (float mean = -1.0f; mean <= 1.0f; mean += 0.17f) {
+    for (double sigma = 0.002; sigma < 1; sigma *= 3)
+        for (double mean = -1.2; mean < 1.3; mean += 0.3) {
             double sum = 0;
             for (int level = 0; level < 256; level++) {
-                float x_0 = 2 * (float)level / 255 - 1;
-                sum += exp(-likelihood_decoder(&step, sigma * sigma, &x_0, &mean, &eps, 1));
+                const float x_0 = (float)(2 * level / 255.0 - 1);
+                sum += exp(-likelihood_decoder(sigma * sigma, &x_0, &mean, 1));
             }
-            ck_assert_double_eq_tol(sum, 1, 256 * 1e-12 + 1e-5); /* a level is rounded to float */
+            ck_assert_double_eq_tol(sum, 1, 1e-6);
         }
+    use_schedule(SCHEDULE_LINEAR, 1000);
+    ck_assert(likelihood_free_decoder_variance(&schedule, 1) ==
+              likelihood_decoder_variance(&schedule));
+    ck_assert(likelihood_free_decoder_variance(&schedule, 7) == schedule.beta_bar[7]);
 }
 END_TEST
 
-SUITE_MAIN("likelihood", terms_are_golden, a_perfect_step_is_free, levels_share_one_probability)
+/* -- The grid --------------------------------------------------------------------------------- */
+
+START_TEST(the_grid_is_the_sum)
+{
+    enum { IMAGES = 50 };
+    for (int kind = SCHEDULE_LINEAR; kind <= SCHEDULE_COSINE; kind++) {
+        use_schedule((ScheduleKind)kind, 1000);
+        CovGrid grid;
+        cov_grid_make(&grid, likelihood_kappa(&schedule, 1, 1000));
+        const size_t size = cov_grid_sums(&grid);
+        for (int k = 0; k < PAIRS; k++) {
+            const int s = pairs[k][0], t = pairs[k][1];
+            const double kappa = likelihood_kappa(&schedule, s, t);
+            double *sums = calloc(2 * size, sizeof *sums), want[2] = {0}, got[2];
+            for (int i = 0; i < IMAGES; i++) {
+                Case c = make_case(1 + (t + 17 * i) % 1000);
+                if (i == 0)
+                    for (int j = 0; j < COUNT;
+                         j++) /* the ends of the range, and beyond the lower */
+                        c.cov[j] = j % 3 == 0 ? 1 : j % 3 == 1 ? 1e-30f : nextafterf(1, 0);
+                cov_grid_add(&grid, c.cov, c.off2, COUNT, sums);
+                cov_grid_add_scalar(&grid, c.cov[1], COUNT, c.sum_off2, sums + size);
+                want[0] += likelihood_step(kappa, c.off2, c.cov, INFINITY, COUNT);
+                want[1] += likelihood_step_scalar(kappa, c.sum_off2, c.cov[1], COUNT);
+            }
+            cov_grid_step(&grid, kappa, sums, 2, got);
+            for (int i = 0; i < 2; i++)
+                ck_assert_msg(fabs(got[i] - want[i]) <= 1e-9 * want[i],
+                              "%d -> %d: %.15g, expected %.15g", t, s, got[i], want[i]);
+            free(sums);
+        }
+        cov_grid_free(&grid);
+    }
+}
+END_TEST
+
+/* -- Estimates of every kind ------------------------------------------------------------------ */
+
+START_TEST(the_average_comes_before_the_clip)
+{
+    use_schedule(SCHEDULE_LINEAR, 1000);
+    const int t = 700;
+    const double scale = schedule.beta_bar[t] / schedule.alpha_bar[t];
+    const float g[4] = {(float)(-0.2 / scale), (float)(0.4 / scale), (float)(1.6 / scale),
+                        (float)(0.2 / scale)};
+    const float zero[4] = {0};
+    float cov[4];
+    EstimateSource source = {.schedule = &schedule, .dims = 4, .clip_cov = true};
+    estimate_cov_x0(&source, VARIANCE_NPR, t, zero, zero, g, cov);
+    const float clipped[4] = {0, 0.4f, 1, 0.2f};
+    for (int i = 0; i < 4; i++)
+        ck_assert_double_eq_tol(cov[i], clipped[i], 1e-6);
+    ck_assert(!estimate_is_scalar(&source, VARIANCE_NPR));
+    ck_assert_str_eq(estimate_label(&source, VARIANCE_NPR), "npr");
+
+    source.average_cov = true; /* 2.0 / 4, and not 1.6 / 4 */
+    estimate_cov_x0(&source, VARIANCE_NPR, t, zero, zero, g, cov);
+    for (int i = 0; i < 4; i++)
+        ck_assert_double_eq_tol(cov[i], 0.5, 1e-6);
+    ck_assert(estimate_is_scalar(&source, VARIANCE_NPR));
+    ck_assert_str_eq(estimate_label(&source, VARIANCE_NPR), "npr-average");
+    ck_assert_str_eq(estimate_label(&source, VARIANCE_ANALYTIC), "analytic");
+}
+END_TEST
+
+SUITE_MAIN("likelihood", steps_are_what_they_are_defined_as, a_step_of_no_length_is_free, any_kappa,
+           impossible_variances_are_no_number, the_mean_is_clipped, levels_share_the_probability,
+           the_grid_is_the_sum, the_average_comes_before_the_clip)

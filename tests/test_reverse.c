@@ -534,9 +534,9 @@ END_TEST
 
 START_TEST(names)
 {
-    const char *const variances[] = {"beta",          "beta_tilde", "analytic",
-                                     "analytic_diag", "sn",         "npr"};
-    const char *const heads[] = {NULL, NULL, NULL, NULL, "sn", "npr"};
+    const char *const variances[] = {"beta", "beta_tilde", "analytic", "analytic_diag",
+                                     "sn",   "npr",        "exact"};
+    const char *const heads[] = {NULL, NULL, NULL, NULL, "sn", "npr", NULL};
     Error error = {0};
     for (int i = 0; i < VARIANCE_KINDS; i++) {
         VarianceKind kind;

@@ -332,6 +332,7 @@ START_TEST(trajectory_names)
     Error error = {0};
     ck_assert(trajectory_parse("linear", &kind, &error) && kind == TRAJECTORY_LINEAR);
     ck_assert(trajectory_parse("quad", &kind, &error) && kind == TRAJECTORY_QUAD);
+    ck_assert(trajectory_parse("dp", &kind, &error) && kind == TRAJECTORY_DP);
     ck_assert(!trajectory_parse("Linear", &kind, &error));
     ck_assert_int_eq(error.kind, ERROR_INPUT);
     ck_assert_ptr_nonnull(strstr(error.message, "\"Linear\""));

@@ -1,6 +1,13 @@
 #include "diffusion/likelihood.h"
 
+#include "base/dispatch.h"
+
 #include <assert.h>
+#include <math.h>
+
+/* Factors 1 + kappa c whose product still is a double: kappa c < 10^18. Even a schedule of 100,000
+ * timesteps has SNR_1 below 10^10. */
+enum { FACTORS = 16 };
 
 double likelihood_prior(const Schedule *schedule, int t, const float *x_0, size_t count)
 {
@@ -12,21 +19,71 @@ double likelihood_prior(const Schedule *schedule, int t, const float *x_0, size_
     return sum / 2;
 }
 
-double likelihood_step(const ReverseStep *step, const float *x_0, const float *x_t,
-                       const float *eps_hat, const float *cov_x0, size_t count)
+/* -- Steps ------------------------------------------------------------------------------------ */
+
+VECTORISED
+double likelihood_mean(const Schedule *schedule, int t, bool clip, const float *x_0,
+                       const float *x_t, const float *eps_hat, size_t count, double *x_0_hat,
+                       double *off2)
 {
-    assert(step->s > 0 && step->mean_eps == 0);
-    if (step->s == step->t)
-        return 0;
+    const double signal = 1 / sqrt(schedule->alpha_bar[t]), bound = clip ? 1 : INFINITY;
+    const double noise = sqrt(schedule->beta_bar[t] / schedule->alpha_bar[t]);
     double sum = 0;
+#pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < count; i++) {
-        double variance = reverse_variance(step, cov_x0 ? cov_x0[i] : 0);
-        double ratio = step->lambda2 / variance;
-        double off = step->mean_x0 * (x_0[i] - reverse_x0_hat(step, x_t[i], eps_hat[i]));
-        sum += ratio - 1 - log(ratio) + off * off / variance;
+        double x = signal * (double)x_t[i] - noise * (double)eps_hat[i];
+        x = x < -bound ? -bound : x > bound ? bound : x; /* a NaN stays */
+        double off = (double)x_0[i] - x;
+        x_0_hat[i] = x;
+        off2[i] = off * off;
+        sum += off * off;
     }
-    return sum / 2;
+    return sum;
 }
+
+double likelihood_kappa(const Schedule *schedule, int s, int t)
+{
+    assert(1 <= s && s <= t);
+    return schedule->alpha_bar[s] * schedule_skip_beta(schedule, s, t) /
+           (schedule->beta_bar[s] * schedule->beta_bar[t]);
+}
+
+/* The logarithms of a few factors as that of their product. */
+VECTORISED
+double likelihood_step(double kappa, const double *off2, const float *cov, double most,
+                       size_t count)
+{
+    double sum = 0, logs = 0, impossible = 0;
+    for (size_t first = 0; first < count; first += FACTORS) {
+        const size_t end = count - first < FACTORS ? count : first + FACTORS;
+        double product = 1;
+#pragma omp simd reduction(+ : sum, impossible) reduction(* : product)
+        for (size_t i = first; i < end; i++) {
+            double c = cov[i] > most ? most : (double)cov[i];
+            double factor = 1 + kappa * c;
+            product *= factor;
+            sum += kappa * (off2[i] - c) / factor;
+            impossible += factor > 0 ? 0.0 : 1.0;
+        }
+        logs += log(product);
+    }
+    return impossible == 0 ? 0.5 * (logs + sum) : NAN;
+}
+
+double likelihood_step_scalar(double kappa, double sum_off2, double cov, size_t count)
+{
+    const double factor = 1 + kappa * cov, n = (double)count;
+    return factor > 0 ? 0.5 * (n * log1p(kappa * cov) + kappa * (sum_off2 - n * cov) / factor)
+                      : NAN;
+}
+
+double likelihood_most_cov(const Schedule *schedule, int s, int t, double max_variance)
+{
+    return (max_variance / schedule_beta_tilde(schedule, s, t) - 1) /
+           likelihood_kappa(schedule, s, t);
+}
+
+/* -- The decoder ------------------------------------------------------------------------------ */
 
 /* P(X < z) for a standard normal X, nearly. */
 static double cumulative(double z)
@@ -34,14 +91,12 @@ static double cumulative(double z)
     return 0.5 * (1 + tanh(sqrt(2 / M_PI) * (z + 0.044715 * z * z * z)));
 }
 
-double likelihood_decoder(const ReverseStep *step, double variance, const float *x_0,
-                          const float *x_t, const float *eps_hat, size_t count)
+double likelihood_decoder(double variance, const float *x_0, const double *x_0_hat, size_t count)
 {
-    assert(step->s == 0);
     const double half_bin = 1.0 / 255, least = 1e-12, sigma = sqrt(variance);
     double sum = 0;
     for (size_t i = 0; i < count; i++) {
-        double off = x_0[i] - reverse_mean(step, x_t[i], eps_hat[i]);
+        double off = x_0[i] - x_0_hat[i];
         double above = x_0[i] > 0.999f ? 1 : cumulative((off + half_bin) / sigma);
         double below = x_0[i] < -0.999f ? 0 : cumulative((off - half_bin) / sigma);
         double probability = above - below;
@@ -53,4 +108,9 @@ double likelihood_decoder(const ReverseStep *step, double variance, const float 
 double likelihood_decoder_variance(const Schedule *schedule)
 {
     return schedule_beta_tilde(schedule, 1, 2);
+}
+
+double likelihood_free_decoder_variance(const Schedule *schedule, int t_1)
+{
+    return t_1 == 1 ? likelihood_decoder_variance(schedule) : schedule->beta_bar[t_1];
 }

@@ -51,8 +51,7 @@ bool reverse_check(const ReverseOptions *options, Error *error)
     return true;
 }
 
-/* sigma^2 of noise whose mean magnitude, sigma sqrt(2/pi), is `pixel` grey levels of 2/255. */
-static double clipped_variance(double pixel)
+double reverse_pixel_variance(double pixel)
 {
     double sigma = pixel * 2 / 255 * sqrt(M_PI / 2);
     return sigma * sigma;
@@ -103,7 +102,7 @@ ReverseStep reverse_step(const Schedule *schedule, const ReverseOptions *options
     if (variance_is_fixed(options->variance))
         step.gain = 0;
     if (options->clip_pixel > 0 && 0 < s && s <= options->clip_sigma_to)
-        step.max_variance = clipped_variance(options->clip_pixel);
+        step.max_variance = reverse_pixel_variance(options->clip_pixel);
     return step;
 }
 

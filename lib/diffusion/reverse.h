@@ -55,6 +55,9 @@ ReverseOptions reverse_defaults(Sampler sampler);
  * beta with DDIM, whose steps need not add as much noise as beta_{t|s}. */
 bool reverse_check(const ReverseOptions *options, Error *error);
 
+/* sigma^2 of noise whose mean magnitude, sigma sqrt(2/pi), is `pixel` grey levels of 2/255. */
+double reverse_pixel_variance(double pixel);
+
 /* The step from t to s, all numbers resolved. */
 typedef struct ReverseStep {
     int s, t;

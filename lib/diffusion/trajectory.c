@@ -1,11 +1,13 @@
 #include "diffusion/trajectory.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
 static const char *const names[] = {
     [TRAJECTORY_LINEAR] = "linear",
     [TRAJECTORY_QUAD] = "quad",
+    [TRAJECTORY_DP] = "dp",
 };
 
 const char *trajectory_name(TrajectoryKind kind)
@@ -15,13 +17,13 @@ const char *trajectory_name(TrajectoryKind kind)
 
 bool trajectory_parse(const char *name, TrajectoryKind *kind, Error *error)
 {
-    for (int i = TRAJECTORY_LINEAR; i <= TRAJECTORY_QUAD; i++) {
+    for (int i = 0; i < TRAJECTORY_KINDS; i++) {
         if (strcmp(name, names[i]) == 0) {
             *kind = (TrajectoryKind)i;
             return true;
         }
     }
-    return error_input(error, "trajectory: expected linear or quad, got \"%s\"", name);
+    return error_input(error, "trajectory: expected linear, quad or dp, got \"%s\"", name);
 }
 
 /* 1, ..., N by a running sum, each rounded to the nearest integer, halves to the even one
@@ -53,6 +55,7 @@ static void quad(int total, int steps, int *timesteps)
 
 bool trajectory_make(TrajectoryKind kind, int total, int steps, int *timesteps, Error *error)
 {
+    assert(kind != TRAJECTORY_DP);
     if (steps < 1 || steps > total)
         return error_input(error, "a trajectory has from 1 to %d steps, not %d", total, steps);
     timesteps[0] = 0;

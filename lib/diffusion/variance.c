@@ -14,6 +14,7 @@ static const struct {
     [VARIANCE_ANALYTIC_DIAG] = {"analytic_diag", false, NULL},
     [VARIANCE_SN] = {"sn", false, "sn"},
     [VARIANCE_NPR] = {"npr", false, "npr"},
+    [VARIANCE_EXACT] = {"exact", false, NULL},
 };
 
 const char *variance_name(VarianceKind kind)
@@ -30,8 +31,8 @@ bool variance_parse(const char *name, VarianceKind *kind, Error *error)
         }
     }
     return error_input(error,
-                       "variance: expected beta, beta_tilde, analytic, analytic_diag, sn or npr, "
-                       "got \"%s\"",
+                       "variance: expected beta, beta_tilde, analytic, analytic_diag, sn, npr or "
+                       "exact, got \"%s\"",
                        name);
 }
 
@@ -63,13 +64,10 @@ static inline double normalised(VarianceKind kind, double eps_hat, double head, 
 void variance_cov_x0(VarianceKind kind, const Schedule *schedule, int t, const float *eps_hat,
                      const float *head, double ms_eps, bool clip, size_t count, float *cov)
 {
-    assert(!variance_is_fixed(kind) && t >= 1);
+    assert(!variance_is_fixed(kind) && kind != VARIANCE_EXACT && t >= 1);
     double scale = schedule->beta_bar[t] / schedule->alpha_bar[t];
     for (size_t i = 0; i < count; i++) {
         double u = normalised(kind, eps_hat ? eps_hat[i] : 0, head ? head[i] : 0, ms_eps);
-        double value = scale * u;
-        if (clip) /* comparisons, not fmin and fmax: those would hide a NaN */
-            value = value < 0 ? 0 : value > 1 ? 1 : value;
-        cov[i] = (float)value;
+        cov[i] = (float)(clip ? variance_clipped(scale * u) : scale * u);
     }
 }

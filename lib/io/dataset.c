@@ -109,6 +109,11 @@ void dataset_close(Dataset *dataset)
     memory_free(dataset);
 }
 
+const char *dataset_name(const Dataset *dataset)
+{
+    return dataset->format == DATA_MIXTURE ? "the mixture" : dataset->path;
+}
+
 int64_t dataset_count(const Dataset *dataset)
 {
     return dataset->count;

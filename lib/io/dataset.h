@@ -24,6 +24,9 @@ bool dataset_open(Dataset **dataset, const Config *config, DatasetSplit split, E
 /* NULL is fine. */
 void dataset_close(Dataset *dataset);
 
+/* What errors call it: the path of its file, "the mixture". */
+const char *dataset_name(const Dataset *dataset);
+
 int64_t dataset_count(const Dataset *dataset); /* 1 to 2^32 - 1 */
 int dataset_resolution(const Dataset *dataset);
 int dataset_channels(const Dataset *dataset);

@@ -1,0 +1,243 @@
+#include "dp.h"
+
+#include "base/fingerprint.h"
+#include "base/memory.h"
+#include "diffusion/best_path.h"
+#include "images.h"
+#include "io/hdf5_file.h"
+#include "output.h"
+#include "predictor.h"
+#include "sweep.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static const char format_name[] = "varhead-dp";
+enum { VERSION = 1 };
+
+/* -- Files ------------------------------------------------------------------------------------ */
+
+static const char *label_of(VarianceKind variance, bool average_cov)
+{
+    return estimate_label(&(EstimateSource){.average_cov = average_cov}, variance);
+}
+
+static char *file_beside(const Network *network, const char *name)
+{
+    const char *run = network_run(network), *origin = network_origin(network);
+    const char *slash = strrchr(origin, '/');
+    if (run)
+        return memory_format("%s/%s", run, name);
+    return slash ? memory_format("%.*s/%s", (int)(slash - origin), origin, name)
+                 : memory_string(name);
+}
+
+static char *path_of(const Network *network, VarianceKind variance, bool average_cov)
+{
+    char *name = memory_format("dp-%s.h5", label_of(variance, average_cov));
+    char *path = file_beside(network, name);
+    memory_free(name);
+    return path;
+}
+
+/* What a file says of itself. */
+typedef struct Identity {
+    uint64_t network;
+    int64_t images, seed;
+} Identity;
+
+static bool read_identity(Hdf5File *file, Identity *identity, Error *error)
+{
+    char *format = NULL;
+    int64_t version = 0, network = 0;
+    bool ok = hdf5_read_attribute_string(file, "/", "format", &format, error);
+    if (ok && strcmp(format, format_name) != 0)
+        ok = error_input(error, "%s: expected the format %s, found \"%.40s\"", hdf5_path(file),
+                         format_name, format);
+    memory_free(format);
+    ok = ok && hdf5_read_attribute_int(file, "/", "version", &version, error);
+    if (ok && version != VERSION)
+        ok = error_input(error,
+                         "%s: expected version %d of its format, found %lld; infer nll "
+                         "--trajectory dp --fresh makes it anew",
+                         hdf5_path(file), VERSION, (long long)version);
+    ok = ok && hdf5_read_attribute_int(file, "/", "network", &network, error) &&
+         hdf5_read_attribute_int(file, "/", "images", &identity->images, error) &&
+         hdf5_read_attribute_int(file, "/", "seed", &identity->seed, error);
+    identity->network = (uint64_t)network;
+    return ok;
+}
+
+static bool write_file(const char *path, const Identity *identity, double prior,
+                       const double *costs, int timesteps, Error *error)
+{
+    Hdf5File *file = NULL;
+    const int64_t dims[] = {timesteps + 1, timesteps + 1};
+    bool ok = hdf5_create(&file, path, error) &&
+              hdf5_write(file, "costs", HDF5_FLOAT64, 2, dims, costs, error) &&
+              hdf5_write_attribute_string(file, "/", "format", format_name, error) &&
+              hdf5_write_attribute_int(file, "/", "version", VERSION, error) &&
+              hdf5_write_attribute_int(file, "/", "network", (int64_t)identity->network, error) &&
+              hdf5_write_attribute_int(file, "/", "images", identity->images, error) &&
+              hdf5_write_attribute_int(file, "/", "seed", identity->seed, error) &&
+              hdf5_write_attribute_double(file, "/", "prior", prior, error);
+    if (ok)
+        return hdf5_commit(file, error);
+    hdf5_close(file);
+    return false;
+}
+
+/* -- Finding ---------------------------------------------------------------------------------- */
+
+/* Whether a file is there, for this network, and from images as they are asked for. One that is no such
+ * file is an error, and stays. */
+static bool is_there(const Network *network, const DpRequest *request, VarianceKind variance,
+                     bool *there, Error *error)
+{
+    char *path = path_of(network, variance, request->average_cov);
+    Hdf5File *file = NULL;
+    Identity identity;
+    bool ok = true;
+    *there = false;
+    if (access(path, F_OK) == 0) {
+        ok = hdf5_open(&file, path, error) && read_identity(file, &identity, error);
+        *there = ok && !request->fresh &&
+                 identity.network == network_fingerprint(network, variance) &&
+                 (request->images == IMAGES_UNSET || identity.images == request->images) &&
+                 (request->seed < 0 || identity.seed == request->seed);
+    }
+    ok = ok && (*there || output_check(path, error));
+    hdf5_close(file);
+    memory_free(path);
+    return ok;
+}
+
+/* All that the tables depend on. */
+static char *key_of(const Network *network, const DpRequest *request, const BoundTask *task)
+{
+    const size_t bytes = (size_t)task->images * network_dims(network) * sizeof(float);
+    char *key = memory_format("tables of %d images %016llx, seed %llu, batch %d", task->images,
+                              (unsigned long long)fingerprint(FINGERPRINT_START, task->x_0, bytes),
+                              (unsigned long long)task->seed, network_batch(network));
+    for (int v = 0; v < task->variance_count; v++) {
+        char *longer =
+            memory_format("%s; %s %016llx", key, label_of(task->variances[v], request->average_cov),
+                          (unsigned long long)network_fingerprint(network, task->variances[v]));
+        memory_free(key);
+        key = longer;
+    }
+    return key;
+}
+
+static bool store_tables(const Network *network, const DpRequest *request, const Bound *bound,
+                         const BoundTask *task, Error *error)
+{
+    const int timesteps = network_schedule(network)->timesteps;
+    const size_t size = ((size_t)timesteps + 1) * ((size_t)timesteps + 1);
+    bool ok = true;
+    for (int v = 0; ok && v < task->variance_count; v++) {
+        const Identity identity = {.network = network_fingerprint(network, task->variances[v]),
+                                   .images = task->images,
+                                   .seed = (int64_t)task->seed};
+        char *path = path_of(network, task->variances[v], request->average_cov);
+        ok = write_file(path, &identity, bound_prior(bound),
+                        bound_sums(bound)->tables + (size_t)v * size, timesteps, error);
+        memory_free(path);
+    }
+    return ok;
+}
+
+static bool find(Network *network, const DpRequest *request, const BoundTask *task, Error *error)
+{
+    const Predictor predictor = network_predictor(network, true, request->average_cov);
+    Bound *bound = NULL;
+    char *key = key_of(network, request, task);
+    char *unfinished = file_beside(network, "dp.unfinished.h5");
+    const SweepOptions options = {.what = "steps",
+                                  .unfinished = unfinished,
+                                  .key = key,
+                                  .fresh = request->fresh,
+                                  .quiet = request->quiet};
+    bool ok = bound_make(&bound, &predictor, task, error) &&
+              sweep_run(bound, task, predictor.source.schedule, &options, error) &&
+              store_tables(network, request, bound, task, error);
+    bound_free(bound);
+    memory_free(unfinished);
+    memory_free(key);
+    return ok;
+}
+
+bool dp_prepare(Network *network, const DpRequest *request, Error *error)
+{
+    VarianceKind missing[VARIANCE_KINDS];
+    int count = 0;
+    for (int v = 0; v < request->variance_count; v++) {
+        bool there;
+        if (!is_there(network, request, request->variances[v], &there, error))
+            return false;
+        if (!there)
+            missing[count++] = request->variances[v];
+    }
+    if (count == 0)
+        return true;
+
+    Images images = {0};
+    const uint64_t seed =
+        request->seed >= 0 ? (uint64_t)request->seed : network_config(network)->seed;
+    bool ok = images_train(&images, network, request->data, "--dp-images", request->images, seed,
+                           error) &&
+              network_prepare(network, images.count, error);
+    if (ok) {
+        const BoundTask task = {.variances = missing,
+                                .variance_count = count,
+                                .tables = true,
+                                .images = images.count,
+                                .x_0 = images.x_0,
+                                .seed = seed,
+                                .split = IMAGES_TRAIN};
+        ok = find(network, request, &task, error);
+    }
+    images_free(&images);
+    return ok;
+}
+
+/* -- Using ------------------------------------------------------------------------------------ */
+
+static bool read_costs(const Network *network, VarianceKind variance, const char *path,
+                       double **costs, Error *error)
+{
+    Hdf5File *file = NULL;
+    Identity identity;
+    const int64_t entries = network_schedule(network)->timesteps + 1, dims[] = {entries, entries};
+    int64_t found[] = {entries, entries};
+    bool ok = hdf5_open(&file, path, error) && read_identity(file, &identity, error);
+    if (ok && identity.network != network_fingerprint(network, variance))
+        ok = error_input(error, "%s: is of another network", path);
+    ok = ok && hdf5_expect(file, "costs", HDF5_FLOAT64, 2, found, error) &&
+         (*costs = memory_large((size_t)entries, (size_t)entries * sizeof(double),
+                                "the costs of steps", error)) != NULL &&
+         hdf5_read(file, "costs", HDF5_FLOAT64, 2, dims, *costs, error);
+    hdf5_close(file);
+    return ok;
+}
+
+bool dp_trajectory(const Network *network, VarianceKind variance, bool average_cov, int steps,
+                   int *timesteps, Error *error)
+{
+    const int all = network_schedule(network)->timesteps;
+    if (steps < 1 || steps > all)
+        return error_input(error, "a trajectory has from 1 to %d steps, not %d", all, steps);
+    double *costs = NULL;
+    char *path = path_of(network, variance, average_cov);
+    bool ok = true;
+    if (access(path, F_OK) != 0)
+        ok = error_input(error, "%s: no such file", path);
+    ok = (ok && read_costs(network, variance, path, &costs, error)) ||
+         error_add(error, "; infer nll --trajectory dp --variance %s --%s %s%s makes it",
+                   variance_name(variance), network_run(network) ? "run" : "checkpoint",
+                   network_origin(network), average_cov ? " --average-cov" : "");
+    ok = ok && best_path(costs, all, steps, timesteps, error);
+    memory_free(costs);
+    memory_free(path);
+    return ok;
+}

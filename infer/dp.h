@@ -1,0 +1,34 @@
+/* The best trajectories of a network: found on training images, kept for later.
+ *
+ * For each variance a file dp-<variance>.h5 lies beside the checkpoints. It holds what every step t -> s
+ * costs, from which the best K of the N timesteps follow at once for any K (diffusion/best_path.h):
+ *
+ *     attributes  format "varhead-dp", version 1, network (a fingerprint of the weights and of what else
+ *                 the variance reads), images, seed, prior (bits/dim, on the same images)
+ *     /costs      float64 [N + 1, N + 1]: entry [s][t], s < t, in bits per dimension; infinite elsewhere
+ */
+#pragma once
+
+#include "diffusion/estimate.h"
+#include "network.h"
+
+/* Which tables will do, and how they are found where there are none. */
+typedef struct DpRequest {
+    const VarianceKind *variances;
+    int variance_count;
+    bool average_cov;
+    int64_t
+        images; /* training images to search on; IMAGES_UNSET: 100, but any that are there will do */
+    int64_t seed;     /* of their choice and noise; -1: the network's, likewise */
+    const char *data; /* the training images; NULL: the configuration's */
+    bool fresh, quiet;
+} DpRequest;
+
+/* Sees to it that there are files for all the variances of the request: what is missing is found by one
+ * sweep. Prepares the network anew. */
+bool dp_prepare(Network *network, const DpRequest *request, Error *error);
+
+/* timesteps [steps + 1] := the best trajectory for a variance by its file. An input error if there is
+ * none, or one of another network; it names the command that makes it. */
+bool dp_trajectory(const Network *network, VarianceKind variance, bool average_cov, int steps,
+                   int *timesteps, Error *error);

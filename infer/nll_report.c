@@ -1,0 +1,208 @@
+#include "nll_report.h"
+
+#include "base/memory.h"
+#include "io/hdf5_file.h"
+#include "output.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { CALIBRATION_COLUMNS = 8 };
+
+static const char *label(const NllReport *r, int variance)
+{
+    return estimate_label(r->source, r->task->variances[variance]);
+}
+
+/* -- To read ---------------------------------------------------------------------------------- */
+
+/* The cell of a variance on a kind of trajectory with that many steps; -1: none. */
+static int find_cell(const NllReport *r, int variance, TrajectoryKind trajectory, int steps)
+{
+    for (int c = 0; c < r->task->cell_count; c++) {
+        const BoundCell *cell = &r->task->cells[c];
+        if (cell->variance == variance && cell->trajectory == trajectory && cell->steps == steps)
+            return c;
+    }
+    return -1;
+}
+
+/* The cells of the first variance and of the kind are the table's columns. */
+static bool is_column(const BoundCell *cell, TrajectoryKind trajectory)
+{
+    return cell->variance == 0 && cell->trajectory == trajectory;
+}
+
+static void print_bounds(const NllReport *r, TrajectoryKind trajectory)
+{
+    const BoundTask *task = r->task;
+    printf("bits per dimension of %s, +- standard error; %s trajectory\n\n%-14s", r->images,
+           trajectory_name(trajectory), "steps");
+    for (int c = 0; c < task->cell_count; c++)
+        if (is_column(&task->cells[c], trajectory))
+            printf(" %17d", task->cells[c].steps);
+    printf("\n");
+    for (int v = 0; v < task->variance_count; v++) {
+        printf("%-14s", label(r, v));
+        for (int c = 0; c < task->cell_count; c++) {
+            if (!is_column(&task->cells[c], trajectory))
+                continue;
+            double error,
+                mean =
+                    bound_mean(r->bound, find_cell(r, v, trajectory, task->cells[c].steps), &error);
+            printf("  %8.3f +- %5.3f", mean, error);
+        }
+        printf("\n");
+    }
+    printf("\n");
+}
+
+/* At most `most` of the timesteps that were visited, evenly spread. */
+static int choose_timesteps(const NllReport *r, int *chosen, int most)
+{
+    const int total = r->source->schedule->timesteps;
+    const int needed = bound_needed(r->bound, total), count = needed < most ? needed : most;
+    int seen = 0, taken = 0;
+    for (int t = 1; t <= total && taken < count; t++) {
+        if (!bound_needs(r->bound, t))
+            continue;
+        if (count == 1 || (int64_t)seen * (count - 1) >= (int64_t)taken * (needed - 1))
+            chosen[taken++] = t;
+        seen++;
+    }
+    return taken;
+}
+
+static void print_calibration(const NllReport *r)
+{
+    int chosen[CALIBRATION_COLUMNS];
+    const int count = choose_timesteps(r, chosen, CALIBRATION_COLUMNS);
+    const size_t entries = (size_t)r->source->schedule->timesteps + 1;
+    printf("calibration: mean of (x_0 - x_0_hat)^2 / Cov[x_0 | x_t]; 1 is calibrated, more is "
+           "overconfident\n\n%-14s",
+           "t");
+    for (int k = 0; k < count; k++)
+        printf(" %8d", chosen[k]);
+    printf("\n");
+    for (int v = 0; v < r->task->variance_count; v++) {
+        if (r->task->variances[v] == VARIANCE_BETA_TILDE) /* says that there is no error at all */
+            continue;
+        printf("%-14s", label(r, v));
+        for (int k = 0; k < count; k++)
+            printf(" %8.3g",
+                   bound_sums(r->bound)->calibration[(size_t)v * entries + (size_t)chosen[k]]);
+        printf("\n");
+    }
+}
+
+void nll_report_print(const NllReport *r)
+{
+    for (int kind = 0; kind < TRAJECTORY_KINDS; kind++) {
+        bool there = false;
+        for (int c = 0; c < r->task->cell_count; c++)
+            there = there || r->task->cells[c].trajectory == (TrajectoryKind)kind;
+        if (there)
+            print_bounds(r, (TrajectoryKind)kind);
+    }
+    print_calibration(r);
+}
+
+/* -- CSV -------------------------------------------------------------------------------------- */
+
+static void write_table(FILE *to, const void *context)
+{
+    const NllReport *r = context;
+    fprintf(to, "variance,trajectory,steps,bits_per_dim,stderr,images\n");
+    for (int c = 0; c < r->task->cell_count; c++) {
+        const BoundCell *cell = &r->task->cells[c];
+        double error, mean = bound_mean(r->bound, c, &error);
+        fprintf(to, "%s,%s,%d,%.9g,%.3g,%d\n", label(r, cell->variance),
+                trajectory_name(cell->trajectory), cell->steps, mean, error, r->task->images);
+    }
+}
+
+bool nll_report_table(const NllReport *report, const char *path, Error *error)
+{
+    return output_text(path, write_table, report, error);
+}
+
+static void write_calibration(FILE *to, const void *context)
+{
+    const NllReport *r = context;
+    const BoundSums *sums = bound_sums(r->bound);
+    const int total = r->source->schedule->timesteps;
+    fprintf(to, "variance,t,mean_square,stderr,floored,ratio\n");
+    for (int v = 0; v < r->task->variance_count; v++)
+        for (int t = 1; t <= total; t++) {
+            const size_t at = (size_t)v * ((size_t)total + 1) + (size_t)t;
+            if (!isnan(sums->ratio[at]))
+                fprintf(to, "%s,%d,%.6g,%.3g,%.4g,%.6g\n", label(r, v), t, sums->calibration[at],
+                        sums->calibration_error[at], sums->floored[at], sums->ratio[at]);
+        }
+}
+
+bool nll_report_calibration(const NllReport *report, const char *path, Error *error)
+{
+    return output_text(path, write_calibration, report, error);
+}
+
+/* -- HDF5 ------------------------------------------------------------------------------------- */
+
+/* In the order of the trajectory, from the data up; the sums are by the timestep that a step leaves. */
+static void gather(const BoundCell *cell, const double *by_timestep, double *terms)
+{
+    for (int k = 0; k < cell->steps; k++)
+        terms[k] = cell->timesteps[k + 1] > cell->timesteps[k] ? by_timestep[cell->timesteps[k + 1]]
+                                                               : 0; /* to stay costs nothing */
+    terms[cell->steps] = by_timestep[0];
+}
+
+static bool write_cell(const NllReport *r, Hdf5File *file, int c, Error *error)
+{
+    const BoundCell *cell = &r->task->cells[c];
+    const BoundSums *sums = bound_sums(r->bound);
+    const size_t row = (size_t)c * ((size_t)r->source->schedule->timesteps + 1);
+    const int64_t entries = cell->steps + 1, images = r->task->images;
+    int64_t *timesteps = memory_small((size_t)entries, sizeof *timesteps);
+    double *terms = memory_small((size_t)entries, sizeof *terms);
+    double *errors = memory_small((size_t)entries, sizeof *errors);
+    for (int k = 0; k <= cell->steps; k++)
+        timesteps[k] = cell->timesteps[k];
+    gather(cell, sums->terms + row, terms);
+    gather(cell, sums->terms_error + row, errors);
+
+    const struct {
+        const char *name;
+        Hdf5Type type;
+        int64_t count;
+        const void *values;
+    } arrays[] = {
+        {"timesteps", HDF5_INT64, entries, timesteps},
+        {"terms", HDF5_FLOAT64, entries, terms},
+        {"terms_stderr", HDF5_FLOAT64, entries, errors},
+        {"bits_per_dim_each", HDF5_FLOAT64, images, sums->bits + (size_t)c * (size_t)images},
+    };
+    bool ok = true;
+    for (int i = 0; ok && i < 4; i++) {
+        char *name = memory_format("%s/%s_%d/%s", label(r, cell->variance),
+                                   trajectory_name(cell->trajectory), cell->steps, arrays[i].name);
+        ok = hdf5_write(file, name, arrays[i].type, 1, &arrays[i].count, arrays[i].values, error);
+        memory_free(name);
+    }
+    memory_free(timesteps);
+    memory_free(terms);
+    memory_free(errors);
+    return ok;
+}
+
+bool nll_report_terms(const NllReport *report, const char *path, Error *error)
+{
+    Hdf5File *file = NULL;
+    bool ok = hdf5_create(&file, path, error);
+    for (int c = 0; ok && c < report->task->cell_count; c++)
+        ok = write_cell(report, file, c, error);
+    if (ok)
+        return hdf5_commit(file, error);
+    hdf5_close(file);
+    return false;
+}

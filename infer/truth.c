@@ -1,0 +1,328 @@
+/* infer truth: how far each variance is from the exact Cov[x_0 | x_t], where that is known. */
+#include "base/memory.h"
+#include "base/progress.h"
+#include "base/random.h"
+#include "command.h"
+#include "diffusion/forward.h"
+#include "diffusion/likelihood.h"
+#include "diffusion/trajectory.h"
+#include "image_array.h"
+#include "images.h"
+#include "lists.h"
+#include "output.h"
+#include "predictor.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static const char usage[] =
+    "usage: infer truth [options]\n"
+    "\n"
+    "Where the data are the built-in mixture (data.format: mixture), the diagonal of\n"
+    "Cov[x_0 | x_t] is known exactly at every x_t. Prints, for timesteps from 1 to N,\n"
+    "how far the estimate of each variance is from it on test images: the root mean\n"
+    "square of the difference and, in brackets, its mean, over images and elements, in\n"
+    "parts of the mean of the exact one. `Cov` is that mean, `mean` the mean square by\n"
+    "which the network's x_0_hat misses E[x_0 | x_t], in parts of it too: what npr\n"
+    "has to add, and exact (infer nll) does.\n"
+    "\n"
+    "FILE.csv has a row per variance and timestep:\n"
+    "variance,t,cov,mean_error,rms,bias,images\n"
+    "\n"
+    "examples:\n"
+    "  infer truth --run checkpoints/mixture\n"
+    "  infer truth --run checkpoints/mixture --variance npr,sn --timesteps 50 --out t.csv\n"
+    "\n";
+
+enum { CHOICE_ON, CHOICE_OFF };
+
+enum { DEFAULT_TIMESTEPS = 11 };
+
+/* Sums over images and elements at one timestep. */
+typedef struct Errors {
+    double cov, mean_error;                          /* exact; (E[x_0 | x_t] - x_0_hat)^2 */
+    double square[VARIANCE_KINDS], bias[VARIANCE_KINDS]; /* of estimate - exact, by index */
+} Errors;
+
+typedef struct Truth {
+    CommonOptions common;
+    const char *variance_list, *out;
+    int clip_cov;
+    bool average_cov;
+    int64_t images_wanted, timesteps_wanted;
+
+    VarianceKind variances[VARIANCE_KINDS];
+    int variance_count;
+    Network *network;
+    Predictor predictor;
+    Images images;
+    uint64_t seed;
+    int *timesteps; /* [timesteps_count + 1], from 0 */
+    int timesteps_count;
+    Errors *errors; /* [timesteps_count] */
+
+    /* One batch: [batch], and [batch, dims]. */
+    int *t;
+    float *noise, *x_t, *cov;
+    double *moments; /* [batch, 4 dims]: x_t, E[eps], Cov[x_0], x_0_hat */
+    Errors *each;    /* [batch] */
+    Prediction prediction;
+} Truth;
+
+/* -- Preparation ------------------------------------------------------------------------------ */
+
+static bool parse(Truth *s, int argc, char **argv, bool *stop, Error *error)
+{
+    const Option options[] = {
+        option_heading("What to compare"),
+        option_string("variance", "LIST", &s->variance_list,
+                      "beta, beta_tilde, analytic, analytic_diag, npr, sn, exact, with commas "
+                      "between (default: all that the network has)"),
+        option_integer("timesteps", "K", &s->timesteps_wanted, 1, SCHEDULE_MAX_TIMESTEPS,
+                       "how many, evenly spaced (default: 11)"),
+        option_integer("images", "N", &s->images_wanted, 1, IMAGE_ARRAY_LIMIT,
+                       "the first N test images (default: 100)"),
+        option_choice("clip-cov", "on|off", &s->clip_cov, "the estimates to [0, 1] (default: on)"),
+        option_flag("average-cov", &s->average_cov,
+                    "take a head's mean over the image, one number per x_t, instead"),
+        option_string("out", "FILE", &s->out, "write the table there too, as CSV"),
+    };
+    const CommandLine line = {.usage = usage,
+                              .options = options,
+                              .count = sizeof options / sizeof options[0],
+                              .common = COMMON_NETWORK | COMMON_COMPUTE};
+    return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
+}
+
+static bool choose_variances(Truth *s, Error *error)
+{
+    if (!network_mixture(s->network))
+        return error_input(error,
+                           "%s: Cov[x_0 | x_t] is known where data.format is mixture, not for "
+                           "these data; train --stage 1 --config configs/mixture.yaml trains on "
+                           "one",
+                           network_origin(s->network));
+    if (!lists_variances(s->variance_list, s->variances, &s->variance_count, error))
+        return false;
+    for (int kind = 0; !s->variance_list && kind < VARIANCE_KINDS; kind++) {
+        Error ignored = {0};
+        if (network_check_variance(s->network, (VarianceKind)kind, &ignored))
+            s->variances[s->variance_count++] = (VarianceKind)kind;
+    }
+    for (int v = 0; v < s->variance_count; v++)
+        if (!network_check_variance(s->network, s->variances[v], error))
+            return false;
+    return true;
+}
+
+static bool choose_timesteps(Truth *s, Error *error)
+{
+    const int all = network_schedule(s->network)->timesteps;
+    if (s->timesteps_wanted == 0)
+        s->timesteps_wanted = all < DEFAULT_TIMESTEPS ? all : DEFAULT_TIMESTEPS;
+    s->timesteps_count = (int)s->timesteps_wanted;
+    s->timesteps = memory_small((size_t)s->timesteps_count + 1, sizeof *s->timesteps);
+    s->errors = memory_small((size_t)s->timesteps_count, sizeof *s->errors);
+    return trajectory_make(TRAJECTORY_LINEAR, all, s->timesteps_count, s->timesteps, error) ||
+           error_prefix(error, "--timesteps");
+}
+
+static bool allocate(Truth *s, Error *error)
+{
+    const size_t batch = (size_t)s->predictor.batch, dims = s->predictor.source.dims;
+    float **arrays[4 + VARIANCE_KINDS] = {&s->noise, &s->x_t, &s->cov, &s->prediction.eps};
+    int count = 4;
+    for (int v = 0; v < s->variance_count; v++)
+        if (variance_head(s->variances[v]))
+            arrays[count++] = &s->prediction.heads[s->variances[v]];
+    for (int i = 0; i < count; i++)
+        if (!(*arrays[i] = memory_large(batch, dims * sizeof(float), "images", error)))
+            return false;
+    s->t = memory_small(batch, sizeof *s->t);
+    s->each = memory_small(batch, sizeof *s->each);
+    return (s->moments = memory_large(batch, 4 * dims * sizeof(double), "moments", error)) != NULL;
+}
+
+static bool prepare(Truth *s, Error *error)
+{
+    if ((s->out && !output_check(s->out, error)) ||
+        !network_open(&s->network, &s->common, error) || !choose_variances(s, error) ||
+        !choose_timesteps(s, error) ||
+        !images_test(&s->images, s->network, NULL, s->images_wanted, error) ||
+        !network_prepare(s->network, s->images.count, error))
+        return false;
+    s->seed = s->common.seed >= 0 ? (uint64_t)s->common.seed : network_config(s->network)->seed;
+    s->predictor = network_predictor(s->network, s->clip_cov == CHOICE_ON, s->average_cov);
+    return allocate(s, error);
+}
+
+/* -- Comparing -------------------------------------------------------------------------------- */
+
+/* Image i of the batch. */
+static void compare(Truth *s, int t, int i)
+{
+    const EstimateSource *source = &s->predictor.source;
+    const size_t dims = source->dims, at = (size_t)i * dims;
+    const Schedule *schedule = source->schedule;
+    double *x = s->moments + 4 * at, *eps = x + dims, *exact = eps + dims;
+    const double signal = sqrt(schedule->alpha_bar[t]), noise = sqrt(schedule->beta_bar[t]);
+    const float *predicted = s->prediction.eps + at;
+    Errors sums = {0};
+    for (size_t k = 0; k < dims; k++)
+        x[k] = s->x_t[at + k];
+    mixture_moments(source->mixture, schedule, t, x, eps, NULL, exact);
+    for (size_t k = 0; k < dims; k++) {
+        double mean = (x[k] - noise * eps[k]) / signal, hat = (x[k] - noise * predicted[k]) / signal;
+        double off = mean - (source->clip_x0 ? fmax(-1, fmin(hat, 1)) : hat);
+        sums.cov += exact[k];
+        sums.mean_error += off * off;
+    }
+    for (int v = 0; v < s->variance_count; v++) {
+        const VarianceKind kind = s->variances[v];
+        const float *head = variance_head(kind) ? s->prediction.heads[kind] + at : NULL;
+        float *cov = s->cov + at;
+        estimate_cov_x0(source, kind, t, s->x_t + at, predicted, head, cov);
+        for (size_t k = 0; k < dims; k++) {
+            double difference = cov[k] - exact[k];
+            sums.bias[v] += difference;
+            sums.square[v] += difference * difference;
+        }
+    }
+    s->each[i] = sums;
+}
+
+static void add_errors(Errors *sum, const Errors *more)
+{
+    sum->cov += more->cov;
+    sum->mean_error += more->mean_error;
+    for (int v = 0; v < VARIANCE_KINDS; v++) {
+        sum->bias[v] += more->bias[v];
+        sum->square[v] += more->square[v];
+    }
+}
+
+static bool compare_batch(Truth *s, int t, int first, int count, Errors *sum, Error *error)
+{
+    const EstimateSource *source = &s->predictor.source;
+    const size_t dims = source->dims;
+#pragma omp parallel for
+    for (int i = 0; i < count; i++) {
+        s->t[i] = t;
+        random_normal((RandomKey){.seed = s->seed,
+                                  .purpose = RANDOM_LIKELIHOOD,
+                                  .step = (uint32_t)t,
+                                  .sample = (uint32_t)(first + i)},
+                      s->noise + (size_t)i * dims, dims);
+    }
+    forward_noise(source->schedule, s->t, s->images.x_0 + (size_t)first * dims, s->noise,
+                  (size_t)count, dims, s->x_t);
+    if (!s->predictor.predict(s->predictor.network, s->x_t, s->t, count, &s->prediction, error))
+        return false;
+#pragma omp parallel for
+    for (int i = 0; i < count; i++)
+        compare(s, t, i);
+    for (int i = 0; i < count; i++)
+        add_errors(sum, &s->each[i]);
+    return true;
+}
+
+static bool compare_all(Truth *s, Error *error)
+{
+    const int batch = s->predictor.batch, images = s->images.count;
+    Progress progress;
+    progress_start(&progress, "truth", 0, (int64_t)images * s->timesteps_count, 1, "evaluations/s",
+                   s->common.quiet);
+    bool ok = true;
+    for (int k = 0; ok && k < s->timesteps_count; k++)
+        for (int first = 0; ok && first < images; first += batch) {
+            int count = images - first < batch ? images - first : batch;
+            ok = compare_batch(s, s->timesteps[k + 1], first, count, &s->errors[k], error);
+            progress_update(&progress, progress.done + count, "t = %d", s->timesteps[k + 1]);
+        }
+    progress_finish(&progress);
+    return ok;
+}
+
+/* -- The table -------------------------------------------------------------------------------- */
+
+/* Of a variance at one timestep, in parts of the mean of the exact Cov. */
+typedef struct Row {
+    double cov, mean_error, rms, bias;
+} Row;
+
+static Row row_of(const Truth *s, int v, int k)
+{
+    const Errors *e = &s->errors[k];
+    const double count = (double)s->images.count * (double)s->predictor.source.dims;
+    const double cov = e->cov / count;
+    return (Row){.cov = cov,
+                 .mean_error = e->mean_error / count / cov,
+                 .rms = sqrt(e->square[v] / count) / cov,
+                 .bias = e->bias[v] / count / cov};
+}
+
+static void print_table(const Truth *s)
+{
+    printf("error of Cov[x_0 | x_t], in parts of its mean: root mean square (bias); %d test "
+           "images\n\n%6s %9s %7s",
+           s->images.count, "t", "Cov", "mean");
+    for (int v = 0; v < s->variance_count; v++)
+        printf("  %15s", estimate_label(&s->predictor.source, s->variances[v]));
+    printf("\n");
+    for (int k = 0; k < s->timesteps_count; k++) {
+        const Row first = row_of(s, 0, k);
+        printf("%6d %9.3g %7.4f", s->timesteps[k + 1], first.cov, first.mean_error);
+        for (int v = 0; v < s->variance_count; v++) {
+            const Row row = row_of(s, v, k);
+            printf("  %6.3g (%+6.2g)", row.rms, row.bias);
+        }
+        printf("\n");
+    }
+}
+
+static void write_table(FILE *to, const void *context)
+{
+    const Truth *s = context;
+    fprintf(to, "variance,t,cov,mean_error,rms,bias,images\n");
+    for (int v = 0; v < s->variance_count; v++)
+        for (int k = 0; k < s->timesteps_count; k++) {
+            const Row row = row_of(s, v, k);
+            fprintf(to, "%s,%d,%.6g,%.6g,%.6g,%.6g,%d\n",
+                    estimate_label(&s->predictor.source, s->variances[v]), s->timesteps[k + 1],
+                    row.cov, row.mean_error, row.rms, row.bias, s->images.count);
+        }
+}
+
+static void release(Truth *s)
+{
+    for (int kind = 0; kind < VARIANCE_KINDS; kind++)
+        memory_free(s->prediction.heads[kind]);
+    memory_free(s->prediction.eps);
+    memory_free(s->noise);
+    memory_free(s->x_t);
+    memory_free(s->cov);
+    memory_free(s->moments);
+    memory_free(s->each);
+    memory_free(s->t);
+    memory_free(s->timesteps);
+    memory_free(s->errors);
+    images_free(&s->images);
+    network_close(s->network);
+    common_free(&s->common);
+}
+
+bool truth_command(int argc, char **argv, Error *error)
+{
+    Truth s = {.images_wanted = IMAGES_UNSET};
+    bool stop = false;
+    common_defaults(&s.common);
+    bool ok = parse(&s, argc, argv, &stop, error);
+    if (ok && !stop) {
+        ok = prepare(&s, error) && compare_all(&s, error) &&
+             (!s.out || output_text(s.out, write_table, &s, error));
+        if (ok && !s.common.quiet)
+            print_table(&s);
+    }
+    release(&s);
+    return ok;
+}

@@ -1,0 +1,80 @@
+#include "diffusion/estimate.h"
+
+#include "base/memory.h"
+#include "diffusion/reverse.h"
+
+bool estimate_is_scalar(const EstimateSource *source, VarianceKind kind)
+{
+    return variance_is_fixed(kind) || kind == VARIANCE_ANALYTIC ||
+           (variance_head(kind) && source->average_cov);
+}
+
+const char *estimate_label(const EstimateSource *source, VarianceKind kind)
+{
+    if (!variance_head(kind) || !source->average_cov)
+        return variance_name(kind);
+    return kind == VARIANCE_SN ? "sn-average" : "npr-average";
+}
+
+static void fill(float *cov, size_t count, double value)
+{
+    for (size_t i = 0; i < count; i++)
+        cov[i] = (float)value;
+}
+
+/* The clip comes last: it is of what is used. */
+static void average(float *cov, size_t count, bool clip)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += cov[i];
+    const double mean = sum / (double)count;
+    fill(cov, count, clip ? variance_clipped(mean) : mean);
+}
+
+/* E[(x_0 - x_0_hat)^2 | x_t] = Cov[x_0 | x_t] + (E[x_0 | x_t] - x_0_hat)^2, with the mean's own error. */
+static void exact(const EstimateSource *source, int t, const float *x_t, const float *eps_hat,
+                  float *cov)
+{
+    const ReverseOptions options = {.sampler = SAMPLER_DDPM, .clip_x0 = source->clip_x0};
+    const ReverseStep step = reverse_step(source->schedule, &options, 0, t);
+    const size_t dims = source->dims;
+    double *x = memory_small(3 * dims, sizeof *x), *eps = x + dims, *within = eps + dims;
+    for (size_t i = 0; i < dims; i++)
+        x[i] = x_t[i];
+    mixture_moments(source->mixture, source->schedule, t, x, eps, NULL, within);
+    for (size_t i = 0; i < dims; i++) {
+        double mean = step.x0_xt * x[i] - step.x0_eps * eps[i];
+        double off = mean - reverse_x0_hat(&step, x[i], eps_hat[i]);
+        double value = within[i] + off * off;
+        cov[i] = (float)(source->clip_cov ? variance_clipped(value) : value);
+    }
+    memory_free(x);
+}
+
+/* Of a head or of analytic's constants. */
+static void learned(const EstimateSource *source, VarianceKind kind, int t, const float *eps_hat,
+                    const float *head, float *cov)
+{
+    const bool averaged = variance_head(kind) && source->average_cov;
+    if (kind == VARIANCE_ANALYTIC_DIAG)
+        head = source->ms_eps_diag + (size_t)t * source->dims;
+    variance_cov_x0(kind, source->schedule, t, eps_hat, head,
+                    kind == VARIANCE_ANALYTIC ? source->ms_eps[t] : 0,
+                    source->clip_cov && !averaged, source->dims, cov);
+    if (averaged)
+        average(cov, source->dims, source->clip_cov);
+}
+
+void estimate_cov_x0(const EstimateSource *source, VarianceKind kind, int t, const float *x_t,
+                     const float *eps_hat, const float *head, float *cov)
+{
+    if (kind == VARIANCE_BETA)
+        fill(cov, source->dims, source->schedule->beta_bar[t]);
+    else if (kind == VARIANCE_BETA_TILDE)
+        fill(cov, source->dims, 0);
+    else if (kind == VARIANCE_EXACT)
+        exact(source, t, x_t, eps_hat, cov);
+    else
+        learned(source, kind, t, eps_hat, head, cov);
+}
