@@ -26,11 +26,13 @@ typedef struct Settings {
 static const char usage[] =
     "usage: bench [options]\n"
     "\n"
-    "Times steps of training and of sampling on networks of the given recipes, with\n"
-    "random weights and the built-in mixture as data (no file is needed, none is\n"
-    "written). Beside each step is its floor, the time that its convolutions and matrix\n"
-    "products take when they are run again with nothing in between, and the ratio of the\n"
-    "two. Each line is a process of its own, whose peak memory is shown.\n"
+    "Times steps of training, of sampling and of bounds on networks of the given\n"
+    "recipes, with random weights and the built-in mixture as data (no file is\n"
+    "needed, none is written). Beside each step is its floor, the time that its\n"
+    "convolutions and matrix products take when they are run again with nothing in\n"
+    "between, and the ratio of the two. Of bounds (infer nll: ten timesteps of 32\n"
+    "images, 6 variances) the floor is the bare passes of network and heads. Each\n"
+    "line is a process of its own, whose peak memory is shown.\n"
     "\n"
     "examples:\n"
     "  bench\n"
@@ -176,7 +178,7 @@ int main(int argc, char **argv)
     const Option options[] = {
         option_string("networks", "NAMES", &s.networks,
                       "recipes in configs/, by name (default: quick,fashion-mnist,cifar10)"),
-        option_choice("work", "stage1|stage2|stage2-both|sample", &s.work,
+        option_choice("work", "stage1|stage2|stage2-both|sample|bounds|dp", &s.work,
                       "what to time (default: everything)"),
         option_choice("precision", "f32|bf16", &s.precision, "default: both"),
         option_integer("batch", "N", &s.batch, 1, 65536,

@@ -1,5 +1,7 @@
 #include "measure.h"
 
+#include "runner.h"
+
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -12,17 +14,10 @@
 
 #include <stdlib.h>
 
-/* Something that can be stepped. */
-typedef struct Runner Runner;
-struct Runner {
-    int batch;
-    bool (*step)(Runner *runner, int step, Error *error);
-};
-
 const char *work_name(Work work)
 {
-    static const char *const names[] = {"stage 1", "stage 2, one head", "stage 2, both",
-                                        "sampling"};
+    static const char *const names[] = {"stage 1", "stage 2, one head", "stage 2, both", "sampling",
+                                        "bounds",  "costs for dp"};
     return names[work];
 }
 
@@ -155,7 +150,7 @@ static bool time_steps(Runner *runner, const Task *task, Measurement *result, Er
         const double begin = clock_seconds();
         done = runner->step(runner, i + 1, error);
         all += steps[i] = clock_seconds() - begin;
-        floors[i] = primitive_replay();
+        floors[i] = runner->floor ? runner->floor(runner, i + 1) : primitive_replay();
         ratios[i] = steps[i] / floors[i];
     }
     profile_stop();
@@ -176,6 +171,10 @@ bool measure(const Task *task, Measurement *result, Error *error)
         SampleRunner r = {0};
         done = sample_make(&r, task, error) && time_steps(&r.runner, task, result, error);
         sample_free(&r);
+    } else if (task->work == WORK_BOUNDS || task->work == WORK_DP) {
+        Runner *runner = NULL;
+        done = bounds_make(&runner, task, error) && time_steps(runner, task, result, error);
+        bounds_free(runner);
     } else {
         TrainRunner r = {0};
         done = train_make(&r, task, error) && time_steps(&r.runner, task, result, error);

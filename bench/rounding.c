@@ -5,91 +5,36 @@
 #include "diffusion/reverse.h"
 #include "io/checkpoint.h"
 #include "io/dataset.h"
-#include "model/head.h"
 #include "model/precision.h"
-#include "model/unet.h"
+#include "net.h"
 
 #include <math.h>
 #include <stdio.h>
 
-enum { STEPS = 50, HEADS = 2, TYPES = 2 };
+enum { STEPS = 50, TYPES = 2 };
 
-static const VarianceKind kinds[HEADS] = {VARIANCE_NPR, VARIANCE_SN};
-
-/* The network with its heads, in one type. */
-typedef struct Net {
-    ParamSet params, head_params[HEADS];
-    float *weights, *head_weights[HEADS];
-    Graph *graph, *head_graphs[HEADS];
-    UNet unet;
-    Head heads[HEADS];
-} Net;
-
-static bool net_make(Net *net, Checkpoint *checkpoint, DType type, int images, Error *error)
-{
-    const Config *config = checkpoint_config(checkpoint);
-    const GraphOptions options = {.batch = images, .type = type};
-    net->graph = graph_new(&net->params, options);
-    net->unet = unet_build(net->graph, config);
-    net->weights = checkpoint_load_params(checkpoint, "trunk_ema", &net->params, error);
-    if (!net->weights || !graph_finish(net->graph, error) ||
-        !graph_load_weights(net->graph, net->weights, error))
-        return false;
-    for (int k = 0; k < HEADS; k++) {
-        char group[64];
-        snprintf(group, sizeof group, "heads_ema/%s", variance_name(kinds[k]));
-        net->head_graphs[k] = graph_new(&net->head_params[k], options);
-        net->heads[k] = head_build(net->head_graphs[k], config, net->unet.features, net->unet.temb);
-        net->head_weights[k] =
-            checkpoint_load_params(checkpoint, group, &net->head_params[k], error);
-        if (!net->head_weights[k] || !graph_finish(net->head_graphs[k], error) ||
-            !graph_load_weights(net->head_graphs[k], net->head_weights[k], error))
-            return false;
-    }
-    return true;
-}
-
-static void net_free(Net *net)
-{
-    graph_free(net->graph);
-    params_free(&net->params);
-    memory_free(net->weights);
-    for (int k = 0; k < HEADS; k++) {
-        graph_free(net->head_graphs[k]);
-        params_free(&net->head_params[k]);
-        memory_free(net->head_weights[k]);
-    }
-}
+static const VarianceKind kinds[NET_HEADS] = {[NET_NPR] = VARIANCE_NPR, [NET_SN] = VARIANCE_SN};
 
 /* Everything that is evaluated, and on what. */
 typedef struct Study {
     Net nets[TYPES]; /* float32, bfloat16 */
     Schedule schedule;
-    int images, channels;
+    int images;
     size_t dims, count;     /* of an image; of all */
     float *x_0, *eps, *x_t; /* [images, dims] */
     float *cov[TYPES];      /* [images, dims]: Cov[x_0 | x_t] */
-    double *times;          /* [images] */
     int *t;                 /* [images] */
 } Study;
 
 static bool evaluate(Study *s, int t, Error *error)
 {
-    for (int i = 0; i < s->images; i++) {
+    for (int i = 0; i < s->images; i++)
         s->t[i] = t;
-        s->times[i] = schedule_model_time(&s->schedule, t);
-    }
     forward_noise(&s->schedule, s->t, s->x_0, s->eps, (size_t)s->images, s->dims, s->x_t);
-    for (int k = 0; k < TYPES; k++) {
-        Net *net = &s->nets[k];
-        memcpy(value_data(net->unet.x), s->x_t, s->count * sizeof *s->x_t);
-        unet_embed_times(s->times, s->images, s->channels, value_data(net->unet.time));
-        if (!graph_forward(net->graph, 0, error))
+    for (int k = 0; k < TYPES; k++)
+        if (!net_run(&s->nets[k], s->x_t, s->count, schedule_model_time(&s->schedule, t), s->images,
+                     error))
             return false;
-        for (int h = 0; h < HEADS; h++)
-            if (!graph_forward(net->head_graphs[h], 0, error))
-                return false;
-    }
     return true;
 }
 
@@ -122,7 +67,7 @@ static bool print_all(Study *s, Error *error)
     const int n = s->schedule.timesteps, stride = n / STEPS > 0 ? n / STEPS : 1;
     const int percent[] = {4, 10, 20, 30, 40, 60, 80, 100};
     printf("  head     t    variance   mean moves   each moves  half log2, bits\n");
-    for (int h = 0; h < HEADS; h++)
+    for (int h = 0; h < NET_HEADS; h++)
         for (size_t i = 0; i < sizeof percent / sizeof percent[0]; i++) {
             const int t = n * percent[i] / 100;
             if (t <= stride)
@@ -140,19 +85,18 @@ static bool study_make(Study *s, Checkpoint *checkpoint, int images, Error *erro
 {
     const Config *config = checkpoint_config(checkpoint);
     const size_t side = (size_t)config->data.resolution, n = (size_t)images;
-    *s = (Study){.images = images, .channels = config->model.channels};
+    *s = (Study){.images = images};
     s->dims = side * side * (size_t)config->data.channels;
     s->count = n * s->dims;
     float **arrays[] = {&s->x_0, &s->eps, &s->x_t, &s->cov[0], &s->cov[1]};
     for (int i = 0; i < 5; i++)
         if (!(*arrays[i] = memory_large(s->count, sizeof(float), "images", error)))
             return false;
-    s->times = memory_small(n, sizeof *s->times);
     s->t = memory_small(n, sizeof *s->t);
     return schedule_make(&s->schedule, config->diffusion.schedule, config->diffusion.timesteps,
                          error) &&
-           net_make(&s->nets[0], checkpoint, DTYPE_F32, images, error) &&
-           net_make(&s->nets[1], checkpoint, DTYPE_BF16, images, error);
+           net_make(&s->nets[0], config, checkpoint, DTYPE_F32, images, error) &&
+           net_make(&s->nets[1], config, checkpoint, DTYPE_BF16, images, error);
 }
 
 /* The first test images, and noise for them. */
@@ -183,7 +127,6 @@ static void study_free(Study *s)
     memory_free(s->x_0);
     memory_free(s->eps);
     memory_free(s->x_t);
-    memory_free(s->times);
     memory_free(s->t);
 }
 

@@ -21,17 +21,17 @@ static const char usage[] =
     "Where the data are the built-in mixture (data.format: mixture), the diagonal of\n"
     "Cov[x_0 | x_t] is known exactly at every x_t. Prints, for timesteps from 1 to N,\n"
     "how far the estimate of each variance is from it on test images: the root mean\n"
-    "square of the difference and, in brackets, its mean, over images and elements, in\n"
-    "parts of the mean of the exact one. `Cov` is that mean, `mean` the mean square by\n"
-    "which the network's x_0_hat misses E[x_0 | x_t], in parts of it too: what npr\n"
-    "has to add, and exact (infer nll) does.\n"
+    "square of the difference and, in brackets, its mean, over images and elements,\n"
+    "in parts of the mean of the exact one. `Cov` is that mean, `mean` the mean\n"
+    "square by which the network's x_0_hat misses E[x_0 | x_t], in parts of it too:\n"
+    "what npr has to add, and what exact (infer nll) does add.\n"
     "\n"
     "FILE.csv has a row per variance and timestep:\n"
     "variance,t,cov,mean_error,rms,bias,images\n"
     "\n"
     "examples:\n"
     "  infer truth --run checkpoints/mixture\n"
-    "  infer truth --run checkpoints/mixture --variance npr,sn --timesteps 50 --out t.csv\n"
+    "  infer truth --run checkpoints/mixture --timesteps 50 --out truth.csv\n"
     "\n";
 
 enum { CHOICE_ON, CHOICE_OFF };

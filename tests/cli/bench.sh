@@ -17,9 +17,9 @@ tiny="--networks quick --precision f32 --batch 1 --steps 1 --set model.channels=
 
 # shellcheck disable=SC2086 # a list of words
 output=$(bench $tiny --csv "$directory/table.csv")
-for work in "stage 1" "stage 2, one head" "stage 2, both" sampling; do
-    echo "$output" | grep -q "^quick  *f32  *$work  *1 " || fail "no line for $work in: $output"
-    grep -q "^quick,f32,\"$work\",1," "$directory/table.csv" || fail "no $work in the CSV"
+for work in "stage 1" "stage 2, one head" "stage 2, both" sampling bounds "costs for dp"; do
+    echo "$output" | grep -q "^quick  *f32  *$work  *[13]" || fail "no line for $work in: $output"
+    grep -q "^quick,f32,\"$work\",[13]" "$directory/table.csv" || fail "no $work in the CSV"
 done
 awk -F, 'NR > 1 && !($NF > 0 && $(NF - 1) > 0 && $(NF - 2) > 0) { exit 1 }' "$directory/table.csv" ||
     fail "a number is missing: $(cat "$directory/table.csv")"
