@@ -4,8 +4,8 @@
 #include "base/memory.h"
 #include "diffusion/best_path.h"
 #include "images.h"
+#include "io/atomic_file.h"
 #include "io/hdf5_file.h"
-#include "output.h"
 #include "predictor.h"
 #include "sweep.h"
 
@@ -42,26 +42,24 @@ static char *path_of(const Network *network, VarianceKind variance, bool average
 
 /* What a file says of itself. */
 typedef struct Identity {
-    uint64_t network;
+    int64_t version;
+    uint64_t network; /* this and the next only of VERSION */
     int64_t images, seed;
 } Identity;
 
 static bool read_identity(Hdf5File *file, Identity *identity, Error *error)
 {
     char *format = NULL;
-    int64_t version = 0, network = 0;
+    int64_t network = 0;
     bool ok = hdf5_read_attribute_string(file, "/", "format", &format, error);
     if (ok && strcmp(format, format_name) != 0)
         ok = error_input(error, "%s: expected the format %s, found \"%.40s\"", hdf5_path(file),
                          format_name, format);
     memory_free(format);
-    ok = ok && hdf5_read_attribute_int(file, "/", "version", &version, error);
-    if (ok && version != VERSION)
-        ok = error_input(error,
-                         "%s: expected version %d of its format, found %lld; infer nll "
-                         "--trajectory dp --fresh makes it anew",
-                         hdf5_path(file), VERSION, (long long)version);
-    ok = ok && hdf5_read_attribute_int(file, "/", "network", &network, error) &&
+    ok = ok && hdf5_read_attribute_int(file, "/", "version", &identity->version, error);
+    if (!ok || identity->version != VERSION)
+        return ok; /* what else there is, only that version knows */
+    ok = hdf5_read_attribute_int(file, "/", "network", &network, error) &&
          hdf5_read_attribute_int(file, "/", "images", &identity->images, error) &&
          hdf5_read_attribute_int(file, "/", "seed", &identity->seed, error);
     identity->network = (uint64_t)network;
@@ -89,24 +87,34 @@ static bool write_file(const char *path, const Identity *identity, double prior,
 
 /* -- Finding ---------------------------------------------------------------------------------- */
 
-/* Whether a file is there, for this network, and from images as they are asked for. One that is no such
- * file is an error, and stays. */
+/* Whether `path` can be written at all. */
+static bool check_writing(const char *path, Error *error)
+{
+    AtomicFile probe;
+    if (!atomic_file_begin(&probe, path, error))
+        return false;
+    atomic_file_abandon(&probe);
+    return true;
+}
+
+/* Whether a file is there, for this network, and from images as they are asked for. Tables are made anew in
+ * the place of others; a file that holds none is an error, and stays. */
 static bool is_there(const Network *network, const DpRequest *request, VarianceKind variance,
                      bool *there, Error *error)
 {
     char *path = path_of(network, variance, request->average_cov);
     Hdf5File *file = NULL;
-    Identity identity;
+    Identity identity = {0};
     bool ok = true;
     *there = false;
     if (access(path, F_OK) == 0) {
         ok = hdf5_open(&file, path, error) && read_identity(file, &identity, error);
-        *there = ok && !request->fresh &&
+        *there = ok && !request->fresh && identity.version == VERSION &&
                  identity.network == network_fingerprint(network, variance) &&
                  (request->images == IMAGES_UNSET || identity.images == request->images) &&
                  (request->seed < 0 || identity.seed == request->seed);
     }
-    ok = ok && (*there || output_check(path, error));
+    ok = ok && (*there || check_writing(path, error));
     hdf5_close(file);
     memory_free(path);
     return ok;
@@ -116,9 +124,10 @@ static bool is_there(const Network *network, const DpRequest *request, VarianceK
 static char *key_of(const Network *network, const DpRequest *request, const BoundTask *task)
 {
     const size_t bytes = (size_t)task->images * network_dims(network) * sizeof(float);
-    char *key = memory_format("tables of %d images %016llx, seed %llu, batch %d", task->images,
-                              (unsigned long long)fingerprint(FINGERPRINT_START, task->x_0, bytes),
-                              (unsigned long long)task->seed, network_batch(network));
+    char *key =
+        memory_format("tables of %d images %016llx, seed %llu, batch %d, type %d", task->images,
+                      (unsigned long long)fingerprint(FINGERPRINT_START, task->x_0, bytes),
+                      (unsigned long long)task->seed, network_batch(network), request->type);
     for (int v = 0; v < task->variance_count; v++) {
         char *longer =
             memory_format("%s; %s %016llx", key, label_of(task->variances[v], request->average_cov),
@@ -211,6 +220,9 @@ static bool read_costs(const Network *network, VarianceKind variance, const char
     const int64_t entries = network_schedule(network)->timesteps + 1, dims[] = {entries, entries};
     int64_t found[] = {entries, entries};
     bool ok = hdf5_open(&file, path, error) && read_identity(file, &identity, error);
+    if (ok && identity.version != VERSION)
+        ok = error_input(error, "%s: expected version %d of its format, found %lld", path, VERSION,
+                         (long long)identity.version);
     if (ok && identity.network != network_fingerprint(network, variance))
         ok = error_input(error, "%s: is of another network", path);
     ok = ok && hdf5_expect(file, "costs", HDF5_FLOAT64, 2, found, error) &&

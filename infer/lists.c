@@ -32,7 +32,7 @@ static bool add_trajectory(const char *item, TrajectoryKind *kinds, int *count, 
 {
     TrajectoryKind kind;
     if (!trajectory_parse(item, &kind, error))
-        return false;
+        return error_prefix(error, "--trajectory");
     for (int i = 0; i < *count; i++)
         if (kinds[i] == kind)
             return error_input(error, "--trajectory: %s is given twice", item);

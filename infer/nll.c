@@ -259,6 +259,7 @@ static bool prepare_dp(Nll *s, Error *error)
                                .images = s->dp_images,
                                .seed = s->common.seed,
                                .data = s->data,
+                               .type = s->common.type,
                                .fresh = s->fresh,
                                .quiet = s->common.quiet};
     return !has_dp(s) || dp_prepare(s->network, &request, error);

@@ -96,6 +96,9 @@ static bool restore(const Sweep *s, int *t, Error *error)
         stored <= s->timesteps + 1) {
         *t = (int)stored;
         ok = read_sums(s, file, error) || error_add(error, "; --fresh begins anew");
+    } else if (!s->options->quiet) {
+        fprintf(stderr, "infer: note: %s is of another sweep, and will be replaced\n",
+                s->options->unfinished);
     }
     memory_free(key);
     hdf5_close(file);

@@ -40,7 +40,7 @@ enum { DEFAULT_TIMESTEPS = 11 };
 
 /* Sums over images and elements at one timestep. */
 typedef struct Errors {
-    double cov, mean_error;                          /* exact; (E[x_0 | x_t] - x_0_hat)^2 */
+    double cov, mean_error;                              /* exact; (E[x_0 | x_t] - x_0_hat)^2 */
     double square[VARIANCE_KINDS], bias[VARIANCE_KINDS]; /* of estimate - exact, by index */
 } Errors;
 
@@ -145,9 +145,8 @@ static bool allocate(Truth *s, Error *error)
 
 static bool prepare(Truth *s, Error *error)
 {
-    if ((s->out && !output_check(s->out, error)) ||
-        !network_open(&s->network, &s->common, error) || !choose_variances(s, error) ||
-        !choose_timesteps(s, error) ||
+    if ((s->out && !output_check(s->out, error)) || !network_open(&s->network, &s->common, error) ||
+        !choose_variances(s, error) || !choose_timesteps(s, error) ||
         !images_test(&s->images, s->network, NULL, s->images_wanted, error) ||
         !network_prepare(s->network, s->images.count, error))
         return false;
@@ -172,7 +171,8 @@ static void compare(Truth *s, int t, int i)
         x[k] = s->x_t[at + k];
     mixture_moments(source->mixture, schedule, t, x, eps, NULL, exact);
     for (size_t k = 0; k < dims; k++) {
-        double mean = (x[k] - noise * eps[k]) / signal, hat = (x[k] - noise * predicted[k]) / signal;
+        double mean = (x[k] - noise * eps[k]) / signal,
+               hat = (x[k] - noise * predicted[k]) / signal;
         double off = mean - (source->clip_x0 ? fmax(-1, fmin(hat, 1)) : hat);
         sums.cov += exact[k];
         sums.mean_error += off * off;

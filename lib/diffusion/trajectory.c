@@ -23,7 +23,7 @@ bool trajectory_parse(const char *name, TrajectoryKind *kind, Error *error)
             return true;
         }
     }
-    return error_input(error, "trajectory: expected linear, quad or dp, got \"%s\"", name);
+    return error_input(error, "expected linear, quad or dp, got \"%s\"", name);
 }
 
 /* 1, ..., N by a running sum, each rounded to the nearest integer, halves to the even one

@@ -1,0 +1,394 @@
+#!/bin/sh
+# `infer nll`, `infer truth` and `infer sample --trajectory dp`, as a user types them: what is
+# refused before any work, which files appear, what the best trajectories are kept for, and what
+# happens when a sweep is stopped. (The numbers: tests/test_bound.c and tests/test_nll.c.)
+set -u
+
+golden=$PWD/tests/golden/golden_a.h5
+export OMP_WAIT_POLICY=passive # see tests/infer_program.h
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+cd "$directory" || exit 1
+result=0
+variances="beta beta_tilde analytic analytic_diag sn npr exact"
+
+problem() {
+    echo "$*"
+    result=1
+}
+
+# fails TEXT ARGUMENT...: `infer ARGUMENT...` is wrong input, with TEXT in its one line.
+fails() {
+    text=$1
+    shift
+    infer "$@" >printed 2>errors
+    status=$?
+    [ $status -eq 2 ] || problem "infer $*: exit status $status, expected 2"
+    grep -q -F -e "$text" errors || problem "infer $*: expected \"$text\" in: $(cat errors)"
+    [ "$(wc -l <errors)" -eq 1 ] || problem "infer $*: expected one line: $(cat errors)"
+    [ ! -s printed ] || problem "infer $*: printed $(cat printed)"
+}
+
+# works ARGUMENT...: `infer ARGUMENT...` does; what it says is in `printed` and `errors`.
+works() {
+    infer "$@" >printed 2>errors || problem "infer $*: $(cat errors)"
+}
+
+# silent: the last command, with --quiet, was.
+silent() {
+    [ -z "$(cat printed errors)" ] || problem "--quiet, but: $(cat printed errors)"
+}
+
+# rows COUNT FILE [TEXT]: so many of its lines, without the first, begin with TEXT.
+rows() {
+    found=$(tail -n +2 "$2" | grep -c "^${3-}")
+    [ "$found" -eq "$1" ] || problem "$2: $found rows of \"${3-}\", expected $1"
+}
+
+header() {
+    [ "$(head -n 1 "$2")" = "$1" ] || problem "$2: begins with $(head -n 1 "$2")"
+}
+
+# same FILE FILE
+same() {
+    cmp "$1" "$2" >difference 2>&1 || problem "$(cat difference)"
+}
+
+# searched, or not: whether the last command has looked for best trajectories.
+searched() {
+    grep -q "^steps:" errors || problem "$1: expected a search: $(cat errors)"
+}
+not_searched() {
+    ! grep -q "^steps:" errors || problem "$1: searched again: $(cat errors)"
+}
+
+cat >tiny.yaml <<'END'
+name: tiny
+data: {format: mixture, channels: 1, resolution: 8}
+diffusion: {schedule: linear, timesteps: 100}
+model: {channels: 16, channel_mult: [1], res_blocks: 1, attention: [], dropout: 0.0, norm_groups: 4}
+stage1: {steps: 4, batch: 4}
+stage2: {steps: 4, batch: 4}
+END
+
+train_tiny() {
+    train --config tiny.yaml --quiet "$@" || problem "train $* failed"
+}
+train_tiny --run r --stage 1
+train_tiny --run r --stage 2 --loss npr,sn
+
+# -- Refused before any work
+state=$(cksum r/*)
+fails 'expected linear, quad or dp, got "cubic"' nll --run r --trajectory cubic
+fails "--trajectory: dp is given twice" nll --run r --trajectory dp,dp
+fails "--clip-cov off: expected on" nll --run r --clip-cov off --trajectory dp
+fails "--steps: a trajectory has from 1 to 100 steps, not 101" nll --run r --steps 101
+fails "not 101" nll --run r --trajectory dp --steps 5,101
+fails "expected it without --split train" nll --run r --split train --input x.h5
+fails "the variance exact is known where data.format is mixture" \
+    nll --checkpoint "$golden" --variance exact
+fails "data.format is mixture" truth --checkpoint "$golden"
+fails "--timesteps" truth --run r --timesteps 101
+fails "r/stage1.h5: is a checkpoint" nll --run r --out r/stage1.h5
+fails "r/stage1.h5: is a checkpoint" nll --run r --out r/stage1.csv # nll.h5 would be there
+fails "r/stage1.h5: is a checkpoint" truth --run r --out r/stage1.h5
+fails "--images: expected at most 10000, which the mixture has, got 100000" \
+    nll --run r --images 100000
+fails "--dp-images: the mixture has 60000 images" \
+    nll --run r --trajectory dp --dp-images 100000
+fails "infer nll --trajectory dp --variance sn --run r makes it" \
+    sample --run r --trajectory dp --variance sn --steps 5 --out x.png
+fails "infer nll --trajectory dp --variance sn --checkpoint r/stage2-npr+sn.h5 makes it" \
+    sample --checkpoint r/stage2-npr+sn.h5 --trajectory dp --variance sn --steps 5 --out x.png
+[ "$(cksum r/*)" = "$state" ] || problem "a refused command changed the run"
+[ "$(echo *.h5 *.csv *.png)" = "*.h5 *.csv *.png" ] || problem "a refused command wrote: $(ls)"
+
+# -- The defaults, with every variance there is
+works nll --quiet --run r --steps 2 --images 3
+silent
+rows 5 r/nll.csv
+works analytic --quiet --run r --images 3 --timesteps 2
+works nll --run r
+for variance in $variances; do
+    case $variance in
+    beta_tilde) tables=1 ;; # no calibration
+    *) tables=2 ;;
+    esac
+    [ "$(grep -c "^$variance " printed)" -eq $tables ] ||
+        problem "$variance: expected in $tables tables: $(cat printed)"
+    rows 4 r/nll.csv "$variance,linear,"
+    rows $((100 * (tables - 1))) r/nll-calibration.csv "$variance,"
+done
+grep -q "^bits per dimension of 100 test images" printed || problem "said: $(cat printed)"
+grep -q "^calibration: " printed || problem "expected the calibration in: $(cat printed)"
+grep -q "r/nll.csv, r/nll-calibration.csv, r/nll.h5: written" printed ||
+    problem "said: $(cat printed)"
+header variance,trajectory,steps,bits_per_dim,stderr,images r/nll.csv
+header variance,t,mean_square,stderr,floored,ratio r/nll-calibration.csv
+rows 28 r/nll.csv
+rows 600 r/nll-calibration.csv
+[ "$(grep -c ',\(10\|25\|50\|100\),[0-9.]*,[0-9.e-]*,100$' r/nll.csv)" -eq 28 ] ||
+    problem "r/nll.csv: $(cat r/nll.csv)"
+[ "$(head -c 4 r/nll.h5 | tail -c 3)" = HDF ] || problem "r/nll.h5 is not HDF5"
+for name in exact linear_25 timesteps terms terms_stderr bits_per_dim_each; do
+    grep -q "$name" r/nll.h5 || problem "r/nll.h5 has no $name"
+done
+
+# -- Elsewhere, and nowhere
+state=$(cksum r/*)
+works nll --run r --trajectory linear,quad --steps 1,5 --images 3 --out here.csv
+rows 28 here.csv
+rows 14 here.csv ".*,quad,"
+rows 14 here.csv ".*,1,"
+[ -s here.h5 ] || problem "no here.h5"
+[ "$(grep -c "^bits per dimension of 3 test images" printed)" -eq 2 ] ||
+    problem "expected a table for each trajectory in: $(cat printed)"
+works nll --run r --steps 1 --images 1 --variance sn --out one.csv
+rows 1 one.csv "sn,linear,1,[0-9.]*,nan,1$"
+here=$(echo *)
+works nll --checkpoint r/stage2-npr+sn.h5 --steps 5 --images 3
+grep -q "^exact " printed || problem "expected a table in: $(cat printed)"
+! grep -q "written" printed || problem "said: $(cat printed)"
+[ "$(echo *)" = "$here" ] || problem "--checkpoint without --out wrote: $(ls)"
+[ "$(cksum r/*)" = "$state" ] || problem "results that go elsewhere changed the run"
+works nll --run r --average-cov --steps 3 --images 3 --out average.csv
+[ "$(tail -n +2 average.csv | cut -d, -f1 | xargs)" = \
+    "beta beta_tilde analytic analytic_diag sn-average npr-average exact" ] ||
+    problem "--average-cov: $(cat average.csv)"
+rows 3 average-calibration.csv "sn-average,"
+grep -q "^npr-average " printed || problem "expected npr-average in: $(cat printed)"
+
+# -- How far from the exact variance
+works truth --run r --timesteps 3 --images 20 --out t.csv
+header variance,t,cov,mean_error,rms,bias,images t.csv
+rows 21 t.csv
+for variance in $variances; do
+    [ "$(grep "^$variance," t.csv | cut -d, -f2 | xargs)" = "1 50 100" ] ||
+        problem "$variance: expected three rows in: $(cat t.csv)"
+    grep -q " $variance\( \|$\)" printed || problem "expected $variance in: $(cat printed)"
+done
+[ "$(grep -c ",20$" t.csv)" -eq 21 ] || problem "expected 20 images in: $(cat t.csv)"
+[ "$(grep -c "^ *[0-9]" printed)" -eq 3 ] || problem "expected three rows in: $(cat printed)"
+works truth --quiet --run r --variance npr,sn --average-cov --timesteps 1 --images 3 --out t.csv
+silent
+[ "$(tail -n +2 t.csv | cut -d, -f1 | xargs)" = "npr-average sn-average" ] ||
+    problem "--average-cov: $(cat t.csv)"
+[ "$(cksum r/*)" = "$state" ] || problem "infer truth changed the run"
+
+# -- The best trajectories: no other is better on the images that they were found on
+cp -R r without
+works nll --run r --trajectory linear,dp --steps 1,5,10 --split train --images 100
+searched "the first time"
+for variance in $variances; do
+    [ -s "r/dp-$variance.h5" ] || problem "no r/dp-$variance.h5"
+done
+rows 42 r/nll.csv
+grep -q "^bits per dimension of 100 training images.*; dp trajectory" printed ||
+    problem "expected the table of dp in: $(cat printed)"
+# (With one step both go from N to 0 at once, but the decoder of dp is another.)
+awk -F, 'NR > 1 { bits[$1, $2, $3] = $4; variance[$1]; steps[$3] }
+    END {
+        for (v in variance)
+            for (k in steps) {
+                linear = bits[v, "linear", k]
+                dp = bits[v, "dp", k]
+                if (dp == "" || dp > linear * (1 + 1e-6))
+                    print v " with " k " steps: linear " linear ", dp " dp
+            }
+    }' r/nll.csv >worse
+[ ! -s worse ] || problem "$(cat worse)"
+
+# They are kept, and serve for other images, steps and commands.
+state=$(cksum r/dp-*.h5)
+works nll --run r --trajectory linear,dp --steps 1,5,10 --split train --images 100 --out again.csv
+not_searched "a second time"
+same r/nll.csv again.csv
+works nll --run r --trajectory dp --steps 7 --images 3 --dp-images 100 --out again.csv
+not_searched "--dp-images as they are"
+works nll --checkpoint r/stage2-npr+sn.h5 --trajectory dp --steps 7 --images 3
+not_searched "beside the checkpoint"
+[ "$(cksum r/dp-*.h5)" = "$state" ] || problem "a second run changed the files of dp"
+works sample --quiet --run r --trajectory dp --variance sn --steps 5 --count 2 --out dp.h5
+works sample --quiet --run r --trajectory dp --variance beta,exact --steps 1,100 --count 1 \
+    --out dp.png
+[ -s dp.png ] || problem "no dp.png"
+fails "not 101" sample --run r --trajectory dp --variance sn --steps 101 --out x.h5
+
+# The mean of a head has trajectories of its own.
+fails "infer nll --trajectory dp --variance sn --run r --average-cov makes it" \
+    sample --run r --trajectory dp --variance sn --average-cov --steps 5 --out x.h5
+works nll --run r --trajectory dp --variance sn --average-cov --steps 5 --images 3 --dp-images 3 \
+    --out again.csv
+searched "--average-cov"
+rows 1 again.csv "sn-average,dp,5,"
+works sample --quiet --run r --trajectory dp --variance sn --average-cov --steps 5 --count 1 \
+    --out dp.h5
+
+# Asked for anew, or from other images, they are found anew.
+cp -R r copy
+works nll --run copy --trajectory dp --variance beta --steps 5 --images 3 --fresh
+searched "--fresh"
+same r/dp-beta.h5 copy/dp-beta.h5
+for option in "--dp-images 5" "--seed 9"; do
+    # shellcheck disable=SC2086 # an option and its value
+    works nll --run copy --trajectory dp --variance beta --steps 5 --images 3 $option
+    searched "$option"
+    ! cmp -s r/dp-beta.h5 copy/dp-beta.h5 || problem "$option: the same trajectories"
+    # shellcheck disable=SC2086
+    works nll --run copy --trajectory dp --variance beta --steps 5 --images 3 $option
+    not_searched "$option again"
+done
+
+# Those of another network are refused, and replaced by the command that is named.
+train_tiny --run other --stage 1 --seed 9
+train_tiny --run other --stage 2 --loss sn --seed 9
+works nll --quiet --run other --trajectory dp --variance sn --steps 5 --images 3 --dp-images 3
+cp other/dp-sn.h5 copy/dp-sn.h5
+fails "copy/dp-sn.h5: is of another network; infer nll --trajectory dp --variance sn --run copy" \
+    sample --run copy --trajectory dp --variance sn --steps 5 --out x.h5
+works nll --run copy --trajectory dp --variance sn --images 3
+searched "another network"
+works sample --quiet --run copy --trajectory dp --variance sn --steps 5 --count 1 --out dp.h5
+same r/dp-sn.h5 copy/dp-sn.h5
+
+# What has such a name by mistake stays, whatever is asked for.
+for file in tiny.yaml r/stage1.h5; do
+    cp "$file" copy/dp-sn.h5
+    fails "copy/dp-sn.h5: " nll --run copy --trajectory dp --variance sn --images 3
+    fails "copy/dp-sn.h5: " nll --run copy --trajectory dp --variance sn --images 3 --fresh
+    fails "copy/dp-sn.h5: " sample --run copy --trajectory dp --variance sn --steps 5 --out x.h5
+    same "$file" copy/dp-sn.h5
+done
+
+# -- Stopped
+
+# start WHAT ARGUMENT...: `infer nll ARGUMENT...` in the background, until it says how far WHAT is.
+start() {
+    what=$1
+    shift
+    : >errors
+    infer nll "$@" >printed 2>errors &
+    child=$!
+    tries=0
+    until grep -q "^$what:" errors || [ $tries -eq 1000 ]; do
+        sleep 0.02
+        tries=$((tries + 1))
+    done
+}
+
+# interrupt SIGNAL STATUS: `start` ends so, and has one line to say about it.
+interrupt() {
+    kill "-$1" $child
+    wait $child
+    status=$?
+    [ $status -eq "$2" ] || problem "SIG$1: exit status $status, said: $(cat errors)"
+    [ "$(grep -c "^infer: " errors)" -eq 1 ] || problem "SIG$1: said: $(cat errors)"
+    tail -n 1 errors | grep -q "^infer: .*stopped by SIG$1" || problem "SIG$1: said: $(cat errors)"
+    [ ! -s printed ] || problem "SIG$1, but printed: $(cat printed)"
+}
+
+# half SIGNAL STATUS FILE WHAT ARGUMENT...: stopped when some timesteps are done but not all, and
+# FILE is there to go on with, from $timestep. (On a slow machine that can take several attempts.)
+half() {
+    signal=$1 expected=$2 file=$3
+    shift 3
+    attempt=0 timestep=100
+    while [ "$timestep" = 100 ] && [ $attempt -lt 10 ]; do
+        start "$@"
+        sleep 0.3
+        interrupt "$signal" "$expected"
+        timestep=$(sed -n 's/.*; the same command goes on from t = \([0-9]*\) .*/\1/p' errors)
+        tail -n 1 errors | grep -q -F "the same command goes on from t = $timestep ($file)" ||
+            problem "SIG$signal: said: $(cat errors)"
+        [ -s "$file" ] || problem "SIG$signal: no $file"
+        attempt=$((attempt + 1))
+    done
+    [ "${timestep:-100}" -lt 100 ] || problem "stopped $attempt times, never under way"
+}
+
+# went_on FILE: the last command did, and has no more need of FILE.
+went_on() {
+    grep -q -F "goes on from t = $timestep ($1)" errors || problem "expected t in: $(cat errors)"
+    [ ! -e "$1" ] || problem "$1 is still there"
+}
+
+# begins_anew ARGUMENT...: `infer nll ARGUMENT...` makes no use of the unfinished file.
+begins_anew() {
+    start bound "$@"
+    interrupt TERM 143
+    ! grep -q "^goes on" errors || problem "infer nll $*: goes on: $(cat errors)"
+}
+
+rm -rf r
+mv without r
+rm r/nll*
+sweep="--threads 1 --variance beta,sn --steps 100"
+# shellcheck disable=SC2086 # several options, here and below
+works nll --run r $sweep --images 400 --out whole.csv
+# shellcheck disable=SC2086
+works nll --run r $sweep --images 3 --out small.csv
+
+# shellcheck disable=SC2086
+half TERM 143 r/nll.unfinished.h5 bound --run r $sweep --images 400
+[ ! -e r/nll.csv ] || problem "stopped, but there is a table"
+cp r/nll.unfinished.h5 kept
+# shellcheck disable=SC2086
+works nll --run r $sweep --images 400
+went_on r/nll.unfinished.h5
+same r/nll.csv whole.csv
+same r/nll-calibration.csv whole-calibration.csv
+same r/nll.h5 whole.h5
+
+# Of another table, or damaged, or not wanted: it is not used, and does no harm.
+size=$(wc -c <kept)
+for damage in none "head -c $((size / 2))" "head -c 100" "head -c 0" "tail -c 1000"; do
+    if [ "$damage" = none ]; then
+        cp kept r/nll.unfinished.h5
+    else
+        $damage kept >r/nll.unfinished.h5
+        # shellcheck disable=SC2086
+        begins_anew --run r $sweep --images 400
+        $damage kept >r/nll.unfinished.h5
+    fi
+    rm -f r/nll.csv
+    # shellcheck disable=SC2086
+    works nll --run r $sweep --images 3
+    ! grep -q "goes on" errors || problem "$damage: goes on: $(cat errors)"
+    same r/nll.csv small.csv
+    [ ! -e r/nll.unfinished.h5 ] || problem "$damage: r/nll.unfinished.h5 is still there"
+done
+cp kept r/nll.unfinished.h5
+# shellcheck disable=SC2086
+begins_anew --run r $sweep --images 400 --fresh
+cp kept r/nll.unfinished.h5
+# shellcheck disable=SC2086
+begins_anew --run r $sweep --images 400 --seed 9
+rm r/nll*
+
+# Where there is no place for results there is none for half of them.
+here=$(echo * r/*)
+# shellcheck disable=SC2086
+begins_anew --checkpoint r/stage2-npr+sn.h5 $sweep --images 400
+[ "$(echo * r/*)" = "$here" ] || problem "without --out, but wrote: $(ls . r)"
+
+# The search for trajectories too, and then the bounds.
+cp -R r whole
+sweep="--threads 1 --variance beta,sn --trajectory dp --steps 5 --dp-images 300 --images 3"
+# shellcheck disable=SC2086
+works nll --run whole $sweep
+# shellcheck disable=SC2086
+half INT 130 r/dp.unfinished.h5 steps --run r $sweep
+for file in nll.csv dp-beta.h5 dp-sn.h5; do
+    [ ! -e "r/$file" ] || problem "stopped, but there is r/$file"
+done
+# shellcheck disable=SC2086
+works nll --run r $sweep
+went_on r/dp.unfinished.h5
+for file in nll.csv nll-calibration.csv dp-beta.h5 dp-sn.h5; do
+    same "r/$file" "whole/$file"
+done
+
+expected="dp-beta.h5 dp-sn.h5 metrics.csv nll-calibration.csv nll.csv nll.h5 stage1.h5 \
+stage2-npr+sn.h5"
+[ "$(cd r && echo *)" = "$expected" ] || problem "left behind: $(ls r)"
+exit $result
