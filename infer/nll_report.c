@@ -73,14 +73,13 @@ static int choose_timesteps(const NllReport *r, int *chosen, int most)
     return taken;
 }
 
-static void print_calibration(const NllReport *r)
+/* A row per variance of what is stored by variance and timestep. */
+static void print_by_timestep(const NllReport *r, const char *title, const double *values)
 {
     int chosen[CALIBRATION_COLUMNS];
     const int count = choose_timesteps(r, chosen, CALIBRATION_COLUMNS);
     const size_t entries = (size_t)r->source->schedule->timesteps + 1;
-    printf("calibration: mean of (x_0 - x_0_hat)^2 / Cov[x_0 | x_t]; 1 is calibrated, more is "
-           "overconfident\n\n%-14s",
-           "t");
+    printf("%s\n\n%-14s", title, "t");
     for (int k = 0; k < count; k++)
         printf(" %8d", chosen[k]);
     printf("\n");
@@ -89,8 +88,7 @@ static void print_calibration(const NllReport *r)
             continue;
         printf("%-14s", label(r, v));
         for (int k = 0; k < count; k++)
-            printf(" %8.3g",
-                   bound_sums(r->bound)->calibration[(size_t)v * entries + (size_t)chosen[k]]);
+            printf(" %8.3g", values[(size_t)v * entries + (size_t)chosen[k]]);
         printf("\n");
     }
 }
@@ -104,7 +102,14 @@ void nll_report_print(const NllReport *r)
         if (there)
             print_bounds(r, (TrajectoryKind)kind);
     }
-    print_calibration(r);
+    const BoundSums *sums = bound_sums(r->bound);
+    print_by_timestep(r,
+                      "calibration: mean of r^2 / Cov[x_0 | x_t], r = x_0 - x_0_hat; 1 is "
+                      "calibrated, more is\noverconfident somewhere",
+                      sums->calibration);
+    printf("\n");
+    print_by_timestep(r, "calibration on the whole: sum of r^2 / sum of Cov[x_0 | x_t]",
+                      sums->ratio);
 }
 
 /* -- CSV -------------------------------------------------------------------------------------- */

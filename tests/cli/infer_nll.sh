@@ -282,7 +282,7 @@ interrupt() {
     wait $child
     status=$?
     [ $status -eq "$2" ] || problem "SIG$1: exit status $status, said: $(cat errors)"
-    [ "$(grep -c "^infer: " errors)" -eq 1 ] || problem "SIG$1: said: $(cat errors)"
+    [ "$(grep "^infer: " errors | grep -vc "^infer: note: ")" -eq 1 ] || problem "SIG$1: said: $(cat errors)"
     tail -n 1 errors | grep -q "^infer: .*stopped by SIG$1" || problem "SIG$1: said: $(cat errors)"
     [ ! -s printed ] || problem "SIG$1, but printed: $(cat printed)"
 }
