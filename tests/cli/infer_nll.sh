@@ -111,13 +111,13 @@ works analytic --quiet --run r --images 3 --timesteps 2
 works nll --run r
 for variance in $variances; do
     case $variance in
-    beta_tilde) tables=1 ;; # no calibration
-    *) tables=2 ;;
+    beta_tilde) tables=1 timesteps=0 ;; # no calibration
+    *) tables=3 timesteps=100 ;;
     esac
     [ "$(grep -c "^$variance " printed)" -eq $tables ] ||
         problem "$variance: expected in $tables tables: $(cat printed)"
     rows 4 r/nll.csv "$variance,linear,"
-    rows $((100 * (tables - 1))) r/nll-calibration.csv "$variance,"
+    rows $timesteps r/nll-calibration.csv "$variance,"
 done
 grep -q "^bits per dimension of 100 test images" printed || problem "said: $(cat printed)"
 grep -q "^calibration: " printed || problem "expected the calibration in: $(cat printed)"
