@@ -172,16 +172,20 @@ START_TEST(tables_are_golden)
 
     const double *got = bound_sums(bound)->tables;
     double *want = golden_doubles(expected_b, "nll_table/F", NULL, NULL);
-    for (size_t s = 0; s < row; s++)
-        for (size_t t = 0; t < row; t++) {
+    for (size_t s = 0; s < row; s++) {
+        /* A head in float32 is off by some 1e-7, which is much where its c is nearly 0: what 1e-4 is
+         * relative to is the largest of the steps to s, as the golden files' own rule has it. */
+        double largest = 0;
+        for (size_t t = s + 1; t < row; t++)
+            largest = fmax(largest, want[s * row + t]);
+        for (size_t t = 0; t < row; t++)
             if (s >= t)
                 ck_assert(isinf(got[s * row + t]));
             else
-                ck_assert_msg(fabs(got[s * row + t] - want[s * row + t]) <=
-                                  1e-4 * fabs(want[s * row + t]) + 1e-6,
+                ck_assert_msg(fabs(got[s * row + t] - want[s * row + t]) <= 1e-4 * largest,
                               "%zu -> %zu: %.9g, expected %.9g", t, s, got[s * row + t],
                               want[s * row + t]);
-        }
+    }
     ck_assert_double_eq_tol(bound_prior(bound), golden_scalar(expected_b, "nll_table/prior"), 1e-7);
     const int steps[] = {5, 10, 25};
     for (int k = 0; k < 3; k++) {
@@ -239,11 +243,15 @@ START_TEST(the_first_of_equal_paths)
     const int want[] = {0, 1, 2, 5};
     for (int k = 0; k < 4; k++)
         ck_assert_int_eq(timesteps[k], want[k]);
-    for (int i = 0; i < 36; i++)
-        table[i] = INFINITY; /* no way at all is still a path */
-    must(best_path(table, 5, 3, timesteps, &error), &error);
-    for (int k = 0; k < 3; k++)
-        ck_assert_int_lt(timesteps[k], timesteps[k + 1]);
+    const double impossible[] = {INFINITY, NAN}; /* no way at all is still a path */
+    for (int k = 0; k < 2; k++) {
+        for (int i = 0; i < 36; i++)
+            table[i] = impossible[k];
+        must(best_path(table, 5, 3, timesteps, &error), &error);
+        ck_assert(timesteps[0] == 0 && timesteps[3] == 5);
+        for (int i = 0; i < 3; i++)
+            ck_assert_int_lt(timesteps[i], timesteps[i + 1]);
+    }
 }
 END_TEST
 

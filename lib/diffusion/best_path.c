@@ -14,7 +14,7 @@ static void add_step(const double *table, int total, int steps, const double *be
     const size_t row = (size_t)total + 1;
     for (int t = 0; t <= total; t++) {
         cost[t] = INFINITY;
-        from[t] = t > 0 ? t - 1 : 0; /* where every way costs infinity */
+        from[t] = steps - 1; /* where every way costs infinity */
     }
     for (int s = steps - 1; s < total; s++)
         for (int t = s + 1; t <= total; t++) {
