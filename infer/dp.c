@@ -6,9 +6,11 @@
 #include "images.h"
 #include "io/atomic_file.h"
 #include "io/hdf5_file.h"
+#include "output.h"
 #include "predictor.h"
 #include "sweep.h"
 
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -44,7 +46,7 @@ static char *path_of(const Network *network, VarianceKind variance, bool average
 typedef struct Identity {
     int64_t version;
     uint64_t network; /* this and the next only of VERSION */
-    int64_t images, seed;
+    int64_t images, seed, bf16;
 } Identity;
 
 static bool read_identity(Hdf5File *file, Identity *identity, Error *error)
@@ -61,7 +63,8 @@ static bool read_identity(Hdf5File *file, Identity *identity, Error *error)
         return ok; /* what else there is, only that version knows */
     ok = hdf5_read_attribute_int(file, "/", "network", &network, error) &&
          hdf5_read_attribute_int(file, "/", "images", &identity->images, error) &&
-         hdf5_read_attribute_int(file, "/", "seed", &identity->seed, error);
+         hdf5_read_attribute_int(file, "/", "seed", &identity->seed, error) &&
+         hdf5_read_attribute_int(file, "/", "bf16", &identity->bf16, error);
     identity->network = (uint64_t)network;
     return ok;
 }
@@ -78,11 +81,40 @@ static bool write_file(const char *path, const Identity *identity, double prior,
               hdf5_write_attribute_int(file, "/", "network", (int64_t)identity->network, error) &&
               hdf5_write_attribute_int(file, "/", "images", identity->images, error) &&
               hdf5_write_attribute_int(file, "/", "seed", identity->seed, error) &&
+              hdf5_write_attribute_int(file, "/", "bf16", identity->bf16, error) &&
               hdf5_write_attribute_double(file, "/", "prior", prior, error);
     if (ok)
         return hdf5_commit(file, error);
     hdf5_close(file);
     return false;
+}
+
+/* costs [N + 1, N + 1] := what the open file has, where it is for this network. */
+static bool read_costs(const Network *network, VarianceKind variance, Hdf5File *file,
+                       double **costs, Error *error)
+{
+    const char *path = hdf5_path(file);
+    const int64_t entries = network_schedule(network)->timesteps + 1, dims[] = {entries, entries};
+    int64_t found[] = {entries, entries};
+    Identity identity = {0};
+    if (!read_identity(file, &identity, error))
+        return false;
+    if (identity.version != VERSION)
+        return error_input(error, "%s: expected version %d of its format, found %lld", path,
+                           VERSION, (long long)identity.version);
+    if (identity.network != network_fingerprint(network, variance))
+        return error_input(error, "%s: is of another network", path);
+    if (!hdf5_expect(file, "costs", HDF5_FLOAT64, 2, found, error) ||
+        !(*costs = memory_large((size_t)entries, (size_t)entries * sizeof(double),
+                                "the costs of steps", error)) ||
+        !hdf5_read(file, "costs", HDF5_FLOAT64, 2, dims, *costs, error))
+        return false;
+    for (int64_t s = 0; s < entries; s++)
+        for (int64_t t = s + 1; t < entries; t++)
+            if (!isfinite((*costs)[s * entries + t]))
+                return error_input(error, "%s:/costs: expected finite costs, found %g", path,
+                                   (*costs)[s * entries + t]);
+    return true;
 }
 
 /* -- Finding ---------------------------------------------------------------------------------- */
@@ -97,24 +129,33 @@ static bool check_writing(const char *path, Error *error)
     return true;
 }
 
-/* Whether a file is there, for this network, and from images as they are asked for. Tables are made anew in
- * the place of others; a file that holds none is an error, and stays. */
+static bool is_as_asked(const DpRequest *request, const Identity *identity)
+{
+    return identity->bf16 == (request->type == DTYPE_BF16) && !request->data &&
+           (request->images == IMAGES_UNSET || identity->images == request->images) &&
+           (request->seed < 0 || identity->seed == request->seed);
+}
+
+/* Whether a file is there, whole, for this network, and as it is asked for. (Of what images of --data it
+ * would be is not known, so those are searched anew.) Tables are made anew in the place of others; a file
+ * that holds none is an error, and stays. */
 static bool is_there(const Network *network, const DpRequest *request, VarianceKind variance,
                      bool *there, Error *error)
 {
     char *path = path_of(network, variance, request->average_cov);
     Hdf5File *file = NULL;
     Identity identity = {0};
+    double *costs = NULL;
+    Error useless;
     bool ok = true;
     *there = false;
     if (access(path, F_OK) == 0) {
         ok = hdf5_open(&file, path, error) && read_identity(file, &identity, error);
-        *there = ok && !request->fresh && identity.version == VERSION &&
-                 identity.network == network_fingerprint(network, variance) &&
-                 (request->images == IMAGES_UNSET || identity.images == request->images) &&
-                 (request->seed < 0 || identity.seed == request->seed);
+        *there = ok && !request->fresh && is_as_asked(request, &identity) &&
+                 read_costs(network, variance, file, &costs, &useless);
     }
     ok = ok && (*there || check_writing(path, error));
+    memory_free(costs);
     hdf5_close(file);
     memory_free(path);
     return ok;
@@ -147,7 +188,8 @@ static bool store_tables(const Network *network, const DpRequest *request, const
     for (int v = 0; ok && v < task->variance_count; v++) {
         const Identity identity = {.network = network_fingerprint(network, task->variances[v]),
                                    .images = task->images,
-                                   .seed = (int64_t)task->seed};
+                                   .seed = (int64_t)task->seed,
+                                   .bf16 = request->type == DTYPE_BF16};
         char *path = path_of(network, task->variances[v], request->average_cov);
         ok = write_file(path, &identity, bound_prior(bound),
                         bound_sums(bound)->tables + (size_t)v * size, timesteps, error);
@@ -167,9 +209,12 @@ static bool find(Network *network, const DpRequest *request, const BoundTask *ta
                                   .key = key,
                                   .fresh = request->fresh,
                                   .quiet = request->quiet};
-    bool ok = bound_make(&bound, &predictor, task, error) &&
+    bool ok = output_replaces(unfinished, SWEEP_FORMAT, error) &&
+              check_writing(unfinished, error) && bound_make(&bound, &predictor, task, error) &&
               sweep_run(bound, task, predictor.source.schedule, &options, error) &&
               store_tables(network, request, bound, task, error);
+    if (ok)
+        sweep_forget(&options);
     bound_free(bound);
     memory_free(unfinished);
     memory_free(key);
@@ -212,27 +257,6 @@ bool dp_prepare(Network *network, const DpRequest *request, Error *error)
 
 /* -- Using ------------------------------------------------------------------------------------ */
 
-static bool read_costs(const Network *network, VarianceKind variance, const char *path,
-                       double **costs, Error *error)
-{
-    Hdf5File *file = NULL;
-    Identity identity;
-    const int64_t entries = network_schedule(network)->timesteps + 1, dims[] = {entries, entries};
-    int64_t found[] = {entries, entries};
-    bool ok = hdf5_open(&file, path, error) && read_identity(file, &identity, error);
-    if (ok && identity.version != VERSION)
-        ok = error_input(error, "%s: expected version %d of its format, found %lld", path, VERSION,
-                         (long long)identity.version);
-    if (ok && identity.network != network_fingerprint(network, variance))
-        ok = error_input(error, "%s: is of another network", path);
-    ok = ok && hdf5_expect(file, "costs", HDF5_FLOAT64, 2, found, error) &&
-         (*costs = memory_large((size_t)entries, (size_t)entries * sizeof(double),
-                                "the costs of steps", error)) != NULL &&
-         hdf5_read(file, "costs", HDF5_FLOAT64, 2, dims, *costs, error);
-    hdf5_close(file);
-    return ok;
-}
-
 bool dp_trajectory(const Network *network, VarianceKind variance, bool average_cov, int steps,
                    int *timesteps, Error *error)
 {
@@ -240,16 +264,17 @@ bool dp_trajectory(const Network *network, VarianceKind variance, bool average_c
     if (steps < 1 || steps > all)
         return error_input(error, "a trajectory has from 1 to %d steps, not %d", all, steps);
     double *costs = NULL;
+    Hdf5File *file = NULL;
     char *path = path_of(network, variance, average_cov);
-    bool ok = true;
-    if (access(path, F_OK) != 0)
-        ok = error_input(error, "%s: no such file", path);
-    ok = (ok && read_costs(network, variance, path, &costs, error)) ||
+    bool ok = access(path, F_OK) == 0 || error_input(error, "%s: no such file", path);
+    ok = (ok && hdf5_open(&file, path, error) &&
+          read_costs(network, variance, file, &costs, error)) ||
          error_add(error, "; infer nll --trajectory dp --variance %s --%s %s%s makes it",
                    variance_name(variance), network_run(network) ? "run" : "checkpoint",
                    network_origin(network), average_cov ? " --average-cov" : "");
     ok = ok && best_path(costs, all, steps, timesteps, error);
     memory_free(costs);
+    hdf5_close(file);
     memory_free(path);
     return ok;
 }

@@ -12,8 +12,8 @@
 #include "predictor.h"
 #include "sweep.h"
 
-#include <math.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 static const char usage[] =
     "usage: infer nll [options]\n"
@@ -140,6 +140,10 @@ static bool check_options(Nll *s, Error *error)
     if (has_dp(s) && s->clip_cov == CHOICE_OFF)
         return error_input(error, "--clip-cov off: expected on with --trajectory dp, whose costs "
                                   "have no bound otherwise");
+    if (has_dp(s) && s->clip_pixel > 0)
+        return error_input(error,
+                           "--clip-pixel: expected 0 with --trajectory dp: what a step costs "
+                           "would depend on whether it is the last but one");
     if (s->split == IMAGES_TRAIN && s->input)
         return error_input(error, "--input: has images of its own; expected it without --split "
                                   "train");
@@ -183,8 +187,24 @@ static bool choose_variances(Nll *s, Error *error)
 
 static bool check_path(const Nll *s, const char *path, Error *error)
 {
-    return output_check(path, error) && (!s->input || output_is_not(path, s->input, error)) &&
-           (!s->noise_path || output_is_not(path, s->noise_path, error));
+    const Config *config = network_config(s->network);
+    const char *const inputs[] = {s->input, s->noise_path, s->data, config->data.train,
+                                  config->data.test};
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++)
+        if (inputs[i] && !output_is_not(path, inputs[i], error))
+            return false;
+    return output_check(path, error);
+}
+
+/* What else has these names stays: all but the first are ours to choose, not the user's. */
+static bool check_paths(const Nll *s, Error *error)
+{
+    const Paths *p = &s->paths;
+    return !p->table ||
+           (check_path(s, p->table, error) && check_path(s, p->calibration, error) &&
+            check_path(s, p->terms, error) && output_replaces(p->terms, NLL_TERMS_FORMAT, error) &&
+            check_path(s, p->unfinished, error) &&
+            output_replaces(p->unfinished, SWEEP_FORMAT, error));
 }
 
 static bool choose_paths(Nll *s, Error *error)
@@ -197,8 +217,7 @@ static bool choose_paths(Nll *s, Error *error)
     p->calibration = output_sibling(p->table, "-calibration.csv");
     p->terms = output_sibling(p->table, ".h5");
     p->unfinished = output_sibling(p->table, ".unfinished.h5");
-    return check_path(s, p->table, error) && check_path(s, p->calibration, error) &&
-           check_path(s, p->terms, error) && check_path(s, p->unfinished, error);
+    return check_paths(s, error);
 }
 
 static void free_paths(Paths *paths)
@@ -218,7 +237,8 @@ static bool make_timesteps(const Nll *s, const BoundCell *cell, int *timesteps, 
                   ? dp_trajectory(s->network, s->variances[cell->variance], s->average_cov,
                                   cell->steps, timesteps, error)
                   : trajectory_make(cell->trajectory, all, cell->steps, timesteps, error);
-    return ok || error_prefix(error, "--steps");
+    return ok ||
+           error_prefix(error, cell->trajectory == TRAJECTORY_DP ? "--trajectory" : "--steps");
 }
 
 static bool make_cells(Nll *s, Error *error)
@@ -262,7 +282,8 @@ static bool prepare_dp(Nll *s, Error *error)
                                .type = s->common.type,
                                .fresh = s->fresh,
                                .quiet = s->common.quiet};
-    return !has_dp(s) || dp_prepare(s->network, &request, error);
+    /* The tables of dp are there now, and may have a name that was free before. */
+    return !has_dp(s) || (dp_prepare(s->network, &request, error) && check_paths(s, error));
 }
 
 /* -- Preparation ------------------------------------------------------------------------------ */
@@ -313,6 +334,16 @@ static bool prepare(Nll *s, Error *error)
 
 /* -- The bounds ------------------------------------------------------------------------------- */
 
+/* Tells a file from another that takes its place. */
+static uint64_t file_state(const char *path)
+{
+    struct stat status = {0};
+    (void)stat(path, &status); /* it is open */
+    const int64_t state[] = {status.st_ino, status.st_size, status.st_mtim.tv_sec,
+                             status.st_mtim.tv_nsec};
+    return fingerprint(FINGERPRINT_START, state, sizeof state);
+}
+
 /* All that the sums depend on. */
 static char *key_of(const Nll *s)
 {
@@ -322,6 +353,7 @@ static char *key_of(const Nll *s)
     for (int v = 0; v < task->variance_count; v++) {
         uint64_t network = network_fingerprint(s->network, s->variances[v]);
         print = fingerprint(print, &network, sizeof network);
+        print = fingerprint(print, &s->variances[v], sizeof s->variances[v]);
     }
     for (int c = 0; c < task->cell_count; c++) {
         const BoundCell *cell = &s->cells[c];
@@ -331,11 +363,12 @@ static char *key_of(const Nll *s)
                             ((size_t)cell->steps + 1) * sizeof *cell->timesteps);
     }
     return memory_format("%d cells of %d variances, %d images, %016llx; seed %llu, split %d, batch "
-                         "%d, type %d, clip %d, average %d, pixel %.17g, noise %s",
+                         "%d, type %d, clip %d, average %d, pixel %.17g, noise %s %016llx",
                          task->cell_count, task->variance_count, task->images,
                          (unsigned long long)print, (unsigned long long)task->seed, s->split,
                          network_batch(s->network), s->common.type, s->clip_cov, s->average_cov,
-                         s->clip_pixel, s->noise_path ? s->noise_path : "drawn");
+                         s->clip_pixel, s->noise_path ? s->noise_path : "drawn",
+                         (unsigned long long)(s->noise_path ? file_state(s->noise_path) : 0));
 }
 
 static bool write_results(const Nll *s, const NllReport *report, Error *error)
@@ -363,6 +396,8 @@ static bool bound(Nll *s, Error *error)
     const NllReport report = {
         .bound = bound, .task = &s->task, .source = &s->predictor.source, .images = images};
     ok = ok && write_results(s, &report, error);
+    if (ok)
+        sweep_forget(&options);
     if (ok && !s->common.quiet) {
         nll_report_print(&report);
         if (s->paths.table)

@@ -203,7 +203,8 @@ static bool write_cell(const NllReport *r, Hdf5File *file, int c, Error *error)
 bool nll_report_terms(const NllReport *report, const char *path, Error *error)
 {
     Hdf5File *file = NULL;
-    bool ok = hdf5_create(&file, path, error);
+    bool ok = hdf5_create(&file, path, error) &&
+              hdf5_write_attribute_string(file, "/", "format", NLL_TERMS_FORMAT, error);
     for (int c = 0; ok && c < report->task->cell_count; c++)
         ok = write_cell(report, file, c, error);
     if (ok)

@@ -16,15 +16,36 @@ bool output_has_extension(const char *path, const char *extension)
     return length > end && strcasecmp(path + length - end, extension) == 0;
 }
 
-static bool is_checkpoint(const char *path)
+/* What an HDF5 file says that it is; NULL: nothing, or it is none. Caller frees. */
+static char *format_of(const char *path)
 {
     Hdf5File *file = NULL;
     Error unused;
+    char *format = NULL;
     if (access(path, F_OK) != 0 || !hdf5_open(&file, path, &unused))
-        return false;
-    bool has_format = hdf5_attribute_exists(file, "/", "format");
+        return NULL;
+    if (!hdf5_attribute_exists(file, "/", "format") ||
+        !hdf5_read_attribute_string(file, "/", "format", &format, &unused))
+        format = NULL;
     hdf5_close(file);
-    return has_format;
+    return format;
+}
+
+/* Checkpoints and tables of dp: what took long to make. */
+static bool is_kept(const char *format)
+{
+    return format && strcmp(format, NLL_TERMS_FORMAT) != 0 && strcmp(format, SWEEP_FORMAT) != 0;
+}
+
+bool output_replaces(const char *path, const char *format, Error *error)
+{
+    char *found = format_of(path);
+    const bool ok = access(path, F_OK) != 0 || (found && strcmp(found, format) == 0);
+    memory_free(found);
+    return ok || error_input(error,
+                             "%s: is in the way, and is not a %s file; move it, or name "
+                             "another place with --out",
+                             path, format);
 }
 
 bool output_is_not(const char *path, const char *input, Error *error)
@@ -38,11 +59,14 @@ bool output_is_not(const char *path, const char *input, Error *error)
 
 bool output_check(const char *path, Error *error)
 {
-    if (is_checkpoint(path))
-        return error_input(error,
-                           "%s: is a checkpoint, which would be lost; name another file to "
-                           "write",
-                           path);
+    char *format = format_of(path);
+    const bool kept = is_kept(format);
+    if (kept)
+        error_input(error, "%s: is a %s, which would be lost; name another file to write", path,
+                    strcmp(format, "varhead-checkpoint") == 0 ? "checkpoint" : format);
+    memory_free(format);
+    if (kept)
+        return false;
     /* To begin the file is the exact test: it needs the directory, the permission and a name. */
     AtomicFile probe;
     if (!atomic_file_begin(&probe, path, error))

@@ -6,14 +6,24 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* What files of results say of themselves, in the attribute `format`: terms of bounds, and sums of a sweep
+ * that was stopped. */
+#define NLL_TERMS_FORMAT "varhead-nll"
+#define SWEEP_FORMAT "varhead-sweep"
+
 /* Whether `path` ends in `extension` (".png"), in either case. */
 bool output_has_extension(const char *path, const char *extension);
 
 /* An error if `path` and `input` are the same file, which would be lost. */
 bool output_is_not(const char *path, const char *input, Error *error);
 
-/* An error if `path` can't be written, or is a checkpoint, which would be lost. */
+/* An error if `path` can't be written, or is a checkpoint or another file that varhead keeps, which would be
+ * lost. */
 bool output_check(const char *path, Error *error);
+
+/* An error if `path` is there and is anything but an HDF5 file whose attribute `format` says that it is
+ * of this kind: for names that the user did not choose. */
+bool output_replaces(const char *path, const char *format, Error *error);
 
 /* Writes a text file, whole or not at all: what `write` prints to the stream, given `context`. */
 bool output_text(const char *path, void (*write)(FILE *to, const void *context),

@@ -4,6 +4,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "io/hdf5_file.h"
+#include "output.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -54,6 +55,7 @@ static bool store(const Sweep *s, int t, Error *error)
     Stored list[ARRAYS];
     list_arrays(s, list);
     bool ok = hdf5_create(&file, s->options->unfinished, error) &&
+              hdf5_write_attribute_string(file, "/", "format", SWEEP_FORMAT, error) &&
               hdf5_write_string(file, "key", s->options->key, error) &&
               hdf5_write_attribute_int(file, "/", "t", t, error);
     for (int i = 0; ok && i < ARRAYS; i++)
@@ -155,7 +157,11 @@ bool sweep_run(Bound *bound, const BoundTask *task, const Schedule *schedule,
         progress_note(&progress, "goes on from t = %d (%s)", from - 1, options->unfinished);
     bool ok = visit_all(&s, from, &progress, error);
     progress_finish(&progress);
-    if (ok && options->unfinished)
-        (void)unlink(options->unfinished); /* one that stays is replaced, or does no harm */
-    return ok;
+    return ok && (!options->unfinished || store(&s, 1, error));
+}
+
+void sweep_forget(const SweepOptions *options)
+{
+    if (options->unfinished)
+        (void)unlink(options->unfinished); /* one that stays is found by its own sweep alone */
 }

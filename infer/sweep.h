@@ -1,14 +1,15 @@
 /* Runs a bound (diffusion/bound.h) over all timesteps, with progress, and so that an interruption costs
- * at most a minute: what has been summed is stored from time to time, and when a signal comes, in a file
- * that the same sweep finds when it begins again, and that is removed when it is done.
+ * at most a minute: what has been summed is stored from time to time, when a signal comes and in the end,
+ * in a file that the same sweep finds when it begins again. Who has made results of the sums removes it.
  */
 #pragma once
 
 #include "diffusion/bound.h"
 
 typedef struct SweepOptions {
-    const char *what;       /* "bound": for the progress */
-    const char *unfinished; /* the file; NULL: nothing is stored */
+    const char *what; /* "bound": for the progress */
+    const char
+        *unfinished; /* the file, which output_replaces must have passed; NULL: nothing is stored */
     const char *key; /* says all that the sums depend on; a file with another key is not used */
     bool fresh;      /* a file is not used, whatever its key */
     bool quiet;
@@ -17,3 +18,6 @@ typedef struct SweepOptions {
 /* Visits every timestep that the bound needs. */
 bool sweep_run(Bound *bound, const BoundTask *task, const Schedule *schedule,
                const SweepOptions *options, Error *error);
+
+/* Removes the file: its sums have become results. */
+void sweep_forget(const SweepOptions *options);

@@ -489,5 +489,7 @@ double bound_mean(const Bound *b, int cell, double *error)
     double mean;
     mean_and_error(b->sums.bits + (size_t)cell * (size_t)b->task->images, b->task->images, &mean,
                    error);
+    if (isnan(mean))
+        return *error = NAN; /* the one without a sign */
     return mean;
 }

@@ -6,7 +6,7 @@
 #include <math.h>
 
 /* Factors 1 + kappa c whose product still is a double: kappa c < 10^18. Even a schedule of 100,000
- * timesteps has SNR_1 below 10^10. */
+ * timesteps has SNR_1 below 10^10, and an estimate that is clipped is at most 1. */
 enum { FACTORS = 16 };
 
 double likelihood_prior(const Schedule *schedule, int t, const float *x_0, size_t count)
@@ -21,13 +21,12 @@ double likelihood_prior(const Schedule *schedule, int t, const float *x_0, size_
 
 /* -- Steps ------------------------------------------------------------------------------------ */
 
-VECTORISED
-double likelihood_mean(const Schedule *schedule, int t, bool clip, const float *x_0,
-                       const float *x_t, const float *eps_hat, size_t count, double *x_0_hat,
-                       double *off2)
+/* likelihood_mean() once the schedule has been asked. */
+VECTORISED static double squares_off(double signal, double noise, double bound,
+                                     const float *restrict x_0, const float *restrict x_t,
+                                     const float *restrict eps_hat, size_t count,
+                                     double *restrict x_0_hat, double *restrict off2)
 {
-    const double signal = 1 / sqrt(schedule->alpha_bar[t]), bound = clip ? 1 : INFINITY;
-    const double noise = sqrt(schedule->beta_bar[t] / schedule->alpha_bar[t]);
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < count; i++) {
@@ -41,6 +40,15 @@ double likelihood_mean(const Schedule *schedule, int t, bool clip, const float *
     return sum;
 }
 
+double likelihood_mean(const Schedule *schedule, int t, bool clip, const float *x_0,
+                       const float *x_t, const float *eps_hat, size_t count, double *x_0_hat,
+                       double *off2)
+{
+    return squares_off(1 / sqrt(schedule->alpha_bar[t]),
+                       sqrt(schedule->beta_bar[t] / schedule->alpha_bar[t]), clip ? 1 : INFINITY,
+                       x_0, x_t, eps_hat, count, x_0_hat, off2);
+}
+
 double likelihood_kappa(const Schedule *schedule, int s, int t)
 {
     assert(1 <= s && s <= t);
@@ -49,9 +57,8 @@ double likelihood_kappa(const Schedule *schedule, int s, int t)
 }
 
 /* The logarithms of a few factors as that of their product. */
-VECTORISED
-double likelihood_step(double kappa, const double *off2, const float *cov, double most,
-                       size_t count)
+VECTORISED static double sum_of_steps(double kappa, const double *restrict off2,
+                                      const float *restrict cov, double most, size_t count)
 {
     double sum = 0, logs = 0, impossible = 0;
     for (size_t first = 0; first < count; first += FACTORS) {
@@ -68,6 +75,12 @@ double likelihood_step(double kappa, const double *off2, const float *cov, doubl
         logs += log(product);
     }
     return impossible == 0 ? 0.5 * (logs + sum) : NAN;
+}
+
+double likelihood_step(double kappa, const double *off2, const float *cov, double most,
+                       size_t count)
+{
+    return sum_of_steps(kappa, off2, cov, most, count);
 }
 
 double likelihood_step_scalar(double kappa, double sum_off2, double cov, size_t count)

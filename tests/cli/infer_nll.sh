@@ -339,24 +339,35 @@ same r/nll.csv whole.csv
 same r/nll-calibration.csv whole-calibration.csv
 same r/nll.h5 whole.h5
 
-# Of another table, or damaged, or not wanted: it is not used, and does no harm.
+# Of another table, or not wanted: it is not used, and does no harm.
+cp kept r/nll.unfinished.h5
+rm -f r/nll.csv
+# shellcheck disable=SC2086
+works nll --run r $sweep --images 3
+! grep -q "goes on" errors || problem "another table: goes on: $(cat errors)"
+same r/nll.csv small.csv
+[ ! -e r/nll.unfinished.h5 ] || problem "another table: r/nll.unfinished.h5 is still there"
+
+# The same number of variances is not the same variances.
+cp kept r/nll.unfinished.h5
+# shellcheck disable=SC2086
+begins_anew --run r $sweep --variance beta_tilde,sn --images 400
+
+# What is no such file, be it a damaged one, stays.
 size=$(wc -c <kept)
-for damage in none "head -c $((size / 2))" "head -c 100" "head -c 0" "tail -c 1000"; do
-    if [ "$damage" = none ]; then
-        cp kept r/nll.unfinished.h5
-    else
-        $damage kept >r/nll.unfinished.h5
-        # shellcheck disable=SC2086
-        begins_anew --run r $sweep --images 400
-        $damage kept >r/nll.unfinished.h5
-    fi
-    rm -f r/nll.csv
+for damage in "head -c $((size / 2))" "head -c 100" "head -c 0" "tail -c 1000"; do
+    $damage kept >damaged
+    cp damaged r/nll.unfinished.h5
     # shellcheck disable=SC2086
-    works nll --run r $sweep --images 3
-    ! grep -q "goes on" errors || problem "$damage: goes on: $(cat errors)"
-    same r/nll.csv small.csv
-    [ ! -e r/nll.unfinished.h5 ] || problem "$damage: r/nll.unfinished.h5 is still there"
+    fails "r/nll.unfinished.h5: is in the way" nll --run r $sweep --images 3
+    same damaged r/nll.unfinished.h5
 done
+cp damaged r/nll.h5
+rm r/nll.unfinished.h5
+# shellcheck disable=SC2086
+fails "r/nll.h5: is in the way" nll --run r $sweep --images 3
+same damaged r/nll.h5
+rm r/nll.h5 damaged
 cp kept r/nll.unfinished.h5
 # shellcheck disable=SC2086
 begins_anew --run r $sweep --images 400 --fresh
