@@ -31,8 +31,9 @@ static const char usage[] =
     "needed, none is written). Beside each step is its floor, the time that its\n"
     "convolutions and matrix products take when they are run again with nothing in\n"
     "between, and the ratio of the two. Of bounds (infer nll: ten timesteps of 32\n"
-    "images, 6 variances) the floor is the bare passes of network and heads. Each\n"
-    "line is a process of its own, whose peak memory is shown.\n"
+    "images, 6 variances) the floor is the bare passes of network and heads, and of\n"
+    "the exact fit of heads (its sums, without solving) those of the trunk. Each line\n"
+    "is a process of its own, whose peak memory is shown.\n"
     "\n"
     "examples:\n"
     "  bench\n"
@@ -178,7 +179,7 @@ int main(int argc, char **argv)
     const Option options[] = {
         option_string("networks", "NAMES", &s.networks,
                       "recipes in configs/, by name (default: quick,fashion-mnist,cifar10)"),
-        option_choice("work", "stage1|stage2|stage2-both|sample|bounds|dp", &s.work,
+        option_choice("work", "stage1|stage2|stage2-both|exact|sample|bounds|dp", &s.work,
                       "what to time (default: everything)"),
         option_choice("precision", "f32|bf16", &s.precision, "default: both"),
         option_integer("batch", "N", &s.batch, 1, 65536,

@@ -10,14 +10,15 @@
 #include "model/unet.h"
 #include "nn/primitive.h"
 #include "nn/profile.h"
-#include "train/stages.h"
+#include "train/stage2.h"
 
 #include <stdlib.h>
 
 const char *work_name(Work work)
 {
-    static const char *const names[] = {"stage 1", "stage 2, one head", "stage 2, both", "sampling",
-                                        "bounds",  "costs for dp"};
+    static const char *const names[] = {"stage 1",        "stage 2, one head", "stage 2, both",
+                                        "stage 2, exact", "sampling",          "bounds",
+                                        "costs for dp"};
     return names[work];
 }
 
@@ -25,6 +26,7 @@ const char *work_name(Work work)
 
 typedef struct TrainRunner {
     Runner runner;
+    Config config; /* of the stage, which must outlive it */
     Stage *stage;
 } TrainRunner;
 
@@ -35,15 +37,29 @@ static bool train_step(Runner *runner, int step, Error *error)
     return stage_step(r->stage, step, losses, norms, error);
 }
 
+/* What the sums of least squares can't do without. */
+static double bare_trunk(Runner *runner, int step)
+{
+    const Stage2 *s = (const Stage2 *)((TrainRunner *)runner)->stage;
+    const double begin = clock_seconds();
+    graph_forward(s->trunk_graph, (uint32_t)step, &(Error){0}); /* it has just gone well */
+    return clock_seconds() - begin;
+}
+
 static bool train_make(TrainRunner *r, const Task *task, Error *error)
 {
-    static const LossKind losses[] = {LOSS_NPR, LOSS_SN};
+    const Stage2Task heads = {.losses = {LOSS_NPR, LOSS_SN},
+                              .count = task->work == WORK_STAGE2_ONE ? 1 : 2};
+    const bool exact = task->work == WORK_EXACT;
+    r->config = task->config;
+    r->config.stage2.solver = exact ? SOLVER_EXACT : SOLVER_ADAM;
+    config_settle(&r->config);
     const bool made = task->work == WORK_STAGE1
-                          ? stage1_make(&r->stage, &task->config, ".", error)
-                          : stage2_make(&r->stage, &task->config, ".", NULL, losses,
-                                        task->work == WORK_STAGE2_BOTH ? 2 : 1, error);
+                          ? stage1_make(&r->stage, &r->config, ".", error)
+                          : stage2_make(&r->stage, &r->config, ".", &heads, error);
     if (made)
-        r->runner = (Runner){.batch = r->stage->batch, .step = train_step};
+        r->runner = (Runner){
+            .batch = r->stage->batch, .step = train_step, .floor = exact ? bare_trunk : NULL};
     return made;
 }
 

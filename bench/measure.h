@@ -1,6 +1,6 @@
 /* Measurements: the steps of training, of sampling and of bounds, timed as they run in the programs, each
- * beside its floor: the time of its convolutions and matrix products alone, of bounds that of the bare
- * passes of network and heads.
+ * beside its floor: the time of its convolutions and matrix products alone; of bounds that of the bare
+ * passes of network and heads, of the sums of least squares that of the bare passes of the trunk.
  *
  * Both are taken in turn, step by step, so that a machine that slows down slows both; the medians
  * are reported, and the median of the ratios. */
@@ -13,6 +13,7 @@ typedef enum Work {
     WORK_STAGE1,
     WORK_STAGE2_ONE,  /* the NPR head */
     WORK_STAGE2_BOTH, /* both heads on one pass of the trunk */
+    WORK_EXACT,       /* the sums from which both are solved for */
     WORK_SAMPLE,      /* one step of DDPM with a fixed variance */
     WORK_BOUNDS, /* ten timesteps of the table of 6 variances at K = 10, 25, 50, 100, 200 and 1000 */
     WORK_DP,     /* ten timesteps of the costs of all steps, for the same variances */

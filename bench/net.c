@@ -33,7 +33,7 @@ static bool make_head(Net *net, int k, const Config *config, Checkpoint *checkpo
     ParamSet *set = &net->head_params[k];
     snprintf(group, sizeof group, "heads_ema/%s", losses[k]);
     net->head_graphs[k] = graph_new(set, options);
-    net->heads[k] = head_build(net->head_graphs[k], config, net->unet.features, net->unet.temb);
+    net->heads[k] = head_build(net->head_graphs[k], config, 1, net->unet.features, net->unet.temb);
     net->head_weights[k] = checkpoint ? checkpoint_load_params(checkpoint, group, set, error)
                                       : random_weights(set, config->seed, error);
     if (net->head_weights[k] && !checkpoint)

@@ -215,7 +215,7 @@ static bool print_checkpoint(const Info *info, Checkpoint *checkpoint, Error *er
 {
     const Config *config = checkpoint_config(checkpoint);
     ParamSet trunk, head;
-    network_shapes(config, &trunk, &head);
+    network_shapes(config, checkpoint_bins(checkpoint)->count, &trunk, &head);
     bool ok = check_tensors(checkpoint, &trunk, &head, error);
     if (ok && !info->common.quiet) {
         const char *path = checkpoint_path(checkpoint);

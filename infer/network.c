@@ -77,6 +77,7 @@ uint64_t network_fingerprint(const Network *network, VarianceKind variance)
         int index = network_find_head(network, variance_head(variance));
         const NetworkHead *head = &network->heads[index];
         print = fingerprint(print, head->weights, head->size * sizeof *head->weights);
+        print = fingerprint(print, head->bins.first, sizeof head->bins.first);
     } else if (variance == VARIANCE_ANALYTIC) {
         print = fingerprint(print, network->ms_eps, entries * sizeof *network->ms_eps);
     } else if (variance == VARIANCE_ANALYTIC_DIAG) {
@@ -130,7 +131,9 @@ void network_release_graphs(Network *network)
     graph_free(network->graph);
     network->graph = NULL;
     memory_free(network->times);
+    memory_free(network->bin);
     network->times = NULL;
+    network->bin = NULL;
     network->batch = 0;
 }
 
@@ -150,6 +153,7 @@ bool network_prepare(Network *network, int64_t count, Error *error)
         return false;
     }
     network->times = memory_small((size_t)batch, sizeof *network->times);
+    network->bin = memory_small((size_t)batch, sizeof *network->bin);
     network->batch = batch;
     return true;
 }
@@ -164,7 +168,8 @@ static bool build_head(Network *network, NetworkHead *head, Error *error)
 {
     head->graph =
         graph_new(&head->params, (GraphOptions){.batch = network->batch, .type = network->type});
-    head->head = head_build(head->graph, &head->config, network->unet.features, network->unet.temb);
+    head->head = head_build(head->graph, &head->config, head->bins.count, network->unet.features,
+                            network->unet.temb);
     if (graph_finish(head->graph, error) && graph_load_weights(head->graph, head->weights, error))
         return true;
     graph_free(head->graph);
@@ -188,12 +193,15 @@ static void fill_inputs(Network *network, const float *x, const int *t, int coun
                      value_data(network->unet.time));
 }
 
-static bool run_head(Network *network, NetworkHead *head, float *out, size_t bytes, Error *error)
+static bool run_head(Network *network, NetworkHead *head, const int *t, int count, float *out,
+                     Error *error)
 {
     if ((!head->graph && !build_head(network, head, error)) ||
         !graph_forward(head->graph, 0, error))
         return false;
-    memcpy(out, value_data(head->head.out), bytes);
+    for (int i = 0; i < count; i++)
+        network->bin[i] = time_bins_find(&head->bins, t[i]);
+    head_read(&head->head, network->bin, count, out);
     return true;
 }
 
@@ -213,8 +221,8 @@ bool network_evaluate(Network *network, const float *x, const int *t, int count,
         if (outputs->eps)
             memcpy(outputs->eps + offset, value_data(network->unet.eps), bytes);
         for (int i = 0; i < network->head_count; i++)
-            if (outputs->heads[i] &&
-                !run_head(network, &network->heads[i], outputs->heads[i] + offset, bytes, error))
+            if (outputs->heads[i] && !run_head(network, &network->heads[i], t + first, images,
+                                               outputs->heads[i] + offset, error))
                 return false;
     }
     return true;

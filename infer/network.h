@@ -115,5 +115,6 @@ bool network_store(const Network *network, const NetworkConstants *constants, Er
 
 /* -- Shapes ----------------------------------------------------------------------------------- */
 
-/* The tensors of the trunk and of a head that `config` describes; for params_free. */
-void network_shapes(const Config *config, ParamSet *trunk, ParamSet *head);
+/* The tensors of the trunk and of a head that `config` describes, with so many bins of timesteps; for
+ * params_free. */
+void network_shapes(const Config *config, int bins, ParamSet *trunk, ParamSet *head);

@@ -11,6 +11,7 @@ typedef struct NetworkHead {
     char *name;    /* "sn" */
     char *path;    /* its checkpoint */
     Config config; /* of that checkpoint: the type of head may differ between files */
+    TimeBins bins; /* of that checkpoint, likewise */
     ParamSet params;
     size_t size;    /* how many weights there are */
     float *weights; /* [size] */
@@ -40,6 +41,7 @@ struct Network {
     Graph *graph;
     UNet unet;
     double *times; /* [batch]: what the network is told */
+    int *bin;      /* [batch]: of a head that is being run */
 };
 
 void network_release_graphs(Network *network);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-void network_shapes(const Config *config, ParamSet *trunk, ParamSet *head)
+void network_shapes(const Config *config, int bins, ParamSet *trunk, ParamSet *head)
 {
     /* Builders register parameters; graphs that are never finished cost next to nothing. */
     params_init(trunk);
@@ -14,7 +14,7 @@ void network_shapes(const Config *config, ParamSet *trunk, ParamSet *head)
     Graph *trunk_graph = graph_new(trunk, (GraphOptions){.batch = 1});
     Graph *head_graph = graph_new(head, (GraphOptions){.batch = 1});
     UNet unet = unet_build(trunk_graph, config);
-    head_build(head_graph, config, unet.features, unet.temb);
+    head_build(head_graph, config, bins, unet.features, unet.temb);
     graph_free(head_graph);
     graph_free(trunk_graph);
 }
@@ -89,6 +89,7 @@ static bool add_head(Network *network, Checkpoint *checkpoint, const char *name,
     *head = (NetworkHead){.name = memory_string(name),
                           .path = memory_string(path),
                           .config = *checkpoint_config(checkpoint),
+                          .bins = *checkpoint_bins(checkpoint),
                           .size = set->size,
                           .weights = weights};
     return true;
@@ -181,7 +182,8 @@ static bool add_file(Network *network, const RunFiles *files, const CommonOption
     if (!checkpoint_open(&checkpoint, path, error))
         return false;
     ParamSet trunk, head;
-    network_shapes(checkpoint_config(checkpoint), &trunk, &head);
+    network_shapes(checkpoint_config(checkpoint), checkpoint_bins(checkpoint)->count, &trunk,
+                   &head);
 
     char difference[320] = "";
     bool same = true;

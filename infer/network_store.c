@@ -22,7 +22,8 @@ static bool check_unchanged(const Network *network, Checkpoint *checkpoint, Erro
     ParamSet trunk, head;
     char difference[320] = "";
     bool same = false;
-    network_shapes(checkpoint_config(checkpoint), &trunk, &head);
+    network_shapes(checkpoint_config(checkpoint), checkpoint_bins(checkpoint)->count, &trunk,
+                   &head);
     bool ok = network_compare_trunk(network, checkpoint, &trunk, &same, difference,
                                     sizeof difference, error);
     params_free(&trunk);

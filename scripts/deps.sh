@@ -37,6 +37,7 @@ libhdf5-dev         hdf5        hdf5.h
 libyaml-dev         yaml-0.1    yaml.h
 libpng-dev          libpng      png.h
 zlib1g-dev          zlib        zlib.h
+liblapacke-dev      lapacke     lapacke.h
 check               check       check.h
 END
 }

@@ -38,7 +38,7 @@ static inline void golden_head(GoldenNetwork *net, Checkpoint *checkpoint, Varia
     net->head_graphs[kind] =
         graph_new(&net->head_params[kind], (GraphOptions){.batch = net->batch});
     net->heads[kind] =
-        head_build(net->head_graphs[kind], &net->config, net->unet.features, net->unet.temb);
+        head_build(net->head_graphs[kind], &net->config, 1, net->unet.features, net->unet.temb);
     snprintf(group, sizeof group, "heads_ema/%s", variance_head(kind));
     net->head_weights[kind] = golden_weights(checkpoint, group, &net->head_params[kind]);
     must(graph_finish(net->head_graphs[kind], &error), &error);

@@ -28,7 +28,8 @@ START_TEST(defaults_are_the_documented_ones)
         "head: {type: simple}\n"
         "stage1: {variance: beta_tilde, steps: 20000, batch: 128, lr: 2.0e-4, warmup: 500,\n"
         "         grad_clip: 1.0, ema: 0.9999}\n"
-        "stage2: {steps: 5000, batch: 128, lr: 1.0e-4, ema: 0.999, trunk_dropout: false}\n"
+        "stage2: {solver: auto, steps: 5000, batch: 128, lr: 1.0e-4, ema: 0.999, images: 10000,\n"
+        "         time_bins: 0, ridge: -1, trunk_dropout: false}\n"
         "checkpoint: {every: 1000}\n"
         "seed: 1234\n"
         "precision: auto\n";
@@ -103,7 +104,8 @@ START_TEST(every_key_is_read)
                      "head: {type: complex}\n"
                      "stage1: {variance: beta, steps: 3000000, batch: 7, lr: 3e-4, warmup: 0,\n"
                      "         grad_clip: 0, ema: 0.5}\n"
-                     "stage2: {steps: 1000000000, batch: 65536, lr: 1, ema: 0, trunk_dropout: ON}\n"
+                     "stage2: {solver: adam, steps: 1000000000, batch: 65536, lr: 1, ema: 0,\n"
+                     "         images: 7, time_bins: 3, ridge: 0.5, trunk_dropout: ON}\n"
                      "checkpoint: {every: 17}\n"
                      "seed: 18446744073709551615\n"
                      "precision: bf16\n");
@@ -135,6 +137,10 @@ START_TEST(every_key_is_read)
     ck_assert_int_eq(c.stage1.warmup, 0);
     ck_assert(c.stage1.grad_clip == 0);
     ck_assert(c.stage1.ema == 0.5);
+    ck_assert_int_eq(c.stage2.solver, SOLVER_ADAM);
+    ck_assert_int_eq(c.stage2.images, 7);
+    ck_assert_int_eq(c.stage2.time_bins, 3);
+    ck_assert(c.stage2.ridge == 0.5);
     ck_assert_int_eq(c.stage2.steps, 1000000000);
     ck_assert_int_eq(c.stage2.batch, 65536);
     ck_assert(c.stage2.lr == 1);
@@ -313,10 +319,14 @@ START_TEST(resolved_yaml)
                            "  grad_clip: 1.0\n"
                            "  ema: 0.9999\n"
                            "stage2:\n"
+                           "  solver: auto\n"
                            "  steps: 5000\n"
                            "  batch: 128\n"
                            "  lr: 0.0001\n"
                            "  ema: 0.999\n"
+                           "  images: 10000\n"
+                           "  time_bins: 0\n"
+                           "  ridge: -1.0\n"
                            "  trunk_dropout: false\n"
                            "checkpoint:\n"
                            "  every: 1000\n"
@@ -411,10 +421,14 @@ START_TEST(every_key_makes_a_difference)
                                           "stage1.warmup=1",
                                           "stage1.grad_clip=2",
                                           "stage1.ema=0",
+                                          "stage2.solver=exact",
                                           "stage2.steps=1",
                                           "stage2.batch=1",
                                           "stage2.lr=1",
                                           "stage2.ema=0",
+                                          "stage2.images=1",
+                                          "stage2.time_bins=2",
+                                          "stage2.ridge=0",
                                           "stage2.trunk_dropout=true",
                                           "checkpoint.every=1",
                                           "seed=1",

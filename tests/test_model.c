@@ -125,7 +125,7 @@ static void build_in(DType type, Net *net, const Golden *golden, int batch, bool
     for (int k = 0; k < 2; k++) {
         net->head_graph[k] = graph_new(&net->head_params, options);
         net->head[k] =
-            head_build(net->head_graph[k], &net->config, net->trunk.features, net->trunk.temb);
+            head_build(net->head_graph[k], &net->config, 1, net->trunk.features, net->trunk.temb);
         if (gradients)
             graph_seed(net->head_graph[k], net->head[k].out);
         must(graph_finish(net->head_graph[k], &error), &error);

@@ -84,7 +84,7 @@ static void check_head(HeadType type)
     GraphOptions options = training;
     options.batch = batch;
     network_begin(&net, options);
-    Head head = head_build(net.graph, &config, features, temb);
+    Head head = head_build(net.graph, &config, 1, features, temb);
     network_add_input(&net, head.features);
     if (head.temb)
         network_add_input(&net, head.temb);

@@ -126,7 +126,7 @@ static const char mixture_config[] =
     "model: {channels: 8, channel_mult: [1, 2], res_blocks: 1, attention: [4], dropout: 0.0, "
     "norm_groups: 4}\n"
     "stage1: {batch: 4, lr: 1.0e-3, warmup: 4}\n"
-    "stage2: {batch: 4, lr: 1.0e-3}\n"
+    "stage2: {solver: adam, batch: 4, lr: 1.0e-3}\n"
     "checkpoint: {every: 3}\n";
 
 /* A file of ten images, so that batches straddle epochs, with all else that is random: flips,
@@ -138,7 +138,7 @@ static const char pictures_config[] =
     "norm_groups: 4}\n"
     "head: {type: complex}\n"
     "stage1: {batch: 4, lr: 1.0e-3, warmup: 4}\n"
-    "stage2: {batch: 4, lr: 1.0e-3, trunk_dropout: true}\n"
+    "stage2: {solver: adam, batch: 4, lr: 1.0e-3, trunk_dropout: true}\n"
     "checkpoint: {every: 3}\n";
 
 static inline void write_images(void)

@@ -51,22 +51,64 @@ static void flip(const Batch *batch, uint32_t step, float *images)
     }
 }
 
-bool batch_draw(Batch *batch, uint32_t step, float *x_t, float *time, Error *error)
+/* What both ways of drawing do once images, timesteps and noise are known. */
+static bool make_inputs(Batch *batch, uint32_t step, float *x_t, float *time, Error *error)
 {
-    const double begin = profile_begin();
     const size_t count = (size_t)batch->size;
-    epoch_indices(&batch->order, (int64_t)step * batch->size, batch->size, batch->indices);
     if (!dataset_read(batch->dataset, batch->indices, batch->size, x_t, error))
         return false;
     if (batch->config->data.flip && batch->config->data.format != DATA_MIXTURE)
         flip(batch, step, x_t);
-    BatchKey key = {
-        .seed = batch->config->seed, .stage = (uint32_t)batch->stage, .step = step, .first = 0};
-    forward_draw(&batch->schedule, key, count, batch->dims, batch->t, batch->eps);
     forward_noise(&batch->schedule, batch->t, x_t, batch->eps, count, batch->dims, x_t);
     for (int i = 0; i < batch->size; i++)
         batch->times[i] = schedule_model_time(&batch->schedule, batch->t[i]);
     unet_embed_times(batch->times, batch->size, batch->config->model.channels, time);
-    profile_end(begin, "data and noise", PROFILE_OTHER);
     return true;
+}
+
+static BatchKey key_of(const Batch *batch, uint32_t step)
+{
+    return (BatchKey){.seed = batch->config->seed, .stage = (uint32_t)batch->stage, .step = step};
+}
+
+bool batch_draw(Batch *batch, uint32_t step, float *x_t, float *time, Error *error)
+{
+    const double begin = profile_begin();
+    epoch_indices(&batch->order, (int64_t)step * batch->size, batch->size, batch->indices);
+    forward_draw(&batch->schedule, key_of(batch, step), (size_t)batch->size, batch->dims, batch->t,
+                 batch->eps);
+    bool ok = make_inputs(batch, step, x_t, time, error);
+    profile_end(begin, "data and noise", PROFILE_OTHER);
+    return ok;
+}
+
+/* Image i's timestep is uniform in the i-th part of the range: so each batch has all of it. */
+static void draw_timesteps(Batch *batch, uint32_t step, const BatchRange *range)
+{
+    const double width = (double)(range->last - range->after) / batch->size;
+    for (int i = 0; i < batch->size; i++) {
+        const RandomKey key = {.seed = batch->config->seed,
+                               .purpose = RANDOM_TIMESTEP,
+                               .substream = (uint32_t)batch->stage,
+                               .step = step,
+                               .sample = (uint32_t)i};
+        batch->t[i] = range->after + 1 + (int)((i + random_uniform(key, 0)) * width);
+        if (batch->t[i] > range->last) /* by rounding */
+            batch->t[i] = range->last;
+    }
+}
+
+bool batch_draw_range(Batch *batch, uint32_t step, const BatchRange *range, float *x_t, float *time,
+                      Error *error)
+{
+    const double begin = profile_begin();
+    for (int i = 0; i < batch->size; i++)
+        epoch_indices(&batch->order, range->position + (range->first + i) % range->images, 1,
+                      &batch->indices[i]);
+    forward_draw(&batch->schedule, key_of(batch, step), (size_t)batch->size, batch->dims, batch->t,
+                 batch->eps);
+    draw_timesteps(batch, step, range);
+    bool ok = make_inputs(batch, step, x_t, time, error);
+    profile_end(begin, "data and noise", PROFILE_OTHER);
+    return ok;
 }

@@ -29,6 +29,18 @@ typedef struct Batch {
 bool batch_make(Batch *batch, const Config *config, int stage, int size, Error *error);
 void batch_free(Batch *batch);
 
+/* A batch of some timesteps only. */
+typedef struct BatchRange {
+    int64_t position,
+        images;      /* of the first epoch's images: the first, after so many come round again */
+    int64_t first;   /* number of the batch's first image among those */
+    int after, last; /* timesteps: after < t <= last, spread evenly over the batch's images */
+} BatchRange;
+
+/* Draws the batch of `step` within a range; results as those of batch_draw. */
+bool batch_draw_range(Batch *batch, uint32_t step, const BatchRange *range, float *x_t, float *time,
+                      Error *error);
+
 /* Draws the batch of `step`, counted from 0: x_t [size, dims] and the embedded times
  * [size, model.channels]; batch->eps is the noise in x_t. */
 bool batch_draw(Batch *batch, uint32_t step, float *x_t, float *time, Error *error);

@@ -30,8 +30,9 @@ static bool write_learner(const Learner *learner, CheckpointWriter *writer, Erro
     moment_group(second, "second_moment", learner);
     return checkpoint_write_params(writer, learner->group, set, state->weights, error) &&
            checkpoint_write_params(writer, learner->ema_group, set, state->ema, error) &&
-           checkpoint_write_params(writer, first, set, state->first_moment, error) &&
-           checkpoint_write_params(writer, second, set, state->second_moment, error);
+           (!state->first_moment ||
+            (checkpoint_write_params(writer, first, set, state->first_moment, error) &&
+             checkpoint_write_params(writer, second, set, state->second_moment, error)));
 }
 
 static bool read_learner(const Learner *learner, Checkpoint *checkpoint, Error *error)
@@ -43,8 +44,9 @@ static bool read_learner(const Learner *learner, Checkpoint *checkpoint, Error *
     moment_group(second, "second_moment", learner);
     return checkpoint_read_params(checkpoint, learner->group, set, state->weights, error) &&
            checkpoint_read_params(checkpoint, learner->ema_group, set, state->ema, error) &&
-           checkpoint_read_params(checkpoint, first, set, state->first_moment, error) &&
-           checkpoint_read_params(checkpoint, second, set, state->second_moment, error);
+           (!state->first_moment ||
+            (checkpoint_read_params(checkpoint, first, set, state->first_moment, error) &&
+             checkpoint_read_params(checkpoint, second, set, state->second_moment, error)));
 }
 
 static bool save(Stage *stage, int64_t step, Error *error)
@@ -74,7 +76,7 @@ static bool restore(Stage *stage, Checkpoint *checkpoint, int64_t *step, Error *
                            "%s: was trained with another configuration; these keys differ: %s "
                            "(--fresh starts again and replaces it)",
                            stage->path, keys);
-    if (stage->check_extra && !stage->check_extra(stage, checkpoint, error))
+    if (stage->read_extra && !stage->read_extra(stage, checkpoint, error))
         return false;
     for (int i = 0; i < stage->learner_count; i++)
         if (!read_learner(&stage->learners[i], checkpoint, error))
@@ -130,7 +132,7 @@ static bool step(Loop *loop, Error *error)
     for (int i = 0; i < stage->learner_count; i++) {
         metrics_write(loop->metrics, stage->learners[i].target, loop->step, losses[i],
                       optimizer_learning_rate(&stage->settings, loop->step), norms[i], speed);
-        double blend = loop->shown[i] == 0.0 ? 1.0 : 0.02;
+        double blend = loop->shown[i] == 0.0 ? 1.0 : stage->smoothing;
         loop->shown[i] += blend * (losses[i] - loop->shown[i]);
     }
     return true;
@@ -148,7 +150,9 @@ static void show(Loop *loop)
 
 static bool save_now(Loop *loop, Error *error)
 {
-    if (!metrics_flush(loop->metrics, error) || !save(loop->stage, loop->step, error))
+    Stage *stage = loop->stage;
+    if ((stage->settle && !stage->settle(stage, loop->step, error)) ||
+        !metrics_flush(loop->metrics, error) || !save(stage, loop->step, error))
         return false;
     loop->saved = loop->step;
     return true;
@@ -190,9 +194,9 @@ bool loop_run(Stage *stage, const LoopOptions *options, Error *error)
     if (loop.step >= stage->steps) {
         if (!options->quiet)
             fprintf(stderr,
-                    "%s is complete (step %lld of %lld); a larger stage%d.steps continues it, "
+                    "%s is complete (step %lld of %lld); a larger %s continues it, "
                     "--fresh starts again\n",
-                    stage->path, (long long)loop.step, (long long)stage->steps, stage->number);
+                    stage->path, (long long)loop.step, (long long)stage->steps, stage->length);
         return true;
     }
     if (!program_make_directory(stage->run, error) || !can_save(stage, error))
@@ -219,5 +223,7 @@ bool loop_run(Stage *stage, const LoopOptions *options, Error *error)
     if (done && loop.step > 0 && !options->quiet)
         fprintf(stderr, "saved %s (step %lld of %lld)\n", stage->path, (long long)loop.step,
                 (long long)stage->steps);
+    if (done && loop.step == stage->steps && !options->quiet && stage->report)
+        stage->report(stage);
     return done;
 }

@@ -17,7 +17,7 @@
 
 typedef struct Settings {
     int64_t stage, threads;
-    const char *loss, *config, *run, *init, *seed;
+    const char *loss, *config, *run, *init, *heads, *seed;
     int precision; /* PrecisionChoice; -1: as the configuration says */
     StringList overrides;
     LoopOptions loop;
@@ -85,8 +85,10 @@ static void print_help(const Option *options, int count)
 }
 
 /* Reads "sn", "npr" or both in either order; the result is sorted by name. */
-static bool parse_losses(const char *text, LossKind losses[2], int *count, Error *error)
+static bool parse_losses(const char *text, Stage2Task *task, Error *error)
 {
+    LossKind *losses = task->losses;
+    int *count = &task->count;
     if (text && strcmp(text, "sn") == 0) {
         losses[0] = LOSS_SN;
         *count = 1;
@@ -132,6 +134,8 @@ static bool load_config(const Settings *settings, Config *config, Error *error)
     bool done = recipe_load(config, settings->config, overrides.items, overrides.count, error);
     memory_free(seed);
     string_list_free(&overrides);
+    if (done)
+        config_settle(config);
     return done && resolve_precision(config, error);
 }
 
@@ -147,21 +151,25 @@ static bool run_stage1(const Settings *settings, const Config *config, const cha
 static bool run_stage2(const Settings *settings, const Config *config, const char *run,
                        Error *error)
 {
-    LossKind losses[2];
-    int count = 0;
-    if (!parse_losses(settings->loss, losses, &count, error))
+    Stage2Task task = {.heads = settings->heads};
+    if (!parse_losses(settings->loss, &task, error))
         return false;
-    char *init =
-        settings->init ? memory_string(settings->init) : memory_format("%s/stage1.h5", run);
+    if (task.heads && config->stage2.solver != SOLVER_ADAM)
+        return error_input(error, "--heads goes with --set stage2.solver=adam, and the solver is "
+                                  "exact");
+    char *init = settings->init    ? memory_string(settings->init)
+                 : settings->heads ? memory_string(settings->heads)
+                                   : memory_format("%s/stage1.h5", run);
+    task.init = init;
     bool done =
-        settings->init || access(init, F_OK) == 0 ||
+        settings->init || settings->heads || access(init, F_OK) == 0 ||
         error_input(error,
                     "%s: stage 2 needs the network of stage 1, which is not there; run "
                     "train --stage 1 first, or name with --init a checkpoint that holds it (a "
                     "stage-2 file does)",
                     init);
     Stage *stage = NULL;
-    done = done && stage2_make(&stage, config, run, init, losses, count, error) &&
+    done = done && stage2_make(&stage, config, run, &task, error) &&
            loop_run(stage, &settings->loop, error);
     stage_free(stage);
     memory_free(init);
@@ -176,6 +184,8 @@ static bool check_settings(const Settings *settings, Error *error)
         return error_input(error, "--loss goes with --stage 2");
     if (settings->stage == 1 && settings->init)
         return error_input(error, "--init goes with --stage 2");
+    if (settings->stage == 1 && settings->heads)
+        return error_input(error, "--heads goes with --stage 2");
     if (settings->loop.resume && settings->loop.fresh)
         return error_input(error, "--resume and --fresh exclude each other");
     return true;
@@ -209,6 +219,9 @@ int main(int argc, char **argv)
         option_string("run", "DIR", &s.run, "where results go (default: checkpoints/<name>)"),
         option_string("init", "FILE", &s.init,
                       "stage 2: the checkpoint whose network is frozen (default: RUN/stage1.h5)"),
+        option_string("heads", "FILE", &s.heads,
+                      "stage 2, adam: a checkpoint whose heads to begin with, and whose network "
+                      "to take unless --init names another"),
         option_heading("How"),
         option_flag("resume", &s.loop.resume,
                     "continue the run's checkpoint, which must be there (the default continues "

@@ -6,19 +6,29 @@
 #include <math.h>
 #include <string.h>
 
-bool learner_allocate(Learner *learner, uint64_t seed, Error *error)
+static bool allocate(Learner *learner, bool optimised, uint64_t seed, Error *error)
 {
-    const size_t size = learner->params.size;
+    const size_t size = learner->params.size, count = optimised ? 5 : 2;
     OptimizerState *state = &learner->state;
     float **arrays[] = {&state->weights, &state->ema, &state->first_moment, &state->second_moment,
                         &state->gradients};
     state->size = size;
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
+    for (size_t i = 0; i < count; i++)
         if (!(*arrays[i] = memory_large(size, sizeof(float), "the parameters", error)))
             return false;
     params_initialise(&learner->params, seed, state->weights);
     memcpy(state->ema, state->weights, size * sizeof(float));
     return true;
+}
+
+bool learner_allocate(Learner *learner, uint64_t seed, Error *error)
+{
+    return allocate(learner, true, seed, error);
+}
+
+bool learner_allocate_solved(Learner *learner, uint64_t seed, Error *error)
+{
+    return allocate(learner, false, seed, error);
 }
 
 void learner_free(Learner *learner)
@@ -53,14 +63,17 @@ bool stage_step(Stage *stage, int64_t step, double *losses, double *norms, Error
     const double begin = profile_begin();
     for (int i = 0; i < stage->learner_count; i++) {
         const Learner *learner = &stage->learners[i];
-        norms[i] = optimizer_gradient_norm(learner->state.gradients, learner->state.size);
+        norms[i] = learner->state.gradients
+                       ? optimizer_gradient_norm(learner->state.gradients, learner->state.size)
+                       : 0;
         if (!isfinite(losses[i]))
             return not_finite(stage, "the loss", learner, losses[i], step, error);
         if (!is_usable(norms[i], &stage->settings))
             return not_finite(stage, "the norm of the gradient", learner, norms[i], step, error);
     }
     for (int i = 0; i < stage->learner_count; i++)
-        optimizer_update(&stage->learners[i].state, &stage->settings, step + 1, norms[i]);
+        if (stage->learners[i].state.gradients)
+            optimizer_update(&stage->learners[i].state, &stage->settings, step + 1, norms[i]);
     profile_end(begin, "optimiser", PROFILE_OTHER);
     return true;
 }

@@ -13,7 +13,8 @@
 
 enum { MAX_LEARNERS = 2 };
 
-/* One set of weights and the loss it minimises. */
+/* One set of weights and the loss it minimises. Weights that are solved for, not descended to, have no
+ * gradients and no moments. */
 typedef struct Learner {
     const char *target; /* "eps", "sn" or "npr": what it regresses; a column of metrics.csv */
     const char *group;  /* its group in a checkpoint, "trunk" or "heads/sn" */
@@ -26,24 +27,34 @@ typedef struct Stage Stage;
 
 struct Stage {
     const Config *config;
-    int number;       /* 1 or 2 */
-    const char *name; /* "stage1", "stage2-sn": of the checkpoint and in metrics.csv */
-    const char *run;  /* the run directory */
-    const char *path; /* of the checkpoint */
-    int64_t steps;    /* how many there are in all */
-    int batch;        /* images per step */
+    int number;         /* 1 or 2 */
+    const char *name;   /* "stage1", "stage2-sn": of the checkpoint and in metrics.csv */
+    const char *run;    /* the run directory */
+    const char *path;   /* of the checkpoint */
+    int64_t steps;      /* how many there are in all */
+    const char *length; /* the key that says so: "stage1.steps" */
+    int batch;          /* images per step */
+    double smoothing;   /* of the losses that are shown: the weight of the newest */
     OptimizerSettings settings;
     Learner learners[MAX_LEARNERS];
     int learner_count;
 
-    /* Step `step`, counted from 0: fills losses [learner_count] and every learner's gradients. */
+    /* Step `step`, counted from 0: fills losses [learner_count] and every learner's gradients, if
+     * it has any. */
     bool (*evaluate)(Stage *stage, uint32_t step, double *losses, Error *error);
+
+    /* Gets ready to be saved after `step` steps; may be NULL. */
+    bool (*settle)(Stage *stage, int64_t step, Error *error);
 
     /* Writes what the checkpoint holds besides the learners; may be NULL. */
     bool (*write_extra)(Stage *stage, CheckpointWriter *writer, Error *error);
 
-    /* Whether `checkpoint`, which agrees with the configuration, can be continued; may be NULL. */
-    bool (*check_extra)(Stage *stage, Checkpoint *checkpoint, Error *error);
+    /* Reads that from `checkpoint`, which agrees with the configuration and is to be continued, or
+     * says why it can't be; may be NULL. */
+    bool (*read_extra)(Stage *stage, Checkpoint *checkpoint, Error *error);
+
+    /* Says on stdout what came out, once all steps are done; may be NULL. */
+    void (*report)(const Stage *stage);
 
     /* Frees what the stage holds besides the learners, and the stage. */
     void (*release)(Stage *stage);
@@ -51,6 +62,9 @@ struct Stage {
 
 /* Allocates the state of a learner whose params are complete, its weights as params_initialise. */
 bool learner_allocate(Learner *learner, uint64_t seed, Error *error);
+
+/* The same without what only an optimiser needs. */
+bool learner_allocate_solved(Learner *learner, uint64_t seed, Error *error);
 void learner_free(Learner *learner);
 
 /* Step `step`, counted from 0: losses, gradients and the norms of the gradients of every learner

@@ -1,92 +1,67 @@
-/* Stage 2: variance heads on the frozen trunk.
- *
- * The trunk is an inference graph, with the moving average of stage 1's weights, in evaluation mode
- * (unless stage2.trunk_dropout asks for the published code's behaviour). Its features are the inputs
- * of one small training graph per head. No gradient can reach the trunk: it has no backward pass.
- */
-#include "stages.h"
+#include "stage2.h"
 
 #include "base/memory.h"
-#include "batch.h"
-#include "model/head.h"
 #include "model/precision.h"
-#include "model/unet.h"
 
 #include <string.h>
 
-typedef struct Stage2 {
-    Stage stage; /* first: the loop's callbacks get a pointer to it */
-    Batch batch;
-    char *name, *path;
-    DType type;
-    const char *init; /* where the trunk comes from; NULL: it is random */
-    ParamSet trunk_params;
-    float *trunk_weights;
-    Graph *trunk_graph;
-    UNet trunk;
-    LossKind losses[MAX_LEARNERS];
-    Graph *graphs[MAX_LEARNERS];
-    Head heads[MAX_LEARNERS];
-} Stage2;
+/* -- Running ---------------------------------------------------------------------------------- */
 
-static bool train_head(Stage2 *s, int i, uint32_t step, double *loss, Error *error)
+bool stage2_run_trunk(Stage2 *s, uint32_t step, Error *error)
 {
-    OptimizerState *state = &s->stage.learners[i].state;
-    if (!graph_load_weights(s->graphs[i], state->weights, error) ||
-        !graph_forward(s->graphs[i], step, error))
-        return false;
-    *loss = loss_mean(s->losses[i], s->batch.eps, value_data(s->trunk.eps),
-                      value_data(s->heads[i].out), (size_t)s->batch.size, s->batch.dims,
-                      s->batch.losses, value_gradient(s->heads[i].out));
-    return graph_backward(s->graphs[i], state->gradients, error);
+    for (int i = 0; i < s->batch.size; i++)
+        s->bin[i] = time_bins_find(&s->bins, s->batch.t[i]);
+    return graph_forward(s->trunk_graph, step, error);
 }
 
-static bool evaluate(Stage *stage, uint32_t step, double *losses, Error *error)
+bool stage2_run_head(Stage2 *s, int i, const float *weights, uint32_t step, Error *error)
 {
-    Stage2 *s = (Stage2 *)stage;
-    if (!batch_draw(&s->batch, step, value_data(s->trunk.x), value_data(s->trunk.time), error) ||
-        !graph_forward(s->trunk_graph, step, error))
+    if (!graph_load_weights(s->graphs[i], weights, error) ||
+        !graph_forward(s->graphs[i], step, error))
         return false;
-    for (int i = 0; i < stage->learner_count; i++)
-        if (!train_head(s, i, step, &losses[i], error))
-            return false;
+    head_read(&s->heads[i], s->bin, s->batch.size, s->output);
     return true;
 }
 
-/* The file is self-contained: it carries the trunk, bit for bit. */
-static bool write_extra(Stage *stage, CheckpointWriter *writer, Error *error)
+/* -- The checkpoint --------------------------------------------------------------------------- */
+
+bool stage2_write_common(Stage2 *s, CheckpointWriter *writer, Error *error)
 {
-    Stage2 *s = (Stage2 *)stage;
-    return checkpoint_write_params(writer, "trunk_ema", &s->trunk_params, s->trunk_weights, error);
+    /* The file is self-contained: it carries the trunk, bit for bit. */
+    return checkpoint_write_params(writer, "trunk_ema", &s->trunk_params, s->trunk_weights,
+                                   error) &&
+           (s->bins.count == 1 || checkpoint_write_bins(writer, &s->bins, error));
 }
 
 /* A head continues only on the trunk that it began on. */
-static bool check_extra(Stage *stage, Checkpoint *checkpoint, Error *error)
+bool stage2_check_common(Stage2 *s, Checkpoint *checkpoint, Error *error)
 {
-    Stage2 *s = (Stage2 *)stage;
     const size_t size = s->trunk_params.size;
     float *trunk = memory_large(size, sizeof *trunk, "the trunk", error);
     bool done =
         trunk && checkpoint_read_params(checkpoint, "trunk_ema", &s->trunk_params, trunk, error);
     if (done && memcmp(trunk, s->trunk_weights, size * sizeof *trunk) != 0)
         done = error_input(error,
-                           "%s: its head was trained on another trunk than %s now holds "
+                           "%s: its head was fitted on another trunk than %s now holds "
                            "(--fresh starts again and replaces it)",
-                           stage->path, s->init);
+                           s->stage.path, s->task.init);
     memory_free(trunk);
     return done;
 }
 
+/* -- The trunk -------------------------------------------------------------------------------- */
+
 static bool read_trunk(Stage2 *s, Error *error)
 {
     char keys[512];
+    const char *path = s->task.init;
     Checkpoint *checkpoint = NULL;
-    if (!checkpoint_open(&checkpoint, s->init, error))
+    if (!checkpoint_open(&checkpoint, path, error))
         return false;
     if (config_differences(checkpoint_config(checkpoint), s->stage.config, CONFIG_NETWORK, keys,
                            sizeof keys))
-        error_input(error, "%s: its network has another configuration; these keys differ: %s",
-                    s->init, keys);
+        error_input(error, "%s: its network has another configuration; these keys differ: %s", path,
+                    keys);
     else
         s->trunk_weights = checkpoint_load_params(checkpoint, "trunk_ema", &s->trunk_params, error);
     checkpoint_close(checkpoint);
@@ -95,7 +70,7 @@ static bool read_trunk(Stage2 *s, Error *error)
 
 static bool load_trunk(Stage2 *s, Error *error)
 {
-    if (s->init)
+    if (s->task.init)
         return read_trunk(s, error);
     s->trunk_weights =
         memory_large(s->trunk_params.size, sizeof *s->trunk_weights, "the trunk", error);
@@ -119,53 +94,76 @@ static bool build_trunk(Stage2 *s, Error *error)
            graph_load_weights(s->trunk_graph, s->trunk_weights, error);
 }
 
+/* -- The heads -------------------------------------------------------------------------------- */
+
 static bool build_head(Stage2 *s, int i, Error *error)
 {
     const Config *config = s->stage.config;
-    Learner *learner = &s->stage.learners[i];
-    s->graphs[i] = graph_new(&learner->params, (GraphOptions){.batch = config->stage2.batch,
-                                                              .type = s->type,
-                                                              .weight_gradients = true,
-                                                              .dropout = true,
-                                                              .seed = config->seed});
-    s->heads[i] = head_build(s->graphs[i], config, s->trunk.features, s->trunk.temb);
-    graph_seed(s->graphs[i], s->heads[i].out);
-    /* A head starts from numbers of its own, not from those of the trunk or of the other head. */
-    const uint64_t seed = config->seed + 1 + (uint64_t)s->losses[i];
-    return graph_finish(s->graphs[i], error) && learner_allocate(learner, seed, error);
+    const bool trains = config->stage2.solver == SOLVER_ADAM;
+    s->graphs[i] =
+        graph_new(&s->stage.learners[i].params, (GraphOptions){.batch = config->stage2.batch,
+                                                               .type = s->type,
+                                                               .weight_gradients = trains,
+                                                               .dropout = trains,
+                                                               .seed = config->seed});
+    s->heads[i] = head_build(s->graphs[i], config, s->bins.count, s->trunk.features, s->trunk.temb);
+    if (trains)
+        graph_seed(s->graphs[i], s->heads[i].out);
+    return graph_finish(s->graphs[i], error);
 }
 
-static void describe_learner(Stage2 *s, int i, LossKind loss)
+static bool build_heads(Stage2 *s, Error *error)
 {
-    static const char *const groups[][2] = {
-        [LOSS_SN] = {"heads/sn", "heads_ema/sn"},
-        [LOSS_NPR] = {"heads/npr", "heads_ema/npr"},
-    };
-    s->losses[i] = loss;
-    s->stage.learners[i] = (Learner){
-        .target = loss_name(loss), .group = groups[loss][0], .ema_group = groups[loss][1]};
+    const Config *config = s->stage.config;
+    const size_t images = (size_t)config->stage2.batch;
+    if (!batch_make(&s->batch, config, 2, config->stage2.batch, error))
+        return false;
+    s->bins = time_bins_even(config->stage2.time_bins, config->diffusion.timesteps);
+    s->bin = memory_small(images, sizeof *s->bin);
+    s->output = memory_large(images * s->batch.dims, sizeof(float), "a head's output", error);
+    bool done = s->output != NULL;
+    for (int i = 0; done && i < s->stage.learner_count; i++)
+        done = build_head(s, i, error);
+    return done;
 }
+
+/* -- The stage -------------------------------------------------------------------------------- */
 
 static void release(Stage *stage)
 {
     Stage2 *s = (Stage2 *)stage;
+    stage2_exact_free(s->exact);
     for (int i = 0; i < stage->learner_count; i++)
         graph_free(s->graphs[i]);
     graph_free(s->trunk_graph);
     params_free(&s->trunk_params);
     memory_free(s->trunk_weights);
     batch_free(&s->batch);
+    memory_free(s->bin);
+    memory_free(s->output);
+    memory_free(s->gradient);
     memory_free(s->path);
     memory_free(s->name);
     memory_free(s);
 }
 
-static void describe(Stage2 *s, const Config *config, const char *run, const LossKind *losses,
-                     int count)
+static Learner learner_of(LossKind loss)
 {
-    s->name = count == 1
-                  ? memory_format("stage2-%s", loss_name(losses[0]))
-                  : memory_format("stage2-%s+%s", loss_name(losses[0]), loss_name(losses[1]));
+    static const char *const groups[][2] = {
+        [LOSS_SN] = {"heads/sn", "heads_ema/sn"},
+        [LOSS_NPR] = {"heads/npr", "heads_ema/npr"},
+    };
+    return (Learner){
+        .target = loss_name(loss), .group = groups[loss][0], .ema_group = groups[loss][1]};
+}
+
+static Stage2 *describe(const Config *config, const char *run, const Stage2Task *task)
+{
+    Stage2 *s = memory_small(1, sizeof *s);
+    const char *first = loss_name(task->losses[0]);
+    s->task = *task;
+    s->name = task->count == 1 ? memory_format("stage2-%s", first)
+                               : memory_format("stage2-%s+%s", first, loss_name(task->losses[1]));
     s->path = memory_format("%s/%s.h5", run, s->name);
     s->stage = (Stage){
         .config = config,
@@ -173,33 +171,25 @@ static void describe(Stage2 *s, const Config *config, const char *run, const Los
         .name = s->name,
         .run = run,
         .path = s->path,
-        .steps = config->stage2.steps,
         .batch = config->stage2.batch,
-        .settings = {.lr = config->stage2.lr, .ema = config->stage2.ema},
-        .learner_count = count,
-        .evaluate = evaluate,
-        .write_extra = write_extra,
-        .check_extra = check_extra,
+        .learner_count = task->count,
         .release = release,
     };
-    for (int i = 0; i < count; i++)
-        describe_learner(s, i, losses[i]);
+    for (int i = 0; i < task->count; i++)
+        s->stage.learners[i] = learner_of(task->losses[i]);
+    return s;
 }
 
-bool stage2_make(Stage **stage, const Config *config, const char *run, const char *init,
-                 const LossKind *losses, int count, Error *error)
+bool stage2_make(Stage **stage, const Config *config, const char *run, const Stage2Task *task,
+                 Error *error)
 {
-    Stage2 *s = memory_small(1, sizeof *s);
-    s->init = init;
-    describe(s, config, run, losses, count);
+    Stage2 *s = describe(config, run, task);
     *stage = &s->stage;
-    bool done =
-        build_trunk(s, error) && batch_make(&s->batch, config, 2, config->stage2.batch, error);
-    for (int i = 0; done && i < count; i++)
-        done = build_head(s, i, error);
-    if (!done) {
-        stage_free(*stage);
-        *stage = NULL;
-    }
-    return done;
+    if (build_trunk(s, error) && build_heads(s, error) &&
+        (config->stage2.solver == SOLVER_EXACT ? stage2_exact_begin(s, error)
+                                               : stage2_adam_begin(s, error)))
+        return true;
+    stage_free(*stage);
+    *stage = NULL;
+    return false;
 }

@@ -15,6 +15,13 @@ static inline double target(LossKind kind, const float *eps, const float *eps_ha
     return error * error;
 }
 
+void loss_targets(LossKind kind, const float *eps, const float *eps_hat, size_t count, float *y)
+{
+#pragma omp parallel for simd
+    for (size_t i = 0; i < count; i++)
+        y[i] = (float)target(kind, eps, eps_hat, i);
+}
+
 /* One image: its loss, and its part of the gradient, scaled by `slope` = 2 / images. */
 static double image_loss(LossKind kind, const float *eps, const float *eps_hat, const float *output,
                          size_t dims, double slope, float *gradient)

@@ -16,6 +16,9 @@ typedef enum LossKind { LOSS_EPS, LOSS_SN, LOSS_NPR } LossKind;
 /* "eps", "sn", "npr". A head is named after its loss. */
 const char *loss_name(LossKind kind);
 
+/* y [count] := what the output should be, eps^2 or (eps - eps_hat)^2, in single precision. */
+void loss_targets(LossKind kind, const float *eps, const float *eps_hat, size_t count, float *y);
+
 /* The loss, mean over `images` images (at least one) of `dims` elements each.
  *   eps, eps_hat [images * dims]  the noise drawn, the network's prediction; LOSS_SN alone does
  *                                 not read eps_hat, which may then be NULL

@@ -15,6 +15,7 @@ struct Checkpoint {
     int64_t step;
     Config config;
     Hdf5List heads;
+    TimeBins bins;
 };
 
 struct CheckpointWriter {
@@ -113,13 +114,35 @@ static bool list_heads(Checkpoint *checkpoint, Error *error)
     return true;
 }
 
+static const char bins_name[] = "/time_bins";
+
+static bool read_bins(Checkpoint *checkpoint, Error *error)
+{
+    const int timesteps = checkpoint->config.diffusion.timesteps;
+    int64_t first[TIME_BINS_MAX + 1], count = HDF5_ANY;
+    checkpoint->bins = time_bins_even(1, timesteps);
+    if (!hdf5_exists(checkpoint->file, bins_name, HDF5_DATASET))
+        return true;
+    if (!hdf5_expect(checkpoint->file, bins_name, HDF5_INT64, 1, &count, error))
+        return false;
+    if (count < 2 || count > TIME_BINS_MAX + 1)
+        return error_input(error, "%s:%s: expected 2 to %d numbers, found %lld",
+                           hdf5_path(checkpoint->file), bins_name, TIME_BINS_MAX + 1,
+                           (long long)count);
+    if (!hdf5_read(checkpoint->file, bins_name, HDF5_INT64, 1, &count, first, error))
+        return false;
+    return time_bins_read(&checkpoint->bins, first, (int)count - 1, timesteps, error) ||
+           error_prefix(error, "%s:%s", hdf5_path(checkpoint->file), bins_name);
+}
+
 bool checkpoint_open(Checkpoint **result, const char *path, Error *error)
 {
     *result = NULL;
     Checkpoint *checkpoint = memory_small(1, sizeof *checkpoint);
     bool ok = hdf5_open(&checkpoint->file, path, error) && check_format(checkpoint->file, error) &&
               check_version(checkpoint->file, error) && read_progress(checkpoint, error) &&
-              read_config(checkpoint, error) && list_heads(checkpoint, error);
+              read_config(checkpoint, error) && list_heads(checkpoint, error) &&
+              read_bins(checkpoint, error);
     if (ok)
         *result = checkpoint;
     else
@@ -164,6 +187,11 @@ int checkpoint_heads(const Checkpoint *checkpoint)
 const char *checkpoint_head(const Checkpoint *checkpoint, int index)
 {
     return checkpoint->heads.entries[index].name;
+}
+
+const TimeBins *checkpoint_bins(const Checkpoint *checkpoint)
+{
+    return &checkpoint->bins;
 }
 
 bool checkpoint_has(Checkpoint *checkpoint, const char *name)
@@ -367,6 +395,15 @@ bool checkpoint_write_floats(CheckpointWriter *writer, const char *name, int ran
                              const int64_t *dims, const float *values, Error *error)
 {
     return hdf5_write(writer->file, name, HDF5_FLOAT32, rank, dims, values, error);
+}
+
+bool checkpoint_write_bins(CheckpointWriter *writer, const TimeBins *bins, Error *error)
+{
+    int64_t first[TIME_BINS_MAX + 1];
+    const int64_t count = bins->count + 1;
+    for (int b = 0; b < count; b++)
+        first[b] = bins->first[b];
+    return hdf5_write(writer->file, bins_name, HDF5_INT64, 1, &count, first, error);
 }
 
 bool checkpoint_write_attribute(CheckpointWriter *writer, const char *name, const char *attribute,

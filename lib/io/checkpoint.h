@@ -5,6 +5,8 @@
  *     /trunk/<name>           weights of the eps-network; names and shapes are PyTorch's
  *     /trunk_ema/<name>       their moving average: what inference and stage 2 use
  *     /heads/<loss>/<name>, /heads_ema/<loss>/<name>     variance heads, stage 2 only
+ *     /time_bins              int64 [B+1]: of heads with a last layer for each of B bins of timesteps
+ *     /fit/..., /least_squares/...    how heads were solved for, and from what (train/stage2_exact.c)
  *     /optimizer/...          what an exact resume needs besides
  *     /analytic/ms_eps        float64 [N+1], E||eps_hat(x_t, t)||^2 / d; `infer analytic` adds it
  *     /analytic/...           its standard error, and the same per dimension (checkpoints/README.md)
@@ -18,6 +20,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "diffusion/time_bins.h"
 #include "io/config.h"
 #include "nn/params.h"
 
@@ -46,6 +49,9 @@ int64_t checkpoint_step(const Checkpoint *checkpoint); /* optimiser steps done i
 /* The losses whose heads are in /heads_ema, sorted: "npr", "sn". */
 int checkpoint_heads(const Checkpoint *checkpoint);
 const char *checkpoint_head(const Checkpoint *checkpoint, int index);
+
+/* The bins of timesteps that the heads have; one where the file names none. */
+const TimeBins *checkpoint_bins(const Checkpoint *checkpoint);
 
 /* Whether there is such a group, "trunk_ema" or "optimizer", or such an array,
  * "analytic/ms_eps". */
@@ -104,6 +110,9 @@ bool checkpoint_write_doubles(CheckpointWriter *writer, const char *name, int64_
 /* Writes values as the float32 array `name` of shape dims[rank]. */
 bool checkpoint_write_floats(CheckpointWriter *writer, const char *name, int rank,
                              const int64_t *dims, const float *values, Error *error);
+
+/* Writes the bins of the heads. */
+bool checkpoint_write_bins(CheckpointWriter *writer, const TimeBins *bins, Error *error);
 
 /* Gives the object `name` an integer attribute. */
 bool checkpoint_write_attribute(CheckpointWriter *writer, const char *name, const char *attribute,

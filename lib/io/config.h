@@ -21,6 +21,7 @@ enum { CONFIG_MAX_LEVELS = 8, CONFIG_TEXT_SIZE = 512 };
 typedef enum DataFormat { DATA_IDX, DATA_HDF5, DATA_MIXTURE } DataFormat;
 typedef enum HeadType { HEAD_SIMPLE, HEAD_COMPLEX } HeadType;
 typedef enum FixedVariance { FIXED_BETA, FIXED_BETA_TILDE } FixedVariance;
+typedef enum Solver { SOLVER_AUTO, SOLVER_ADAM, SOLVER_EXACT } Solver;
 typedef enum PrecisionChoice { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16 } PrecisionChoice;
 
 typedef struct Config {
@@ -60,10 +61,14 @@ typedef struct Config {
         double ema;
     } stage1;
     struct {
+        Solver solver; /* config_settle() decides what SOLVER_AUTO is, and time_bins = 0 */
         int64_t steps;
         int batch;
         double lr;
         double ema;
+        int64_t images;     /* for SOLVER_EXACT: how many to fit, besides those held out */
+        int time_bins;      /* last layers of a head, each for as many timesteps */
+        double ridge;       /* for SOLVER_EXACT (lib/stats/least_squares.h); below 0: tried out */
         bool trunk_dropout; /* true reproduces the published code (see train/stage2.c) */
     } stage2;
     struct {
@@ -91,6 +96,10 @@ bool config_load(Config *config, const char *path, const char *const *overrides,
  * none. Text that does name data.format names its files too, be it as "". */
 bool config_parse(Config *config, const char *text, const char *origin,
                   const char *const *overrides, int count, Error *error);
+
+/* Decides what stage2.solver and stage2.time_bins leave open: exact and 12 bins for simple heads, else adam
+ * and one. A checkpoint says what was decided. */
+void config_settle(Config *config);
 
 /* The whole configuration as YAML, every key present, in the order of the table; the caller
  * frees it with memory_free. Parsing it gives the same configuration, bit for bit. */

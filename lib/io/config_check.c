@@ -110,10 +110,23 @@ static bool check_data(const Config *config, Complaint *complaint)
     return true;
 }
 
+/* Only the last layer is linear in its weights. */
+static bool check_solver(const Config *config, Complaint *complaint)
+{
+    *complaint = (Complaint){.key = "stage2.solver", .others = {"head.type"}};
+    if (config->stage2.solver == SOLVER_EXACT && config->head.type == HEAD_COMPLEX)
+        return COMPLAIN(complaint, "adam, since head.type is complex: exact solves simple heads");
+    *complaint = (Complaint){.key = "stage2.time_bins", .others = {"diffusion.timesteps"}};
+    if (config->stage2.time_bins > config->diffusion.timesteps)
+        return COMPLAIN(complaint, "at most %d, one for each timestep",
+                        config->diffusion.timesteps);
+    return true;
+}
+
 bool config_check(const Config *config, Complaint *complaint)
 {
     return check_embedding(config, complaint) && check_resolution(config, complaint) &&
            check_width(config, complaint) && check_attention(config, complaint) &&
            check_norm(config, complaint) && check_timesteps(config, complaint) &&
-           check_data(config, complaint);
+           check_data(config, complaint) && check_solver(config, complaint);
 }

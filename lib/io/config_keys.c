@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/nearest.h"
+#include "diffusion/time_bins.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -84,14 +85,26 @@ const ConfigKey config_keys[] = {
     {"stage1.ema", KEY_REAL, AT(stage1.ema), RANGE(0, 1), .below_high = true, .fallback = "0.9999",
      .free_in = STAGE2 | NETWORK, .help = "decay of the moving average of the weights"},
 
+    {"stage2.solver", KEY_CHOICE, AT(stage2.solver), .choices = CHOICES("auto", "adam", "exact"),
+     .fallback = "auto", .free_in = STAGE1 | NETWORK,
+     .help = "how heads are fitted; exact solves a linear system, auto is exact for simple heads"},
     {"stage2.steps", KEY_INT64, AT(stage2.steps), RANGE(1, 1e9), .fallback = "5000",
-     .free_in = EVERYTHING, .help = "training steps of the variance heads"},
+     .free_in = EVERYTHING, .help = "training steps of the variance heads (adam)"},
     {"stage2.batch", KEY_INT, AT(stage2.batch), RANGE(1, 65536), .fallback = "128",
      .free_in = STAGE1 | NETWORK, .help = "images per step"},
     {"stage2.lr", KEY_REAL, AT(stage2.lr), RANGE(0, 1), .above_low = true, .fallback = "1.0e-4",
      .free_in = STAGE1 | NETWORK, .help = "learning rate of Adam"},
     {"stage2.ema", KEY_REAL, AT(stage2.ema), RANGE(0, 1), .below_high = true, .fallback = "0.999",
      .free_in = STAGE1 | NETWORK, .help = "decay of the moving average of the weights"},
+    {"stage2.images", KEY_INT64, AT(stage2.images), RANGE(1, 1e9), .fallback = "10000",
+     .free_in = EVERYTHING,
+     .help = "images that heads are fitted to (exact), besides some held out"},
+    {"stage2.time_bins", KEY_INT, AT(stage2.time_bins), RANGE(0, TIME_BINS_MAX), .fallback = "0",
+     .free_in = STAGE1 | NETWORK,
+     .help = "last layers of a head, one for each bin of timesteps; 0: 12 for exact, 1 for adam"},
+    {"stage2.ridge", KEY_REAL, AT(stage2.ridge), RANGE(-1, 1), .fallback = "-1",
+     .free_in = STAGE1 | NETWORK,
+     .help = "ridge of exact, in units of the diagonal; below 0: chosen on held-out images"},
     {"stage2.trunk_dropout", KEY_BOOL, AT(stage2.trunk_dropout), .fallback = "false",
      .free_in = STAGE1 | NETWORK,
      .help = "leave the frozen trunk's dropout on, as the published code does"},
@@ -114,7 +127,7 @@ _Static_assert(sizeof config_keys / sizeof config_keys[0] <= CONFIG_KEY_LIMIT, "
 /* Choices are read and written as int, whatever the enum is called. */
 _Static_assert(sizeof(DataFormat) == sizeof(int) && sizeof(ScheduleKind) == sizeof(int) &&
                    sizeof(HeadType) == sizeof(int) && sizeof(FixedVariance) == sizeof(int) &&
-                   sizeof(PrecisionChoice) == sizeof(int),
+                   sizeof(Solver) == sizeof(int) && sizeof(PrecisionChoice) == sizeof(int),
                "an enum is an int");
 
 /* ---- Finding keys ---- */
@@ -300,6 +313,17 @@ void config_defaults(Config *config)
     memset(config, 0, sizeof *config);
     for (int i = 0; i < config_key_count; i++)
         set_default(&config_keys[i], config);
+}
+
+void config_settle(Config *config)
+{
+    enum { BINS = 12 };
+    if (config->stage2.solver == SOLVER_AUTO)
+        config->stage2.solver = config->head.type == HEAD_SIMPLE ? SOLVER_EXACT : SOLVER_ADAM;
+    if (config->stage2.time_bins == 0) {
+        const int most = config->diffusion.timesteps < BINS ? config->diffusion.timesteps : BINS;
+        config->stage2.time_bins = config->stage2.solver == SOLVER_EXACT ? most : 1;
+    }
 }
 
 char *config_to_yaml(const Config *config)

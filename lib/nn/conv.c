@@ -175,7 +175,9 @@ Value *nn_conv2d(Graph *graph, Value *x, const char *name, int channels, Conv op
     const Value *added = options.residual;
     assert(!added || added->type == (options.float32 ? DTYPE_F32 : graph->options.type));
     assert(!added || (added->h == height && added->w == width && added->c == channels));
-    const int weight[] = {channels, x->c, kernel, kernel};
+    const int weight[] = {options.banks, channels, x->c, kernel, kernel};
+    const int bias[] = {options.banks, channels}, lead = options.banks > 0 ? 0 : 1;
+    channels *= options.banks > 0 ? options.banks : 1;
     const DType type = graph->options.type;
     x = nn_cast(graph, x, type);
 
@@ -195,8 +197,10 @@ Value *nn_conv2d(Graph *graph, Value *x, const char *name, int channels, Conv op
     };
     conv->op = (Op){
         .in = {x, options.residual},
-        .weight = graph_param(graph, name, "weight", 4, weight, PARAM_UNIFORM_FAN_IN, fan_in),
-        .bias = graph_param(graph, name, "bias", 1, &channels, PARAM_UNIFORM_FAN_IN, fan_in),
+        .weight = graph_param(graph, name, "weight", 5 - lead, weight + lead, PARAM_UNIFORM_FAN_IN,
+                              fan_in),
+        .bias =
+            graph_param(graph, name, "bias", 2 - lead, bias + lead, PARAM_UNIFORM_FAN_IN, fan_in),
         .passes_gradient = options.residual ? 1 : -1,
     };
     return graph_append(graph, &conv->op, &conv_kind,

@@ -13,10 +13,12 @@ typedef struct Conv {
     int pad_begin, pad_end; /* zeros above and to the left; below and to the right */
     Value *residual;        /* added to the result, of the result's type; NULL for none */
     bool float32;           /* the result is float32, whatever the type of the graph */
+    int banks;              /* 0: one convolution; else that many of one input, side by side */
 } Conv;
 
 /* Convolution with bias, [n, h, w, c] -> [n, h', w', channels], computed in the graph's type; weight
- * [channels, c, kernel, kernel], uniform in +-1/sqrt(fan_in) at the start. */
+ * [channels, c, kernel, kernel], uniform in +-1/sqrt(fan_in) at the start. With banks the result has
+ * banks * channels channels, and weight and bias [channels] begin with one more dimension, [banks]. */
 Value *nn_conv2d(Graph *graph, Value *x, const char *name, int channels, Conv conv);
 
 /* Linear layer over the last dimension, [n, h, w, c] -> [n, h, w, channels]: a fully connected

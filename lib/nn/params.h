@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { PARAM_MAX_RANK = 4, PARAM_NAME_SIZE = 96 };
+enum { PARAM_MAX_RANK = 5, PARAM_NAME_SIZE = 96 };
 
 /* How a tensor starts. PyTorch's defaults: weights and biases of convolutions and linear
  * layers uniform in +-1/sqrt(fan_in), normalisation 1 and 0. */

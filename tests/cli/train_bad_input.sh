@@ -56,7 +56,7 @@ name: tiny
 data: {format: mixture, channels: 1, resolution: 8}
 model: {channels: 8, channel_mult: [1, 2], res_blocks: 1, attention: [4], norm_groups: 4}
 stage1: {steps: 4, batch: 4, warmup: 2}
-stage2: {steps: 4, batch: 4}
+stage2: {solver: adam, steps: 4, batch: 4}
 END
 train --stage 1 --config tiny.yaml --run r --threads 1 --quiet || problem "cannot train"
 

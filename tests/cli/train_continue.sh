@@ -55,7 +55,7 @@ name: tiny
 data: {format: mixture, channels: 1, resolution: 8}
 model: {channels: 8, channel_mult: [1, 2], res_blocks: 1, attention: [4], norm_groups: 4}
 stage1: {steps: 4, batch: 4, warmup: 2}
-stage2: {steps: 4, batch: 4}
+stage2: {solver: adam, steps: 4, batch: 4}
 END
 
 # -- Stage 1
@@ -111,7 +111,7 @@ model.res_blocks" --stage 2 --loss sn --set data.channels=2 --set model.res_bloc
 cp r/stage1.h5 old.h5
 ends 0 "saved r/stage1.h5 (step 8 of 8)" --stage 1 --set stage1.steps=8
 for steps in 4 9; do
-    refused "r/stage2-sn.h5: its head was trained on another trunk than r/stage1.h5 now holds \
+    refused "r/stage2-sn.h5: its head was fitted on another trunk than r/stage1.h5 now holds \
 (--fresh starts again and replaces it)" --stage 2 --loss sn --set stage2.steps=$steps
 done
 ends 0 "saved r/stage2-sn.h5 (step 9 of 9)" --stage 2 --loss sn --set stage2.steps=9 --init old.h5

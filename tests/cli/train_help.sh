@@ -62,7 +62,7 @@ name: small
 data: {format: mixture, channels: 1, resolution: 8}
 model: {channels: 8, channel_mult: [1], res_blocks: 1, attention: [], norm_groups: 4}
 stage1: {steps: 2, batch: 2}
-stage2: {steps: 2, batch: 2}
+stage2: {solver: adam, steps: 2, batch: 2}
 END
 tiny() {
     train --config tiny.yaml --threads 1 "$@" 2>&1

@@ -1,0 +1,167 @@
+#include "stats/least_squares.h"
+
+#include "base/memory.h"
+
+#include <lapacke.h>
+#include <math.h>
+#include <string.h>
+
+/* -- Sums ------------------------------------------------------------------------------------- */
+
+static size_t triangle(int features)
+{
+    return (size_t)features * ((size_t)features + 1) / 2;
+}
+
+size_t normal_sums_size(int features, int targets)
+{
+    return triangle(features) + (size_t)targets * ((size_t)features + 1) + 1;
+}
+
+NormalSums normal_sums_at(double *block, int features, int targets)
+{
+    double *moments = block + triangle(features);
+    double *squares = moments + (size_t)targets * (size_t)features;
+    return (NormalSums){.features = features,
+                        .targets = targets,
+                        .products = block,
+                        .moments = moments,
+                        .squares = squares,
+                        .count = squares + targets};
+}
+
+void normal_sums_add(const NormalSums *to, const NormalSums *from)
+{
+    const size_t size = normal_sums_size(to->features, to->targets);
+    for (size_t i = 0; i < size; i++)
+        to->products[i] += from->products[i];
+}
+
+/* w' G w - 2 w' r + sum y^2, G from its lower triangle. */
+double normal_sums_loss(const NormalSums *sums, int target, const double *w)
+{
+    const size_t features = (size_t)sums->features;
+    const double *row = sums->products, *moments = sums->moments + (size_t)target * features;
+    double sum = sums->squares[target];
+    for (size_t i = 0; i < features; row += ++i) {
+        double below = 0;
+        for (size_t j = 0; j < i; j++)
+            below += row[j] * w[j];
+        sum += w[i] * (2 * below + row[i] * w[i] - 2 * moments[i]);
+    }
+    return *sums->count > 0 ? sum / *sums->count : NAN;
+}
+
+/* -- Solving ---------------------------------------------------------------------------------- */
+
+/* A system in room of its own: matrix [F, F], of which the lower triangle counts, and right sides [K, F].
+ * Features come scaled to a diagonal of ones, so that a ridge means the same for all. */
+typedef struct System {
+    lapack_int features, targets;
+    double *matrix, *factor; /* the factor is made from the matrix, with some ridge */
+    double *right;
+    double *scale; /* [F]: w = scale * (the solution of the scaled system) */
+} System;
+
+static bool make_system(System *s, const NormalSums *sums, Error *error)
+{
+    const size_t features = (size_t)sums->features;
+    *s = (System){.features = sums->features, .targets = sums->targets};
+    s->scale = memory_small(features, sizeof(double));
+    s->right = memory_small(features * (size_t)sums->targets, sizeof(double));
+    s->matrix = memory_large(features * features, sizeof(double), "a linear system", error);
+    s->factor = s->matrix
+                    ? memory_large(features * features, sizeof(double), "a linear system", error)
+                    : NULL;
+    return s->factor != NULL;
+}
+
+static void free_system(System *s)
+{
+    memory_free(s->matrix);
+    memory_free(s->factor);
+    memory_free(s->right);
+    memory_free(s->scale);
+}
+
+static void mix(System *s, const NormalSums *sums, double weight)
+{
+    const size_t features = (size_t)s->features;
+    const double *row = sums->products;
+    for (size_t i = 0; i < features; row += ++i)
+        for (size_t j = 0; j <= i; j++)
+            s->matrix[i * features + j] += weight * row[j];
+    for (size_t i = 0; i < features * (size_t)s->targets; i++)
+        s->right[i] += weight * sums->moments[i];
+}
+
+/* A feature that is always zero keeps a weight of zero. */
+static bool rescale(System *s, Error *error)
+{
+    const size_t features = (size_t)s->features;
+    for (size_t i = 0; i < features; i++) {
+        const double square = s->matrix[i * features + i];
+        if (!isfinite(square))
+            return error_runtime(error, "the sums of least squares are not finite");
+        s->scale[i] = square > 0 ? 1 / sqrt(square) : 0;
+    }
+    for (size_t i = 0; i < features; i++) {
+        for (size_t j = 0; j < i; j++)
+            s->matrix[i * features + j] *= s->scale[i] * s->scale[j];
+        s->matrix[i * features + i] = 1;
+    }
+    for (size_t i = 0; i < features * (size_t)s->targets; i++)
+        s->right[i] *= s->scale[i % features];
+    return true;
+}
+
+/* Cholesky's factor of matrix + ridge; false where it is not positive definite, or nearly not. (Rows of the lower
+ * triangle are columns of the upper one to LAPACK, whose matrices are column by column.) */
+static bool factorise(System *s, double ridge)
+{
+    const double least_condition = 1e-9; /* of an inverse: w is good to half of a double's digits */
+    const lapack_int n = s->features;
+    const size_t features = (size_t)n;
+    memcpy(s->factor, s->matrix, features * features * sizeof(double));
+    for (size_t i = 0; i + 1 < features; i++)
+        s->factor[i * features + i] += ridge;
+    double norm = LAPACKE_dlansy(LAPACK_COL_MAJOR, '1', 'U', n, s->factor, n), inverse = 0;
+    return LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'U', n, s->factor, n) == 0 &&
+           LAPACKE_dpocon(LAPACK_COL_MAJOR, 'U', n, s->factor, n, norm, &inverse) == 0 &&
+           inverse > least_condition;
+}
+
+static bool solve(System *s, double ridge, double *w, double *ridge_used, Error *error)
+{
+    const double least = 1e-12, most = 1;
+    const size_t features = (size_t)s->features;
+    while (!factorise(s, ridge)) {
+        if (ridge > most)
+            return error_runtime(error, "least squares: no ridge makes the system solvable");
+        ridge = ridge < least ? least : 10 * ridge;
+    }
+    LAPACKE_dpotrs(LAPACK_COL_MAJOR, 'U', s->features, s->targets, s->factor, s->features, s->right,
+                   s->features);
+    for (size_t i = 0; i < features * (size_t)s->targets; i++)
+        w[i] = s->scale[i % features] * s->right[i];
+    if (ridge_used)
+        *ridge_used = ridge;
+    return true;
+}
+
+bool least_squares_solve(const NormalSums *own, const NormalSums *all, Shrinkage shrinkage,
+                         double *w, double *ridge_used, Error *error)
+{
+    System system;
+    const double borrow = *own->count > 0 ? shrinkage.borrow : 1;
+    if (*own->count <= 0 && !(all && *all->count > 0))
+        return error_runtime(error, "least squares: there are no observations");
+    bool ok = make_system(&system, own, error);
+    if (ok && borrow < 1)
+        mix(&system, own, (1 - borrow) / *own->count);
+    if (ok && borrow > 0)
+        mix(&system, all, borrow / *all->count);
+    ok = ok && rescale(&system, error) && solve(&system, shrinkage.ridge, w, ridge_used, error);
+    free_system(&system);
+    return ok;
+}

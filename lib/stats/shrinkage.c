@@ -1,0 +1,97 @@
+#include "stats/shrinkage.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <string.h>
+
+static const double shares[] = {0, 0.003, 0.01, 0.03, 0.1, 0.3, 1};
+static const double ridges[] = {1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2};
+static const double first_ridge = 1e-6, middling_share = 0.1, middling_ridge = 1e-4;
+
+enum {
+    SHARES = sizeof shares / sizeof shares[0],
+    RIDGES = sizeof ridges / sizeof ridges[0],
+};
+
+typedef struct Search {
+    const NormalSums *own, *all, *held;
+    int outputs, kinds;
+    Shrinkage *chosen; /* [kinds]: the best so far */
+    double *least;     /* [kinds]: their losses */
+    double *w;         /* [targets, features]: their weights */
+    double *trial;     /* [targets, features] */
+} Search;
+
+static double loss_of_kind(const Search *s, int kind)
+{
+    double sum = 0;
+    for (int k = kind * s->outputs; k < (kind + 1) * s->outputs; k++)
+        sum += normal_sums_loss(s->held, k, s->trial + (size_t)k * (size_t)s->held->features);
+    return sum;
+}
+
+/* Kind `only`, or all of them where it is -1. */
+static bool try_out(Search *s, Shrinkage shrinkage, int only, Error *error)
+{
+    const size_t size = (size_t)s->outputs * (size_t)s->own->features;
+    if (!least_squares_solve(s->own, s->all, shrinkage, s->trial, &shrinkage.ridge, error))
+        return false;
+    for (int kind = 0; kind < s->kinds; kind++) {
+        const double loss = loss_of_kind(s, kind);
+        if ((only >= 0 && kind != only) || loss >= s->least[kind])
+            continue;
+        s->least[kind] = loss;
+        s->chosen[kind] = shrinkage;
+        memcpy(s->w + (size_t)kind * size, s->trial + (size_t)kind * size, size * sizeof(double));
+    }
+    return true;
+}
+
+static bool search(Search *s, double ridge, Error *error)
+{
+    for (int i = 0; i < (s->all ? SHARES : 1); i++)
+        if (!try_out(s, (Shrinkage){.ridge = ridge < 0 ? first_ridge : ridge, .borrow = shares[i]},
+                     -1, error))
+            return false;
+    for (int kind = 0; kind < s->kinds && ridge < 0; kind++) {
+        const double borrow = s->chosen[kind].borrow;
+        for (int i = 0; i < RIDGES; i++)
+            if (!try_out(s, (Shrinkage){.ridge = ridges[i], .borrow = borrow}, kind, error))
+                return false;
+    }
+    return true;
+}
+
+/* Nothing to try out on. */
+static bool take_middling(Search *s, double ridge, Error *error)
+{
+    Shrinkage shrinkage = {.ridge = ridge < 0 ? middling_ridge : ridge,
+                           .borrow = s->all ? middling_share : 0};
+    const bool ok = least_squares_solve(s->own, s->all, shrinkage, s->w, &shrinkage.ridge, error);
+    for (int kind = 0; kind < s->kinds; kind++)
+        s->chosen[kind] = shrinkage;
+    return ok;
+}
+
+bool shrinkage_fit(const NormalSums *own, const NormalSums *all, const NormalSums *held,
+                   int outputs, double ridge, Shrinkage *chosen, double *w, Error *error)
+{
+    const int kinds = own->targets / outputs;
+    Search s = {.own = own,
+                .all = all,
+                .held = held,
+                .outputs = outputs,
+                .kinds = kinds,
+                .chosen = chosen,
+                .w = w,
+                .least = memory_small((size_t)kinds, sizeof(double)),
+                .trial =
+                    memory_small((size_t)own->targets * (size_t)own->features, sizeof(double))};
+    for (int kind = 0; kind < kinds; kind++)
+        s.least[kind] = INFINITY;
+    const bool ok = *held->count > 0 ? search(&s, ridge, error) : take_middling(&s, ridge, error);
+    memory_free(s.least);
+    memory_free(s.trial);
+    return ok;
+}

@@ -1,0 +1,522 @@
+/* Heads solved for, not trained.
+ *
+ * A simple head is GroupNorm -> SiLU -> conv3x3. With the scale and shift of the trunk's own norm_out
+ * in the normalisation, its output is linear in what is left, the convolution's weights. Both losses are squares of
+ * an output minus a target, so their minimum is the solution of one linear system, whose left side
+ * is the same for every target (nn/patch_gram.h). One pass over some thousands of images is enough.
+ *
+ * Batches take turns in the bins of timesteps, so that a batch adds to the sums of one bin. The first
+ * rounds of batches are held out: on their sums every bin's ridge, and how much it borrows from the
+ * other bins, are tried out (stats/shrinkage.h). After 1, 2, 4, 8, ... rounds, and at the end, the heads are
+ * solved for, so that one sees when more images stop to help.
+ */
+#include "stage2.h"
+
+#include "base/memory.h"
+#include "nn/patch_gram.h"
+#include "nn/profile.h"
+#include "stats/shrinkage.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    HELD_OUT = 1024, /* images, at least */
+    MAX_LEVELS = 64, /* times that heads are solved for */
+};
+
+enum { FITTED, HELD, PARTS };
+
+/* What a number of images gave. Losses are per image, summed over its dimensions, as in training. */
+typedef struct Level {
+    double images, fitted[MAX_LEARNERS], held[MAX_LEARNERS];
+} Level;
+
+struct Exact {
+    ParamSet basis_params; /* norm_out */
+    float *basis_weights;
+    Graph *basis_graph;
+    PatchGram *gram;
+    int features, targets, outputs; /* of phi; channels of all losses, of one */
+    float *y[MAX_LEARNERS];         /* [batch, dims]: targets */
+    double *blocks;                 /* [PARTS, bins]: sums */
+    double *all;                    /* the sum of the fitted ones of all bins */
+    double *w;                      /* [bins, targets, features] */
+    Shrinkage chosen[TIME_BINS_MAX][MAX_LEARNERS];
+    int64_t held_steps, held_images; /* batches held out, of how many different images */
+    Level levels[MAX_LEVELS];
+    int level_count;
+    double held_stderr[MAX_LEARNERS]; /* of the last level's; 0: not known yet */
+};
+
+/* -- Sums ------------------------------------------------------------------------------------- */
+
+static size_t block_size(const Exact *e)
+{
+    return normal_sums_size(e->features, e->targets);
+}
+
+static NormalSums sums_of(const Stage2 *s, int part, int bin)
+{
+    const Exact *e = s->exact;
+    const size_t index = (size_t)(part * s->bins.count + bin);
+    return normal_sums_at(e->blocks + index * block_size(e), e->features, e->targets);
+}
+
+static int bin_of_step(const Stage2 *s, int64_t step)
+{
+    return (int)(step % s->bins.count);
+}
+
+/* Held-out images are no others' in the first epoch's order, which is the only one. */
+static BatchRange range_of_step(const Stage2 *s, int64_t step)
+{
+    const Exact *e = s->exact;
+    const bool held = step < e->held_steps;
+    const int bin = bin_of_step(s, step);
+    return (BatchRange){
+        .position = held ? 0 : e->held_images,
+        .images = held ? e->held_images : dataset_count(s->batch.dataset) - e->held_images,
+        .first = (held ? step : step - e->held_steps) * s->batch.size,
+        .after = s->bins.first[bin],
+        .last = s->bins.first[bin + 1],
+    };
+}
+
+static bool run_trunk(Stage2 *s, int64_t step, Error *error)
+{
+    const BatchRange range = range_of_step(s, step);
+    return batch_draw_range(&s->batch, (uint32_t)step, &range, value_data(s->trunk.x),
+                            value_data(s->trunk.time), error) &&
+           stage2_run_trunk(s, (uint32_t)step, error);
+}
+
+static void add_squares(const Stage2 *s, const NormalSums *sums)
+{
+    const Exact *e = s->exact;
+    const size_t count = (size_t)s->batch.size * s->batch.dims, outputs = (size_t)e->outputs;
+    for (int k = 0; k < e->targets; k++) {
+        const float *y = e->y[k / e->outputs] + k % e->outputs;
+        double sum = 0;
+        for (size_t i = 0; i < count; i += outputs)
+            sum += (double)y[i] * (double)y[i];
+        sums->squares[k] += sum;
+    }
+    *sums->count += (double)(count / outputs);
+}
+
+static bool add_batch(Stage2 *s, int64_t step, Error *error)
+{
+    Exact *e = s->exact;
+    const NormalSums sums = sums_of(s, step < e->held_steps ? HELD : FITTED, bin_of_step(s, step));
+    if (!run_trunk(s, step, error) || !graph_forward(e->basis_graph, (uint32_t)step, error))
+        return false;
+    for (int i = 0; i < s->task.count; i++)
+        loss_targets(s->task.losses[i], s->batch.eps, value_data(s->trunk.eps),
+                     (size_t)s->batch.size * s->batch.dims, e->y[i]);
+    const double begin = profile_begin();
+    add_squares(s, &sums);
+    const bool done =
+        patch_gram_add(e->gram, (const float *const *)e->y, sums.products, sums.moments, error);
+    profile_end(begin, "sums of least squares", PROFILE_OTHER);
+    return done;
+}
+
+/* -- Solving ---------------------------------------------------------------------------------- */
+
+static double *weights_of_bin(const Stage2 *s, int bin)
+{
+    const Exact *e = s->exact;
+    return e->w + (size_t)bin * (size_t)e->targets * (size_t)e->features;
+}
+
+/* The loss of head i per image, over the observations of one part. */
+static double loss_of(const Stage2 *s, int part, int i)
+{
+    const Exact *e = s->exact;
+    double sum = 0, count = 0;
+    for (int bin = 0; bin < s->bins.count; bin++) {
+        const NormalSums sums = sums_of(s, part, bin);
+        for (int k = i * e->outputs; *sums.count > 0 && k < (i + 1) * e->outputs; k++)
+            sum += *sums.count *
+                   normal_sums_loss(&sums, k,
+                                    weights_of_bin(s, bin) + (size_t)k * (size_t)e->features);
+        count += *sums.count;
+    }
+    return sum / count * (double)(s->batch.dims / (size_t)e->outputs);
+}
+
+/* Where the tensor `name` of head i lies in its weights. */
+static float *tensor(Learner *learner, const char *name)
+{
+    const int index = params_find(&learner->params, name);
+    return learner->state.weights + learner->params.items[index].offset;
+}
+
+static void set_weights(Stage2 *s, int i)
+{
+    const Exact *e = s->exact;
+    Learner *learner = &s->stage.learners[i];
+    const int channels = value_channels(s->trunk.features);
+    float *kernel = tensor(learner, "conv_out.weight"), *bias = tensor(learner, "conv_out.bias");
+    for (int bin = 0; bin < s->bins.count; bin++)
+        for (int c = 0; c < e->outputs; c++, kernel += e->features - 1, bias++)
+            patch_gram_weights(weights_of_bin(s, bin) +
+                                   (size_t)(i * e->outputs + c) * (size_t)e->features,
+                               channels, kernel, bias);
+    memcpy(learner->state.ema, learner->state.weights, learner->state.size * sizeof(float));
+}
+
+static double images_fitted(const Stage2 *s, int64_t step)
+{
+    return (double)((step - s->exact->held_steps) * s->batch.size);
+}
+
+static bool fit_bins(Stage2 *s, Error *error)
+{
+    const Exact *e = s->exact;
+    const int bins = s->bins.count;
+    const NormalSums all = normal_sums_at(e->all, e->features, e->targets);
+    memset(e->all, 0, block_size(e) * sizeof(double));
+    for (int bin = 0; bin < bins; bin++) {
+        const NormalSums own = sums_of(s, FITTED, bin);
+        normal_sums_add(&all, &own);
+    }
+    for (int bin = 0; bin < bins; bin++) {
+        const NormalSums own = sums_of(s, FITTED, bin), held = sums_of(s, HELD, bin);
+        if (!shrinkage_fit(&own, bins > 1 ? &all : NULL, &held, e->outputs,
+                           s->stage.config->stage2.ridge, s->exact->chosen[bin],
+                           weights_of_bin(s, bin), error))
+            return false;
+    }
+    return true;
+}
+
+static bool solve(Stage2 *s, int64_t step, Error *error)
+{
+    Exact *e = s->exact;
+    const double begin = profile_begin();
+    if (!fit_bins(s, error))
+        return false;
+    profile_end(begin, "solving", PROFILE_OTHER);
+    if (e->level_count == MAX_LEVELS) /* runs continued over and over: the first is forgotten */
+        memmove(e->levels, e->levels + 1, (size_t)--e->level_count * sizeof e->levels[0]);
+    Level *level = &e->levels[e->level_count++];
+    level->images = images_fitted(s, step);
+    for (int i = 0; i < s->task.count; i++) {
+        level->fitted[i] = loss_of(s, FITTED, i);
+        level->held[i] = loss_of(s, HELD, i);
+        set_weights(s, i);
+    }
+    memset(e->held_stderr, 0, sizeof e->held_stderr);
+    return true;
+}
+
+static bool is_solved(const Stage2 *s, int64_t step)
+{
+    const Exact *e = s->exact;
+    return e->level_count > 0 && e->levels[e->level_count - 1].images == images_fitted(s, step);
+}
+
+/* The held-out images once more, through the very heads that are saved: their losses, one by one, say
+ * how sure the mean is. */
+static bool judge(Stage2 *s, Error *error)
+{
+    Exact *e = s->exact;
+    double sum[MAX_LEARNERS] = {0}, square[MAX_LEARNERS] = {0};
+    const double count = (double)(e->held_steps * s->batch.size);
+    for (int64_t step = 0; step < e->held_steps; step++) {
+        if (!run_trunk(s, step, error))
+            return false;
+        for (int i = 0; i < s->task.count; i++) {
+            if (!stage2_run_head(s, i, s->stage.learners[i].state.ema, 0, error))
+                return false;
+            loss_mean(s->task.losses[i], s->batch.eps, value_data(s->trunk.eps), s->output,
+                      (size_t)s->batch.size, s->batch.dims, s->batch.losses, NULL);
+            for (int j = 0; j < s->batch.size; j++) {
+                sum[i] += s->batch.losses[j];
+                square[i] += s->batch.losses[j] * s->batch.losses[j];
+            }
+        }
+    }
+    for (int i = 0; i < s->task.count; i++)
+        e->held_stderr[i] = sqrt((square[i] / count - pow(sum[i] / count, 2)) / (count - 1));
+    return true;
+}
+
+/* -- The loop's callbacks --------------------------------------------------------------------- */
+
+/* Before the first solution: the loss of a head that says 0. */
+static double loss_of_nothing(const Stage2 *s, int64_t step, int i)
+{
+    const Exact *e = s->exact;
+    const NormalSums sums = sums_of(s, step < e->held_steps ? HELD : FITTED, bin_of_step(s, step));
+    double sum = 0;
+    for (int k = i * e->outputs; k < (i + 1) * e->outputs; k++)
+        sum += sums.squares[k];
+    return sum / *sums.count * (double)(s->batch.dims / (size_t)e->outputs);
+}
+
+static bool is_power_of_two(int64_t n)
+{
+    return n > 0 && (n & (n - 1)) == 0;
+}
+
+static bool evaluate(Stage *stage, uint32_t step, double *losses, Error *error)
+{
+    Stage2 *s = (Stage2 *)stage;
+    Exact *e = s->exact;
+    if (!add_batch(s, step, error))
+        return false;
+    const int64_t fitted = (int64_t)step + 1 - e->held_steps, bins = s->bins.count;
+    if (fitted > 0 && fitted % bins == 0 && is_power_of_two(fitted / bins) &&
+        !solve(s, (int64_t)step + 1, error))
+        return false;
+    for (int i = 0; i < stage->learner_count; i++)
+        losses[i] = e->level_count > 0 ? e->levels[e->level_count - 1].held[i]
+                                       : loss_of_nothing(s, step, i);
+    return true;
+}
+
+static bool settle(Stage *stage, int64_t step, Error *error)
+{
+    Stage2 *s = (Stage2 *)stage;
+    if (step <= s->exact->held_steps)
+        return true; /* nothing to solve for yet */
+    return (is_solved(s, step) || solve(s, step, error)) &&
+           (step < stage->steps || judge(s, error));
+}
+
+/* The levels as columns of a file. */
+static void column(const Exact *e, size_t offset, double values[MAX_LEVELS])
+{
+    for (int l = 0; l < e->level_count; l++)
+        memcpy(&values[l], (const char *)&e->levels[l] + offset, sizeof values[l]);
+}
+
+/* Likewise, in the other direction. */
+static void set_column(Exact *e, size_t offset, const double values[MAX_LEVELS])
+{
+    for (int l = 0; l < e->level_count; l++)
+        memcpy((char *)&e->levels[l] + offset, &values[l], sizeof values[l]);
+}
+
+static bool write_doubles(CheckpointWriter *writer, const char *loss, const char *name,
+                          int64_t count, const double *values, Error *error)
+{
+    char *path = memory_format("fit/%s/%s", loss, name);
+    bool ok = checkpoint_write_doubles(writer, path, count, values, error);
+    memory_free(path);
+    return ok;
+}
+
+static bool write_fit(const Stage2 *s, int i, CheckpointWriter *writer, Error *error)
+{
+    const Exact *e = s->exact;
+    const char *loss = s->stage.learners[i].target;
+    double fitted[MAX_LEVELS], held[MAX_LEVELS], ridge[TIME_BINS_MAX], borrow[TIME_BINS_MAX];
+    column(e, offsetof(Level, fitted) + (size_t)i * sizeof(double), fitted);
+    column(e, offsetof(Level, held) + (size_t)i * sizeof(double), held);
+    for (int bin = 0; bin < s->bins.count; bin++) {
+        ridge[bin] = e->chosen[bin][i].ridge;
+        borrow[bin] = e->chosen[bin][i].borrow;
+    }
+    return write_doubles(writer, loss, "training_loss", e->level_count, fitted, error) &&
+           write_doubles(writer, loss, "held_out_loss", e->level_count, held, error) &&
+           write_doubles(writer, loss, "held_out_stderr", 1, &e->held_stderr[i], error) &&
+           write_doubles(writer, loss, "ridge", s->bins.count, ridge, error) &&
+           write_doubles(writer, loss, "borrow", s->bins.count, borrow, error);
+}
+
+static bool write_extra(Stage *stage, CheckpointWriter *writer, Error *error)
+{
+    Stage2 *s = (Stage2 *)stage;
+    const Exact *e = s->exact;
+    const int64_t doubles = (int64_t)(PARTS * (size_t)s->bins.count * block_size(e));
+    double images[MAX_LEVELS];
+    column(e, offsetof(Level, images), images);
+    bool ok = stage2_write_common(s, writer, error) &&
+              checkpoint_write_doubles(writer, "least_squares/sums", doubles, e->blocks, error);
+    if (!ok || e->level_count == 0)
+        return ok;
+    ok = checkpoint_write_doubles(writer, "fit/images", e->level_count, images, error) &&
+         checkpoint_write_attribute(writer, "fit", "levels", e->level_count, error);
+    for (int i = 0; ok && i < stage->learner_count; i++)
+        ok = write_fit(s, i, writer, error);
+    return ok;
+}
+
+static bool read_doubles(Checkpoint *checkpoint, const char *loss, const char *name, int64_t count,
+                         double *values, Error *error)
+{
+    char *path = memory_format("fit/%s/%s", loss, name);
+    bool ok = checkpoint_read_doubles(checkpoint, path, count, values, error);
+    memory_free(path);
+    return ok;
+}
+
+static bool read_fit(Stage2 *s, int i, Checkpoint *checkpoint, Error *error)
+{
+    Exact *e = s->exact;
+    const char *loss = s->stage.learners[i].target;
+    double fitted[MAX_LEVELS], held[MAX_LEVELS], ridge[TIME_BINS_MAX], borrow[TIME_BINS_MAX];
+    if (!read_doubles(checkpoint, loss, "training_loss", e->level_count, fitted, error) ||
+        !read_doubles(checkpoint, loss, "held_out_loss", e->level_count, held, error) ||
+        !read_doubles(checkpoint, loss, "held_out_stderr", 1, &e->held_stderr[i], error) ||
+        !read_doubles(checkpoint, loss, "ridge", s->bins.count, ridge, error) ||
+        !read_doubles(checkpoint, loss, "borrow", s->bins.count, borrow, error))
+        return false;
+    set_column(e, offsetof(Level, fitted) + (size_t)i * sizeof(double), fitted);
+    set_column(e, offsetof(Level, held) + (size_t)i * sizeof(double), held);
+    for (int bin = 0; bin < s->bins.count; bin++)
+        e->chosen[bin][i] = (Shrinkage){.ridge = ridge[bin], .borrow = borrow[bin]};
+    return true;
+}
+
+static bool read_extra(Stage *stage, Checkpoint *checkpoint, Error *error)
+{
+    Stage2 *s = (Stage2 *)stage;
+    Exact *e = s->exact;
+    const int64_t doubles = (int64_t)(PARTS * (size_t)s->bins.count * block_size(e));
+    const int64_t levels = checkpoint_attribute(checkpoint, "fit", "levels", 0);
+    double images[MAX_LEVELS];
+    if (levels < 0 || levels > MAX_LEVELS)
+        return error_input(error, "%s:/fit: attribute levels: expected 0 to %d, found %lld",
+                           stage->path, MAX_LEVELS, (long long)levels);
+    e->level_count = (int)levels;
+    if (!stage2_check_common(s, checkpoint, error) ||
+        !checkpoint_read_doubles(checkpoint, "least_squares/sums", doubles, e->blocks, error))
+        return false;
+    if (levels == 0)
+        return true;
+    bool ok = checkpoint_read_doubles(checkpoint, "fit/images", levels, images, error);
+    if (ok)
+        set_column(e, offsetof(Level, images), images);
+    for (int i = 0; ok && i < stage->learner_count; i++)
+        ok = read_fit(s, i, checkpoint, error);
+    return ok;
+}
+
+static void report(const Stage *stage)
+{
+    const Stage2 *s = (const Stage2 *)stage;
+    const Exact *e = s->exact;
+    printf("\n%9s", "images");
+    for (int i = 0; i < stage->learner_count; i++)
+        printf("   %4s training   held out", stage->learners[i].target);
+    for (int l = 0; l < e->level_count; l++) {
+        printf("\n%9.0f", e->levels[l].images);
+        for (int i = 0; i < stage->learner_count; i++)
+            printf("   %13.4f %10.4f", e->levels[l].fitted[i], e->levels[l].held[i]);
+    }
+    printf("\n%9s", "+-");
+    for (int i = 0; i < stage->learner_count; i++)
+        printf("   %13s %10.4f", "", e->held_stderr[i]);
+    printf("\n\nLosses are per image, held out on %lld images; +- is a standard error.\n",
+           (long long)(e->held_steps * s->batch.size));
+}
+
+/* -- The start -------------------------------------------------------------------------------- */
+
+/* The scale and shift of the trunk's own last normalisation are the head's too. */
+static void copy_norm(const Stage2 *s, const ParamSet *set, float *weights)
+{
+    for (int i = 0; i < set->count; i++) {
+        const Param *param = &set->items[i];
+        const int index = params_find(&s->trunk_params, param->name);
+        if (strncmp(param->name, "norm_out.", strlen("norm_out.")) == 0)
+            memcpy(weights + param->offset, s->trunk_weights + s->trunk_params.items[index].offset,
+                   param->count * sizeof(float));
+    }
+}
+
+static bool build_basis(Stage2 *s, Error *error)
+{
+    Exact *e = s->exact;
+    e->basis_graph =
+        graph_new(&e->basis_params, (GraphOptions){.batch = s->batch.size, .type = s->type});
+    const Value *basis = head_basis_build(e->basis_graph, s->stage.config, s->trunk.features);
+    e->basis_weights =
+        memory_large(e->basis_params.size, sizeof(float), "the normalisation", error);
+    if (!e->basis_weights)
+        return false;
+    copy_norm(s, &e->basis_params, e->basis_weights);
+    return graph_finish(e->basis_graph, error) &&
+           graph_load_weights(e->basis_graph, e->basis_weights, error) &&
+           patch_gram_make(&e->gram, basis, s->task.count, e->outputs, error);
+}
+
+static bool allocate(Stage2 *s, Error *error)
+{
+    Exact *e = s->exact;
+    const size_t bins = (size_t)s->bins.count, batch = (size_t)s->batch.size;
+    static const char what[] = "the sums of least squares";
+    e->outputs = s->stage.config->data.channels;
+    e->targets = s->task.count * e->outputs;
+    e->features = patch_gram_features(value_channels(s->trunk.features));
+    e->blocks = memory_large(PARTS * bins * block_size(e), sizeof(double), what, error);
+    e->all = e->blocks ? memory_large(block_size(e), sizeof(double), what, error) : NULL;
+    e->w = e->all ? memory_large(bins * (size_t)(e->targets * e->features), sizeof(double), what,
+                                 error)
+                  : NULL;
+    bool done = e->w != NULL;
+    for (int i = 0; done && i < s->task.count; i++) {
+        Learner *learner = &s->stage.learners[i];
+        e->y[i] = memory_large(batch * s->batch.dims, sizeof(float), "targets", error);
+        done = e->y[i] && learner_allocate_solved(learner, 0, error);
+        if (done) {
+            memset(learner->state.weights, 0, learner->state.size * sizeof(float));
+            copy_norm(s, &learner->params, learner->state.weights);
+            memcpy(learner->state.ema, learner->state.weights, learner->state.size * sizeof(float));
+        }
+    }
+    return done;
+}
+
+/* The held-out steps must not depend on stage2.images: more of them continue a run. */
+static bool plan(Stage2 *s, Error *error)
+{
+    Exact *e = s->exact;
+    const int64_t count = dataset_count(s->batch.dataset), bins = s->bins.count;
+    const int64_t round = bins * s->batch.size; /* images */
+    const int64_t rounds = (s->stage.config->stage2.images + round - 1) / round;
+    if (count < 2)
+        return error_input(error, "%s: expected two images or more, one to hold out",
+                           s->stage.config->data.train);
+    e->held_steps = (HELD_OUT + round - 1) / round * bins;
+    e->held_images = e->held_steps * s->batch.size;
+    if (e->held_images > count / 2)
+        e->held_images = count / 2;
+    s->stage.steps = e->held_steps + rounds * bins;
+    return true;
+}
+
+bool stage2_exact_begin(Stage2 *s, Error *error)
+{
+    s->exact = memory_small(1, sizeof *s->exact);
+    s->stage.length = "stage2.images";
+    s->stage.smoothing = 1; /* a held-out loss does not jump from step to step */
+    s->stage.evaluate = evaluate;
+    s->stage.settle = settle;
+    s->stage.write_extra = write_extra;
+    s->stage.read_extra = read_extra;
+    s->stage.report = report;
+    return plan(s, error) && allocate(s, error) && build_basis(s, error);
+}
+
+void stage2_exact_free(Exact *e)
+{
+    if (!e)
+        return;
+    patch_gram_free(e->gram);
+    graph_free(e->basis_graph);
+    params_free(&e->basis_params);
+    memory_free(e->basis_weights);
+    for (int i = 0; i < MAX_LEARNERS; i++)
+        memory_free(e->y[i]);
+    memory_free(e->blocks);
+    memory_free(e->all);
+    memory_free(e->w);
+    memory_free(e);
+}
