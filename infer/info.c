@@ -5,6 +5,7 @@
 #include "network.h"
 #include "run_files.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -107,9 +108,12 @@ static void print_progress(const Checkpoint *checkpoint)
 {
     const Config *config = checkpoint_config(checkpoint);
     bool first = checkpoint_stage(checkpoint) == 1;
-    line("stage", "%d (%s), step %lld of %lld", checkpoint_stage(checkpoint),
-         first ? "the eps-network" : "variance heads", (long long)checkpoint_step(checkpoint),
-         (long long)(first ? config->stage1.steps : config->stage2.steps));
+    if (!first && config->stage2.solver == SOLVER_EXACT)
+        line("stage", "2 (variance heads), batch %lld", (long long)checkpoint_step(checkpoint));
+    else
+        line("stage", "%d (%s), step %lld of %lld", checkpoint_stage(checkpoint),
+             first ? "the eps-network" : "variance heads", (long long)checkpoint_step(checkpoint),
+             (long long)(first ? config->stage1.steps : config->stage2.steps));
 }
 
 static void print_network(const Config *config, const ParamSet *trunk)
@@ -127,7 +131,37 @@ static void print_network(const Config *config, const ParamSet *trunk)
              config->model.dropout);
 }
 
-static void print_heads(const Checkpoint *checkpoint, const ParamSet *head)
+/* The last of `count` numbers in the array `name` of a head's fit; NAN where it can't be read. */
+static double last_of_fit(Checkpoint *checkpoint, const char *head, const char *name, int count)
+{
+    double values[TIME_BINS_MAX];
+    Error unused;
+    char *path = memory_format("fit/%s/%s", head, name);
+    const bool ok = count >= 1 && count <= TIME_BINS_MAX && checkpoint_has(checkpoint, path) &&
+                    checkpoint_read_doubles(checkpoint, path, count, values, &unused);
+    memory_free(path);
+    return ok ? values[count - 1] : NAN;
+}
+
+static void print_fit(Checkpoint *checkpoint, const char *head)
+{
+    const int levels = (int)checkpoint_attribute(checkpoint, "fit", "levels", 0);
+    const double loss = last_of_fit(checkpoint, head, "held_out_loss", levels);
+    const double error = last_of_fit(checkpoint, head, "held_out_stderr", 1);
+    double images[TIME_BINS_MAX];
+    Error unused;
+    if (isnan(loss) ||
+        !checkpoint_read_doubles(checkpoint, "fit/images", levels, images, &unused))
+        return;
+    if (error > 0)
+        line("", "%s: solved for on %s images, held-out loss %.4g +- %.2g", head,
+             grouped((uint64_t)images[levels - 1]).text, loss, error);
+    else
+        line("", "%s: solved for on %s images so far, held-out loss %.4g", head,
+             grouped((uint64_t)images[levels - 1]).text, loss);
+}
+
+static void print_heads(Checkpoint *checkpoint, const ParamSet *head)
 {
     if (checkpoint_heads(checkpoint) == 0) {
         line("heads", "none");
@@ -138,7 +172,14 @@ static void print_heads(const Checkpoint *checkpoint, const ParamSet *head)
         append(&names, "%s%s", i > 0 ? ", " : "", checkpoint_head(checkpoint, i));
     const char *type =
         checkpoint_config(checkpoint)->head.type == HEAD_COMPLEX ? "complex" : "simple";
+    const int bins = checkpoint_bins(checkpoint)->count;
     line("heads", "%s (%s, %s parameters each)", names.text, type, grouped(head->size).text);
+    if (bins > 1)
+        line("", "a last layer for each of %d bins of timesteps", bins);
+    if (checkpoint_config(checkpoint)->stage2.solver == SOLVER_ADAM)
+        line("", "trained by Adam");
+    for (int i = 0; i < checkpoint_heads(checkpoint); i++)
+        print_fit(checkpoint, checkpoint_head(checkpoint, i));
 }
 
 static void print_data(const Config *config)
@@ -164,9 +205,15 @@ static void print_recipe(const Config *config)
     line("", "stage 1: %lld steps of %d images, lr %g, warm-up %lld, EMA %g",
          (long long)config->stage1.steps, config->stage1.batch, config->stage1.lr,
          (long long)config->stage1.warmup, config->stage1.ema);
-    line("", "stage 2: %lld steps of %d images, lr %g, EMA %g%s", (long long)config->stage2.steps,
-         config->stage2.batch, config->stage2.lr, config->stage2.ema,
-         config->stage2.trunk_dropout ? ", the trunk's dropout on" : "");
+    const char *dropout = config->stage2.trunk_dropout ? ", the trunk's dropout on" : "";
+    if (config->stage2.solver == SOLVER_EXACT)
+        line("", "stage 2: solved on %lld images, %d bins, batch %d%s",
+             (long long)config->stage2.images, config->stage2.time_bins, config->stage2.batch,
+             dropout);
+    else
+        line("", "stage 2: %lld steps of %d images, lr %g, EMA %g%s",
+             (long long)config->stage2.steps, config->stage2.batch, config->stage2.lr,
+             config->stage2.ema, dropout);
 }
 
 /* Whoever else wrote the constants may not say from how much. */
@@ -193,7 +240,9 @@ static void print_uses(Checkpoint *checkpoint)
     print_constants(checkpoint);
     line("resume", "%s",
          checkpoint_has(checkpoint, "optimizer") ? "possible: the state of the optimizer is stored"
-                                                 : "not possible: no state of the optimizer");
+         : checkpoint_has(checkpoint, "least_squares/sums")
+             ? "possible: the sums of least squares are stored"
+             : "not possible: no state of the optimizer");
 }
 
 /* -- Files ------------------------------------------------------------------------------------ */

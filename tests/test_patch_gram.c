@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "expect.h"
 #include "network.h"
+#include "nn/optimizer.h"
 #include "nn/patch_gram.h"
 #include "stats/least_squares.h"
 
@@ -163,4 +164,68 @@ START_TEST(a_convolution_is_recovered)
 }
 END_TEST
 
-SUITE_MAIN("patch gram", sums_are_those_of_the_definition, a_convolution_is_recovered)
+/* Adam on the same observations comes down to the loss that was solved for, and never below. */
+START_TEST(no_descent_goes_below_the_solution)
+{
+    enum { N = 8, SIDE = 10, CHANNELS = 5, STEPS = 3000 };
+    Network net;
+    network_begin(&net, (GraphOptions){.batch = N, .weight_gradients = true});
+    Value *x = network_input(&net, SIDE, SIDE, CHANNELS);
+    graph_keep(net.graph, x);
+    Value *out =
+        nn_conv2d(net.graph, x, "conv", 1, (Conv){.kernel = 3, .pad_begin = 1, .pad_end = 1});
+    network_finish(&net, out);
+    const size_t count = value_count(out), features = (size_t)patch_gram_features(CHANNELS);
+    float *y = memory_small(count, sizeof *y);
+    fill_normal(y, count, 20);
+    for (size_t i = 0; i < count;
+         i++) /* skewed, as squares of noise are, and not a linear map of x */
+        y[i] = y[i] * y[i] + fabsf(net.x[0][i * CHANNELS]);
+
+    NormalSums sums = normal_sums_at(
+        memory_small(normal_sums_size((int)features, 1), sizeof(double)), (int)features, 1);
+    PatchGram *gram;
+    double w[9 * CHANNELS + 1];
+    network_forward(&net);
+    assert_ok(patch_gram_make(&gram, x, 1, 1, &error));
+    assert_ok(patch_gram_add(gram, (const float *const[]){y}, sums.products, sums.moments, &error));
+    for (size_t i = 0; i < count; i++)
+        sums.squares[0] += (double)y[i] * (double)y[i];
+    *sums.count = (double)count;
+    assert_ok(least_squares_solve(&sums, NULL, (Shrinkage){0}, w, NULL, &error));
+    const double least = normal_sums_loss(&sums, 0, w);
+
+    const OptimizerState state = {.size = net.params.size,
+                                  .weights = net.weights,
+                                  .ema = memory_small(net.params.size, sizeof(float)),
+                                  .first_moment = memory_small(net.params.size, sizeof(float)),
+                                  .second_moment = memory_small(net.params.size, sizeof(float)),
+                                  .gradients = net.gradients};
+    double loss = 0;
+    for (int step = 1; step <= STEPS; step++) {
+        const float *got = network_forward(&net);
+        loss = 0;
+        for (size_t i = 0; i < count; i++) {
+            const double off = (double)got[i] - (double)y[i];
+            loss += off * off / (double)count;
+            net.cotangent[i] = (float)(2 * off / (double)count);
+        }
+        ck_assert_msg(loss >= least * (1 - 1e-5), "step %d: %.9g, below %.9g", step, loss, least);
+        network_backward(&net);
+        const OptimizerSettings settings = {.lr = 0.02 * (STEPS - step) / STEPS, .ema = 0};
+        optimizer_update(&state, &settings, step, 0);
+    }
+    ck_assert_msg(loss <= least * (1 + 1e-4), "Adam stops at %.9g, the least is %.9g", loss, least);
+
+    memory_free(state.ema);
+    memory_free(state.first_moment);
+    memory_free(state.second_moment);
+    memory_free(y);
+    memory_free(sums.products);
+    patch_gram_free(gram);
+    network_free(&net);
+}
+END_TEST
+
+SUITE_MAIN("patch gram", sums_are_those_of_the_definition, a_convolution_is_recovered,
+           no_descent_goes_below_the_solution)

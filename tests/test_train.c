@@ -8,16 +8,17 @@
 
 /* -- Stopped, killed and continued ------------------------------------------------------------ */
 
-/* One kind of training: its arguments but for the run directory, and what it saves. */
+/* One kind of training: its arguments but for the run directory, what it saves, and the key that says how
+ * long it takes, in how many units to a step. */
 typedef struct Kind {
-    const char *arguments, *file;
-    int stage;
+    const char *arguments, *file, *length;
+    int unit;
 } Kind;
 
 static void run_to(const Kind *kind, const char *run, int64_t steps)
 {
-    train(0, "%s --quiet --run %s --set stage%d.steps=%lld", kind->arguments, run, kind->stage,
-          (long long)steps);
+    train(0, "%s --quiet --run %s --set %s=%lld", kind->arguments, run, kind->length,
+          (long long)steps * kind->unit);
 }
 
 /* The inode of a run's checkpoint, which every save changes; 0 where there is none. */
@@ -39,8 +40,8 @@ static void nap(long microseconds)
 static int hit(const Kind *kind, const char *run, int signal, long delay)
 {
     char arguments[512];
-    snprintf(arguments, sizeof arguments, "%s --quiet --run %s --set stage%d.steps=100000000",
-             kind->arguments, run, kind->stage);
+    snprintf(arguments, sizeof arguments, "%s --quiet --run %s --set %s=100000000",
+             kind->arguments, run, kind->length);
     ino_t before = checkpoint_inode(kind, run);
     pid_t child = train_start(arguments);
     int status;
@@ -109,14 +110,14 @@ static void check_resume(const Kind *kind)
 START_TEST(stage1_resumes_exactly_on_the_mixture)
 {
     write_files();
-    check_resume(&(Kind){"--stage 1 --config mixture.yaml", "stage1.h5", 1});
+    check_resume(&(Kind){"--stage 1 --config mixture.yaml", "stage1.h5", "stage1.steps", 1});
 }
 END_TEST
 
 START_TEST(stage1_resumes_exactly_with_dropout_and_flips)
 {
     write_files();
-    check_resume(&(Kind){"--stage 1 --config pictures.yaml", "stage1.h5", 1});
+    check_resume(&(Kind){"--stage 1 --config pictures.yaml", "stage1.h5", "stage1.steps", 1});
 }
 END_TEST
 
@@ -124,7 +125,7 @@ START_TEST(two_threads_resume_exactly)
 {
     write_files();
     train_threads = "2";
-    check_resume(&(Kind){"--stage 1 --config pictures.yaml", "stage1.h5", 1});
+    check_resume(&(Kind){"--stage 1 --config pictures.yaml", "stage1.h5", "stage1.steps", 1});
 }
 END_TEST
 
@@ -133,7 +134,7 @@ START_TEST(stage2_resumes_exactly_on_the_mixture)
     write_files();
     train_trunk("mixture.yaml");
     check_resume(&(Kind){"--stage 2 --loss npr,sn --config mixture.yaml --init trunk/stage1.h5",
-                         "stage2-npr+sn.h5", 2});
+                         "stage2-npr+sn.h5", "stage2.steps", 1});
 }
 END_TEST
 
@@ -142,7 +143,7 @@ START_TEST(stage2_resumes_exactly_with_dropout_and_flips)
     write_files();
     train_trunk("pictures.yaml");
     check_resume(&(Kind){"--stage 2 --loss sn,npr --config pictures.yaml --init trunk/stage1.h5",
-                         "stage2-npr+sn.h5", 2});
+                         "stage2-npr+sn.h5", "stage2.steps", 1});
 }
 END_TEST
 
@@ -151,7 +152,18 @@ START_TEST(one_head_resumes_exactly)
     write_files();
     train_trunk("pictures.yaml");
     check_resume(&(Kind){"--stage 2 --loss npr --config pictures.yaml --init trunk/stage1.h5",
-                         "stage2-npr.h5", 2});
+                         "stage2-npr.h5", "stage2.steps", 1});
+}
+END_TEST
+
+/* A step is a batch of four images, and the length is rounded up to rounds of three bins. */
+START_TEST(solving_resumes_exactly)
+{
+    write_files();
+    train_trunk("mixture.yaml");
+    check_resume(&(Kind){"--stage 2 --loss npr,sn --config mixture.yaml --init trunk/stage1.h5 "
+                         "--set stage2.solver=exact --set stage2.time_bins=3",
+                         "stage2-npr+sn.h5", "stage2.images", 12});
 }
 END_TEST
 
@@ -326,6 +338,7 @@ END_TEST
 SUITE_MAIN("train", two_threads_resume_exactly, stage1_resumes_exactly_on_the_mixture,
            stage1_resumes_exactly_with_dropout_and_flips, stage2_resumes_exactly_on_the_mixture,
            stage2_resumes_exactly_with_dropout_and_flips, one_head_resumes_exactly,
+           solving_resumes_exactly,
            nothing_is_saved_before_the_first_step, a_second_signal_ends_the_run_at_once,
            trunk_is_frozen_on_the_mixture, trunk_is_frozen_with_dropout_and_flips,
            frozen_trunk_is_in_evaluation_mode)

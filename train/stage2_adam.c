@@ -46,8 +46,11 @@ static bool check_bins(const Stage2 *s, Checkpoint *checkpoint, Error *error)
     const TimeBins *bins = checkpoint_bins(checkpoint);
     if (memcmp(bins, &s->bins, sizeof *bins) == 0)
         return true;
-    return error_input(error, "%s: its heads have %d bins of timesteps, and stage2.time_bins is %d",
-                       s->task.heads, bins->count, s->bins.count);
+    return error_input(
+        error,
+        "%s: expected heads with a last layer for each of stage2.time_bins = %d bins, "
+        "found %d",
+        s->task.heads, s->bins.count, bins->count);
 }
 
 static bool read_heads(Stage2 *s, Error *error)

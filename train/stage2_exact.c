@@ -23,7 +23,7 @@
 
 enum {
     HELD_OUT = 1024, /* images, at least */
-    MAX_LEVELS = 64, /* times that heads are solved for */
+    MAX_LEVELS = 64, /* times that heads are solved for; 2^62 rounds are never reached */
 };
 
 enum { FITTED, HELD, PARTS };
@@ -200,8 +200,6 @@ static bool solve(Stage2 *s, int64_t step, Error *error)
     if (!fit_bins(s, error))
         return false;
     profile_end(begin, "solving", PROFILE_OTHER);
-    if (e->level_count == MAX_LEVELS) /* runs continued over and over: the first is forgotten */
-        memmove(e->levels, e->levels + 1, (size_t)--e->level_count * sizeof e->levels[0]);
     Level *level = &e->levels[e->level_count++];
     level->images = images_fitted(s, step);
     for (int i = 0; i < s->task.count; i++) {
@@ -263,10 +261,28 @@ static bool is_power_of_two(int64_t n)
     return n > 0 && (n & (n - 1)) == 0;
 }
 
+static int64_t rounds_fitted(const Stage2 *s, double images)
+{
+    return (int64_t)images / s->batch.size / s->bins.count;
+}
+
+/* What was solved for only because it was saved leaves no trace in a run that goes on: one that was never
+ * stopped is to end in the same file. */
+static void forget_stop(Stage2 *s)
+{
+    Exact *e = s->exact;
+    const double images = e->level_count > 0 ? e->levels[e->level_count - 1].images : 0;
+    const int64_t rounds = rounds_fitted(s, images);
+    if (images > 0 && !(is_power_of_two(rounds) &&
+                        (double)(rounds * s->bins.count * s->batch.size) == images))
+        e->level_count--;
+}
+
 static bool evaluate(Stage *stage, uint32_t step, double *losses, Error *error)
 {
     Stage2 *s = (Stage2 *)stage;
     Exact *e = s->exact;
+    forget_stop(s);
     if (!add_batch(s, step, error))
         return false;
     const int64_t fitted = (int64_t)step + 1 - e->held_steps, bins = s->bins.count;
