@@ -5,13 +5,13 @@
 #include <math.h>
 #include <string.h>
 
-static const double shares[] = {0, 0.003, 0.01, 0.03, 0.1, 0.3, 1};
-static const double ridges[] = {1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2};
-static const double first_ridge = 1e-6, middling_share = 0.1, middling_ridge = 1e-4;
+static const double shares[] = {0, 0.003, 0.03, 0.3, 1};
+static const double first_ridge = 1e-5, other_ridges[] = {1e-7, 1e-4, 1e-3, 1e-2};
+static const double middling_share = 0.1, middling_ridge = 1e-4;
 
 enum {
     SHARES = sizeof shares / sizeof shares[0],
-    RIDGES = sizeof ridges / sizeof ridges[0],
+    RIDGES = sizeof other_ridges / sizeof other_ridges[0],
 };
 
 typedef struct Search {
@@ -31,15 +31,15 @@ static double loss_of_kind(const Search *s, int kind)
     return sum;
 }
 
-/* Kind `only`, or all of them where it is -1. */
-static bool try_out(Search *s, Shrinkage shrinkage, int only, Error *error)
+/* Of the kinds that borrow as much, or of all of them while that is still open. */
+static bool try_out(Search *s, Shrinkage shrinkage, bool open, Error *error)
 {
     const size_t size = (size_t)s->outputs * (size_t)s->own->features;
     if (!least_squares_solve(s->own, s->all, shrinkage, s->trial, &shrinkage.ridge, error))
         return false;
     for (int kind = 0; kind < s->kinds; kind++) {
         const double loss = loss_of_kind(s, kind);
-        if ((only >= 0 && kind != only) || loss >= s->least[kind])
+        if ((!open && s->chosen[kind].borrow != shrinkage.borrow) || loss >= s->least[kind])
             continue;
         s->least[kind] = loss;
         s->chosen[kind] = shrinkage;
@@ -48,18 +48,26 @@ static bool try_out(Search *s, Shrinkage shrinkage, int only, Error *error)
     return true;
 }
 
+static bool is_chosen(const Search *s, double borrow)
+{
+    for (int kind = 0; kind < s->kinds; kind++)
+        if (s->chosen[kind].borrow == borrow)
+            return true;
+    return false;
+}
+
 static bool search(Search *s, double ridge, Error *error)
 {
-    for (int i = 0; i < (s->all ? SHARES : 1); i++)
+    const int count = s->all ? SHARES : 1;
+    for (int i = 0; i < count; i++)
         if (!try_out(s, (Shrinkage){.ridge = ridge < 0 ? first_ridge : ridge, .borrow = shares[i]},
-                     -1, error))
+                     true, error))
             return false;
-    for (int kind = 0; kind < s->kinds && ridge < 0; kind++) {
-        const double borrow = s->chosen[kind].borrow;
-        for (int i = 0; i < RIDGES; i++)
-            if (!try_out(s, (Shrinkage){.ridge = ridges[i], .borrow = borrow}, kind, error))
+    for (int i = 0; i < count && ridge < 0; i++)
+        for (int r = 0; r < RIDGES && is_chosen(s, shares[i]); r++)
+            if (!try_out(s, (Shrinkage){.ridge = other_ridges[r], .borrow = shares[i]}, false,
+                         error))
                 return false;
-    }
     return true;
 }
 
