@@ -1,5 +1,6 @@
 #include "feature_net.h"
 
+#include "base/fingerprint.h"
 #include "base/memory.h"
 #include "command.h"
 #include "feature_training.h"
@@ -10,6 +11,12 @@
 #include <unistd.h>
 
 enum { VERSION = 1, BATCH = 128, MAX_RESOLUTION = 4096, MAX_CHANNELS = 1024 };
+
+char *feature_net_name(const float *weights, size_t size)
+{
+    const uint64_t print = fingerprint(FINGERPRINT_START, weights, size * sizeof *weights);
+    return memory_format("cnn%d-%08x", CLASSIFIER_FEATURES, (unsigned)(print >> 32));
+}
 
 /* -- The file --------------------------------------------------------------------------------- */
 
@@ -160,6 +167,18 @@ static bool allocate_weights(FeatureNet *net, Error *error)
     return net->weights != NULL;
 }
 
+/* HDF5 keeps checksums of what it says about arrays, not of the numbers in them. */
+static bool check_name(const FeatureNet *net, Error *error)
+{
+    char *name = feature_net_name(net->weights, net->params.size);
+    const bool same = strcmp(name, net->name) == 0;
+    memory_free(name);
+    return same || error_input(error,
+                               "%s: is damaged, its weights are not those of %.60s; remove it, and "
+                               "it is trained anew",
+                               net->path, net->name);
+}
+
 static bool read_file(FeatureNet *net, const Config *config, Error *error)
 {
     Hdf5File *file = NULL;
@@ -167,7 +186,8 @@ static bool read_file(FeatureNet *net, const Config *config, Error *error)
               check_images(net, config, error);
     if (ok)
         learn_shapes(net);
-    ok = ok && allocate_weights(net, error) && each_tensor(net, file, read_tensor, error);
+    ok = ok && allocate_weights(net, error) && each_tensor(net, file, read_tensor, error) &&
+         check_name(net, error);
     hdf5_close(file);
     return ok;
 }

@@ -41,6 +41,9 @@ typedef struct FeatureNetRequest {
     bool quiet;
 } FeatureNetRequest;
 
+/* The name of a network with the weights [size]: "cnn64-3f9a1c02". Caller frees. */
+char *feature_net_name(const float *weights, size_t size);
+
 /* Reads the file; where there is none, trains the network first, in about a minute, and stores it. An
  * input error if the file is something else or for other images, or if labels are missing. */
 bool feature_net_open(FeatureNet **net, const FeatureNetRequest *request, Error *error);

@@ -1,6 +1,5 @@
 #include "feature_training.h"
 
-#include "base/fingerprint.h"
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/random.h"
@@ -195,9 +194,7 @@ static void hand_over(Training *t)
     net->weights = t->state.ema;
     t->state.ema = NULL;
     net->data = memory_string(dataset_name(t->images));
-    const uint64_t print =
-        fingerprint(FINGERPRINT_START, net->weights, net->params.size * sizeof(float));
-    net->name = memory_format("cnn%d-%08x", CLASSIFIER_FEATURES, (unsigned)(print >> 32));
+    net->name = feature_net_name(net->weights, net->params.size);
 }
 
 /* A file that can't be written is better found out before the training. */

@@ -60,7 +60,7 @@ static bool add_sampler(const char *item, Sampler *samplers, int *count, Error *
 {
     Sampler sampler;
     if (!sampler_parse(item, &sampler, error))
-        return error_prefix(error, "--sampler");
+        return false;
     for (int i = 0; i < *count; i++)
         if (samplers[i] == sampler)
             return error_input(error, "--sampler: %s is given twice", item);

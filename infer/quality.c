@@ -210,8 +210,10 @@ static bool add_variance(Quality *s, Sampler sampler, VarianceKind variance, Err
     Error impossible = {0};
     if (!network_check_variance(s->network, variance, error))
         return false;
-    if (!reverse_check(&reverse, &impossible)) { /* with the other sampler it may be possible */
-        if (s->variance_list)
+    if (!reverse_check(&reverse, &impossible)) {
+        if (s->variance_list && s->sampler_count == 1)
+            return reverse_check(&reverse, error);
+        if (s->variance_list) /* with the other sampler it is possible */
             command_note(&s->common, "leaves out %s with %s: %s", variance_name(variance),
                          sampler_name(sampler), impossible.message);
         return true;
@@ -235,8 +237,7 @@ static bool make_cells(Quality *s, Error *error)
         for (int v = 0; v < s->variance_count; v++)
             if (!add_variance(s, s->samplers[i], s->variances[v], error))
                 return false;
-    return s->task.cell_count > 0 ||
-           error_input(error, "--variance: beta is DDPM's alone, and --sampler asks for ddim");
+    return true;
 }
 
 /* -- Where results go ------------------------------------------------------------------------- */

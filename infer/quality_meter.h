@@ -22,7 +22,8 @@ typedef enum QualityMetric {
     QUALITY_SLICED,
 } QualityMetric;
 
-enum { QUALITY_METRICS = QUALITY_SLICED + 1, QUALITY_LEAST_IMAGES = 4 };
+/* At least ten images: that all draws of a resample are of one, which has no pairs, is then out of the question. */
+enum { QUALITY_METRICS = QUALITY_SLICED + 1, QUALITY_LEAST_IMAGES = 10 };
 
 /* "frechet" and so on, as in --metrics and in tables. */
 const char *quality_metric_name(QualityMetric metric);
