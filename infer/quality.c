@@ -254,6 +254,15 @@ static bool check_path(const Quality *s, const char *path, Error *error)
 }
 
 /* The user chose only the first of the names: what else has the others stays. */
+static bool check_paths(const Quality *s, Error *error)
+{
+    const Paths *p = &s->paths;
+    return !p->table || (check_path(s, p->table, error) && check_path(s, p->store, error) &&
+                         output_replaces(p->store, QUALITY_FORMAT, error) &&
+                         check_path(s, p->unfinished, error) &&
+                         output_replaces(p->unfinished, QUALITY_FORMAT, error));
+}
+
 static bool choose_paths(Quality *s, Error *error)
 {
     if (!s->out && !network_run(s->network))
@@ -263,10 +272,7 @@ static bool choose_paths(Quality *s, Error *error)
         s->out ? memory_string(s->out) : memory_format("%s/quality.csv", network_run(s->network));
     p->store = output_sibling(p->table, ".h5");
     p->unfinished = output_sibling(p->table, ".unfinished.h5");
-    return check_path(s, p->table, error) && check_path(s, p->store, error) &&
-           output_replaces(p->store, QUALITY_FORMAT, error) &&
-           check_path(s, p->unfinished, error) &&
-           output_replaces(p->unfinished, QUALITY_FORMAT, error);
+    return check_paths(s, error);
 }
 
 static void free_paths(Paths *paths)
@@ -296,7 +302,8 @@ static bool open_features(Quality *s, Error *error)
                                        .quiet = s->common.quiet};
     const bool ok = feature_net_open(&s->net, &request, error);
     memory_free(path);
-    return ok;
+    /* The classifier is there now, and may have a name that was free before. */
+    return ok && check_paths(s, error);
 }
 
 static bool make_meter(Quality *s, Error *error)

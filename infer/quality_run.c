@@ -74,11 +74,10 @@ static bool draw(Work *work, const QualityCell *cell, Error *error)
                          work->images + (size_t)first * dims, &work->progress, error))
             return false;
     }
-    samples_round(network, work->images, (size_t)count * dims);
     return true;
 }
 
-/* A network gone wrong makes images of nothing, which no distance would survive. */
+/* Before samples are rounded: a byte of a picture is a number whatever it was made from. */
 static bool check_finite(const Work *work, const QualityCell *cell, Error *error)
 {
     const size_t elements = (size_t)work->task->count * network_dims(work->run->network);
@@ -100,8 +99,12 @@ static bool measure_floor(const Work *work, Error *error)
 static bool measure_cell(Work *work, int c, Error *error)
 {
     const QualityCell *cell = &work->task->cells[c];
-    return draw(work, cell, error) && check_finite(work, cell, error) &&
-           quality_meter_measure(work->run->meter, work->images, work->task->count,
+    const int count = work->task->count;
+    if (!draw(work, cell, error) || !check_finite(work, cell, error))
+        return false;
+    samples_round(work->run->network, work->images,
+                  (size_t)count * network_dims(work->run->network));
+    return quality_meter_measure(work->run->meter, work->images, count,
                                  quality_values(work->task, 1 + c, 0), error) &&
            keep(work, error);
 }

@@ -137,6 +137,11 @@ sed 's/resolution: 8/resolution: 4/; s/tiny/small/' tiny.yaml >small.yaml
 train --config small.yaml --run small --quiet --stage 1 || problem "train failed"
 fails "r/classifier.h5: classifies images of 8 x 8 pixels and 1 channels, expected 4 x 4 and 1" \
     quality --run small --classifier r/classifier.h5 --samples 10
+infer quality --quiet --run small --samples 10 --classifier-steps 2 --out small/classifier.csv 2>errors
+[ $? -eq 2 ] || problem "over the classifier: $(cat errors)"
+grep -q "small/classifier.h5: is a varhead-classifier, which would be lost" errors ||
+    problem "over the classifier: $(cat errors)"
+files small "classifier.h5 metrics.csv stage1.h5"
 cp r/classifier.h5 damaged.h5
 dd if=/dev/zero of=damaged.h5 bs=1 seek=60000 count=1000 conv=notrunc 2>dd.log
 fails "damaged.h5: is damaged, its weights are not those of $name" quality --run r --classifier damaged.h5 --samples 10
