@@ -78,7 +78,7 @@ typedef struct Quality {
     RealImages real;
     FeatureNet *net;
     QualityMeter *meter;
-    QualityCell *cells;
+    SamplingPlan *cells;
     QualityTask task;
     Paths paths;
 } Quality;
@@ -189,7 +189,7 @@ static ReverseOptions reverse_options(const Quality *s, Sampler sampler, Varianc
 
 static bool add_cell(Quality *s, const ReverseOptions *reverse, int steps, Error *error)
 {
-    SamplingPlan *plan = &s->cells[s->task.cell_count++].plan;
+    SamplingPlan *plan = &s->cells[s->task.cell_count++];
     *plan = (SamplingPlan){.reverse = *reverse,
                            .clip_cov = true,
                            .trajectory = (TrajectoryKind)s->trajectory,
@@ -356,7 +356,7 @@ static char *key_of(const Quality *s)
         print = fingerprint(print, s->net->weights, s->net->params.size * sizeof(float));
     print = fingerprint(print, task->wanted, sizeof task->wanted);
     for (int c = 0; c < task->cell_count; c++) {
-        const SamplingPlan *plan = &task->cells[c].plan;
+        const SamplingPlan *plan = &task->cells[c];
         const ReverseOptions *reverse = &plan->reverse;
         const uint64_t network = network_fingerprint(s->network, reverse->variance);
         const double numbers[] = {reverse->sampler, reverse->variance, reverse->eta,
@@ -409,7 +409,7 @@ static bool measure(Quality *s, Error *error)
 static void release(Quality *s)
 {
     for (int c = 0; c < s->task.cell_count; c++)
-        memory_free(s->cells[c].plan.timesteps);
+        memory_free(s->cells[c].timesteps);
     memory_free(s->cells);
     memory_free(s->task.values);
     quality_meter_free(s->meter);

@@ -39,7 +39,7 @@ static void print_value(const QualityTask *task, int row, int metric)
 
 static const SamplingPlan *plan_of(const QualityTask *task, int cell)
 {
-    return &task->cells[cell].plan;
+    return &task->cells[cell];
 }
 
 /* The cell of a sampler with the variance of `like` and the steps of `column`; -1: there is none. */

@@ -40,7 +40,7 @@ static int64_t evaluations(const QualityTask *task, bool only_measured)
     int64_t sum = 0;
     for (int c = 0; c < task->cell_count; c++)
         if (!only_measured || is_measured(task, 1 + c))
-            sum += (int64_t)task->count * task->cells[c].plan.steps;
+            sum += (int64_t)task->count * task->cells[c].steps;
     return sum;
 }
 
@@ -63,14 +63,14 @@ static bool keep(const Work *work, Error *error)
 
 /* -- A cell ----------------------------------------------------------------------------------- */
 
-static bool draw(Work *work, const QualityCell *cell, Error *error)
+static bool draw(Work *work, const SamplingPlan *cell, Error *error)
 {
     Network *network = work->run->network;
     const size_t dims = network_dims(network);
     const int count = work->task->count, batch = network_batch(network);
     for (int first = 0; first < count; first += batch) {
         const int part = count - first < batch ? count - first : batch;
-        if (!sampler_run(network, &cell->plan, &work->noise, first, part,
+        if (!sampler_run(network, cell, &work->noise, first, part,
                          work->images + (size_t)first * dims, &work->progress, error))
             return false;
     }
@@ -78,13 +78,13 @@ static bool draw(Work *work, const QualityCell *cell, Error *error)
 }
 
 /* Before samples are rounded: a byte of a picture is a number whatever it was made from. */
-static bool check_finite(const Work *work, const QualityCell *cell, Error *error)
+static bool check_finite(const Work *work, const SamplingPlan *cell, Error *error)
 {
     const size_t elements = (size_t)work->task->count * network_dims(work->run->network);
     for (size_t i = 0; i < elements; i++)
         if (!isfinite(work->images[i]))
             return error_runtime(error, "%s, %d steps: a sample is not finite",
-                                 variance_name(cell->plan.reverse.variance), cell->plan.steps);
+                                 variance_name(cell->reverse.variance), cell->steps);
     return true;
 }
 
@@ -98,7 +98,7 @@ static bool measure_floor(const Work *work, Error *error)
 
 static bool measure_cell(Work *work, int c, Error *error)
 {
-    const QualityCell *cell = &work->task->cells[c];
+    const SamplingPlan *cell = &work->task->cells[c];
     const int count = work->task->count;
     if (!draw(work, cell, error) || !check_finite(work, cell, error))
         return false;

@@ -7,9 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-char *quality_cell_name(const QualityCell *cell)
+char *quality_cell_name(const SamplingPlan *plan)
 {
-    const SamplingPlan *plan = &cell->plan;
     return memory_format("%s/%s_%s_%d", variance_name(plan->reverse.variance),
                          sampler_name(plan->reverse.sampler), trajectory_name(plan->trajectory),
                          plan->steps);

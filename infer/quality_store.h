@@ -16,7 +16,7 @@
 #include "quality_task.h"
 
 /* What a cell is called there. Caller frees. */
-char *quality_cell_name(const QualityCell *cell);
+char *quality_cell_name(const SamplingPlan *plan);
 
 bool quality_store_write(const QualityTask *task, const char *key, const char *path, Error *error);
 

@@ -4,13 +4,8 @@
 #include "quality_meter.h"
 #include "sampler.h"
 
-/* One kind of samples; its sampler, variance and number of steps are in the plan. */
-typedef struct QualityCell {
-    SamplingPlan plan;
-} QualityCell;
-
 typedef struct QualityTask {
-    const QualityCell *cells; /* [cell_count], by sampler, then variance, then steps */
+    const SamplingPlan *cells; /* [cell_count], by sampler, then variance, then steps */
     int cell_count;
     int count;     /* samples of each cell */
     int reference; /* real images that they are compared with; as many others are the floor */
@@ -18,8 +13,9 @@ typedef struct QualityTask {
     bool wanted[QUALITY_METRICS];
     const FeatureNet *net; /* NULL: no metric needs one */
     const char *data;      /* where the real images are from */
-    double *
-        values; /* [cell_count + 1, QUALITY_METRICS, columns]: the floor in row 0; NAN: not yet there */
+
+    /* [cell_count + 1, QUALITY_METRICS, columns]: row 0 is the floor; NAN: not there yet. */
+    double *values;
 } QualityTask;
 
 /* The columns of row `row`: 0, the floor, or 1 + the index of a cell. */
