@@ -16,6 +16,7 @@
 bool sample_command(int argc, char **argv, Error *error);
 bool predict_command(int argc, char **argv, Error *error);
 bool nll_command(int argc, char **argv, Error *error);
+bool quality_command(int argc, char **argv, Error *error);
 bool analytic_command(int argc, char **argv, Error *error);
 bool truth_command(int argc, char **argv, Error *error);
 bool info_command(int argc, char **argv, Error *error);

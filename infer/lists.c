@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The next item of `*list`, which moves on; NULL at its end. Caller frees. */
-static char *next_item(const char **list)
+char *lists_next(const char **list)
 {
     if (!*list)
         return NULL;
@@ -57,10 +56,22 @@ static bool add_steps(const char *item, int *steps, int *count, Error *error)
     return true;
 }
 
+static bool add_sampler(const char *item, Sampler *samplers, int *count, Error *error)
+{
+    Sampler sampler;
+    if (!sampler_parse(item, &sampler, error))
+        return false;
+    for (int i = 0; i < *count; i++)
+        if (samplers[i] == sampler)
+            return error_input(error, "--sampler: %s is given twice", item);
+    samplers[(*count)++] = sampler;
+    return true;
+}
+
 bool lists_variances(const char *list, VarianceKind *kinds, int *count, Error *error)
 {
     bool ok = true;
-    for (char *item; ok && (item = next_item(&list)) != NULL; memory_free(item))
+    for (char *item; ok && (item = lists_next(&list)) != NULL; memory_free(item))
         ok = add_variance(item, kinds, count, error);
     return ok;
 }
@@ -68,15 +79,23 @@ bool lists_variances(const char *list, VarianceKind *kinds, int *count, Error *e
 bool lists_trajectories(const char *list, TrajectoryKind *kinds, int *count, Error *error)
 {
     bool ok = true;
-    for (char *item; ok && (item = next_item(&list)) != NULL; memory_free(item))
+    for (char *item; ok && (item = lists_next(&list)) != NULL; memory_free(item))
         ok = add_trajectory(item, kinds, count, error);
+    return ok;
+}
+
+bool lists_samplers(const char *list, Sampler *samplers, int *count, Error *error)
+{
+    bool ok = true;
+    for (char *item; ok && (item = lists_next(&list)) != NULL; memory_free(item))
+        ok = add_sampler(item, samplers, count, error);
     return ok;
 }
 
 bool lists_steps(const char *list, int *steps, int *count, Error *error)
 {
     bool ok = true;
-    for (char *item; ok && (item = next_item(&list)) != NULL; memory_free(item))
+    for (char *item; ok && (item = lists_next(&list)) != NULL; memory_free(item))
         ok = add_steps(item, steps, count, error);
     return ok;
 }

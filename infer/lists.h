@@ -1,11 +1,12 @@
-/* Lists with commas between, as --variance, --trajectory and --steps take them. Errors name the option. */
+/* Lists with commas between, as --variance, --trajectory, --sampler and --steps take them. Errors name the option. */
 #pragma once
 
 #include "base/error.h"
+#include "diffusion/reverse.h"
 #include "diffusion/trajectory.h"
 #include "diffusion/variance.h"
 
-enum { LISTS_MAX_STEPS = 64 };
+enum { LISTS_MAX_STEPS = 64, LISTS_SAMPLERS = SAMPLER_DDIM + 1 };
 
 /* Appends the kinds of "npr,sn" to kinds [VARIANCE_KINDS]; NULL is an empty list. */
 bool lists_variances(const char *list, VarianceKind *kinds, int *count, Error *error);
@@ -13,5 +14,11 @@ bool lists_variances(const char *list, VarianceKind *kinds, int *count, Error *e
 /* Appends the kinds of "linear,dp" to kinds [TRAJECTORY_KINDS]. */
 bool lists_trajectories(const char *list, TrajectoryKind *kinds, int *count, Error *error);
 
+/* Appends the samplers of "ddpm,ddim" to samplers [LISTS_SAMPLERS]. */
+bool lists_samplers(const char *list, Sampler *samplers, int *count, Error *error);
+
 /* Appends the numbers of "10,25" to steps [LISTS_MAX_STEPS]. */
 bool lists_steps(const char *list, int *steps, int *count, Error *error);
+
+/* The next item of `*list`, which moves on; NULL at its end, and of NULL. Caller frees. */
+char *lists_next(const char **list);

@@ -31,10 +31,11 @@ static char *format_of(const char *path)
     return format;
 }
 
-/* Checkpoints and tables of dp: what took long to make. */
+/* Checkpoints, tables of dp, classifiers: what took long to make. */
 static bool is_kept(const char *format)
 {
-    return format && strcmp(format, NLL_TERMS_FORMAT) != 0 && strcmp(format, SWEEP_FORMAT) != 0;
+    return format && strcmp(format, NLL_TERMS_FORMAT) != 0 && strcmp(format, SWEEP_FORMAT) != 0 &&
+           strcmp(format, QUALITY_FORMAT) != 0;
 }
 
 bool output_replaces(const char *path, const char *format, Error *error)

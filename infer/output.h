@@ -6,10 +6,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* What files of results say of themselves, in the attribute `format`: terms of bounds, and sums of a sweep
- * that was stopped. */
+/* What files of results say of themselves, in the attribute `format`: terms of bounds, sums of a sweep
+ * that was stopped, and measures of samples. */
 #define NLL_TERMS_FORMAT "varhead-nll"
 #define SWEEP_FORMAT "varhead-sweep"
+#define QUALITY_FORMAT "varhead-quality"
 
 /* Whether `path` ends in `extension` (".png"), in either case. */
 bool output_has_extension(const char *path, const char *extension);

@@ -16,7 +16,7 @@
 #include <string.h>
 
 static const char usage[] =
-    "usage: infer sample --out FILE [options]\n"
+    "usage: infer sample --out FILE|DIR/ [options]\n"
     "\n"
     "Draws samples: from noise x_T down K of the N timesteps to x_0. At each step the\n"
     "network gives the mean, and --variance says where the variance comes from:\n"
@@ -38,6 +38,10 @@ static const char usage[] =
     "for each number of steps, the file has /samples/<variance>_<steps>, and all of\n"
     "them start from the same x_T and meet the same noise.\n"
     "\n"
+    "For programs that compute FID: DIR/ becomes a directory of PNG files, one for\n"
+    "each sample (for lists a directory <variance>_<steps> each); FILE.npz gets the\n"
+    "array arr_0, uint8 [n, H, W, C], grey images with three equal channels.\n"
+    "\n"
     "Equal seeds make equal samples, whatever --batch and --threads (to rounding).\n"
     "\n"
     "examples:\n"
@@ -45,6 +49,7 @@ static const char usage[] =
     "  infer sample --variance sn --steps 25 --count 100 --out sn.png\n"
     "  infer sample --variance beta_tilde,npr,sn --steps 10,25,50 --out compare.png\n"
     "  infer sample --sampler ddim --steps 20 --count 1000 --seed 7 --out ddim.h5\n"
+    "  infer sample --variance sn --steps 25 --count 10000 --out sn-25/\n"
     "\n";
 
 enum {
@@ -82,7 +87,9 @@ static bool parse(Sample *s, int argc, char **argv, bool *stop, Error *error)
 {
     const Option options[] = {
         option_heading("What to draw"),
-        option_string("out", "FILE", &s->out, "a picture (.png) or an array (.h5); required"),
+        option_string("out", "FILE", &s->out,
+                      "a picture (.png), an array (.h5), a directory of pictures (a name that "
+                      "ends in /), or an .npz; required"),
         option_string("variance", "LIST", &s->variance_list,
                       "beta, beta_tilde, analytic, analytic_diag, npr, sn, exact, or several "
                       "with commas between "
@@ -127,7 +134,7 @@ static bool parse(Sample *s, int argc, char **argv, bool *stop, Error *error)
 static bool check_options(Sample *s, Error *error)
 {
     if (!s->out)
-        return error_input(error, "expected --out FILE, a name that ends in .png or .h5");
+        return error_input(error, "expected --out FILE, a name that ends in .png, .h5, .npz or /");
     if (!sample_output_check_name(s->out, error) ||
         !lists_variances(s->variance_list, s->variances, &s->settings.variance_count, error) ||
         !lists_steps(s->steps_list, s->steps, &s->settings.steps_count, error))

@@ -4,6 +4,8 @@
 #include "image_array.h"
 #include "io/hdf5_file.h"
 #include "io/image.h"
+#include "io/npz.h"
+#include "io/picture_directory.h"
 #include "output.h"
 
 #include <math.h>
@@ -19,9 +21,14 @@ struct SampleOutput {
     const Config *config;
     int combinations;
     size_t dims;
-    Hdf5File *file;     /* arrays; NULL for a picture */
-    ImageArray *arrays; /* [combinations] */
-    float **images;     /* a picture: [combinations], each [count, dims] */
+
+    /* One of these, by the name. */
+    Hdf5File *file;
+    PictureDirectory *directory;
+    NpzWriter *npz;
+    float **images; /* a picture: [combinations], each [count, dims] */
+
+    ImageArray *arrays; /* of the file: [combinations] */
 };
 
 static bool is_picture(const char *path)
@@ -29,14 +36,24 @@ static bool is_picture(const char *path)
     return output_has_extension(path, ".png");
 }
 
+static bool is_directory(const char *path)
+{
+    return path[0] != '\0' && path[strlen(path) - 1] == '/';
+}
+
+static bool is_npz(const char *path)
+{
+    return output_has_extension(path, ".npz");
+}
+
 bool sample_output_check_name(const char *path, Error *error)
 {
-    if (is_picture(path) || output_has_extension(path, ".h5") ||
-        output_has_extension(path, ".hdf5"))
+    if (is_picture(path) || is_directory(path) || is_npz(path) ||
+        output_has_extension(path, ".h5") || output_has_extension(path, ".hdf5"))
         return true;
     return error_input(error,
-                       "--out: expected a name that ends in .png (a picture) or .h5 (an "
-                       "array), got \"%s\"",
+                       "--out: expected a name that ends in .png (a picture), .h5 (an array), / (a "
+                       "directory of pictures) or .npz, got \"%s\"",
                        path);
 }
 
@@ -179,7 +196,36 @@ bool sample_output_describe(SampleOutput *output, int variance, int steps, const
     return ok;
 }
 
-/* -- Either ----------------------------------------------------------------------------------- */
+/* -- Files for other programs ----------------------------------------------------------------- */
+
+/* Their readers know one array, by its name. */
+static bool begin_npz(SampleOutput *output, Error *error)
+{
+    const SampleSettings *settings = output->settings;
+    if (output->combinations > 1)
+        return error_input(error,
+                           "--out: an .npz is for one variance and one number of steps, got %d "
+                           "kinds; expected a name that ends in / (a directory for each) or .h5",
+                           output->combinations);
+    return output_check(settings->path, error) &&
+           npz_create(&output->npz, settings->path, settings->count,
+                      output->config->data.resolution, output->config->data.channels, error);
+}
+
+static bool put_pictures(SampleOutput *output, int variance, int steps, int first, int count,
+                         const float *images, Error *error)
+{
+    const SampleSettings *settings = output->settings;
+    char *group = output->combinations == 1
+                      ? NULL
+                      : memory_format("%s_%d", variance_name(settings->variances[variance]),
+                                      settings->steps[steps]);
+    const bool ok = picture_directory_add(output->directory, group, first, images, count, error);
+    memory_free(group);
+    return ok;
+}
+
+/* -- All of them ------------------------------------------------------------------------------ */
 
 bool sample_output_begin(SampleOutput **result, const SampleSettings *settings,
                          const Config *config, Error *error)
@@ -190,8 +236,12 @@ bool sample_output_begin(SampleOutput **result, const SampleSettings *settings,
                              .config = config,
                              .combinations = settings->variance_count * settings->steps_count,
                              .dims = side * side * (size_t)config->data.channels};
-    bool ok =
-        is_picture(settings->path) ? begin_picture(output, error) : begin_arrays(output, error);
+    bool ok = is_picture(settings->path) ? begin_picture(output, error)
+              : is_directory(settings->path)
+                  ? picture_directory_begin(&output->directory, settings->path,
+                                            config->data.resolution, config->data.channels, error)
+              : is_npz(settings->path) ? begin_npz(output, error)
+                                       : begin_arrays(output, error);
     *result = ok ? output : NULL;
     if (!ok)
         sample_output_abandon(output);
@@ -204,6 +254,10 @@ bool sample_output_put(SampleOutput *output, int variance, int steps, int first,
     int index = combination(output, variance, steps);
     if (output->file)
         return image_array_write(&output->arrays[index], first, count, images, error);
+    if (output->directory)
+        return put_pictures(output, variance, steps, first, count, images, error);
+    if (output->npz)
+        return npz_append(output->npz, images, count, error);
     memcpy(output->images[index] + (size_t)first * output->dims, images,
            (size_t)count * output->dims * sizeof *images);
     return true;
@@ -224,6 +278,12 @@ bool sample_output_commit(SampleOutput *output, Error *error)
         close_arrays(output);
         ok = hdf5_commit(output->file, error);
         output->file = NULL;
+    } else if (output->directory) {
+        ok = picture_directory_commit(output->directory, error);
+        output->directory = NULL;
+    } else if (output->npz) {
+        ok = npz_commit(output->npz, error);
+        output->npz = NULL;
     } else {
         Canvas canvas = {0};
         ok = draw(output, &canvas, error) &&
@@ -240,6 +300,8 @@ void sample_output_abandon(SampleOutput *output)
         return;
     close_arrays(output);
     hdf5_close(output->file);
+    picture_directory_discard(output->directory);
+    npz_discard(output->npz);
     for (int i = 0; output->images && i < output->combinations; i++)
         memory_free(output->images[i]);
     memory_free(output->images);

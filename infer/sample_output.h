@@ -1,9 +1,10 @@
-/* Where samples go: a picture (.png) or arrays (.h5).
+/* Where samples go: a picture (.png), arrays (.h5), or files for other programs (a directory, .npz).
  *
  * Samples come in combinations of a variance and a number of steps. One combination makes a plain
  * grid of images, or the array /samples; several make a table of grids, variances down and steps
  * across, or the arrays /samples/<variance>_<steps>. Arrays are float32 [n, C, H, W], not clipped,
- * with the settings that made them as attributes.
+ * with the settings that made them as attributes. A directory gets a PNG per sample, several combinations a
+ * directory <variance>_<steps> each (io/picture_directory.h); an .npz is for one combination (io/npz.h).
  *
  * Whatever could prevent the writing shows at the beginning, before any sample is computed: the
  * file is begun then, and a picture is made once, empty.
@@ -29,7 +30,7 @@ typedef struct SampleSettings {
 
 typedef struct SampleOutput SampleOutput;
 
-/* An input error unless `path` ends in .png, .h5 or .hdf5. */
+/* An input error unless `path` ends in .png, .h5, .hdf5, .npz or a slash. */
 bool sample_output_check_name(const char *path, Error *error);
 
 /* `settings` must outlive the output. */
@@ -40,7 +41,7 @@ bool sample_output_begin(SampleOutput **output, const SampleSettings *settings,
 bool sample_output_describe(SampleOutput *output, int variance, int steps, const SamplingPlan *plan,
                             int64_t seed, const char *noise, Error *error);
 
-/* Samples first .. first + count - 1 of combination (variance, steps), indices of the settings;
+/* Samples first .. first + count - 1 of combination (variance, steps), indices of the settings, in order;
  * images [count, dims] in NHWC. */
 bool sample_output_put(SampleOutput *output, int variance, int steps, int first, int count,
                        const float *images, Error *error);

@@ -23,6 +23,8 @@ typedef enum RandomPurpose {
     RANDOM_MIXTURE = 9,      /* images of the built-in mixture; sample: the image's index */
     RANDOM_LIKELIHOOD = 10,  /* eps of a likelihood term; step: t, sample: the image's index */
     RANDOM_ANALYTIC = 11,    /* eps for analytic's constants; step: t, sample: the image's index */
+    RANDOM_RESAMPLE = 12,    /* draws of a bootstrap; substream: the set, step: the resample */
+    RANDOM_DIRECTION = 13,   /* directions in a space of images; sample: the direction's index */
 } RandomPurpose;
 
 /* Names a stream of 2^34 32-bit numbers. */

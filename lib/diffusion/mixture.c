@@ -95,10 +95,16 @@ static int pick_component(const Mixture *mixture, double uniform)
     return k;
 }
 
-void mixture_sample(const Mixture *mixture, uint64_t seed, uint32_t index, float *image)
+int mixture_component(const Mixture *mixture, uint64_t seed, uint32_t index)
 {
     RandomKey key = {.seed = seed, .purpose = RANDOM_MIXTURE, .substream = 0, .sample = index};
-    int k = pick_component(mixture, random_uniform(key, 0));
+    return pick_component(mixture, random_uniform(key, 0));
+}
+
+void mixture_sample(const Mixture *mixture, uint64_t seed, uint32_t index, float *image)
+{
+    RandomKey key = {.seed = seed, .purpose = RANDOM_MIXTURE, .sample = index};
+    int k = mixture_component(mixture, seed, index);
     const double *mean = mixture->mean + (size_t)k * mixture->dims;
     const double *variance = mixture->variance + (size_t)k * mixture->dims;
 

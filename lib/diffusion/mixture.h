@@ -40,6 +40,9 @@ bool mixture_builtin(Mixture *mixture, int resolution, int channels, Error *erro
 /* image [dims] := sample `index` of the stream that `seed` names, a pure function of both. */
 void mixture_sample(const Mixture *mixture, uint64_t seed, uint32_t index, float *image);
 
+/* Which component that sample is from, 0 .. components - 1. */
+int mixture_component(const Mixture *mixture, uint64_t seed, uint32_t index);
+
 /* Exact moments given one x_t [dims] at timestep t, 1 <= t <= N; outputs [dims], each may be
  * NULL: E[eps | x_t], E[eps^2 | x_t], and the diagonal of Cov[x_0 | x_t]. The last is summed
  * from positive terms, not taken as (beta_bar / alpha_bar)(E[eps^2] - E[eps]^2), which cancels

@@ -5,6 +5,7 @@
 #include "io/hdf5_images.h"
 #include "io/idx.h"
 
+#include <assert.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -114,6 +115,11 @@ const char *dataset_name(const Dataset *dataset)
     return dataset->format == DATA_MIXTURE ? "the mixture" : dataset->path;
 }
 
+DataFormat dataset_format(const Dataset *dataset)
+{
+    return dataset->format;
+}
+
 int64_t dataset_count(const Dataset *dataset)
 {
     return dataset->count;
@@ -188,6 +194,13 @@ bool dataset_read(Dataset *dataset, const int64_t *indices, int n, float *images
     }
     read_mixture(dataset, indices, n, images);
     return true;
+}
+
+int dataset_component(const Dataset *dataset, int64_t index)
+{
+    assert(dataset->format == DATA_MIXTURE);
+    return mixture_component(&dataset->mixture, mixture_seed,
+                             dataset->mixture_first + (uint32_t)index);
 }
 
 void dataset_flip(float *image, int height, int width, int channels)

@@ -27,6 +27,7 @@ void dataset_close(Dataset *dataset);
 /* What errors call it: the path of its file, "the mixture". */
 const char *dataset_name(const Dataset *dataset);
 
+DataFormat dataset_format(const Dataset *dataset);
 int64_t dataset_count(const Dataset *dataset); /* 1 to 2^32 - 1 */
 int dataset_resolution(const Dataset *dataset);
 int dataset_channels(const Dataset *dataset);
@@ -34,6 +35,9 @@ int dataset_channels(const Dataset *dataset);
 /* images [n, resolution, resolution, channels] := those of `indices` [n]. Not for several
  * threads at a time. */
 bool dataset_read(Dataset *dataset, const int64_t *indices, int n, float *images, Error *error);
+
+/* Which component of the mixture image `index` is from; for DATA_MIXTURE only. */
+int dataset_component(const Dataset *dataset, int64_t index);
 
 /* Mirrors one image [height, width, channels], left to right, in place. */
 void dataset_flip(float *image, int height, int width, int channels);

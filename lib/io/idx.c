@@ -13,16 +13,19 @@
 enum {
     MAGIC_LABELS = 0x00000801,
     MAGIC_IMAGES = 0x00000803,
-    HEADER_SIZE = 16,
+    IMAGES_HEADER = 16, /* bytes */
+    LABELS_HEADER = 8,
     FIRST_READ = 1 << 20, /* bytes allocated on the word of a header alone */
 };
 
-/* A file being read; the header is known. */
+/* A file being read. */
 typedef struct Reader {
     const char *path;
+    const char *what; /* "images" or "labels" */
+    uint32_t magic;
     gzFile stream;
-    int64_t count;
-    int64_t image_size; /* bytes */
+    int64_t count;     /* the header says so */
+    int64_t item_size; /* bytes of one image or label */
 } Reader;
 
 static uint32_t big_endian(const uint8_t *bytes)
@@ -68,66 +71,73 @@ static bool read_bytes(const Reader *reader, uint8_t *bytes, int64_t size, int64
 
 /* -- Header ----------------------------------------------------------------------------------- */
 
-static bool check_magic(const char *path, uint32_t magic, Error *error)
+static bool check_magic(const Reader *reader, uint32_t magic, Error *error)
 {
-    if (magic == MAGIC_IMAGES)
+    if (magic == reader->magic)
         return true;
-    if (magic == MAGIC_LABELS)
+    if (magic == MAGIC_LABELS || magic == MAGIC_IMAGES)
         return error_input(error,
-                           "%s: is an IDX file of labels (magic 0x%08x), expected one of images "
-                           "(0x%08x)",
-                           path, MAGIC_LABELS, MAGIC_IMAGES);
-    return error_input(error, "%s: is no IDX file of images: its magic is 0x%08x, expected 0x%08x",
-                       path, magic, MAGIC_IMAGES);
+                           "%s: is an IDX file of %s (magic 0x%08x), expected one of %s (0x%08x)",
+                           reader->path, magic == MAGIC_LABELS ? "labels" : "images", magic,
+                           reader->what, reader->magic);
+    return error_input(error, "%s: is no IDX file of %s: its magic is 0x%08x, expected 0x%08x",
+                       reader->path, reader->what, magic, reader->magic);
 }
 
-static bool read_header(Reader *reader, int resolution, Error *error)
+/* header [size] := the bytes before the data; the magic and the count are checked. */
+static bool read_header(Reader *reader, uint8_t *header, int size, Error *error)
 {
-    uint8_t header[HEADER_SIZE];
     int64_t got = 0;
-    if (!read_bytes(reader, header, HEADER_SIZE, &got, error))
+    if (!read_bytes(reader, header, size, &got, error))
         return false;
-    if (got >= 4 && !check_magic(reader->path, big_endian(header), error))
+    if (got >= 4 && !check_magic(reader, big_endian(header), error))
         return false;
-    if (got < HEADER_SIZE)
+    if (got < size)
         return error_input(error, "%s: is truncated, it has %lld bytes where an IDX header has %d",
-                           reader->path, (long long)got, HEADER_SIZE);
+                           reader->path, (long long)got, size);
+    reader->count = big_endian(header + 4);
+    if (reader->count == 0)
+        return error_input(error, "%s: holds no %s", reader->path, reader->what);
+    return true;
+}
 
+static bool read_images_header(Reader *reader, int resolution, Error *error)
+{
+    uint8_t header[IMAGES_HEADER];
+    if (!read_header(reader, header, IMAGES_HEADER, error))
+        return false;
     uint32_t height = big_endian(header + 8);
     uint32_t width = big_endian(header + 12);
     if (height != (uint32_t)resolution || width != (uint32_t)resolution)
         return error_input(error, "%s: images are %ux%u, but data.resolution is %d", reader->path,
                            height, width, resolution);
-    reader->count = big_endian(header + 4);
-    reader->image_size = (int64_t)height * width;
-    if (reader->count == 0)
-        return error_input(error, "%s: holds no images", reader->path);
+    reader->item_size = (int64_t)height * width;
     return true;
 }
 
-/* -- Pixels ----------------------------------------------------------------------------------- */
+/* -- Data ------------------------------------------------------------------------------------- */
 
 static bool report_truncated(const Reader *reader, int64_t got, Error *error)
 {
-    return error_input(error, "%s: is truncated, its header announces %lld images, %lld are there",
-                       reader->path, (long long)reader->count,
-                       (long long)(got / reader->image_size));
+    return error_input(error, "%s: is truncated, its header announces %lld %s, %lld are there",
+                       reader->path, (long long)reader->count, reader->what,
+                       (long long)(got / reader->item_size));
 }
 
-/* Reads the images, the memory growing with what really comes. */
-static bool read_pixels(const Reader *reader, uint8_t **pixels, Error *error)
+/* Reads the items, the memory growing with what really comes. */
+static bool read_items(const Reader *reader, uint8_t **items, Error *error)
 {
-    int64_t total = reader->count * reader->image_size;
+    int64_t total = reader->count * reader->item_size;
     int64_t capacity = total < FIRST_READ ? total : FIRST_READ;
     int64_t filled = 0;
     while (filled < total) {
-        uint8_t *grown = realloc(*pixels, (size_t)capacity);
+        uint8_t *grown = realloc(*items, (size_t)capacity);
         if (grown == NULL)
-            return error_runtime(error, "%s: not enough memory for its %lld bytes of images",
-                                 reader->path, (long long)total);
-        *pixels = grown;
+            return error_runtime(error, "%s: not enough memory for its %lld bytes of %s",
+                                 reader->path, (long long)total, reader->what);
+        *items = grown;
         int64_t got = 0;
-        if (!read_bytes(reader, *pixels + filled, capacity - filled, &got, error))
+        if (!read_bytes(reader, *items + filled, capacity - filled, &got, error))
             return false;
         filled += got;
         if (filled < capacity)
@@ -140,23 +150,31 @@ static bool read_pixels(const Reader *reader, uint8_t **pixels, Error *error)
     if (!read_bytes(reader, &more, 1, &got, error)) /* checks gzip's checksum, too */
         return false;
     if (got > 0)
-        return error_input(error, "%s: has data after the %lld images that its header announces",
-                           reader->path, (long long)reader->count);
+        return error_input(error, "%s: has data after the %lld %s that its header announces",
+                           reader->path, (long long)reader->count, reader->what);
     return true;
+}
+
+/* -- Files ------------------------------------------------------------------------------------ */
+
+static bool open_reader(Reader *reader, const char *expected, Error *error)
+{
+    int64_t file_size = 0;
+    if (!input_file_check(reader->path, expected, &file_size, error))
+        return false;
+    reader->stream = gzopen(reader->path, "rb");
+    return reader->stream ||
+           error_input(error, "%s: cannot be read: %s", reader->path, strerror(errno));
 }
 
 bool idx_read(IdxImages *images, const char *path, int resolution, Error *error)
 {
     *images = (IdxImages){0};
-    int64_t file_size = 0;
-    if (!input_file_check(path, "an IDX file of images", &file_size, error))
+    Reader reader = {.path = path, .what = "images", .magic = MAGIC_IMAGES};
+    if (!open_reader(&reader, "an IDX file of images", error))
         return false;
-
-    Reader reader = {.path = path, .stream = gzopen(path, "rb")};
-    if (reader.stream == NULL)
-        return error_input(error, "%s: cannot be read: %s", path, strerror(errno));
-    bool ok =
-        read_header(&reader, resolution, error) && read_pixels(&reader, &images->pixels, error);
+    bool ok = read_images_header(&reader, resolution, error) &&
+              read_items(&reader, &images->pixels, error);
     gzclose_r(reader.stream);
     images->count = reader.count;
     if (!ok)
@@ -168,4 +186,22 @@ void idx_free(IdxImages *images)
 {
     memory_free(images->pixels);
     *images = (IdxImages){0};
+}
+
+bool idx_read_labels(uint8_t **labels, int64_t *count, const char *path, Error *error)
+{
+    *labels = NULL;
+    uint8_t header[LABELS_HEADER];
+    Reader reader = {.path = path, .what = "labels", .magic = MAGIC_LABELS, .item_size = 1};
+    if (!open_reader(&reader, "an IDX file of labels", error))
+        return false;
+    bool ok =
+        read_header(&reader, header, LABELS_HEADER, error) && read_items(&reader, labels, error);
+    gzclose_r(reader.stream);
+    *count = reader.count;
+    if (ok)
+        return true;
+    memory_free(*labels);
+    *labels = NULL;
+    return false;
 }

@@ -23,3 +23,7 @@ typedef struct IdxImages {
 bool idx_read(IdxImages *images, const char *path, int resolution, Error *error);
 
 void idx_free(IdxImages *images);
+
+/* A file of labels: magic 00 00 08 01, a count, a byte each. Read like one of images; labels [*count], for
+ * memory_free. */
+bool idx_read_labels(uint8_t **labels, int64_t *count, const char *path, Error *error);

@@ -115,7 +115,7 @@ int canvas_text_width(const char *text, int scale)
 
 /* -- PNG -------------------------------------------------------------------------------------- */
 
-static bool write_stream(const Canvas *canvas, int fd, const char *path, Error *error)
+bool canvas_encode_png(const Canvas *canvas, int fd, const char *path, Error *error)
 {
     FILE *stream = fdopen(dup(fd), "wb");
     if (stream == NULL)
@@ -143,7 +143,7 @@ bool canvas_write_png(const Canvas *canvas, const char *path, Error *error)
     AtomicFile file;
     if (!atomic_file_begin(&file, path, error))
         return false;
-    if (write_stream(canvas, file.fd, path, error))
+    if (canvas_encode_png(canvas, file.fd, path, error))
         return atomic_file_commit(&file, error);
     atomic_file_abandon(&file);
     return false;

@@ -41,6 +41,9 @@ void canvas_draw_image(Canvas *canvas, int x, int y, const float *image, int hei
 void canvas_draw_text(Canvas *canvas, int x, int y, const char *text, int scale, uint8_t level);
 int canvas_text_width(const char *text, int scale);
 
+/* Writes a PNG to a file open for writing, which stays open; `path` names it in errors. */
+bool canvas_encode_png(const Canvas *canvas, int fd, const char *path, Error *error);
+
 /* Writes a PNG file, whole or not at all (io/atomic_file.h). */
 bool canvas_write_png(const Canvas *canvas, const char *path, Error *error);
 

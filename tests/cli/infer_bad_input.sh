@@ -42,7 +42,7 @@ fails 2 'unknown command "smaple"; did you mean sample?' smaple
 fails 2 'unknown command "frobnicate"' frobnicate
 fails 2 "expected a command before --variance" --variance sn sample
 fails 2 "expected --out FILE" sample --checkpoint $a
-fails 2 '--out: expected a name that ends in .png (a picture) or .h5 (an array), got "x.jpg"' \
+fails 2 '--out: expected a name that ends in .png (a picture), .h5 (an array), / (a directory of pictures) or .npz, got "x.jpg"' \
     sample --checkpoint $a --out x.jpg
 sample 2 "unknown option --varance; did you mean --variance?" --varance sn
 sample 2 'unexpected argument "sn"' sn

@@ -1,0 +1,54 @@
+/* The network in whose features images are compared: a small classifier (model/classifier.h) of the run's
+ * own data set, trained when it is first needed and kept in a file.
+ *
+ *     attributes   format "varhead-classifier", version 1, name, data, resolution, channels, classes,
+ *                  steps, seed, accuracy, test_images
+ *     /weights/<name>   float32, as in a checkpoint: the moving average of training
+ *
+ * Distances in its features compare with one another only where the name is the same: it has a fingerprint
+ * of the weights in it.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "io/config.h"
+#include "model/classifier.h"
+#include "nn/params.h"
+
+#define CLASSIFIER_FORMAT "varhead-classifier"
+
+enum { FEATURE_NET_STEPS = 1200 }; /* of training, if nobody says otherwise */
+
+typedef struct FeatureNet {
+    char *name; /* "cnn64-3f9a1c02" */
+    char *path; /* of its file */
+    char *data; /* the images that it was trained on */
+    int resolution, channels, classes;
+    int64_t steps, seed, test_images;
+    double accuracy; /* the share of test_images, all held out, that it classifies right */
+    ParamSet params;
+    float *weights; /* [params.size] */
+    Graph *graph;
+    Classifier net;
+} FeatureNet;
+
+/* What there is to train one on, if there is none yet. */
+typedef struct FeatureNetRequest {
+    const char *path;                       /* of the file */
+    const Config *config;                   /* names the data set, and says whether it is flipped */
+    const char *train_labels, *test_labels; /* files; NULL: where io/labels.h looks for them */
+    int64_t steps, seed;
+    bool quiet;
+} FeatureNetRequest;
+
+/* The name of a network with the weights [size]: "cnn64-3f9a1c02". Caller frees. */
+char *feature_net_name(const float *weights, size_t size);
+
+/* Reads the file; where there is none, trains the network first, in about a minute, and stores it. An
+ * input error if the file is something else or for other images, or if labels are missing. */
+bool feature_net_open(FeatureNet **net, const FeatureNetRequest *request, Error *error);
+void feature_net_close(FeatureNet *net); /* NULL is fine */
+
+/* features [count, CLASSIFIER_FEATURES] of images [count, resolution, resolution, channels]. */
+bool feature_net_evaluate(FeatureNet *net, const float *images, int count, float *features,
+                          Error *error);

@@ -1,0 +1,161 @@
+#include "stats/frechet.h"
+
+#include "base/dispatch.h"
+#include "base/memory.h"
+
+#include <lapacke.h>
+#include <math.h>
+#include <string.h>
+
+/* -- Moments ---------------------------------------------------------------------------------- */
+
+/* The lower triangle of matrix += weight * x x'; x [dims]. */
+VECTORISED static void add_square(double *restrict matrix, const double *restrict x, double weight,
+                                  int dims)
+{
+    for (int i = 0; i < dims; i++) {
+        const double scaled = weight * x[i];
+        double *row = matrix + (size_t)i * (size_t)dims;
+        for (int j = 0; j <= i; j++)
+            row[j] += scaled * x[j];
+    }
+}
+
+/* Means first, then products around them: no digits cancel. `centred` [dims] is scratch. */
+static void fit_column(const Points *points, int column, double *mean, double *covariance,
+                       double *centred)
+{
+    const int dims = points->dims;
+    const double total = points_total(points, column);
+    for (int i = 0; i < points->count; i++) {
+        const float *x = points_at(points, i);
+        const double weight = points_weights(points, i)[column];
+        for (int k = 0; k < dims; k++)
+            mean[k] += weight * (double)x[k];
+    }
+    for (int k = 0; k < dims; k++)
+        mean[k] /= total;
+    for (int i = 0; i < points->count; i++) {
+        const float *x = points_at(points, i);
+        const double weight = points_weights(points, i)[column];
+        for (int k = 0; k < dims; k++)
+            centred[k] = (double)x[k] - mean[k];
+        if (weight > 0)
+            add_square(covariance, centred, weight / (total - 1), dims);
+    }
+    for (int i = 0; i < dims; i++)
+        for (int j = 0; j < i; j++)
+            covariance[j * dims + i] = covariance[i * dims + j];
+}
+
+bool gaussians_fit(Gaussians *g, const Points *points, Error *error)
+{
+    const size_t dims = (size_t)points->dims, columns = (size_t)points->columns;
+    *g = (Gaussians){.dims = points->dims, .columns = points->columns};
+    double *centred = memory_large(columns * dims, sizeof(double), "moments", error);
+    bool ok = centred &&
+              (g->mean = memory_large(columns * dims, sizeof(double), "moments", error)) != NULL;
+    ok = ok && (g->covariance =
+                    memory_large(columns * dims * dims, sizeof(double), "moments", error)) != NULL;
+    if (ok) {
+#pragma omp parallel for schedule(static)
+        for (int c = 0; c < points->columns; c++)
+            fit_column(points, c, g->mean + (size_t)c * dims,
+                       g->covariance + (size_t)c * dims * dims, centred + (size_t)c * dims);
+    }
+    memory_free(centred);
+    return ok;
+}
+
+void gaussians_free(Gaussians *gaussians)
+{
+    memory_free(gaussians->mean);
+    memory_free(gaussians->covariance);
+    *gaussians = (Gaussians){0};
+}
+
+/* -- The distance ----------------------------------------------------------------------------- */
+
+/* Eigenvalues of a symmetric matrix, ascending, and if wanted its eigenvectors as rows, in its place. */
+static bool eigen(double *matrix, int dims, double *values, bool vectors)
+{
+    return LAPACKE_dsyevd(LAPACK_COL_MAJOR, vectors ? 'V' : 'N', 'L', dims, matrix, dims, values) ==
+           0;
+}
+
+/* Rounding makes eigenvalues of a singular matrix a little negative. */
+static double root(double value)
+{
+    return value > 0 ? sqrt(value) : 0;
+}
+
+/* half := L^(1/2) U b U' L^(1/2), with the eigenvalues L of a, and its eigenvectors in the rows of U:
+ * a^(1/2) b a^(1/2) but for a rotation, which eigenvalues do not see. `scratch` [dims, dims]. */
+static void multiply_roots(const double *vectors, const double *values, const double *b, int dims,
+                           double *scratch, double *half)
+{
+    const size_t n = (size_t)dims;
+    memset(scratch, 0, n * n * sizeof *scratch);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++)
+            for (size_t j = 0; j < n; j++)
+                scratch[i * n + j] += vectors[i * n + k] * b[k * n + j];
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++) {
+            double sum = 0;
+            for (size_t k = 0; k < n; k++)
+                sum += scratch[i * n + k] * vectors[j * n + k];
+            half[i * n + j] = root(values[i]) * root(values[j]) * sum;
+        }
+}
+
+/* tr (a b)^(1/2); NAN where LAPACK finds no eigenvalues. `work` [3 dims^2 + dims]. */
+static double trace_of_root(const double *a, const double *b, int dims, double *work)
+{
+    const size_t square = (size_t)dims * (size_t)dims;
+    double *vectors = work, *scratch = work + square, *half = work + 2 * square;
+    double *values = work + 3 * square, trace = 0;
+    memcpy(vectors, a, square * sizeof *vectors);
+    if (!eigen(vectors, dims, values, true))
+        return NAN;
+    multiply_roots(vectors, values, b, dims, scratch, half);
+    if (!eigen(half, dims, values, false))
+        return NAN;
+    for (int i = 0; i < dims; i++)
+        trace += root(values[i]);
+    return trace;
+}
+
+static double distance_of_column(const Gaussians *a, const Gaussians *b, int column, double *work)
+{
+    const int dims = a->dims;
+    const size_t at = (size_t)column * (size_t)dims;
+    const double *mean_a = a->mean + at, *mean_b = b->mean + at;
+    const double *cov_a = a->covariance + at * (size_t)dims;
+    const double *cov_b = b->covariance + at * (size_t)dims;
+    double distance = 0;
+    for (int i = 0; i < dims; i++)
+        distance += (mean_a[i] - mean_b[i]) * (mean_a[i] - mean_b[i]) + cov_a[i * dims + i] +
+                    cov_b[i * dims + i];
+    if (!isfinite(distance)) /* LAPACK might never return */
+        return NAN;
+    distance -= 2 * trace_of_root(cov_a, cov_b, dims, work);
+    return distance < 0 ? 0 : distance; /* by rounding; a NaN stays */
+}
+
+bool frechet_distance(const Gaussians *a, const Gaussians *b, double *distance, Error *error)
+{
+    const size_t dims = (size_t)a->dims, room = 3 * dims * dims + dims;
+    double *work = memory_large((size_t)a->columns * room, sizeof *work, "eigenvalues", error);
+    if (!work)
+        return false;
+#pragma omp parallel for schedule(static)
+    for (int c = 0; c < a->columns; c++)
+        distance[c] = distance_of_column(a, b, c, work + (size_t)c * room);
+    memory_free(work);
+    for (int c = 0; c < a->columns; c++)
+        if (!isfinite(distance[c]))
+            return error_runtime(error, "the moments of a Frechet distance are not finite, or have "
+                                        "no eigenvalues");
+    return true;
+}

@@ -1,0 +1,212 @@
+#!/bin/sh
+# `infer quality`, and `infer sample` for other programs, as a user types them: what is refused before any
+# work, which files appear and what they say, what a second run has from the first, and what a stop leaves.
+# (The numbers: tests/test_quality_metrics.c; the files' bytes: tests/test_export.c.)
+set -u
+
+golden=$PWD/tests/golden/golden_a.h5
+export OMP_WAIT_POLICY=passive # see tests/infer_program.h
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+cd "$directory" || exit 1
+result=0
+
+problem() {
+    echo "$*"
+    result=1
+}
+
+# fails TEXT ARGUMENT...: `infer ARGUMENT...` is wrong input, with TEXT in its one line.
+fails() {
+    text=$1
+    shift
+    infer "$@" >printed 2>errors
+    status=$?
+    [ $status -eq 2 ] || problem "infer $*: exit status $status, expected 2"
+    grep -q -F -e "$text" errors || problem "infer $*: expected \"$text\" in: $(cat errors)"
+    [ "$(wc -l <errors)" -eq 1 ] || problem "infer $*: expected one line: $(cat errors)"
+    [ ! -s printed ] || problem "infer $*: printed $(cat printed)"
+}
+
+# works ARGUMENT...: `infer ARGUMENT...` does; what it says is in `printed` and `errors`.
+works() {
+    infer "$@" >printed 2>errors || problem "infer $*: $(cat errors)"
+}
+
+# says TEXT: the last command printed it.
+says() {
+    grep -q -e "$1" printed || problem "expected \"$1\" in: $(cat printed)"
+}
+
+# rows COUNT FILE [PATTERN]: so many of its lines, without the first, begin so.
+rows() {
+    found=$(tail -n +2 "$2" | grep -c "^${3-}")
+    [ "$found" -eq "$1" ] || problem "$2: $found rows of \"${3-}\", expected $1"
+}
+
+# files DIRECTORY EXPECTED: what it holds.
+files() {
+    [ "$(cd "$1" && echo *)" = "$2" ] || problem "$1: holds $(cd "$1" && echo *), expected $2"
+}
+
+cat >tiny.yaml <<'END'
+name: tiny
+data: {format: mixture, channels: 1, resolution: 8}
+diffusion: {schedule: linear, timesteps: 100}
+model: {channels: 16, channel_mult: [1], res_blocks: 1, attention: [], dropout: 0.0, norm_groups: 4}
+stage1: {steps: 4, batch: 4}
+stage2: {solver: adam, steps: 4, batch: 4}
+END
+train --config tiny.yaml --run r --quiet --stage 1 || problem "train --stage 1 failed"
+train --config tiny.yaml --run r --quiet --stage 2 --loss npr,sn || problem "train --stage 2 failed"
+quality() {
+    works quality --run r --samples 40 --resamples 20 --classifier-steps 30 --threads 1 "$@"
+}
+refuses() {
+    text=$1
+    shift
+    fails "$text" quality --run r --samples 40 "$@"
+}
+trained="metrics.csv stage1.h5 stage2-npr+sn.h5"
+
+# -- Refused before any work
+refuses '--metrics: expected frechet, kid, precision, recall or sliced, got "fid"' --metrics kid,fid
+refuses 'sampler: expected ddpm or ddim, got "dpm"' --sampler ddpm,dpm
+refuses "--sampler: ddim is given twice" --sampler ddim,ddim
+refuses "the variance beta is DDPM's" --sampler ddim --variance beta
+refuses "--eta is for --sampler ddim" --eta 0.5
+refuses "infer analytic --run r makes it" --variance analytic
+refuses "--steps: a trajectory has from 1 to 100 steps, not 101" --steps 10,101
+refuses "--trajectory" --trajectory dp
+refuses "in two halves at most 5000 each; expected at least 5001" --images 5001
+refuses "--images: expected an integer from 10" --images 9
+refuses "r/stage1.h5: is a checkpoint" --out r/stage1.h5
+refuses "r/stage1.h5: is no classifier" --classifier r/stage1.h5
+refuses "r: is a directory" --classifier r
+fails "--classifier: expected the name of a file" quality --checkpoint r/stage1.h5
+fails "names no test images (data.test)" quality --checkpoint "$golden" --classifier c.h5
+files r "$trained"
+
+# -- In pixels alone: no classifier
+quality --metrics sliced --variance beta_tilde --steps 2
+says "^beta_tilde  *[0-9.]* +- *[0-9.]*$"
+says "^real  *[0-9.]* +- *[0-9.]*$"
+files r "metrics.csv quality.csv quality.h5 stage1.h5 stage2-npr+sn.h5"
+rows 2 r/quality.csv
+rows 1 r/quality.csv "real,,,,sliced,[0-9.e-]*,[0-9.e-]*,40,40,,$"
+rows 1 r/quality.csv "beta_tilde,ddpm,linear,2,sliced,"
+
+# -- Everything: the classifier is trained, and said by name wherever its distances stand
+quality --variance beta,beta_tilde,sn --steps 2,3 --sampler ddpm,ddim
+grep -q "^classifier: 100 %" errors || problem "expected a training in: $(cat errors)"
+grep -q "leaves out beta with ddim" errors || problem "expected a note in: $(cat errors)"
+name=$(sed -n 's/^Features are those of the classifier \(cnn64-[0-9a-f]*\),.*/\1/p' printed)
+[ -n "$name" ] || problem "expected the classifier's name in: $(cat printed)"
+[ "$(grep -c "in features of $name, accuracy [01]\.[0-9]*$" printed)" -eq 8 ] ||
+    problem "expected the name over 8 tables in: $(cat printed)"
+says "^ddim (eta 0), linear trajectory$"
+[ "$(head -n 1 r/quality.csv)" = "variance,sampler,trajectory,steps,metric,value,stderr,images,reference,classifier,accuracy" ] ||
+    problem "quality.csv begins with $(head -n 1 r/quality.csv)"
+rows 55 r/quality.csv # 5 metrics of the floor, 6 cells of ddpm and 4 of ddim
+rows 5 r/quality.csv "real,,,,"
+rows 10 r/quality.csv "beta,ddpm,"
+rows 10 r/quality.csv "sn,ddim,"
+rows 44 r/quality.csv ".*,$name,[01]"
+files r "classifier.h5 metrics.csv quality.csv quality.h5 stage1.h5 stage2-npr+sn.h5"
+
+# -- The same again: the classifier that is there serves, and all comes out alike
+mv r/quality.csv first.csv
+mv r/quality.h5 first.h5
+state=$(cksum <r/classifier.h5)
+quality --variance beta,beta_tilde,sn --steps 2,3 --sampler ddpm,ddim --quiet
+[ -z "$(cat printed errors)" ] || problem "--quiet, but: $(cat printed errors)"
+cmp r/quality.csv first.csv || problem "two equal runs differ"
+cmp r/quality.h5 first.h5 || problem "two equal runs differ"
+[ "$(cksum <r/classifier.h5)" = "$state" ] || problem "the classifier has changed"
+works quality --checkpoint r/stage1.h5 --classifier r/classifier.h5 --steps 2 --samples 20
+says "^beta_tilde  *[0-9.]* +- "
+! grep -q written printed || problem "files of no run: $(cat printed)"
+
+# -- What is in the way stays
+cp r/classifier.h5 r/other.h5
+refuses "r/other.h5: is a varhead-classifier, which would be lost" --out r/other.csv
+refuses "r/classifier.h5: is the input too" --classifier r/classifier.h5 --out r/classifier.h5
+[ "$(cksum <r/other.h5)" = "$state" ] || problem "what was in the way has changed"
+rm r/other.h5
+sed 's/resolution: 8/resolution: 4/; s/tiny/small/' tiny.yaml >small.yaml
+train --config small.yaml --run small --quiet --stage 1 || problem "train failed"
+fails "r/classifier.h5: classifies images of 8 x 8 pixels and 1 channels, expected 4 x 4 and 1" \
+    quality --run small --classifier r/classifier.h5 --samples 10
+infer quality --quiet --run small --samples 10 --classifier-steps 2 --out small/classifier.csv 2>errors
+[ $? -eq 2 ] || problem "over the classifier: $(cat errors)"
+grep -q "small/classifier.h5: is a varhead-classifier, which would be lost" errors ||
+    problem "over the classifier: $(cat errors)"
+files small "classifier.h5 metrics.csv stage1.h5"
+cp r/classifier.h5 damaged.h5
+dd if=/dev/zero of=damaged.h5 bs=1 seek=60000 count=1000 conv=notrunc 2>dd.log
+fails "damaged.h5: is damaged, its weights are not those of $name" quality --run r --classifier damaged.h5 --samples 10
+
+# -- Without labels
+printf '\000\000\010\003\000\000\000\024\000\000\000\010\000\000\000\010' >pictures
+dd if=/dev/urandom bs=64 count=20 >>pictures 2>dd.log
+sed "s|format: mixture|format: idx, train: $directory/pictures, test: $directory/pictures|; s/tiny/idx/" \
+    tiny.yaml >idx.yaml
+train --config idx.yaml --run idx --quiet --stage 1 || problem "train failed"
+fails "pictures: its labels are not known; name their file with --train-labels" \
+    quality --run idx --samples 10 --steps 2
+fails "tiny.yaml: is no IDX file of labels" \
+    quality --run idx --samples 10 --steps 2 --train-labels tiny.yaml
+works quality --run idx --samples 10 --steps 2 --metrics sliced
+{
+    printf '\000\000\010\001\000\000\000\024'
+    for _ in 1 2 3 4 5; do printf '\000\001\001\002'; done
+} >labels
+works quality --run idx --samples 10 --steps 2 --train-labels labels --test-labels labels \
+    --classifier-steps 2 --resamples 4
+rows 15 idx/quality.csv
+
+# -- Stopped: what was measured stays, and the same command goes on
+long="--run r --samples 400 --resamples 20 --threads 1 --variance beta_tilde,sn --steps 2,60"
+# shellcheck disable=SC2086 # several options
+works quality $long --fresh
+mv r/quality.csv first.csv
+rm r/quality.h5
+status=0 attempt=0
+while [ $status -eq 0 ] && [ $attempt -lt 10 ]; do # on a busy machine the signal may come too late
+    attempt=$((attempt + 1))
+    rm -f r/quality.csv r/quality.h5
+    # shellcheck disable=SC2086
+    infer quality $long >printed 2>errors &
+    child=$!
+    until [ -f r/quality.unfinished.h5 ] || ! kill -0 $child 2>dd.log; do
+        sleep 0.02
+    done
+    kill -TERM $child 2>dd.log
+    wait $child
+    status=$?
+done
+[ $status -eq 143 ] || problem "SIGTERM: exit status $status"
+tail -n 1 errors | grep -q "^infer: stopped by SIGTERM after [1-3] of 4 cells; the same command goes on (r/quality.unfinished.h5)$" ||
+    problem "SIGTERM: said: $(cat errors)"
+files r "classifier.h5 metrics.csv quality.unfinished.h5 stage1.h5 stage2-npr+sn.h5"
+# shellcheck disable=SC2086
+works quality $long
+grep -q "goes on after [1-3] of 4 cells" errors || problem "expected it to go on: $(cat errors)"
+cmp r/quality.csv first.csv || problem "what was continued differs from what was not stopped"
+files r "classifier.h5 metrics.csv quality.csv quality.h5 stage1.h5 stage2-npr+sn.h5"
+
+# -- Samples as files for other programs
+fails "an .npz is for one variance and one number of steps, got 2 kinds" \
+    sample --run r --steps 2,3 --out a.npz
+fails "/: is not empty" sample --run r --steps 2 --out r/
+fails "r/stage1.h5: is there and is no directory" sample --run r --steps 2 --out r/stage1.h5/
+works sample --run r --variance beta_tilde,sn --steps 2,3 --count 3 --out pictures.d/
+says "^pictures.d/: 3 samples of each of 4 kinds, ddpm$"
+files pictures.d "beta_tilde_2 beta_tilde_3 sn_2 sn_3"
+files pictures.d/sn_3 "000000.png 000001.png 000002.png"
+works sample --run r --steps 2 --count 3 --batch 2 --out new/
+files new "000000.png 000001.png 000002.png"
+works sample --run r --steps 2 --count 3 --batch 2 --out a.npz
+[ "$(wc -c <a.npz)" -eq $((39 + 128 + 3 * 64 * 3 + 77)) ] || problem "a.npz has $(wc -c <a.npz) bytes"
+[ "$(od -A n -t x1 -N 4 a.npz | tr -d ' ')" = "504b0304" ] || problem "a.npz is no ZIP archive"
+exit $result
