@@ -17,7 +17,7 @@ static inline double target(LossKind kind, const float *eps, const float *eps_ha
 
 void loss_targets(LossKind kind, const float *eps, const float *eps_hat, size_t count, float *y)
 {
-#pragma omp parallel for simd
+#pragma omp parallel for
     for (size_t i = 0; i < count; i++)
         y[i] = (float)target(kind, eps, eps_hat, i);
 }

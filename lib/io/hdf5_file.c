@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "io/hdf5_driver.h"
 #include "io/hdf5_internal.h"
+#include "io/hdf5_trial.h"
 #include "io/input_file.h"
 
 #include <errno.h>
@@ -76,11 +77,22 @@ static Hdf5File *new_file(const char *path)
     return file;
 }
 
+static const char expected_file[] = "an HDF5 file";
+
 bool hdf5_open(Hdf5File **result, const char *path, Error *error)
 {
     int64_t size = 0;
     *result = NULL;
-    if (!input_file_check(path, "an HDF5 file", &size, error))
+    return input_file_check(path, expected_file, &size, error) &&
+           hdf5_trial(path, hdf5_trial_read, (void *)path, error) &&
+           hdf5_open_untried(result, path, error);
+}
+
+bool hdf5_open_untried(Hdf5File **result, const char *path, Error *error)
+{
+    int64_t size = 0;
+    *result = NULL;
+    if (!input_file_check(path, expected_file, &size, error))
         return false;
 
     Hdf5File *file = new_file(path);

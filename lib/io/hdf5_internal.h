@@ -36,6 +36,9 @@ typedef struct Hdf5Reason {
 
 Hdf5Reason hdf5_reason(void);
 
+/* hdf5_open without the trial (hdf5_trial.h). */
+bool hdf5_open_untried(Hdf5File **file, const char *path, Error *error);
+
 /* Opens the object `name` of the given kind; close it with H5Oclose. Negative with an error. */
 hid_t hdf5_open_object(Hdf5File *file, const char *name, Hdf5Kind kind, Error *error);
 
