@@ -44,7 +44,7 @@ static void try_rows(hid_t dataset, hid_t type, int rank, const int64_t *dims, i
     memory_free(values);
 }
 
-/* A few numbers of a contiguous array are enough to see its type converted. */
+/* A few numbers of an array that is stored as it is are enough to see its type converted. */
 static void try_array(Hdf5File *file, const char *name, hid_t dataset, Hdf5Type type,
                       hid_t memory_type, hid_t narrow_type)
 {
@@ -56,13 +56,13 @@ static void try_array(Hdf5File *file, const char *name, hid_t dataset, Hdf5Type 
         !hdf5_expect(file, name, type, rank, dims, &unused))
         return;
     hid_t creation = H5Dget_create_plist(dataset);
-    const bool plain = H5Pget_layout(creation) == H5D_CONTIGUOUS;
+    const bool all = hdf5_is_read_in_trial(dataset, creation);
     H5Pclose(creation);
     if (rank == 0) {
         H5Dread(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &scalar);
     } else if (dims[0] > 0) {
         try_rows(dataset, narrow_type, rank, dims, A_FEW);
-        try_rows(dataset, memory_type, rank, dims, plain ? A_FEW : HDF5_TRIAL_LIMIT);
+        try_rows(dataset, memory_type, rank, dims, all ? HDF5_TRIAL_LIMIT : A_FEW);
     }
 }
 
