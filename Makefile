@@ -78,7 +78,7 @@ say = $(if $(V),,@printf '%-4s  %s\n' $(1) $@;)
 
 # -- Building ----------------------------------------------------------------------------------
 
-.PHONY: all suites deps have-deps test test-suites demo bench fuzz format check-format install uninstall \
+.PHONY: all suites deps have-deps test test-suites demo bench fuzz format check-format lint install uninstall \
         clean help
 
 all: $(library) $(programs)
@@ -173,6 +173,15 @@ format:
 check-format:
 	clang-format --dry-run --Werror $(formatted)
 
+# A file at a time: clang-tidy 14 mistakes va_list where it is given several.
+linted     := $(library_sources) $(train_sources) $(infer_sources) $(target_sources) fuzz/seeds.c fuzz/replay.c
+lint_flags  = -std=c17 -D_GNU_SOURCE -Ilib -I. -fopenmp $(library_cflags)
+
+lint:
+	@echo $(linted) | xargs -n 1 -P $$(nproc) sh -c 'clang-tidy --quiet "$$0" -- $(lint_flags) 2>/dev/null'
+	@cppcheck --quiet --std=c11 -j $$(nproc) --enable=warning,performance,portability --inline-suppr \
+	    --suppressions-list=.cppcheck --library=posix,gnu -Ilib -I. --error-exitcode=1 lib train infer bench fuzz
+
 # -- Installing --------------------------------------------------------------------------------
 
 bindir    := $(DESTDIR)$(PREFIX)/bin
@@ -210,6 +219,7 @@ help:
 #H   make install      copy the programs to PREFIX/bin, the recipes to PREFIX/share/varhead
 #H   make uninstall    remove them again
 #H   make format       lay out the sources with clang-format; make check-format only looks
+#H   make lint         look for mistakes with clang-tidy (.clang-tidy) and cppcheck (.cppcheck)
 #H   make clean        remove build/ and bin/; never data/ or checkpoints/
 #H
 #H Variables, given after the target: make test CC=clang BUILD=build/clang

@@ -2,14 +2,14 @@
 #include "fuzz/target.h"
 #include "infer/command.h"
 
-#include <string.h>
+#include <stdio.h>
 
 void fuzz_predict(const uint8_t *bytes, size_t size)
 {
     Error error = {0};
     char input[128], output[128];
-    strcpy(input, fuzz_file("input.h5", bytes, size));
-    strcpy(output, fuzz_path("output.h5"));
+    snprintf(input, sizeof input, "%s", fuzz_file("input.h5", bytes, size));
+    snprintf(output, sizeof output, "%s", fuzz_path("output.h5"));
     char *arguments[] = {(char *)"--quiet",
                          (char *)"--threads",
                          (char *)"1",

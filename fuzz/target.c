@@ -5,6 +5,7 @@
 #include "io/checkpoint.h"
 #include "io/hdf5_trial.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,12 +25,17 @@ const int fuzz_target_count = (int)(sizeof fuzz_targets / sizeof fuzz_targets[0]
 static char directory[64];
 static pid_t owner;
 
+/* The directory is flat. */
 static void remove_directory(void)
 {
-    char command[96];
-    snprintf(command, sizeof command, "rm -rf '%s'", directory);
-    if (owner == getpid() && system(command) != 0)
-        fprintf(stderr, "%s: cannot be removed\n", directory);
+    DIR *entries = owner == getpid() ? opendir(directory) : NULL;
+    if (entries == NULL)
+        return;
+    for (struct dirent *entry; (entry = readdir(entries)) != NULL;)
+        if (entry->d_name[0] != '.')
+            (void)unlinkat(dirfd(entries), entry->d_name, 0);
+    closedir(entries);
+    (void)rmdir(directory);
 }
 
 static void make_directory(void)

@@ -148,3 +148,19 @@ void atomic_file_abandon(AtomicFile *file)
     memory_free(file->path);
     *file = (AtomicFile){.fd = -1};
 }
+
+/* By way of a temporary, since link(2) replaces nothing. Where `name` is already one of this very file, rename(2)
+ * does nothing, and leaves the temporary. */
+bool atomic_file_link(const char *path, const char *name, Error *error)
+{
+    char *temporary = memory_format("%s%s%ld", name, temporary_mark, (long)getpid());
+    remove_stale(name);
+    (void)unlink(temporary);
+    bool ok = link(path, temporary) == 0 && rename(temporary, name) == 0 && sync_directory(name);
+    if (!ok)
+        error_runtime(error, "%s: cannot be made a second name of %s: %s", name, path,
+                      strerror(errno));
+    (void)unlink(temporary);
+    memory_free(temporary);
+    return ok;
+}

@@ -150,7 +150,7 @@ static bool found_shape(hid_t dataset, const char *place, int *rank, int64_t *di
 
 static bool match_shape(hid_t dataset, const char *place, int rank, int64_t *dims, Error *error)
 {
-    int64_t found[HDF5_MAX_RANK];
+    int64_t found[HDF5_MAX_RANK] = {0};
     int found_rank = 0;
     if (!found_shape(dataset, place, &found_rank, found, error))
         return false;
@@ -335,6 +335,17 @@ static hid_t open_array(Hdf5File *file, const char *name, Hdf5Type type, int ran
         return dataset;
     H5Oclose(dataset);
     return H5I_INVALID_HID;
+}
+
+bool hdf5_check_opened(const Hdf5File *file, const char *name, hid_t dataset, Hdf5Type type,
+                       int *rank, int64_t *dims, Error *error)
+{
+    Hdf5Place place = hdf5_place(file, name);
+    hid_t stored = H5Dget_type(dataset);
+    bool ok = accepts(type, stored) && found_shape(dataset, place.text, rank, dims, error) &&
+              check_storage(file, dataset, place.text, H5Tget_size(stored), *rank, dims, error);
+    H5Tclose(stored);
+    return ok;
 }
 
 /* -- Whole arrays ----------------------------------------------------------------------------- */
@@ -531,7 +542,7 @@ static void close_spaces(RowSpaces spaces)
 
 bool hdf5_rows_read(Hdf5Rows *rows, int64_t first, int64_t count, void *values, Error *error)
 {
-    RowSpaces spaces;
+    RowSpaces spaces = {H5I_INVALID_HID, H5I_INVALID_HID};
     if (!select_rows(rows, first, count, &spaces, error))
         return false;
     herr_t status = H5Dread(rows->dataset, memory_type(rows->type), spaces.memory, spaces.file,
@@ -543,7 +554,7 @@ bool hdf5_rows_read(Hdf5Rows *rows, int64_t first, int64_t count, void *values, 
 
 bool hdf5_rows_write(Hdf5Rows *rows, int64_t first, int64_t count, const void *values, Error *error)
 {
-    RowSpaces spaces;
+    RowSpaces spaces = {H5I_INVALID_HID, H5I_INVALID_HID};
     if (!select_rows(rows, first, count, &spaces, error))
         return false;
     herr_t status = H5Dwrite(rows->dataset, memory_type(rows->type), spaces.memory, spaces.file,

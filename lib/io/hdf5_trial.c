@@ -45,25 +45,22 @@ static void try_rows(hid_t dataset, hid_t type, int rank, const int64_t *dims, i
 }
 
 /* A few numbers of an array that is stored as it is are enough to see its type converted. */
-static void try_array(Hdf5File *file, const char *name, hid_t dataset, Hdf5Type type,
-                      hid_t memory_type, hid_t narrow_type)
+static void try_array(const Hdf5File *file, const char *name, hid_t dataset, Hdf5Type type,
+                      hid_t memory_type)
 {
     Error unused;
     double scalar;
     int rank;
     int64_t dims[HDF5_MAX_RANK];
-    if (!hdf5_shape(file, name, &rank, dims, &unused) ||
-        !hdf5_expect(file, name, type, rank, dims, &unused))
+    if (!hdf5_check_opened(file, name, dataset, type, &rank, dims, &unused))
         return;
     hid_t creation = H5Dget_create_plist(dataset);
     const bool all = hdf5_is_read_in_trial(dataset, creation);
     H5Pclose(creation);
-    if (rank == 0) {
+    if (rank == 0)
         H5Dread(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &scalar);
-    } else if (dims[0] > 0) {
-        try_rows(dataset, narrow_type, rank, dims, A_FEW);
+    else if (dims[0] > 0)
         try_rows(dataset, memory_type, rank, dims, all ? HDF5_TRIAL_LIMIT : A_FEW);
-    }
 }
 
 static void try_dataset(Hdf5File *file, const char *name, hid_t dataset)
@@ -72,13 +69,13 @@ static void try_dataset(Hdf5File *file, const char *name, hid_t dataset)
     char *text = NULL;
     hid_t type = H5Dget_type(dataset);
     H5T_class_t class = H5Tget_class(type);
-    const bool byte = H5Tget_size(type) == 1;
+    const size_t size = H5Tget_size(type);
     H5Tclose(type);
     if (class == H5T_FLOAT)
-        try_array(file, name, dataset, HDF5_FLOAT64, H5T_NATIVE_DOUBLE, H5T_NATIVE_FLOAT);
+        try_array(file, name, dataset, HDF5_FLOAT64,
+                  size == sizeof(double) ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT);
     else if (class == H5T_INTEGER)
-        try_array(file, name, dataset, HDF5_INT64, H5T_NATIVE_INT64,
-                  byte ? H5T_NATIVE_UINT8 : H5T_NATIVE_INT64);
+        try_array(file, name, dataset, HDF5_INT64, size == 1 ? H5T_NATIVE_UINT8 : H5T_NATIVE_INT64);
     else if (hdf5_read_string(file, name, &text, &unused))
         memory_free(text);
 }
