@@ -99,6 +99,9 @@ $(programs) $(BIN)/bench:
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(call to_objects,$(helper_sources)) $(library)
 	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) $(filter %.o,$^) $(library) $(check_libs) $(library_libs) -o $@
 
+# The loop of training is tested with a stage made for it.
+$(BUILD)/tests/test_loop: $(call to_objects,$(filter-out train/main.c,$(train_sources)))
+
 # The replay of hostile files calls what the fuzzers call.
 $(BUILD)/tests/test_corpus: $(target_objects)
 
