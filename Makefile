@@ -78,7 +78,7 @@ say = $(if $(V),,@printf '%-4s  %s\n' $(1) $@;)
 
 # -- Building ----------------------------------------------------------------------------------
 
-.PHONY: all suites deps have-deps test test-suites demo bench fuzz format check-format lint install uninstall \
+.PHONY: all suites deps have-deps test test-suites torture demo bench fuzz format check-format lint install uninstall \
         clean help
 
 all: $(library) $(programs)
@@ -140,6 +140,12 @@ test: $(suites) $(programs) $(BIN)/bench
 test-suites: $(suites) $(programs)
 	@PATH="$(abspath $(BIN)):$$PATH" sh tests/run.sh $(suites)
 
+# kill -9, hundreds of times; KILLS for each of three kinds of training.
+KILLS ?= 100
+
+torture: $(programs)
+	@PATH="$(abspath $(BIN)):$$PATH" sh tests/reliability/torture.sh $(KILLS)
+
 demo: all
 	@CC='$(CC)' sh scripts/deps.sh install dataset
 	@PATH="$(abspath $(BIN)):$$PATH" sh scripts/demo.sh
@@ -161,7 +167,7 @@ fuzz:
 	    $(filter-out fuzzer seeds replay target,$(basename $(notdir $(wildcard fuzz/*.c)))) >&2; exit 2; }
 	@$(MAKE) --no-print-directory $(fuzz_flags) build/fuzz/fuzz_$(TARGET) build/fuzz/seeds
 	@$(MAKE) --no-print-directory build/replay
-	@TARGET='$(TARGET)' SECONDS='$(SECONDS)' sh scripts/fuzz.sh
+	@TARGET='$(TARGET)' SEARCH_SECONDS='$(SECONDS)' sh scripts/fuzz.sh
 
 $(BUILD)/fuzz_%: fuzz/fuzzer.c $(target_objects) $(library)
 	$(call say,LINK) $(CC) $(CPPFLAGS) $(compile_flags) -fsanitize=fuzzer -DFUZZ_TARGET=fuzz_$* $(CFLAGS) \
@@ -222,6 +228,8 @@ help:
 #H   make install      copy the programs to PREFIX/bin, the recipes to PREFIX/share/varhead
 #H   make uninstall    remove them again
 #H   make format       lay out the sources with clang-format; make check-format only looks
+#H   make torture KILLS=200
+#H                     kill training at random instants, continue it, and compare what comes out
 #H   make lint         look for mistakes with clang-tidy (.clang-tidy) and cppcheck (.cppcheck)
 #H   make clean        remove build/ and bin/; never data/ or checkpoints/
 #H

@@ -20,7 +20,7 @@ export ASAN_OPTIONS=max_malloc_fill_size=16777216:allocator_may_return_null=1:de
 export LSAN_OPTIONS=suppressions=fuzz/leaks.supp:print_suppressions=0
 export OMP_NUM_THREADS=1
 "build/fuzz/fuzz_$TARGET" "$@" -fork=1 -ignore_crashes=1 -ignore_timeouts=1 -ignore_ooms=1 \
-    -max_total_time="$SECONDS" -max_len="$longest" -timeout=10 -rss_limit_mb=4096 \
+    -max_total_time="$SEARCH_SECONDS" -max_len="$longest" -timeout=10 -rss_limit_mb=4096 \
     -artifact_prefix="$found/" >"build/fuzz/$TARGET.log" 2>&1 || true
 grep '^#' "build/fuzz/$TARGET.log" | tail -n 1
 

@@ -174,6 +174,12 @@ static void show(Loop *loop)
                         loop->stage->learners[1].target, loop->shown[1]);
 }
 
+static bool keep_snapshot(const Stage *stage, int64_t step, Error *error)
+{
+    return snapshots_keep(stage->path, step, stage->config->checkpoint.every,
+                          stage->config->checkpoint.keep, error);
+}
+
 static bool save_now(Loop *loop, Error *error)
 {
     Stage *stage = loop->stage;
@@ -181,8 +187,7 @@ static bool save_now(Loop *loop, Error *error)
         !metrics_flush(loop->metrics, error) || !save(stage, loop->step, error))
         return false;
     loop->saved = loop->step;
-    return snapshots_keep(stage->path, loop->step, stage->config->checkpoint.every,
-                          stage->config->checkpoint.keep, error);
+    return keep_snapshot(stage, loop->step, error);
 }
 
 /* Steps until the last or until a signal, saving now and then. */
@@ -216,8 +221,10 @@ static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, 
     Loop loop = {.stage = stage, .saved = -1};
     if (!resume(stage, options, &loop.step, error))
         return false;
-    if (loop.step > 0)
+    if (loop.step > 0) {
         loop.saved = loop.step;
+        (void)keep_snapshot(stage, loop.step, &(Error){0}); /* a kill may have come before it */
+    }
     if (loop.step >= stage->steps) {
         if (!options->quiet)
             fprintf(stderr,

@@ -149,18 +149,16 @@ void atomic_file_abandon(AtomicFile *file)
     *file = (AtomicFile){.fd = -1};
 }
 
-/* By way of a temporary, since link(2) replaces nothing. Where `name` is already one of this very file, rename(2)
- * does nothing, and leaves the temporary. */
+/* There is no temporary, which a kill could leave. */
 bool atomic_file_link(const char *path, const char *name, Error *error)
 {
-    char *temporary = memory_format("%s%s%ld", name, temporary_mark, (long)getpid());
-    remove_stale(name);
-    (void)unlink(temporary);
-    bool ok = link(path, temporary) == 0 && rename(temporary, name) == 0 && sync_directory(name);
-    if (!ok)
-        error_runtime(error, "%s: cannot be made a second name of %s: %s", name, path,
-                      strerror(errno));
-    (void)unlink(temporary);
-    memory_free(temporary);
-    return ok;
+    struct stat file, old;
+    if (stat(path, &file) == 0 && stat(name, &old) == 0) {
+        if (file.st_dev == old.st_dev && file.st_ino == old.st_ino)
+            return true;
+        (void)unlink(name);
+    }
+    return (link(path, name) == 0 && sync_directory(name)) ||
+           error_runtime(error, "%s: cannot be made a second name of %s: %s", name, path,
+                         strerror(errno));
 }
