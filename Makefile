@@ -50,8 +50,10 @@ helper_sources  := $(filter-out $(suite_sources),$(wildcard tests/*.c)) # shared
 train_sources   := $(wildcard train/*.c)
 infer_sources   := $(wildcard infer/*.c)
 bench_sources   := $(wildcard bench/*.c) $(filter-out train/main.c,$(train_sources))
+target_sources  := $(filter-out fuzz/fuzzer.c fuzz/seeds.c fuzz/replay.c,$(wildcard fuzz/*.c)) # and their replay
+target_objects  := $(call to_objects,$(target_sources) $(filter-out infer/main.c,$(infer_sources)))
 sources         := $(library_sources) $(train_sources) $(infer_sources) $(bench_sources) \
-                   $(suite_sources) $(helper_sources)
+                   $(suite_sources) $(helper_sources) $(target_sources) fuzz/seeds.c fuzz/replay.c
 
 library  := $(BUILD)/libvarhead.a
 programs := $(if $(train_sources),$(BIN)/train) $(if $(infer_sources),$(BIN)/infer)
@@ -69,14 +71,14 @@ scripts := $(filter $(foreach s,$(SUITE),tests/cli/$(s).sh),$(scripts))
 $(if $(suites)$(scripts),,$(error SUITE=$(SUITE): there is no such suite in tests/))
 endif
 
-formatted := $(sort $(foreach d,lib/* train infer bench tests,$(wildcard $(d)/*.c $(d)/*.h)))
+formatted := $(sort $(foreach d,lib/* train infer bench tests fuzz,$(wildcard $(d)/*.c $(d)/*.h)))
 
 # One short line for each command; V=1 shows the commands themselves.
 say = $(if $(V),,@printf '%-4s  %s\n' $(1) $@;)
 
 # -- Building ----------------------------------------------------------------------------------
 
-.PHONY: all suites deps have-deps test test-suites demo bench format check-format install uninstall \
+.PHONY: all suites deps have-deps test test-suites torture demo bench fuzz format check-format lint install uninstall \
         clean help
 
 all: $(library) $(programs)
@@ -95,7 +97,13 @@ $(programs) $(BIN)/bench:
 	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) $^ $(library_libs) -o $@
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(call to_objects,$(helper_sources)) $(library)
-	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) $^ $(check_libs) $(library_libs) -o $@
+	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) $(filter %.o,$^) $(library) $(check_libs) $(library_libs) -o $@
+
+# The loop of training is tested with a stage made for it.
+$(BUILD)/tests/test_loop: $(call to_objects,$(filter-out train/main.c,$(train_sources)))
+
+# The replay of hostile files calls what the fuzzers call.
+$(BUILD)/tests/test_corpus: $(target_objects)
 
 $(BUILD)/%.o: %.c $(BUILD)/flags | have-deps
 	@mkdir -p $(@D)
@@ -132,6 +140,12 @@ test: $(suites) $(programs) $(BIN)/bench
 test-suites: $(suites) $(programs)
 	@PATH="$(abspath $(BIN)):$$PATH" sh tests/run.sh $(suites)
 
+# kill -9, hundreds of times; KILLS for each of three kinds of training.
+KILLS ?= 100
+
+torture: $(programs)
+	@PATH="$(abspath $(BIN)):$$PATH" sh tests/reliability/torture.sh $(KILLS)
+
 demo: all
 	@CC='$(CC)' sh scripts/deps.sh install dataset
 	@PATH="$(abspath $(BIN)):$$PATH" sh scripts/demo.sh
@@ -139,11 +153,43 @@ demo: all
 bench: $(BIN)/bench
 	@$(BIN)/bench
 
+# -- Fuzzing ------------------------------------------------------------------------------------
+
+# Everything is built anew by clang, with counters of what was reached: build/fuzz/fuzz_<target>.
+# The corpus grows in build/fuzz/corpus/<target>; what breaks a rule is left in build/fuzz/found/<target>.
+TARGET  ?=
+SECONDS ?= 60
+fuzz_flags := CC=clang BUILD=build/fuzz SANITIZE=fuzzer-no-link,address,undefined \
+              CPPFLAGS=-DVARHEAD_NO_TRIAL CFLAGS='-O1 -g'
+
+fuzz:
+	@test -f 'fuzz/$(TARGET).c' || { echo "make fuzz TARGET=...: expected one of" \
+	    $(filter-out fuzzer seeds replay target,$(basename $(notdir $(wildcard fuzz/*.c)))) >&2; exit 2; }
+	@$(MAKE) --no-print-directory $(fuzz_flags) build/fuzz/fuzz_$(TARGET) build/fuzz/seeds
+	@$(MAKE) --no-print-directory build/replay
+	@TARGET='$(TARGET)' SEARCH_SECONDS='$(SECONDS)' sh scripts/fuzz.sh
+
+$(BUILD)/fuzz_%: fuzz/fuzzer.c $(target_objects) $(library)
+	$(call say,LINK) $(CC) $(CPPFLAGS) $(compile_flags) -fsanitize=fuzzer -DFUZZ_TARGET=fuzz_$* $(CFLAGS) \
+	    $(LDFLAGS) $^ $(library_libs) -o $@
+
+$(BUILD)/seeds $(BUILD)/replay: $(BUILD)/%: $(BUILD)/fuzz/%.o $(target_objects) $(library)
+	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) $^ $(library_libs) -o $@
+
 format:
 	clang-format -i $(formatted)
 
 check-format:
 	clang-format --dry-run --Werror $(formatted)
+
+# A file at a time: clang-tidy 14 mistakes va_list where it is given several.
+linted     := $(library_sources) $(train_sources) $(infer_sources) $(target_sources) fuzz/seeds.c fuzz/replay.c
+lint_flags  = -std=c17 -D_GNU_SOURCE -Ilib -I. -fopenmp $(library_cflags)
+
+lint:
+	@echo $(linted) | xargs -n 1 -P $$(nproc) sh -c 'clang-tidy --quiet "$$0" -- $(lint_flags) 2>/dev/null'
+	@cppcheck --quiet --std=c11 -j $$(nproc) --enable=warning,performance,portability --inline-suppr \
+	    --suppressions-list=.cppcheck --library=posix,gnu -Ilib -I. --error-exitcode=1 lib train infer bench fuzz
 
 # -- Installing --------------------------------------------------------------------------------
 
@@ -175,11 +221,16 @@ help:
 #H   make test-suites  the same without the command-line tests; make suites only builds them
 #H   make bench        time training and sampling, float32 and bf16, beside the least they
 #H                     could take; bin/bench --help says what else it can show
+#H   make fuzz TARGET=idx SECONDS=600
+#H                     search for files that break a reader, with clang (fuzz/target.h)
 #H   make deps         install the Debian packages that varhead needs and that are missing
 #H                     (make test and make demo do so themselves)
 #H   make install      copy the programs to PREFIX/bin, the recipes to PREFIX/share/varhead
 #H   make uninstall    remove them again
 #H   make format       lay out the sources with clang-format; make check-format only looks
+#H   make torture KILLS=200
+#H                     kill training at random instants, continue it, and compare what comes out
+#H   make lint         look for mistakes with clang-tidy (.clang-tidy) and cppcheck (.cppcheck)
 #H   make clean        remove build/ and bin/; never data/ or checkpoints/
 #H
 #H Variables, given after the target: make test CC=clang BUILD=build/clang

@@ -16,12 +16,14 @@ static const char usage[] =
     "\n"
     "Says what checkpoints hold: stage and step, network and heads, what they can be\n"
     "used for, the data and the recipe they come from. Tensors are checked against\n"
-    "the configuration, their numbers are not read. Without FILE: the checkpoints of\n"
-    "the run directory. With --quiet the exit code is the answer.\n"
+    "the configuration; with --verify all numbers are read, and compared with their\n"
+    "checksums. Without FILE: the checkpoints of the run directory. With --quiet the\n"
+    "exit code is the answer.\n"
     "\n"
     "examples:\n"
     "  infer info\n"
     "  infer info checkpoints/quick/stage2-sn.h5\n"
+    "  infer info --verify checkpoints/quick/stage1.h5\n"
     "  infer info --yaml checkpoints/quick/stage1.h5 > again.yaml\n"
     "\n";
 
@@ -29,6 +31,7 @@ typedef struct Info {
     CommonOptions common;
     StringList names;
     bool yaml;
+    bool verify;
 } Info;
 
 /* -- Words ------------------------------------------------------------------------------------ */
@@ -245,6 +248,17 @@ static void print_uses(Checkpoint *checkpoint)
              : "not possible: no state of the optimizer");
 }
 
+static void print_verified(const Hdf5Verified *verified)
+{
+    Text text = {""};
+    append(&text, "all %s arrays were read, %s bytes", grouped((uint64_t)verified->arrays).text,
+           grouped((uint64_t)verified->bytes).text);
+    if (verified->unchecked > 0)
+        append(&text, "; %s of them without a checksum",
+               grouped((uint64_t)verified->unchecked).text);
+    line("verified", "%s", text.text);
+}
+
 /* -- Files ------------------------------------------------------------------------------------ */
 
 /* Whether the weights that inference uses are there, whole, in the shapes of the configuration. */
@@ -265,7 +279,9 @@ static bool print_checkpoint(const Info *info, Checkpoint *checkpoint, Error *er
     const Config *config = checkpoint_config(checkpoint);
     ParamSet trunk, head;
     network_shapes(config, checkpoint_bins(checkpoint)->count, &trunk, &head);
-    bool ok = check_tensors(checkpoint, &trunk, &head, error);
+    Hdf5Verified verified;
+    bool ok = check_tensors(checkpoint, &trunk, &head, error) &&
+              (!info->verify || checkpoint_verify(checkpoint, &verified, error));
     if (ok && !info->common.quiet) {
         const char *path = checkpoint_path(checkpoint);
         printf("%s  (%s)\n", path, file_size(path).text);
@@ -277,6 +293,8 @@ static bool print_checkpoint(const Info *info, Checkpoint *checkpoint, Error *er
              schedule_kind_name(config->diffusion.schedule), config->diffusion.timesteps);
         print_data(config);
         print_recipe(config);
+        if (info->verify)
+            print_verified(&verified);
     }
     params_free(&trunk);
     params_free(&head);
@@ -338,6 +356,8 @@ bool info_command(int argc, char **argv, Error *error)
     Info info = {0};
     const Option options[] = {
         option_heading("What to print"),
+        option_flag("verify", &info.verify,
+                    "read all that is in the file, and say whether it is as it was written"),
         option_flag("yaml", &info.yaml, "the complete configuration instead, as YAML"),
     };
     const CommandLine command = {.usage = usage,

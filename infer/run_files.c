@@ -34,10 +34,14 @@ typedef struct Found {
     struct timespec written;
 } Found;
 
+/* "stage2-sn.h5", but not "stage2-sn-00005000.h5": a snapshot (train/snapshots.h). */
 static bool is_stage2(const char *name)
 {
-    size_t length = strlen(name);
-    return strncmp(name, "stage2-", 7) == 0 && length > 10 && strcmp(name + length - 3, ".h5") == 0;
+    static const char prefix[] = "stage2-", suffix[] = ".h5";
+    const size_t ends = strlen(prefix) + strlen(suffix), length = strlen(name);
+    return length > ends && strncmp(name, prefix, strlen(prefix)) == 0 &&
+           strcmp(name + length - strlen(suffix), suffix) == 0 &&
+           strchr(name + strlen(prefix), '-') == NULL;
 }
 
 /* Newest first; the names decide between equals, so that the order is always the same. */

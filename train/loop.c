@@ -6,12 +6,31 @@
 #include "base/program.h"
 #include "base/progress.h"
 #include "io/atomic_file.h"
+#include "io/run_lock.h"
 #include "metrics.h"
 #include "nn/profile.h"
+#include "snapshots.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Attributes of a checkpoint that a run has which skipped steps (train.on_nonfinite). */
+static const char skipped_name[] = "skipped", in_a_row_name[] = "skipped_in_a_row";
+
+static bool write_skipped(const Stage *stage, CheckpointWriter *writer, Error *error)
+{
+    return stage->skipped == 0 ||
+           (checkpoint_write_attribute(writer, "/", skipped_name, stage->skipped, error) &&
+            checkpoint_write_attribute(writer, "/", in_a_row_name, stage->skipped_in_a_row, error));
+}
+
+static void read_skipped(Stage *stage, Checkpoint *checkpoint)
+{
+    stage->skipped = checkpoint_attribute(checkpoint, "/", skipped_name, 0);
+    stage->skipped_in_a_row = checkpoint_attribute(checkpoint, "/", in_a_row_name, 0);
+}
 
 /* The groups of the optimiser's moments: "optimizer/first_moment/heads/sn". */
 enum { GROUP_SIZE = 64 };
@@ -57,6 +76,7 @@ static bool save(Stage *stage, int64_t step, Error *error)
         done = write_learner(&stage->learners[i], writer, error);
     if (done && stage->write_extra)
         done = stage->write_extra(stage, writer, error);
+    done = done && write_skipped(stage, writer, error);
     if (!done) {
         checkpoint_discard(writer);
         return false;
@@ -81,6 +101,7 @@ static bool restore(Stage *stage, Checkpoint *checkpoint, int64_t *step, Error *
     for (int i = 0; i < stage->learner_count; i++)
         if (!read_learner(&stage->learners[i], checkpoint, error))
             return false;
+    read_skipped(stage, checkpoint);
     *step = checkpoint_step(checkpoint);
     return true;
 }
@@ -125,15 +146,20 @@ static bool step(Loop *loop, Error *error)
 {
     Stage *stage = loop->stage;
     double losses[MAX_LEARNERS], norms[MAX_LEARNERS], begin = clock_seconds();
+    const int64_t skipped = stage->skipped;
     if (!stage_step(stage, loop->step, losses, norms, error))
         return name_last_good(loop, error);
     loop->step++;
+    if (stage->skipped > skipped)
+        progress_note(&loop->progress, "%s: left out (%lld so far)", error->message,
+                      (long long)stage->skipped);
     double speed = stage->batch / (clock_seconds() - begin);
     for (int i = 0; i < stage->learner_count; i++) {
         metrics_write(loop->metrics, stage->learners[i].target, loop->step, losses[i],
                       optimizer_learning_rate(&stage->settings, loop->step), norms[i], speed);
         double blend = loop->shown[i] == 0.0 ? 1.0 : stage->smoothing;
-        loop->shown[i] += blend * (losses[i] - loop->shown[i]);
+        if (isfinite(losses[i]))
+            loop->shown[i] += blend * (losses[i] - loop->shown[i]);
     }
     return true;
 }
@@ -148,6 +174,12 @@ static void show(Loop *loop)
                         loop->stage->learners[1].target, loop->shown[1]);
 }
 
+static bool keep_snapshot(const Stage *stage, int64_t step, Error *error)
+{
+    return snapshots_keep(stage->path, step, stage->config->checkpoint.every,
+                          stage->config->checkpoint.keep, error);
+}
+
 static bool save_now(Loop *loop, Error *error)
 {
     Stage *stage = loop->stage;
@@ -155,7 +187,7 @@ static bool save_now(Loop *loop, Error *error)
         !metrics_flush(loop->metrics, error) || !save(stage, loop->step, error))
         return false;
     loop->saved = loop->step;
-    return true;
+    return keep_snapshot(stage, loop->step, error);
 }
 
 /* Steps until the last or until a signal, saving now and then. */
@@ -184,13 +216,15 @@ static bool can_save(const Stage *stage, Error *error)
     return true;
 }
 
-bool loop_run(Stage *stage, const LoopOptions *options, Error *error)
+static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, Error *error)
 {
     Loop loop = {.stage = stage, .saved = -1};
     if (!resume(stage, options, &loop.step, error))
         return false;
-    if (loop.step > 0)
+    if (loop.step > 0) {
         loop.saved = loop.step;
+        (void)keep_snapshot(stage, loop.step, &(Error){0}); /* a kill may have come before it */
+    }
     if (loop.step >= stage->steps) {
         if (!options->quiet)
             fprintf(stderr,
@@ -199,7 +233,8 @@ bool loop_run(Stage *stage, const LoopOptions *options, Error *error)
                     stage->path, (long long)loop.step, (long long)stage->steps, stage->length);
         return true;
     }
-    if (!program_make_directory(stage->run, error) || !can_save(stage, error))
+    if (!program_make_directory(stage->run, error) ||
+        (lock->fd < 0 && !run_lock_retake(lock, stage->run, error)) || !can_save(stage, error))
         return false;
     loop.metrics = metrics_new(stage->run, stage->name, loop.step);
     progress_start(&loop.progress, stage->name, loop.step, stage->steps, stage->batch, "images/s",
@@ -225,5 +260,13 @@ bool loop_run(Stage *stage, const LoopOptions *options, Error *error)
                 (long long)stage->steps);
     if (done && loop.step == stage->steps && !options->quiet && stage->report)
         stage->report(stage);
+    return done;
+}
+
+bool loop_run(Stage *stage, const LoopOptions *options, Error *error)
+{
+    RunLock lock;
+    bool done = run_lock_take(&lock, stage->run, error) && run_locked(stage, options, &lock, error);
+    run_lock_release(&lock);
     return done;
 }

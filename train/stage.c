@@ -41,13 +41,6 @@ void learner_free(Learner *learner)
     params_free(&learner->params);
 }
 
-static bool not_finite(const Stage *stage, const char *what, const Learner *learner, double value,
-                       int64_t step, Error *error)
-{
-    return error_runtime(error, "%s: %s of %s is %g at step %lld, training stops", stage->name,
-                         what, learner->target, value, (long long)step + 1);
-}
-
 /* Whether Adam can use a gradient of this norm: its second moments are floats, and hold squares.
  * Clipping makes any norm small enough. */
 static bool is_usable(double norm, const OptimizerSettings *settings)
@@ -56,23 +49,62 @@ static bool is_usable(double norm, const OptimizerSettings *settings)
     return settings->grad_clip > 0.0 ? isfinite(norm) : norm <= largest;
 }
 
+/* A loss is a sum of squares over the dimensions, of numbers with a variance of 1 to 3: who predicts 0
+ * everywhere is off by that much, and no network that learns anything by a thousand times as much. */
+static bool has_exploded(const Stage *stage, double loss)
+{
+    const double side = stage->config->data.resolution;
+    return loss > 1000 * side * side * stage->config->data.channels;
+}
+
+/* Whether a learner can be updated; where not, the error says why. */
+static bool is_sound(const Stage *stage, const Learner *learner, double loss, double norm,
+                     int64_t step, Error *error)
+{
+    const bool optimised = learner->state.gradients != NULL;
+    const char *what = !isfinite(loss) || (optimised && has_exploded(stage, loss)) ? "the loss"
+                       : !is_usable(norm, &stage->settings) ? "the norm of the gradient"
+                                                            : NULL;
+    if (what == NULL)
+        return true;
+    double value = strcmp(what, "the loss") == 0 ? loss : norm;
+    return error_runtime(error, "%s: %s of %s is %g at step %lld%s", stage->name, what,
+                         learner->target, value, (long long)step + 1,
+                         isfinite(value) ? ", it has exploded" : "");
+}
+
+/* After a step in which some learner was unsound; the error says which. */
+static bool may_go_on(Stage *stage, Error *error)
+{
+    if (stage->config->train.on_nonfinite == NONFINITE_STOP)
+        return error_add(error, ", training stops");
+    stage->skipped++;
+    if (++stage->skipped_in_a_row < STAGE_MAX_SKIPPED)
+        return true;
+    return error_add(error, ", the last of %d in succession that were skipped, training stops",
+                     STAGE_MAX_SKIPPED);
+}
+
 bool stage_step(Stage *stage, int64_t step, double *losses, double *norms, Error *error)
 {
+    bool sound[MAX_LEARNERS], all_sound = true;
     if (!stage->evaluate(stage, (uint32_t)step, losses, error))
         return false;
     const double begin = profile_begin();
-    for (int i = 0; i < stage->learner_count; i++) {
+    for (int i = stage->learner_count - 1; i >= 0; i--) { /* the first is the one that is told of */
         const Learner *learner = &stage->learners[i];
         norms[i] = learner->state.gradients
                        ? optimizer_gradient_norm(learner->state.gradients, learner->state.size)
                        : 0;
-        if (!isfinite(losses[i]))
-            return not_finite(stage, "the loss", learner, losses[i], step, error);
-        if (!is_usable(norms[i], &stage->settings))
-            return not_finite(stage, "the norm of the gradient", learner, norms[i], step, error);
+        sound[i] = is_sound(stage, learner, losses[i], norms[i], step, error);
+        all_sound = all_sound && sound[i];
     }
+    if (all_sound)
+        stage->skipped_in_a_row = 0;
+    else if (!may_go_on(stage, error))
+        return false;
     for (int i = 0; i < stage->learner_count; i++)
-        if (stage->learners[i].state.gradients)
+        if (sound[i] && stage->learners[i].state.gradients)
             optimizer_update(&stage->learners[i].state, &stage->settings, step + 1, norms[i]);
     profile_end(begin, "optimiser", PROFILE_OTHER);
     return true;

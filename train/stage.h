@@ -11,7 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { MAX_LEARNERS = 2 };
+enum {
+    MAX_LEARNERS = 2,
+    STAGE_MAX_SKIPPED = 100, /* in a row: weights that have gone wrong do not mend */
+};
 
 /* One set of weights and the loss it minimises. Weights that are solved for, not descended to, have no
  * gradients and no moments. */
@@ -38,6 +41,8 @@ struct Stage {
     OptimizerSettings settings;
     Learner learners[MAX_LEARNERS];
     int learner_count;
+    int64_t skipped; /* steps so far in which a learner was not updated (train.on_nonfinite) */
+    int64_t skipped_in_a_row; /* of them, those since the last sound step */
 
     /* Step `step`, counted from 0: fills losses [learner_count] and every learner's gradients, if
      * it has any. */
@@ -68,7 +73,9 @@ bool learner_allocate_solved(Learner *learner, uint64_t seed, Error *error);
 void learner_free(Learner *learner);
 
 /* Step `step`, counted from 0: losses, gradients and the norms of the gradients of every learner
- * [learner_count], then every learner's update. Nothing is updated unless all numbers are finite. */
+ *  * [learner_count], then every learner's update. Where a loss or a norm is not finite, or has exploded, it fails
+ * before anything is updated; or, with train.on_nonfinite: skip, it leaves that learner as it was, counts the
+ * step in stage->skipped and lets `error` say why. */
 bool stage_step(Stage *stage, int64_t step, double *losses, double *norms, Error *error);
 
 void stage_free(Stage *stage); /* NULL is fine */

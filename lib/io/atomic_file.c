@@ -148,3 +148,17 @@ void atomic_file_abandon(AtomicFile *file)
     memory_free(file->path);
     *file = (AtomicFile){.fd = -1};
 }
+
+/* There is no temporary, which a kill could leave. */
+bool atomic_file_link(const char *path, const char *name, Error *error)
+{
+    struct stat file, old;
+    if (stat(path, &file) == 0 && stat(name, &old) == 0) {
+        if (file.st_dev == old.st_dev && file.st_ino == old.st_ino)
+            return true;
+        (void)unlink(name);
+    }
+    return (link(path, name) == 0 && sync_directory(name)) ||
+           error_runtime(error, "%s: cannot be made a second name of %s: %s", name, path,
+                         strerror(errno));
+}

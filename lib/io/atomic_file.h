@@ -27,5 +27,9 @@ bool atomic_file_begin(AtomicFile *file, const char *path, Error *error);
  * was, unless all that failed was to force the directory to the disk. Either way nothing is left to release. */
 bool atomic_file_commit(AtomicFile *file, Error *error);
 
+/* Gives the file `path` the further name `name`, in place of what has that name, and forces the directory to the
+ * disk. Run-time error if the system refuses. */
+bool atomic_file_link(const char *path, const char *name, Error *error);
+
 /* Removes the temporary file; fine after a commit, or on a zeroed struct, too. */
 void atomic_file_abandon(AtomicFile *file);

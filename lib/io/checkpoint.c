@@ -317,6 +317,11 @@ float *checkpoint_read_floats(Checkpoint *checkpoint, const char *name, int rank
     return NULL;
 }
 
+bool checkpoint_verify(Checkpoint *checkpoint, Hdf5Verified *verified, Error *error)
+{
+    return hdf5_verify(checkpoint->file, verified, error);
+}
+
 int64_t checkpoint_attribute(Checkpoint *checkpoint, const char *name, const char *attribute,
                              int64_t missing)
 {

@@ -22,6 +22,7 @@
 #include "base/error.h"
 #include "diffusion/time_bins.h"
 #include "io/config.h"
+#include "io/hdf5_verify.h"
 #include "nn/params.h"
 
 #include <stdbool.h>
@@ -80,6 +81,9 @@ bool checkpoint_read_doubles(Checkpoint *checkpoint, const char *name, int64_t c
  * finite. NULL with an error. */
 float *checkpoint_read_floats(Checkpoint *checkpoint, const char *name, int rank,
                               const int64_t *dims, Error *error);
+
+/* Reads all that the file holds, whatever it is for, and says how much that was (io/hdf5_verify.h). */
+bool checkpoint_verify(Checkpoint *checkpoint, Hdf5Verified *verified, Error *error);
 
 /* The integer attribute of an object, or `missing` where there is none. */
 int64_t checkpoint_attribute(Checkpoint *checkpoint, const char *name, const char *attribute,

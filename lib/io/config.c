@@ -216,7 +216,7 @@ static bool fail_unknown(Reader *reader, Source at, const char *path)
     Quote quote;
     char section[CONFIG_SECTION_SIZE] = "";
     size_t length = strcspn(path, ".");
-    if (path[length] == '.' && length < sizeof section)
+    if (length < sizeof section && path[length] == '.')
         memcpy(section, path, length);
     if (config_section_find(section) < 0)
         section[0] = '\0';

@@ -22,6 +22,7 @@ typedef enum DataFormat { DATA_IDX, DATA_HDF5, DATA_MIXTURE } DataFormat;
 typedef enum HeadType { HEAD_SIMPLE, HEAD_COMPLEX } HeadType;
 typedef enum FixedVariance { FIXED_BETA, FIXED_BETA_TILDE } FixedVariance;
 typedef enum Solver { SOLVER_AUTO, SOLVER_ADAM, SOLVER_EXACT } Solver;
+typedef enum OnNonfinite { NONFINITE_STOP, NONFINITE_SKIP } OnNonfinite;
 typedef enum PrecisionChoice { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16 } PrecisionChoice;
 
 typedef struct Config {
@@ -73,7 +74,11 @@ typedef struct Config {
     } stage2;
     struct {
         int64_t every; /* steps between periodic checkpoints */
+        int keep; /* how many of the last of them stay as files of their own, besides the newest */
     } checkpoint;
+    struct {
+        OnNonfinite on_nonfinite; /* what becomes of a step whose loss or gradient is no number */
+    } train;
     uint64_t seed;
     PrecisionChoice precision;
 } Config;

@@ -111,6 +111,13 @@ const ConfigKey config_keys[] = {
 
     {"checkpoint.every", KEY_INT64, AT(checkpoint.every), RANGE(1, 1e9), .fallback = "1000",
      .free_in = EVERYTHING, .help = "steps between periodic checkpoints"},
+    {"checkpoint.keep", KEY_INT, AT(checkpoint.keep), RANGE(0, 10000), .fallback = "0",
+     .free_in = EVERYTHING,
+     .help = "how many of the last periodic checkpoints stay as stage1-00005000.h5 and the like"},
+
+    {"train.on_nonfinite", KEY_CHOICE, AT(train.on_nonfinite), .choices = CHOICES("stop", "skip"),
+     .fallback = "stop", .free_in = EVERYTHING,
+     .help = "what to do where a loss or a gradient is no number, or has exploded"},
 
     {"seed", KEY_SEED, AT(seed), .fallback = "1234", .free_in = NETWORK,
      .help = "seed of all random numbers"},
@@ -127,7 +134,8 @@ _Static_assert(sizeof config_keys / sizeof config_keys[0] <= CONFIG_KEY_LIMIT, "
 /* Choices are read and written as int, whatever the enum is called. */
 _Static_assert(sizeof(DataFormat) == sizeof(int) && sizeof(ScheduleKind) == sizeof(int) &&
                    sizeof(HeadType) == sizeof(int) && sizeof(FixedVariance) == sizeof(int) &&
-                   sizeof(Solver) == sizeof(int) && sizeof(PrecisionChoice) == sizeof(int),
+                   sizeof(Solver) == sizeof(int) && sizeof(OnNonfinite) == sizeof(int) &&
+                   sizeof(PrecisionChoice) == sizeof(int),
                "an enum is an int");
 
 /* ---- Finding keys ---- */

@@ -3,6 +3,7 @@
 #include "io/hdf5_internal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* -- Types ------------------------------------------------------------------------------------ */
 
@@ -149,7 +150,7 @@ static bool found_shape(hid_t dataset, const char *place, int *rank, int64_t *di
 
 static bool match_shape(hid_t dataset, const char *place, int rank, int64_t *dims, Error *error)
 {
-    int64_t found[HDF5_MAX_RANK];
+    int64_t found[HDF5_MAX_RANK] = {0};
     int found_rank = 0;
     if (!found_shape(dataset, place, &found_rank, found, error))
         return false;
@@ -165,6 +166,30 @@ static bool match_shape(hid_t dataset, const char *place, int rank, int64_t *dim
 }
 
 /* -- Storage ---------------------------------------------------------------------------------- */
+
+static bool has_filter(hid_t creation, H5Z_filter_t wanted)
+{
+    int count = H5Pget_nfilters(creation);
+    for (int i = 0; i < count; i++) {
+        unsigned flags = 0;
+        size_t values = 0;
+        if (H5Pget_filter2(creation, (unsigned)i, &flags, &values, NULL, 0, NULL, NULL) == wanted)
+            return true;
+    }
+    return false;
+}
+
+bool hdf5_is_read_in_trial(hid_t dataset, hid_t creation)
+{
+    enum { FEW_CHUNKS = 1000 };
+    hsize_t count = 0;
+    if (H5Pget_layout(creation) != H5D_CHUNKED)
+        return H5Pget_layout(creation) == H5D_COMPACT;
+    hid_t space = H5Dget_space(dataset);
+    bool counted = H5Dget_num_chunks(dataset, space, &count) >= 0;
+    H5Sclose(space);
+    return !counted || count > FEW_CHUNKS || has_filter(creation, H5Z_FILTER_DEFLATE);
+}
 
 /* Deflate makes 1032 bytes of one at the most. */
 enum { LARGEST_COMPRESSION = 1100 };
@@ -188,7 +213,7 @@ static int64_t bytes_held(const Hdf5File *file, hid_t dataset, hid_t creation)
     case H5D_CHUNKED:
         if (stored < 0 || stored > file->size)
             return 0;
-        return H5Pget_nfilters(creation) > 0 ? LARGEST_COMPRESSION * stored : stored;
+        return has_filter(creation, H5Z_FILTER_DEFLATE) ? LARGEST_COMPRESSION * stored : stored;
     default:
         return -1; /* virtual: put together from other files */
     }
@@ -209,7 +234,14 @@ static bool check_size(const char *place, int64_t held, size_t item_size, int ra
     return true;
 }
 
-/* h5py has compressions (lzf) that the HDF5 library itself has not. */
+/* The others are rare, and the library unpacks some of them (szip, nbit, scaleoffset) without looking at
+ * what it is given; those that are loaded from elsewhere are programs. */
+static bool is_known_filter(H5Z_filter_t filter)
+{
+    return filter == H5Z_FILTER_DEFLATE || filter == H5Z_FILTER_SHUFFLE ||
+           filter == H5Z_FILTER_FLETCHER32;
+}
+
 static bool check_filters(const char *place, hid_t creation, Error *error)
 {
     int count = H5Pget_nfilters(creation);
@@ -219,12 +251,53 @@ static bool check_filters(const char *place, hid_t creation, Error *error)
         size_t values = 0;
         H5Z_filter_t filter =
             H5Pget_filter2(creation, (unsigned)i, &flags, &values, NULL, sizeof name, name, NULL);
-        if (filter < 0 || H5Zfilter_avail(filter) <= 0)
+        if (!is_known_filter(filter))
             return error_input(error,
-                               "%s: is compressed by \"%s\", which this HDF5 library can't unpack",
+                               "%s: is stored by way of \"%s\", expected gzip (deflate), shuffle, "
+                               "fletcher32 or nothing",
                                place, name);
     }
     return true;
+}
+
+/* The chunk after the one at `offset`, the last axis running first; false after the last. */
+static bool next_chunk(int rank, const int64_t *dims, const hsize_t *chunk, hsize_t *offset)
+{
+    for (int i = rank - 1; i >= 0; i--) {
+        offset[i] += chunk[i];
+        if (offset[i] < (hsize_t)dims[i])
+            return true;
+        offset[i] = 0;
+    }
+    return false;
+}
+
+/* The library reads zeros where a chunk is not found, and as much as it is told where one is. So every chunk
+ * is looked for, and must have just the size of its numbers and of its own checksum (4 bytes). Looking takes
+ * time that grows with the square of their number: of compressed data, and of very many chunks, the trial
+ * reads all instead (hdf5_is_read_in_trial). */
+static bool check_chunks(const char *place, hid_t dataset, hid_t creation, size_t item_size,
+                         int rank, const int64_t *dims, Error *error)
+{
+    hsize_t chunk[HDF5_MAX_RANK], offset[HDF5_MAX_RANK] = {0};
+    if (H5Pget_layout(creation) != H5D_CHUNKED || hdf5_is_read_in_trial(dataset, creation))
+        return true;
+    bool ok = H5Pget_chunk(creation, HDF5_MAX_RANK, chunk) == rank, more = true;
+    hsize_t bytes = item_size;
+    for (int i = 0; ok && i < rank; i++) {
+        bytes *= chunk[i];
+        more = more && dims[i] > 0;
+    }
+    bytes += has_filter(creation, H5Z_FILTER_FLETCHER32) ? 4 : 0;
+    for (; ok && more; more = next_chunk(rank, dims, chunk, offset)) {
+        unsigned skipped = 0;
+        haddr_t address = HADDR_UNDEF;
+        hsize_t size = 0;
+        ok = H5Dget_chunk_info_by_coord(dataset, offset, &skipped, &address, &size) >= 0 &&
+             address != HADDR_UNDEF && size == bytes && skipped == 0;
+    }
+    return ok ||
+           error_input(error, "%s: is damaged: a part of it is missing or has a wrong size", place);
 }
 
 static bool check_storage(const Hdf5File *file, hid_t dataset, const char *place, size_t item_size,
@@ -234,7 +307,8 @@ static bool check_storage(const Hdf5File *file, hid_t dataset, const char *place
     int64_t held = bytes_held(file, dataset, creation);
     bool ok = held >= 0
                   ? check_size(place, held, item_size, rank, dims, error) &&
-                        check_filters(place, creation, error)
+                        check_filters(place, creation, error) &&
+                        check_chunks(place, dataset, creation, item_size, rank, dims, error)
                   : error_input(error, "%s: lies in another file, which is not followed", place);
     H5Pclose(creation);
     return ok;
@@ -263,6 +337,17 @@ static hid_t open_array(Hdf5File *file, const char *name, Hdf5Type type, int ran
     return H5I_INVALID_HID;
 }
 
+bool hdf5_check_opened(const Hdf5File *file, const char *name, hid_t dataset, Hdf5Type type,
+                       int *rank, int64_t *dims, Error *error)
+{
+    Hdf5Place place = hdf5_place(file, name);
+    hid_t stored = H5Dget_type(dataset);
+    bool ok = accepts(type, stored) && found_shape(dataset, place.text, rank, dims, error) &&
+              check_storage(file, dataset, place.text, H5Tget_size(stored), *rank, dims, error);
+    H5Tclose(stored);
+    return ok;
+}
+
 /* -- Whole arrays ----------------------------------------------------------------------------- */
 
 bool hdf5_expect(Hdf5File *file, const char *name, Hdf5Type type, int rank, int64_t *dims,
@@ -289,7 +374,11 @@ static bool report_read(const char *place, herr_t status, Error *error)
 {
     if (status >= 0)
         return true;
-    return error_input(error, "%s: cannot be read (%s)", place, hdf5_reason().text);
+    Hdf5Reason reason = hdf5_reason();
+    if (strstr(reason.text, "Fletcher32") != NULL)
+        return error_input(
+            error, "%s: its checksum is wrong: the file was damaged after it was written", place);
+    return error_input(error, "%s: cannot be read (%s)", place, reason.text);
 }
 
 bool hdf5_read(Hdf5File *file, const char *name, Hdf5Type type, int rank, const int64_t *dims,
@@ -306,7 +395,35 @@ bool hdf5_read(Hdf5File *file, const char *name, Hdf5Type type, int rank, const 
     return ok;
 }
 
-/* Contiguous, without filters, without a time stamp. */
+/* Everything that is written has a checksum. HDF5 keeps one of what lies in the header of an object, where
+ * small arrays fit (compact), and one of each chunk of others, by its filter fletcher32.
+ *
+ * Chunks are some rows, of equal number so that the last has little to be filled up. Filling is asked for:
+ * what is beyond the end would else be whatever was in memory, and equal contents make equal bytes. */
+enum { COMPACT_BYTES = 8192, CHUNK_BYTES = 1 << 20 };
+
+static void store_checked(hid_t creation, Hdf5Type type, int rank, const hsize_t *extent)
+{
+    const hsize_t item = H5Tget_size(stored_type(type));
+    hsize_t row = item, chunk[HDF5_MAX_RANK];
+    for (int i = 1; i < rank; i++) {
+        chunk[i] = extent[i];
+        row *= extent[i];
+    }
+    const hsize_t rows = rank > 0 ? extent[0] : 1;
+    if (rows * row <= COMPACT_BYTES) {
+        H5Pset_layout(creation, H5D_COMPACT);
+        return;
+    }
+    const hsize_t fit = row < CHUNK_BYTES ? CHUNK_BYTES / row : 1;
+    const hsize_t chunks = (rows + fit - 1) / fit;
+    chunk[0] = (rows + chunks - 1) / chunks;
+    H5Pset_chunk(creation, rank, chunk);
+    H5Pset_fletcher32(creation);
+    H5Pset_fill_time(creation, H5D_FILL_TIME_ALLOC);
+}
+
+/* Without a time stamp. */
 static hid_t create_array(Hdf5File *file, const char *name, Hdf5Type type, int rank,
                           const int64_t *dims)
 {
@@ -318,7 +435,7 @@ static hid_t create_array(Hdf5File *file, const char *name, Hdf5Type type, int r
     hid_t space = H5Screate_simple(rank, extent, NULL);
     hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_obj_track_times(creation, 0);
-    H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER);
+    store_checked(creation, type, rank, extent);
     hid_t dataset =
         H5Dcreate2(file->id, name, stored_type(type), space, H5P_DEFAULT, creation, H5P_DEFAULT);
     H5Pclose(creation);
@@ -425,7 +542,7 @@ static void close_spaces(RowSpaces spaces)
 
 bool hdf5_rows_read(Hdf5Rows *rows, int64_t first, int64_t count, void *values, Error *error)
 {
-    RowSpaces spaces;
+    RowSpaces spaces = {H5I_INVALID_HID, H5I_INVALID_HID};
     if (!select_rows(rows, first, count, &spaces, error))
         return false;
     herr_t status = H5Dread(rows->dataset, memory_type(rows->type), spaces.memory, spaces.file,
@@ -437,7 +554,7 @@ bool hdf5_rows_read(Hdf5Rows *rows, int64_t first, int64_t count, void *values, 
 
 bool hdf5_rows_write(Hdf5Rows *rows, int64_t first, int64_t count, const void *values, Error *error)
 {
-    RowSpaces spaces;
+    RowSpaces spaces = {H5I_INVALID_HID, H5I_INVALID_HID};
     if (!select_rows(rows, first, count, &spaces, error))
         return false;
     herr_t status = H5Dwrite(rows->dataset, memory_type(rows->type), spaces.memory, spaces.file,

@@ -1,6 +1,7 @@
 /* Copying a file with a part left out: how something is added to a file that must always be whole. */
 #include "base/memory.h"
 #include "io/hdf5_internal.h"
+#include "io/hdf5_trial.h"
 
 #include <string.h>
 
@@ -93,19 +94,40 @@ static bool remember_status(Hdf5File *to, const Hdf5File *from)
     return to->keeps_status;
 }
 
+static bool copy_all(Copying *copying)
+{
+    hid_t from = copying->from->id;
+    error_input(copying->error, "%s: is damaged", copying->from->path);
+    return H5Aiterate2(from, H5_INDEX_NAME, H5_ITER_INC, NULL, copy_attribute, copying) >= 0 &&
+           H5Literate(from, H5_INDEX_NAME, H5_ITER_INC, NULL, copy_link, copying) >= 0;
+}
+
+/* To a file that is nothing but memory. Copying goes other ways within the library than reading does. */
+static void try_copying(void *data)
+{
+    Copying copying = *(Copying *)data;
+    Error unused;
+    Hdf5File to = {.path = copying.from->path};
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_fapl_core(access, 1 << 20, 0);
+    to.id = H5Fcreate("in memory", H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    copying.to = &to;
+    copying.error = &unused;
+    if (to.id >= 0)
+        (void)copy_all(&copying);
+}
+
 bool hdf5_create_copy(Hdf5File **result, Hdf5File *source, const char *leave_out, Error *error)
 {
     *result = NULL;
     Hdf5File *file = NULL;
-    if (!hdf5_create(&file, source->path, error))
+    Copying copying = {.from = source, .leave_out = leave_out, .error = error};
+    if (!hdf5_trial(source->path, try_copying, &copying, error) ||
+        !hdf5_create(&file, source->path, error))
         return false;
-    Copying copying = {.from = source, .to = file, .leave_out = leave_out, .error = error};
-    error_input(error, "%s: is damaged", source->path);
+    copying.to = file;
     bool ok =
-        remember_status(file, source) &&
-        H5Aiterate2(source->id, H5_INDEX_NAME, H5_ITER_INC, NULL, copy_attribute, &copying) >= 0 &&
-        H5Literate(source->id, H5_INDEX_NAME, H5_ITER_INC, NULL, copy_link, &copying) >= 0 &&
-        hdf5_written(file, "", true, error);
+        remember_status(file, source) && copy_all(&copying) && hdf5_written(file, "", true, error);
     if (ok)
         *result = file;
     else

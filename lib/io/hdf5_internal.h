@@ -36,6 +36,16 @@ typedef struct Hdf5Reason {
 
 Hdf5Reason hdf5_reason(void);
 
+/* hdf5_open without the trial (hdf5_trial.h). */
+bool hdf5_open_untried(Hdf5File **file, const char *path, Error *error);
+
+/* Whether an open data set can be read as `type`; its rank and its shape in dims [HDF5_MAX_RANK]. */
+bool hdf5_check_opened(const Hdf5File *file, const char *name, hid_t dataset, Hdf5Type type,
+                       int *rank, int64_t *dims, Error *error);
+
+/* Whether the trial reads all of a data set, since nothing less shows whether it can be read. */
+bool hdf5_is_read_in_trial(hid_t dataset, hid_t creation);
+
 /* Opens the object `name` of the given kind; close it with H5Oclose. Negative with an error. */
 hid_t hdf5_open_object(Hdf5File *file, const char *name, Hdf5Kind kind, Error *error);
 

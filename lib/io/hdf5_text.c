@@ -140,12 +140,16 @@ static hid_t text_type(const char *text)
     return type;
 }
 
+enum { COMPACT_TEXT = 60000 }; /* bytes: a header has room for 64 KiB */
+
 bool hdf5_write_string(Hdf5File *file, const char *name, const char *text, Error *error)
 {
     hid_t type = text_type(text);
     hid_t space = H5Screate(H5S_SCALAR);
     hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_obj_track_times(creation, 0);
+    if (strlen(text) <= COMPACT_TEXT) /* in the object's header, which has a checksum */
+        H5Pset_layout(creation, H5D_COMPACT);
     hid_t dataset = H5I_INVALID_HID;
     if (hdf5_make_groups(file, name))
         dataset = H5Dcreate2(file->id, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);

@@ -90,7 +90,7 @@ void canvas_draw_image(Canvas *canvas, int x, int y, const float *image, int hei
 {
     for (int row = 0; row < height; row++) {
         for (int column = 0; column < width; column++, image += channels) {
-            uint8_t colour[3];
+            uint8_t colour[3] = {0};
             for (int c = 0; c < 3; c++)
                 colour[c] = image_byte(image[channels == 3 ? c : 0]);
             fill_colour(canvas, x + column * scale, y + row * scale, scale, scale, colour);

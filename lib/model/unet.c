@@ -89,7 +89,7 @@ UNet unet_build(Graph *g, const Config *config)
     const int base = config->model.channels, levels = config->model.levels;
     const int blocks = config->model.res_blocks, *mult = config->model.channel_mult;
     const int image = config->data.channels, size = config->data.resolution;
-    Value *skips[MAX_SKIPS];
+    Value *skips[MAX_SKIPS] = {0};
     int skip_count = 0;
     UNet net;
 

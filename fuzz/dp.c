@@ -1,0 +1,30 @@
+/* The costs of steps that lie beside a checkpoint. */
+#include "infer/dp.h"
+#include "fuzz/target.h"
+
+void fuzz_dp(const uint8_t *bytes, size_t size)
+{
+    static Network *network;
+    Error error = {0};
+    if (!network) {
+        CommonOptions common;
+        common_defaults(&common);
+        string_list_add(&common.source.checkpoints, fuzz_network());
+        if (!network_open(&network, &common, &error))
+            fuzz_broken("the smallest network can be read");
+        common_free(&common);
+    }
+    fuzz_file("dp-sn.h5", bytes, size);
+    for (int steps = 1; steps <= FUZZ_TIMESTEPS; steps++) {
+        int timesteps[FUZZ_TIMESTEPS + 1];
+        if (!dp_trajectory(network, VARIANCE_SN, false, steps, timesteps, &error)) {
+            fuzz_check_error(&error);
+            continue;
+        }
+        if (timesteps[0] != 0 || timesteps[steps] != FUZZ_TIMESTEPS)
+            fuzz_broken("a trajectory goes from 0 to N");
+        for (int i = 0; i < steps; i++)
+            if (timesteps[i] >= timesteps[i + 1])
+                fuzz_broken("timesteps rise");
+    }
+}

@@ -1,0 +1,10 @@
+/* Where clang's libFuzzer enters. FUZZ_TARGET names the function of fuzz/target.h. */
+#include "fuzz/target.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    FUZZ_TARGET(bytes, size);
+    return 0;
+}

@@ -1,0 +1,31 @@
+/* Trying a file out in a process of its own.
+ *
+ * The HDF5 library (1.10.8 at the least) crashes on some damaged files: it frees what it never set, follows
+ * lengths that it never checked. No check of ours can come before, since it is the library that finds out
+ * what is in a file. So whatever is in it is read once by a child process, as we would read it, before
+ * the file is opened here; where the child dies, the file is refused in one line like any other damaged one.
+ *
+ * This keeps crashes and endless loops away from our programs. It is no wall against files made to attack:
+ * the child has the rights of its parent.
+ */
+#pragma once
+
+#include "base/error.h"
+
+#include <stdbool.h>
+
+/* Does `work` in a child process; an input error, which names the file `path`, if the child dies of it. What
+ * else may be wrong with the file, the caller will find out in peace. */
+bool hdf5_trial(const char *path, void (*work)(void *context), void *context, Error *error);
+
+/* The usual work: reads all that is in the file `path`, a string. Numbers that lie in one piece and as they
+ * are, with which nothing can go wrong, are left out but for a few; of others at most HDF5_TRIAL_LIMIT bytes
+ * of each data set are read. */
+void hdf5_trial_read(void *path);
+
+enum {
+    HDF5_TRIAL_LIMIT = 1 << 30, /* bytes of a data set in memory */
+    HDF5_TRIAL_SECONDS = 5,     /* of processor time, and besides */
+    HDF5_TRIAL_BYTES_PER_SECOND =
+        20000000, /* of the file: unpacking takes less than a tenth of that time */
+};

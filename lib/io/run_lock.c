@@ -1,0 +1,80 @@
+#include "io/run_lock.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Who has the lock says so in the file, a moment after it was taken. */
+static bool report_holder(const RunLock *lock, const char *directory, Error *error)
+{
+    char text[32] = "";
+    ssize_t length = pread(lock->fd, text, sizeof text - 1, 0);
+    text[length > 0 ? length : 0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    return error_input(
+        error,
+        "%s: process %s is training in this directory (%s); wait for it or stop it, or "
+        "train in another with --run",
+        directory, text[0] != '\0' ? text : "of another user or machine", lock->path);
+}
+
+/* The holder before may have removed the file between our opening and our locking it: then the lock is one of
+ * a file that has no name, and stops nobody. */
+static bool is_in_place(const RunLock *lock)
+{
+    struct stat ours, named;
+    return fstat(lock->fd, &ours) == 0 && stat(lock->path, &named) == 0 &&
+           ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
+}
+
+static void write_holder(const RunLock *lock)
+{
+    char text[32];
+    int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    (void)!ftruncate(lock->fd, 0); /* on a full disk the lock holds all the same */
+    (void)!pwrite(lock->fd, text, (size_t)length, 0);
+}
+
+bool run_lock_take(RunLock *lock, const char *directory, Error *error)
+{
+    *lock = (RunLock){.path = memory_format("%s/lock", directory), .fd = -1};
+    for (;;) {
+        lock->fd = open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (lock->fd < 0)
+            return true; /* whoever wants to write will hear why it can't */
+        if (flock(lock->fd, LOCK_EX | LOCK_NB) != 0) {
+            bool held = errno == EWOULDBLOCK; /* else a file system that has no locks */
+            bool ok = !held || report_holder(lock, directory, error);
+            close(lock->fd);
+            lock->fd = -1;
+            return ok;
+        }
+        if (is_in_place(lock))
+            break;
+        close(lock->fd);
+    }
+    write_holder(lock);
+    return true;
+}
+
+bool run_lock_retake(RunLock *lock, const char *directory, Error *error)
+{
+    run_lock_release(lock);
+    return run_lock_take(lock, directory, error);
+}
+
+void run_lock_release(RunLock *lock)
+{
+    if (lock->fd >= 0) {
+        (void)unlink(lock->path);
+        close(lock->fd);
+    }
+    memory_free(lock->path);
+    *lock = (RunLock){.fd = -1};
+}

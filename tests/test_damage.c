@@ -1,0 +1,165 @@
+/* Damage to a file that was written whole: no changed byte goes unnoticed, and the data set is named. */
+#define SUITE_TIMEOUT 600
+#include "base/memory.h"
+#include "io/hdf5_file.h"
+#include "io/hdf5_verify.h"
+
+#include "expect.h"
+#include "scratch.h"
+#include "suite.h"
+
+#include <hdf5.h>
+
+enum { MANY = 400 * 700, FEW = 20 }; /* 1.1 MB: two chunks; 80 bytes: in the header */
+
+static float *numbers(void)
+{
+    float *values = malloc(MANY * sizeof *values);
+    for (int i = 0; i < MANY; i++)
+        values[i] = 1.0f + (float)i / 1024;
+    return values;
+}
+
+static void write_file(const char *path, const float *values)
+{
+    Hdf5File *file;
+    assert_ok(hdf5_create(&file, path, &error));
+    assert_ok(
+        hdf5_write(file, "trunk/many", HDF5_FLOAT32, 2, (int64_t[]){400, 700}, values, &error));
+    assert_ok(hdf5_write(file, "trunk/few", HDF5_FLOAT32, 1, (int64_t[]){FEW}, values, &error));
+    assert_ok(hdf5_write_string(file, "config", "name: x\n", &error));
+    assert_ok(hdf5_write_attribute_int(file, "/", "step", 1234567, &error));
+    assert_ok(hdf5_commit(file, &error));
+}
+
+/* Whether all that was written is in the file, to the bit; false where reading fails. */
+static bool read_back(const char *path, const float *values, bool *same)
+{
+    Hdf5File *file;
+    Hdf5Verified verified;
+    char *text = NULL;
+    int64_t step = 0;
+    float *many = malloc(MANY * sizeof *many), few[FEW];
+    if (!hdf5_open(&file, path, &error)) {
+        free(many);
+        return false;
+    }
+    bool ok = hdf5_verify(file, &verified, &error) &&
+              hdf5_read(file, "trunk/many", HDF5_FLOAT32, 2, (int64_t[]){400, 700}, many, &error) &&
+              hdf5_read(file, "trunk/few", HDF5_FLOAT32, 1, (int64_t[]){FEW}, few, &error) &&
+              hdf5_read_string(file, "config", &text, &error) &&
+              hdf5_read_attribute_int(file, "/", "step", &step, &error);
+    *same = ok && memcmp(many, values, MANY * sizeof *many) == 0 &&
+            memcmp(few, values, sizeof few) == 0 && strcmp(text, "name: x\n") == 0 &&
+            step == 1234567;
+    memory_free(text);
+    free(many);
+    hdf5_close(file);
+    return ok;
+}
+
+/* Bytes at a stride that is no multiple of anything, one bit of each. Some are of no consequence: the unused
+ * part of a node, the filling beyond the last row. Those must leave everything as it was. */
+START_TEST(no_changed_byte_goes_unnoticed)
+{
+    const char *path = scratch_path("a.h5");
+    size_t size;
+    float *values = numbers();
+    bool same;
+    write_file(path, values);
+    ck_assert(read_back(path, values, &same) && same);
+
+    char *bytes = scratch_read(path, &size);
+    int noticed = 0, harmless = 0;
+    for (size_t at = 0; at < size; at += at < 8192 ? 23 : 7919) {
+        bytes[at] = (char)(bytes[at] ^ (1 << at % 8));
+        scratch_write(path, bytes, size);
+        if (!read_back(path, values, &same)) {
+            ck_assert_int_eq(error.kind, ERROR_INPUT);
+            noticed++;
+        } else {
+            ck_assert_msg(same, "byte %zu of %zu was changed, and nothing noticed", at, size);
+            harmless++;
+        }
+        bytes[at] = (char)(bytes[at] ^ (1 << at % 8));
+    }
+    ck_assert_msg(noticed > 200 && noticed > 2 * harmless, "%d noticed, %d harmless", noticed,
+                  harmless);
+    free(bytes);
+    free(values);
+}
+END_TEST
+
+/* Where the bytes of a number are in the file. */
+static size_t find(const char *bytes, size_t size, float number)
+{
+    for (size_t at = 0; at + sizeof number <= size; at++)
+        if (memcmp(bytes + at, &number, sizeof number) == 0)
+            return at;
+    ck_abort_msg("%g is not in the file", (double)number);
+}
+
+static void check_named(int index, const char *text)
+{
+    const char *path = scratch_path("a.h5");
+    size_t size;
+    float *values = numbers();
+    bool same;
+    write_file(path, values);
+    char *bytes = scratch_read(path, &size);
+    bytes[find(bytes, size, values[index])] ^= 1;
+    scratch_write(path, bytes, size);
+    ck_assert(!read_back(path, values, &same));
+    ck_assert_msg(strstr(error.message, text) != NULL, "\"%s\" lacks \"%s\"", error.message, text);
+    free(bytes);
+    free(values);
+}
+
+START_TEST(the_damaged_array_is_named)
+{
+    check_named(300 * 700,
+                "a.h5:/trunk/many: its checksum is wrong: the file was damaged after it was "
+                "written");
+}
+END_TEST
+
+START_TEST(everything_that_is_written_has_a_checksum)
+{
+    const char *path = scratch_path("a.h5");
+    Hdf5File *file;
+    Hdf5Verified verified;
+    float *values = numbers();
+    write_file(path, values);
+    assert_ok(hdf5_open(&file, path, &error));
+    assert_ok(hdf5_verify(file, &verified, &error));
+    ck_assert_int_eq(verified.arrays, 3);
+    ck_assert_int_eq(verified.bytes, 4 * (MANY + FEW) + (int64_t)strlen("name: x\n"));
+    ck_assert_int_eq(verified.unchecked, 0);
+    hdf5_close(file);
+    free(values);
+
+    assert_ok(hdf5_open(&file, "tests/golden/golden_a.h5", &error));
+    assert_ok(hdf5_verify(file, &verified, &error));
+    ck_assert_int_eq(verified.unchecked, verified.arrays);
+    hdf5_close(file);
+}
+END_TEST
+
+START_TEST(numbers_that_are_none_are_found)
+{
+    const char *path = scratch_path("a.h5");
+    const double bad[3] = {0, 1.0 / 0.0, 0};
+    Hdf5File *file;
+    Hdf5Verified verified;
+    assert_ok(hdf5_create(&file, path, &error));
+    assert_ok(hdf5_write(file, "g/x", HDF5_FLOAT64, 1, (int64_t[]){3}, bad, &error));
+    assert_ok(hdf5_commit(file, &error));
+    assert_ok(hdf5_open(&file, path, &error));
+    assert_fails(hdf5_verify(file, &verified, &error),
+                 "a.h5:/g/x: expected finite numbers, found inf");
+    hdf5_close(file);
+}
+END_TEST
+
+SUITE_MAIN("damage", no_changed_byte_goes_unnoticed, the_damaged_array_is_named,
+           everything_that_is_written_has_a_checksum, numbers_that_are_none_are_found)

@@ -1,0 +1,86 @@
+#include "snapshots.h"
+
+#include "base/memory.h"
+#include "io/atomic_file.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { DIGITS = 8 };
+
+static const char suffix[] = ".h5";
+
+/* "run/stage1.h5" is "stage1" in "run". */
+static char *base_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    return memory_format("%.*s", (int)(strlen(name) - strlen(suffix)), name);
+}
+
+static char *directory_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? memory_format("%.*s", (int)(slash - path + (slash == path)), path)
+                 : memory_string(".");
+}
+
+/* The step in "stage1-00005000.h5", a snapshot of `base`; -1: it is none. */
+static int64_t step_of(const char *name, const char *base)
+{
+    size_t length = strlen(base);
+    if (strncmp(name, base, length) != 0 || name[length] != '-')
+        return -1;
+    const char *digits = name + length + 1;
+    size_t count = strspn(digits, "0123456789");
+    return count >= DIGITS && count < 19 && strcmp(digits + count, suffix) == 0
+               ? strtoll(digits, NULL, 10)
+               : -1;
+}
+
+/* How many snapshots there are of steps later than `step`, but not later than `last`. */
+static int count_between(const char *directory, const char *base, int64_t step, int64_t last)
+{
+    int count = 0;
+    DIR *entries = opendir(directory);
+    if (entries == NULL)
+        return 0;
+    for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+        int64_t other = step_of(entry->d_name, base);
+        count += other > step && other <= last;
+    }
+    closedir(entries);
+    return count;
+}
+
+/* Those of later steps are an earlier run's, and left alone. Who can't remove a file can't be helped here. */
+static void remove_old(const char *directory, const char *base, int64_t last, int keep)
+{
+    DIR *entries = opendir(directory);
+    if (entries == NULL)
+        return;
+    for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+        int64_t step = step_of(entry->d_name, base);
+        if (step >= 0 && step <= last && count_between(directory, base, step, last) >= keep)
+            (void)unlinkat(dirfd(entries), entry->d_name, 0);
+    }
+    closedir(entries);
+}
+
+bool snapshots_keep(const char *path, int64_t step, int64_t every, int keep, Error *error)
+{
+    if (keep == 0 || step % every != 0)
+        return true;
+    char *base = base_of(path), *directory = directory_of(path);
+    char *name = memory_format("%s/%s-%0*lld%s", directory, base, DIGITS, (long long)step, suffix);
+    bool ok = atomic_file_link(path, name, error);
+    if (ok)
+        remove_old(directory, base, step, keep);
+    memory_free(name);
+    memory_free(directory);
+    memory_free(base);
+    return ok;
+}
