@@ -153,8 +153,7 @@ static void print_fit(Checkpoint *checkpoint, const char *head)
     const double error = last_of_fit(checkpoint, head, "held_out_stderr", 1);
     double images[TIME_BINS_MAX];
     Error unused;
-    if (isnan(loss) ||
-        !checkpoint_read_doubles(checkpoint, "fit/images", levels, images, &unused))
+    if (isnan(loss) || !checkpoint_read_doubles(checkpoint, "fit/images", levels, images, &unused))
         return;
     if (error > 0)
         line("", "%s: solved for on %s images, held-out loss %.4g +- %.2g", head,

@@ -40,8 +40,8 @@ static void nap(long microseconds)
 static int hit(const Kind *kind, const char *run, int signal, long delay)
 {
     char arguments[512];
-    snprintf(arguments, sizeof arguments, "%s --quiet --run %s --set %s=100000000",
-             kind->arguments, run, kind->length);
+    snprintf(arguments, sizeof arguments, "%s --quiet --run %s --set %s=100000000", kind->arguments,
+             run, kind->length);
     ino_t before = checkpoint_inode(kind, run);
     pid_t child = train_start(arguments);
     int status;
@@ -338,7 +338,6 @@ END_TEST
 SUITE_MAIN("train", two_threads_resume_exactly, stage1_resumes_exactly_on_the_mixture,
            stage1_resumes_exactly_with_dropout_and_flips, stage2_resumes_exactly_on_the_mixture,
            stage2_resumes_exactly_with_dropout_and_flips, one_head_resumes_exactly,
-           solving_resumes_exactly,
-           nothing_is_saved_before_the_first_step, a_second_signal_ends_the_run_at_once,
-           trunk_is_frozen_on_the_mixture, trunk_is_frozen_with_dropout_and_flips,
-           frozen_trunk_is_in_evaluation_mode)
+           solving_resumes_exactly, nothing_is_saved_before_the_first_step,
+           a_second_signal_ends_the_run_at_once, trunk_is_frozen_on_the_mixture,
+           trunk_is_frozen_with_dropout_and_flips, frozen_trunk_is_in_evaluation_mode)

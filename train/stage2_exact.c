@@ -273,8 +273,8 @@ static void forget_stop(Stage2 *s)
     Exact *e = s->exact;
     const double images = e->level_count > 0 ? e->levels[e->level_count - 1].images : 0;
     const int64_t rounds = rounds_fitted(s, images);
-    if (images > 0 && !(is_power_of_two(rounds) &&
-                        (double)(rounds * s->bins.count * s->batch.size) == images))
+    if (images > 0 &&
+        !(is_power_of_two(rounds) && (double)(rounds * s->bins.count * s->batch.size) == images))
         e->level_count--;
 }
 
