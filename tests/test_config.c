@@ -30,7 +30,8 @@ START_TEST(defaults_are_the_documented_ones)
         "         grad_clip: 1.0, ema: 0.9999}\n"
         "stage2: {solver: auto, steps: 5000, batch: 128, lr: 1.0e-4, ema: 0.999, images: 10000,\n"
         "         time_bins: 0, ridge: -1, trunk_dropout: false}\n"
-        "checkpoint: {every: 1000}\n"
+        "checkpoint: {every: 1000, keep: 0}\n"
+        "train: {on_nonfinite: stop}\n"
         "seed: 1234\n"
         "precision: auto\n";
     Config defaults, text, nothing;
@@ -330,6 +331,9 @@ START_TEST(resolved_yaml)
                            "  trunk_dropout: false\n"
                            "checkpoint:\n"
                            "  every: 1000\n"
+                           "  keep: 0\n"
+                           "train:\n"
+                           "  on_nonfinite: stop\n"
                            "seed: 1234\n"
                            "precision: auto\n");
     memory_free(yaml);
@@ -431,6 +435,8 @@ START_TEST(every_key_makes_a_difference)
                                           "stage2.ridge=0",
                                           "stage2.trunk_dropout=true",
                                           "checkpoint.every=1",
+                                          "checkpoint.keep=1",
+                                          "train.on_nonfinite=skip",
                                           "seed=1",
                                           "precision=f32"};
     ck_assert_int_eq(sizeof changes / sizeof changes[0], config_key_count);

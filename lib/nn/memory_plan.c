@@ -47,8 +47,8 @@ static size_t lowest_offset(const MemoryPlan *plan, int placed, const PlannedBuf
     for (int i = 0; i < placed; i++)
         if (meet(&plan->buffers[i], buffer))
             meeting[count++] = &plan->buffers[i];
-    qsort(meeting, (size_t)count, sizeof *meeting,
-          by_offset); /* NOLINT(bugprone-sizeof-expression): pointers are sorted */
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what is sorted */
+    qsort(meeting, (size_t)count, sizeof *meeting, by_offset);
     size_t offset = 0;
     for (int i = 0; i < count; i++) {
         if (offset + buffer->bytes <= meeting[i]->offset)
@@ -66,8 +66,8 @@ void memory_plan_solve(MemoryPlan *plan)
     if (plan->count == 0)
         return;
     qsort(plan->buffers, (size_t)plan->count, sizeof *plan->buffers, by_size);
-    const PlannedBuffer **meeting =
-        memory_small((size_t)plan->count, sizeof *meeting); /* NOLINT(bugprone-sizeof-expression) */
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): and kept */
+    const PlannedBuffer **meeting = memory_small((size_t)plan->count, sizeof *meeting);
     for (int i = 0; i < plan->count; i++) {
         PlannedBuffer *buffer = &plan->buffers[i];
         buffer->offset = lowest_offset(plan, i, buffer, meeting);
