@@ -38,6 +38,7 @@ libyaml-dev         yaml-0.1    yaml.h
 libpng-dev          libpng      png.h
 zlib1g-dev          zlib        zlib.h
 liblapacke-dev      lapacke     lapacke.h
+libcairo2-dev       cairo       cairo-svg.h
 check               check       check.h
 END
 }
