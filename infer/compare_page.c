@@ -36,12 +36,12 @@ static const char style[] =
     "gap:1rem}\n"
     "figure{margin:.5rem 0}\n"
     "figure img{width:100%;max-width:40rem;height:auto;display:block}\n"
-    "img.pixels{image-rendering:pixelated;max-width:none;width:auto}\n"
+    "figure img.pixels{max-width:100%;width:auto}\n"
     "@media screen and (prefers-color-scheme:dark){:root{--line:#444;--soft:#aaa;--best:#234026}"
     "body{background:#17191c;color:#e2e2e2}}\n"
     "@media print{:root{color-scheme:light}body{font-size:10pt;max-width:none;padding:0}"
     ".wide{overflow:visible}.figures{grid-template-columns:1fr 1fr}"
-    "h2,h3{break-after:avoid}figure,table{break-inside:avoid}img.pixels{max-width:100%}}\n";
+    "h2,h3{break-after:avoid}figure,table{break-inside:avoid}}\n";
 
 /* -- Pieces ----------------------------------------------------------------------------------- */
 
@@ -73,7 +73,7 @@ static void put_figure(const Page *page, const Figure *figure)
 static void put_picture(const Page *page, const PlotBytes *png, const char *what)
 {
     FILE *to = page->to;
-    fprintf(to, "<figure class=\"wide\"><img class=\"pixels\" alt=\"%s\" src=\"", what);
+    fprintf(to, "<figure><img class=\"pixels\" alt=\"%s\" src=\"", what);
     html_data(to, "image/png", png->data, png->size);
     fputs("\"></figure>\n", to);
 }
