@@ -35,7 +35,7 @@ link_flags     := -fopenmp $(sanitize_flags)
 library_cflags = $(eval library_cflags := $$(shell pkg-config --cflags $(packages)))$(library_cflags)
 library_libs   = $(eval library_libs := -ldnnl $$(shell pkg-config --libs $(packages)) -lm)$(library_libs)
 check_libs     = $(eval check_libs := $$(shell pkg-config --libs check))$(check_libs)
-packages      := hdf5 yaml-0.1 libpng zlib lapacke
+packages      := hdf5 yaml-0.1 libpng zlib lapacke cairo
 
 # -- Files -------------------------------------------------------------------------------------
 

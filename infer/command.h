@@ -14,6 +14,7 @@
 
 /* argv begins after the command's name. */
 bool sample_command(int argc, char **argv, Error *error);
+bool compare_command(int argc, char **argv, Error *error);
 bool predict_command(int argc, char **argv, Error *error);
 bool nll_command(int argc, char **argv, Error *error);
 bool quality_command(int argc, char **argv, Error *error);

@@ -18,6 +18,7 @@ static const Command commands[] = {
     {"sample", "draw samples with any reverse variance: a picture or an array", sample_command},
     {"nll", "bits per dimension of any variances at any numbers of steps", nll_command},
     {"quality", "how far samples are from held-out images, by several measures", quality_command},
+    {"compare", "all of that on one page: tables, curves, samples, maps, costs", compare_command},
     {"predict", "evaluate the network and its variance heads at given x_t and t", predict_command},
     {"analytic", "measure what the variance analytic needs, and store it", analytic_command},
     {"truth", "compare the variances with the exact one, on the built-in mixture", truth_command},
@@ -46,6 +47,7 @@ static void print_help(void)
          "  infer sample --variance beta_tilde,npr,sn --steps 10,25,50 --out compare.png\n"
          "  infer nll --variance beta,npr,sn --steps 10,25,50,100,1000 --out nll.csv\n"
          "  infer quality --variance beta,npr,sn --steps 10,25,50\n"
+         "  infer compare\n"
          "  infer predict --input points.h5 --output predictions.h5\n"
          "  infer analytic\n"
          "  infer info checkpoints/fashion-mnist/stage1.h5\n"

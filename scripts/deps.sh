@@ -40,6 +40,7 @@ libpng-dev              libpng    png.h
 zlib1g-dev              zlib      zlib.h
 liblapacke-dev          lapacke   lapacke.h
 libopenblas-openmp-dev  openblas  openblas_config.h
+libcairo2-dev           cairo     cairo-svg.h
 check                   check     check.h
 END
 }

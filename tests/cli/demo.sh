@@ -12,7 +12,7 @@ for round in first again; do
         --set stage2.steps=2 --threads 1 >"$directory/log" 2>&1 ||
         { echo "the $round run failed:"; cat "$directory/log"; exit 1; }
     sed -n "s|^  \($directory/run/[^ ]*\) .*|\1|p" "$directory/log" >"$directory/files"
-    [ "$(wc -l <"$directory/files")" -eq 4 ] || { echo "expected four files"; exit 1; }
+    [ "$(wc -l <"$directory/files")" -eq 5 ] || { echo "expected five files"; exit 1; }
     while read -r file; do
         [ -s "$file" ] || { echo "$file is named and not there"; exit 1; }
     done <"$directory/files"

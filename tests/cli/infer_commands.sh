@@ -27,10 +27,10 @@ says() {
 # -- Help
 [ "$(infer --version)" = "infer (varhead) $version" ] || fail "infer --version"
 output=$(infer --help)
-for command in sample nll quality predict analytic info; do
+for command in sample nll quality compare predict analytic info; do
     says "  $command "
 done
-for command in sample nll quality predict analytic info; do
+for command in sample nll quality compare predict analytic info; do
     output=$(infer $command --help)
     says "usage: infer $command"
     says "--checkpoint FILE"

@@ -1,0 +1,192 @@
+/* infer compare: all that can be said of a run's variances, on one page. */
+#include "base/memory.h"
+#include "compare_task.h"
+#include "image_array.h"
+#include "images.h"
+#include "output.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char usage[] =
+    "usage: infer compare [options]\n"
+    "\n"
+    "Compares the variances of a run directory on one page, compare.html: bounds on\n"
+    "the likelihood and the quality of samples as tables and as curves over K, sample\n"
+    "grids from the same noise, maps of the sigma that the heads SN and NPR predict\n"
+    "for every pixel, calibration, and what each variance costs in time. The page is\n"
+    "one file and needs no network; it suits phones, dark screens and paper. Beside\n"
+    "it lie its figures as SVG, PNG and CSV.\n"
+    "\n"
+    "Results that are there already are reused: nll.csv and quality.csv of the run\n"
+    "directory, and what compare itself has made, if they are newer than the\n"
+    "checkpoints and hold what is asked. What is missing is measured as infer nll and\n"
+    "infer quality would, on few images: run those first for surer numbers. Whether\n"
+    "what is there was made with other settings (--clip-cov, say) is not known.\n"
+    "\n"
+    "examples:\n"
+    "  infer compare\n"
+    "  infer compare --steps 10,25,50,100 --images 100 --samples 1000\n"
+    "  infer compare --run checkpoints/quick --variance beta_tilde,npr,sn --samples 0\n"
+    "\n";
+
+enum { DEFAULT_SAMPLES = 200, LEAST_SAMPLES = 10, SAMPLES_UNSET = -1 };
+
+static const int default_steps[] = {10, 25, 50};
+
+typedef struct Compare {
+    CommonOptions common;
+    Comparison c;
+    const char *variance_list, *steps_list, *out;
+    char *directory, *page;
+} Compare;
+
+static bool parse(Compare *s, int argc, char **argv, bool *stop, Error *error)
+{
+    const Option options[] = {
+        option_heading("What to compare"),
+        option_string("variance", "LIST", &s->variance_list,
+                      "beta, beta_tilde, analytic, analytic_diag, npr, sn, exact, with commas "
+                      "between (default: all that the network has)"),
+        option_string("steps", "LIST", &s->steps_list,
+                      "numbers of steps, 1 to N (default: 10,25,50)"),
+        option_integer("images", "N", &s->c.images, 1, IMAGE_ARRAY_LIMIT,
+                       "test images for the likelihood, at least (default: what is there, or "
+                       "20)"),
+        option_integer("samples", "N", &s->c.samples, 0, IMAGE_ARRAY_LIMIT,
+                       "of each kind for the quality, at least; 0 leaves quality out (default: "
+                       "what is there, or 200)"),
+        option_string("out", "DIR", &s->out,
+                      "where everything goes (default: compare in the run directory)"),
+        option_flag("fresh", &s->c.fresh, "measure everything anew"),
+    };
+    const CommandLine line = {.usage = usage,
+                              .options = options,
+                              .count = sizeof options / sizeof options[0],
+                              .common = COMMON_NETWORK | COMMON_COMPUTE};
+    return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
+}
+
+static bool check_options(Compare *s, Error *error)
+{
+    Comparison *c = &s->c;
+    if (!lists_variances(s->variance_list, c->variances, &c->variance_count, error) ||
+        !lists_steps(s->steps_list, c->steps, &c->steps_count, error))
+        return false;
+    c->any_samples = c->samples == SAMPLES_UNSET;
+    if (c->any_samples)
+        c->samples = DEFAULT_SAMPLES;
+    if (c->samples > 0 && c->samples < LEAST_SAMPLES)
+        return error_input(error, "--samples: expected 0, or at least %d, got %lld", LEAST_SAMPLES,
+                           (long long)c->samples);
+    return s->common.source.checkpoints.count == 0 ||
+           error_input(error, "--checkpoint: expected --run DIR: results are kept in the run "
+                              "directory");
+}
+
+static bool choose_variances(Comparison *c, Error *error)
+{
+    const bool all = c->variance_count == 0;
+    for (int kind = 0; all && kind < VARIANCE_KINDS; kind++) {
+        Error ignored = {0};
+        if (network_check_variance(c->network, (VarianceKind)kind, &ignored))
+            c->variances[c->variance_count++] = (VarianceKind)kind;
+    }
+    for (int v = 0; v < c->variance_count; v++)
+        if (!network_check_variance(c->network, c->variances[v], error))
+            return false;
+    return true;
+}
+
+/* Ascending, so that curves go from left to right. */
+static void sort_steps(Comparison *c)
+{
+    for (int i = 1; i < c->steps_count; i++)
+        for (int k = i; k > 0 && c->steps[k - 1] > c->steps[k]; k--) {
+            const int steps = c->steps[k];
+            c->steps[k] = c->steps[k - 1];
+            c->steps[k - 1] = steps;
+        }
+}
+
+static bool choose_steps(Comparison *c, Error *error)
+{
+    const int most = network_schedule(c->network)->timesteps;
+    const bool asked = c->steps_count > 0;
+    for (size_t k = 0; !asked && k < sizeof default_steps / sizeof default_steps[0]; k++)
+        if (default_steps[k] <= most)
+            c->steps[c->steps_count++] = default_steps[k];
+    if (c->steps_count == 0)
+        c->steps[c->steps_count++] = most;
+    sort_steps(c);
+    return c->steps[c->steps_count - 1] <= most ||
+           error_input(error, "--steps: a trajectory has from 1 to %d steps, not %d", most,
+                       c->steps[c->steps_count - 1]);
+}
+
+static bool make_directory(Compare *s, Error *error)
+{
+    s->directory =
+        s->out ? memory_string(s->out) : memory_format("%s/compare", network_run(s->c.network));
+    s->c.out = s->directory;
+    struct stat found;
+    if (mkdir(s->directory, 0777) != 0 && errno != EEXIST)
+        return error_input(error, "%s: cannot be made: %s", s->directory, strerror(errno));
+    if (stat(s->directory, &found) != 0 || !S_ISDIR(found.st_mode))
+        return error_input(error, "%s: is there and is no directory", s->directory);
+    s->page = compare_path(&s->c, "compare.html");
+    return output_check(s->page, error);
+}
+
+static bool prepare(Compare *s, Error *error)
+{
+    s->c.common = &s->common;
+    return network_open(&s->c.network, &s->common, error) && choose_variances(&s->c, error) &&
+           choose_steps(&s->c, error) && make_directory(s, error);
+}
+
+static bool work(Compare *s, Error *error)
+{
+    Comparison *c = &s->c;
+    if (!compare_find_tables(c, error) || !compare_draw_figures(c, error) ||
+        !compare_draw_maps(c, error) || !compare_measure_costs(c, error) ||
+        !compare_write_page(c, s->page, error))
+        return false;
+    if (!s->common.quiet)
+        printf("%s: written\n", s->page);
+    return true;
+}
+
+static void release(Compare *s)
+{
+    Comparison *c = &s->c;
+    csv_free(&c->nll);
+    csv_free(&c->calibration);
+    csv_free(&c->quality);
+    csv_free(&c->costs);
+    for (int f = 0; f < c->figure_count; f++) {
+        memory_free(c->figures[f].title);
+        memory_free(c->figures[f].light.data);
+        memory_free(c->figures[f].dark.data);
+    }
+    memory_free(c->quality_problem);
+    memory_free(c->grid);
+    memory_free(c->maps);
+    memory_free(s->directory);
+    memory_free(s->page);
+    network_close(c->network);
+    common_free(&s->common);
+}
+
+bool compare_command(int argc, char **argv, Error *error)
+{
+    Compare s = {.c = {.samples = SAMPLES_UNSET}};
+    bool stop = false;
+    common_defaults(&s.common);
+    const bool ok = parse(&s, argc, argv, &stop, error) &&
+                    (stop || (check_options(&s, error) && prepare(&s, error) && work(&s, error)));
+    release(&s);
+    return ok;
+}

@@ -1,0 +1,202 @@
+/* The charts of infer compare: each as SVG, as PNG and as CSV of its points, and as the page shows it. */
+#include "base/memory.h"
+#include "compare_task.h"
+#include "io/atomic_file.h"
+#include "output.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A chart that is being put together: a series per variance, and one level. */
+typedef struct Chart {
+    Plot plot;
+    PlotSeries series[VARIANCE_KINDS + 1];
+    double *numbers[VARIANCE_KINDS + 1]; /* [3, count] of each series: x, y, error */
+} Chart;
+
+static PlotSeries *add_series(Chart *chart, const char *name, int colour, int most)
+{
+    const int s = chart->plot.count++;
+    double *numbers = memory_small(3 * (size_t)most + 1, sizeof *numbers);
+    chart->numbers[s] = numbers;
+    chart->series[s] = (PlotSeries){.name = name,
+                                    .colour = colour,
+                                    .x = numbers,
+                                    .y = numbers + most,
+                                    .error = numbers + 2 * most};
+    chart->plot.series = chart->series;
+    return &chart->series[s];
+}
+
+static void add_point(PlotSeries *series, int most, double x, double y, double error)
+{
+    double *numbers = (double *)series->x; /* its own, by add_series */
+    numbers[series->count] = x;
+    numbers[most + series->count] = y;
+    numbers[2 * most + series->count] = error;
+    series->count++;
+}
+
+static void add_level(Chart *chart, const char *name, double value)
+{
+    PlotSeries *series = add_series(chart, name, 0, 1);
+    series->level = true;
+    add_point(series, 1, NAN, value, NAN);
+}
+
+static void free_chart(Chart *chart)
+{
+    for (int s = 0; s < chart->plot.count; s++)
+        memory_free(chart->numbers[s]);
+}
+
+/* -- Files ------------------------------------------------------------------------------------ */
+
+static bool write_bytes(const char *path, const PlotBytes *bytes, Error *error)
+{
+    AtomicFile file = {0};
+    if (!atomic_file_begin(&file, path, error))
+        return false;
+    for (size_t done = 0; done < bytes->size;) {
+        const ssize_t part = write(file.fd, bytes->data + done, bytes->size - done);
+        if (part < 0 && errno == EINTR)
+            continue;
+        if (part < 0) {
+            error_runtime(error, "%s: cannot be written: %s", path, strerror(errno));
+            atomic_file_abandon(&file);
+            return false;
+        }
+        done += (size_t)part;
+    }
+    return atomic_file_commit(&file, error);
+}
+
+static void write_points(FILE *to, const void *context)
+{
+    const Plot *plot = context;
+    fprintf(to, "series,x,y,stderr\n");
+    for (int s = 0; s < plot->count; s++) {
+        const PlotSeries *series = &plot->series[s];
+        for (int i = 0; i < series->count; i++) {
+            if (series->level)
+                fprintf(to, "%s,,%.9g,\n", series->name, series->y[i]);
+            else
+                fprintf(to, "%s,%.9g,%.9g,%.3g\n", series->name, series->x[i], series->y[i],
+                        series->error[i]);
+        }
+    }
+}
+
+static bool write_figure(const Comparison *c, const Plot *plot, const Figure *figure, Error *error)
+{
+    char *stem = memory_format("%s/figure-%s", c->out, figure->name);
+    char *csv = memory_format("%s.csv", stem), *svg = memory_format("%s.svg", stem),
+         *png = memory_format("%s.png", stem);
+    PlotBytes picture = {0};
+    const bool ok = plot_render(plot, PLOT_PNG, false, &picture, error) &&
+                    write_bytes(png, &picture, error) && write_bytes(svg, &figure->light, error) &&
+                    output_text(csv, write_points, plot, error);
+    memory_free(picture.data);
+    memory_free(stem);
+    memory_free(csv);
+    memory_free(svg);
+    memory_free(png);
+    return ok;
+}
+
+/* Takes over the title. */
+static bool finish(Comparison *c, Chart *chart, const char *name, char *title, Error *error)
+{
+    Figure *figure = &c->figures[c->figure_count++];
+    *figure = (Figure){.name = name, .title = title};
+    const bool ok = plot_render(&chart->plot, PLOT_SVG, false, &figure->light, error) &&
+                    plot_render(&chart->plot, PLOT_SVG, true, &figure->dark, error) &&
+                    write_figure(c, &chart->plot, figure, error);
+    free_chart(chart);
+    return ok;
+}
+
+/* -- Which ------------------------------------------------------------------------------------ */
+
+static void add_over_steps(Chart *chart, const Comparison *c, const Csv *table, const char *column,
+                           const char *sampler, const char *metric)
+{
+    for (int v = 0; v < c->variance_count; v++) {
+        const char *name = variance_name(c->variances[v]);
+        PlotSeries *series = add_series(chart, name, (int)c->variances[v], c->steps_count);
+        for (int k = 0; k < c->steps_count; k++) {
+            const int row = compare_cell(table, name, c->steps[k], sampler, metric);
+            if (row >= 0)
+                add_point(series, c->steps_count, c->steps[k], csv_number(table, row, column),
+                          csv_number(table, row, "stderr"));
+        }
+    }
+}
+
+/* Bounds of few steps may be ten times those of others: a logarithmic axis shows both. */
+static bool spans_decades(const Chart *chart)
+{
+    double least = INFINITY, most = 0;
+    for (int s = 0; s < chart->plot.count; s++)
+        for (int i = 0; i < chart->series[s].count; i++) {
+            least = fmin(least, chart->series[s].y[i]);
+            most = fmax(most, chart->series[s].y[i]);
+        }
+    return least > 0 && most > 5 * least;
+}
+
+static bool draw_nll(Comparison *c, Error *error)
+{
+    Chart chart = {.plot = {.x_label = "steps K", .y_label = "bits/dim", .log_x = true}};
+    add_over_steps(&chart, c, &c->nll, "bits_per_dim", NULL, NULL);
+    chart.plot.log_y = spans_decades(&chart);
+    return finish(c, &chart, "nll", memory_string("Bound on bits per dimension over K"), error);
+}
+
+static double floor_of(const Comparison *c, const char *metric)
+{
+    for (int row = -1; (row = csv_find(&c->quality, row + 1, "variance", "real")) >= 0;)
+        if (strcmp(csv_cell(&c->quality, row, "metric"), metric) == 0)
+            return csv_number(&c->quality, row, "value");
+    return NAN;
+}
+
+static bool draw_quality(Comparison *c, const char *metric, Error *error)
+{
+    if (csv_find(&c->quality, 0, "metric", metric) < 0)
+        return true;
+    Chart chart = {.plot = {.x_label = "steps K", .y_label = metric, .log_x = true}};
+    add_over_steps(&chart, c, &c->quality, "value", "ddpm", metric);
+    add_level(&chart, "real", floor_of(c, metric));
+    return finish(c, &chart, metric, memory_format("%s over K, DDPM", metric), error);
+}
+
+static bool draw_calibration(Comparison *c, Error *error)
+{
+    Chart chart = {.plot = {.x_label = "timestep t", .y_label = "error / variance", .log_y = true}};
+    const Csv *table = &c->calibration;
+    for (int v = 0; v < c->variance_count; v++) {
+        const char *name = variance_name(c->variances[v]);
+        int row = csv_find(table, 0, "variance", name);
+        if (row < 0)
+            continue; /* beta_tilde, which estimates nothing */
+        PlotSeries *series = add_series(&chart, name, (int)c->variances[v], table->rows);
+        for (; row >= 0; row = csv_find(table, row + 1, "variance", name))
+            add_point(series, table->rows, csv_number(table, row, "t"),
+                      csv_number(table, row, "mean_square"), csv_number(table, row, "stderr"));
+    }
+    add_level(&chart, "calibrated", 1);
+    return finish(c, &chart, "calibration", memory_string("Calibration over t"), error);
+}
+
+bool compare_draw_figures(Comparison *c, Error *error)
+{
+    static const char *const metrics[] = {"frechet", "kid", "precision", "recall", "sliced"};
+    bool ok = draw_nll(c, error);
+    for (size_t m = 0; ok && c->has_quality && m < sizeof metrics / sizeof metrics[0]; m++)
+        ok = draw_quality(c, metrics[m], error);
+    return ok && draw_calibration(c, error);
+}

@@ -1,0 +1,389 @@
+/* compare.html: one file, which needs no other and no network. */
+#include "base/memory.h"
+#include "base/version.h"
+#include "compare_task.h"
+#include "html.h"
+#include "io/input_file.h"
+#include "output.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The page, and the pictures that it holds, read beforehand so that no error comes in the middle. */
+typedef struct Page {
+    FILE *to;
+    const Comparison *c;
+    PlotBytes grid, maps; /* PNG */
+} Page;
+
+static const char style[] =
+    ":root{color-scheme:light dark;--line:#ccc;--soft:#555;--best:#e4f1e4}\n"
+    "body{font:16px/1.5 sans-serif;margin:0 auto;padding:1rem;max-width:70rem;background:#fff;"
+    "color:#222}\n"
+    "h1{font-size:1.6rem;margin:.2em 0;overflow-wrap:anywhere}\n"
+    "h2{font-size:1.25rem;margin:2rem 0 .3rem;border-top:1px solid var(--line);padding-top:1rem}\n"
+    "h3{font-size:1rem;margin:1rem 0 .3rem}\n"
+    "p{margin:.4rem 0;max-width:46rem}\n"
+    ".soft,figcaption{color:var(--soft);font-size:.9rem}\n"
+    ".wide{overflow-x:auto}\n"
+    "table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.5rem 0}\n"
+    "th,td{padding:.25rem .6rem;border-bottom:1px solid var(--line);text-align:right;"
+    "white-space:nowrap}\n"
+    "th:first-child{text-align:left}\n"
+    "td.best{font-weight:bold;background:var(--best)}\n"
+    "td span{color:var(--soft);font-weight:normal;font-size:.85rem}\n"
+    ".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));"
+    "gap:1rem}\n"
+    "figure{margin:.5rem 0}\n"
+    "figure img{width:100%;max-width:40rem;height:auto;display:block}\n"
+    "figure img.pixels{max-width:100%;width:auto}\n"
+    "@media screen and (prefers-color-scheme:dark){:root{--line:#444;--soft:#aaa;--best:#234026}"
+    "body{background:#17191c;color:#e2e2e2}}\n"
+    "@media print{:root{color-scheme:light}body{font-size:10pt;max-width:none;padding:0}"
+    ".wide{overflow:visible}.figures{grid-template-columns:1fr 1fr}"
+    "h2,h3{break-after:avoid}figure,table{break-inside:avoid}}\n";
+
+/* -- Pieces ----------------------------------------------------------------------------------- */
+
+static void begin_section(const Page *page, const char *title, const char *how_to_read)
+{
+    fprintf(page->to, "<section>\n<h2>%s</h2>\n<p>%s</p>\n", title, how_to_read);
+}
+
+static void end_section(const Page *page)
+{
+    fprintf(page->to, "</section>\n");
+}
+
+static void put_figure(const Page *page, const Figure *figure)
+{
+    FILE *to = page->to;
+    fprintf(to, "<figure><picture><source media=\"screen and (prefers-color-scheme: dark)\" "
+                "srcset=\"");
+    html_data(to, "image/svg+xml", figure->dark.data, figure->dark.size);
+    fprintf(to, "\"><img width=\"%d\" height=\"%d\" alt=\"", PLOT_WIDTH, PLOT_HEIGHT);
+    html_text(to, figure->title);
+    fputs("\" src=\"", to);
+    html_data(to, "image/svg+xml", figure->light.data, figure->light.size);
+    fputs("\"></picture><figcaption>", to);
+    html_text(to, figure->title);
+    fprintf(to, " (figure-%s.svg, .png, .csv)</figcaption></figure>\n", figure->name);
+}
+
+static void put_picture(const Page *page, const PlotBytes *png, const char *what)
+{
+    FILE *to = page->to;
+    fprintf(to, "<figure><img class=\"pixels\" alt=\"%s\" src=\"", what);
+    html_data(to, "image/png", png->data, png->size);
+    fputs("\"></figure>\n", to);
+}
+
+static void put_figures(const Page *page, const char *const *names, int count)
+{
+    fputs("<div class=\"figures\">\n", page->to);
+    for (int f = 0; f < page->c->figure_count; f++)
+        for (int i = 0; i < count; i++)
+            if (strcmp(page->c->figures[f].name, names[i]) == 0)
+                put_figure(page, &page->c->figures[f]);
+    fputs("</div>\n", page->to);
+}
+
+/* -- Tables ----------------------------------------------------------------------------------- */
+
+/* A table of variances by numbers of steps. */
+typedef struct Grid {
+    const Csv *csv;
+    const char *column, *sampler, *metric; /* as compare_cell has them */
+    bool most_is_best;
+} Grid;
+
+static double best_of(const Page *page, const Grid *grid, int steps)
+{
+    double best = NAN;
+    for (int v = 0; v < page->c->variance_count; v++) {
+        const char *name = variance_name(page->c->variances[v]);
+        const int row = compare_cell(grid->csv, name, steps, grid->sampler, grid->metric);
+        const double value = row < 0 ? NAN : csv_number(grid->csv, row, grid->column);
+        best = grid->most_is_best ? fmax(best, value) : fmin(best, value);
+    }
+    return best;
+}
+
+/* Two digits of the error, and as many of the value. */
+static int digits_of(double value, double error)
+{
+    const double size = error > 0 ? error : fabs(value) / 100;
+    const int digits = size > 0 ? 1 - (int)floor(log10(size)) : 3;
+    return digits < 0 ? 0 : digits > 5 ? 5 : digits;
+}
+
+static void put_value(FILE *to, double value, double error, bool best)
+{
+    const int digits = digits_of(value, error);
+    const char *class = best ? " class=\"best\"" : "";
+    if (isnan(value))
+        fputs("<td>–</td>", to);
+    else if (isnan(error))
+        fprintf(to, "<td%s>%.*f</td>", class, digits, value);
+    else
+        fprintf(to, "<td%s>%.*f <span>± %.*f</span></td>", class, digits, value, digits, error);
+}
+
+static void put_head(const Page *page)
+{
+    fputs("<div class=\"wide\"><table>\n<thead><tr><th>variance</th>", page->to);
+    for (int k = 0; k < page->c->steps_count; k++)
+        fprintf(page->to, "<th>K = %d</th>", page->c->steps[k]);
+    fputs("</tr></thead>\n<tbody>\n", page->to);
+}
+
+static void put_row(const Page *page, const Grid *grid, const char *name)
+{
+    fprintf(page->to, "<tr><th>%s</th>", name);
+    for (int k = 0; k < page->c->steps_count; k++) {
+        const int steps = page->c->steps[k];
+        const int row = compare_cell(grid->csv, name, steps, grid->sampler, grid->metric);
+        const double value = row < 0 ? NAN : csv_number(grid->csv, row, grid->column);
+        put_value(page->to, value, row < 0 ? NAN : csv_number(grid->csv, row, "stderr"),
+                  value == best_of(page, grid, steps));
+    }
+    fputs("</tr>\n", page->to);
+}
+
+static int floor_row(const Csv *csv, const char *metric)
+{
+    int row = csv_find(csv, 0, "variance", "real");
+    while (row >= 0 && strcmp(csv_cell(csv, row, "metric"), metric) != 0)
+        row = csv_find(csv, row + 1, "variance", "real");
+    return row;
+}
+
+static void put_table(const Page *page, const Grid *grid)
+{
+    put_head(page);
+    for (int v = 0; v < page->c->variance_count; v++)
+        put_row(page, grid, variance_name(page->c->variances[v]));
+    const int real = grid->metric ? floor_row(grid->csv, grid->metric) : -1;
+    if (real >= 0) {
+        fputs("<tr><th>real images</th>", page->to);
+        for (int k = 0; k < page->c->steps_count; k++)
+            put_value(page->to, csv_number(grid->csv, real, "value"),
+                      csv_number(grid->csv, real, "stderr"), false);
+        fputs("</tr>\n", page->to);
+    }
+    fputs("</tbody></table></div>\n", page->to);
+}
+
+/* -- Sections --------------------------------------------------------------------------------- */
+
+static void put_nll(const Page *page)
+{
+    static const char *const figures[] = {"nll"};
+    const Csv *csv = &page->c->nll;
+    begin_section(page, "Likelihood",
+                  "The bound on the negative log-likelihood of held-out images, in bits per "
+                  "dimension: less is better. All variances saw the same images and the same "
+                  "noise, so that differences between them are surer than the standard errors "
+                  "(behind ±) say.");
+    const int row =
+        compare_cell(csv, variance_name(page->c->variances[0]), page->c->steps[0], NULL, NULL);
+    fprintf(page->to, "<p class=\"soft\">%s test images; DDPM on the linear trajectory.</p>\n",
+            row < 0 ? "?" : csv_cell(csv, row, "images"));
+    put_table(page, &(Grid){.csv = csv, .column = "bits_per_dim"});
+    put_figures(page, figures, 1);
+    end_section(page);
+}
+
+static void put_classifier(const Page *page)
+{
+    const Csv *csv = &page->c->quality;
+    int row = 0; /* the last with a classifier: the sliced distance needs none */
+    for (int i = 0; i < csv->rows; i++)
+        if (*csv_cell(csv, i, "classifier"))
+            row = i;
+    fprintf(page->to, "<p class=\"soft\">%s samples of each kind against %s held-out images. ",
+            csv_cell(csv, row, "images"), csv_cell(csv, row, "reference"));
+    if (*csv_cell(csv, row, "classifier")) {
+        fputs("Features are those of the classifier ", page->to);
+        html_text(page->to, csv_cell(csv, row, "classifier"));
+        fprintf(page->to,
+                ", which is right about %.1f %% of test images; distances in them compare with no "
+                "published FID, and with no other classifier's.",
+                100 * csv_number(csv, row, "accuracy"));
+    }
+    fputs("</p>\n", page->to);
+}
+
+static void put_quality(const Page *page)
+{
+    static const struct {
+        const char *name, *title;
+        bool most_is_best;
+    } metrics[] = {{"frechet", "Fréchet distance (less is better)", false},
+                   {"kid", "Kernel distance, KID (less is better)", false},
+                   {"precision", "Precision: samples that look like data (more is better)", true},
+                   {"recall", "Recall: data that samples cover (more is better)", true},
+                   {"sliced", "Sliced Wasserstein distance of pixels (less is better)", false}};
+    static const char *const figures[] = {"frechet", "kid", "precision", "recall", "sliced"};
+    begin_section(page, "Quality of samples",
+                  "How far samples are from held-out images. The row of real images is the floor: "
+                  "what as many other real images have. Standard errors are of a bootstrap; with "
+                  "few samples distances are biased upward, the floor too.");
+    if (!page->c->has_quality) {
+        fputs("<p>Left out: ", page->to);
+        html_text(page->to, page->c->quality_problem ? page->c->quality_problem
+                                                     : "--samples 0 was asked for");
+        fputs(".</p>\n", page->to);
+        end_section(page);
+        return;
+    }
+    put_classifier(page);
+    for (size_t m = 0; m < sizeof metrics / sizeof metrics[0]; m++) {
+        if (csv_find(&page->c->quality, 0, "metric", metrics[m].name) < 0)
+            continue;
+        fprintf(page->to, "<h3>%s</h3>\n", metrics[m].title);
+        put_table(page, &(Grid){.csv = &page->c->quality,
+                                .column = "value",
+                                .sampler = "ddpm",
+                                .metric = metrics[m].name,
+                                .most_is_best = metrics[m].most_is_best});
+    }
+    put_figures(page, figures, 5);
+    end_section(page);
+}
+
+static void put_samples(const Page *page)
+{
+    begin_section(page, "Samples from the same noise",
+                  "Variances down, numbers of steps across. Every block starts from the same "
+                  "x_T and meets the same noise, so that images in one place differ by variance "
+                  "and steps alone.");
+    put_picture(page, &page->grid, "Samples of every variance and number of steps");
+    end_section(page);
+}
+
+static void put_maps(const Page *page)
+{
+    const Comparison *c = page->c;
+    begin_section(page, "Predicted uncertainty of every pixel",
+                  "σ = √Cov[x₀ | x_t] of each pixel by the heads SN and NPR, on the same x_t of "
+                  "two test images. Black is 0 and white the largest σ at that t; of the "
+                  "difference grey is 0, and lighter where SN says more.");
+    if (!c->maps) {
+        fputs("<p>Left out: the run does not have both heads.</p>\n", page->to);
+        end_section(page);
+        return;
+    }
+    put_picture(page, &page->maps, "Maps of sigma by SN and NPR, and their difference");
+    fputs("<div class=\"wide\"><table>\n<thead><tr><th>t</th><th>largest σ</th><th>mean σ, SN</th>"
+          "<th>mean σ, NPR</th><th>rms difference</th><th>correlation</th></tr></thead>\n<tbody>\n",
+          page->to);
+    for (int k = 0; k < c->map_count; k++) {
+        const MapRow *row = &c->map_rows[k];
+        fprintf(page->to,
+                "<tr><th>%d</th><td>%.4f</td><td>%.4f</td><td>%.4f</td><td>%.4f</td>"
+                "<td>%.3f</td></tr>\n",
+                row->t, row->most, row->sn, row->npr, row->difference, row->correlation);
+    }
+    fputs("</tbody></table></div>\n", page->to);
+    end_section(page);
+}
+
+static void put_calibration(const Page *page)
+{
+    static const char *const figures[] = {"calibration"};
+    begin_section(page, "Calibration",
+                  "The mean of (x₀ − x̂₀)² / Cov[x₀ | x_t] over held-out images and pixels. 1, the "
+                  "dashed line, is calibrated; above it a variance is overconfident, below it "
+                  "too cautious. beta_tilde claims no uncertainty of x₀ and has no curve.");
+    put_figures(page, figures, 1);
+    end_section(page);
+}
+
+static void put_costs(const Page *page)
+{
+    const Csv *csv = &page->c->costs;
+    begin_section(page, "What each variance costs",
+                  "Time for one image and one step: a pass of the network, with the head that the "
+                  "variance reads. The least of several measurements, on the machine that made "
+                  "this page.");
+    fputs("<div class=\"wide\"><table>\n<thead><tr><th>variance</th><th>head</th><th>ms per image "
+          "and step</th><th>relative</th></tr></thead>\n<tbody>\n",
+          page->to);
+    for (int v = 0; v < page->c->variance_count; v++) {
+        const char *name = variance_name(page->c->variances[v]);
+        const int row = csv_find(csv, 0, "variance", name);
+        const char *head = csv_cell(csv, row, "head");
+        fprintf(page->to, "<tr><th>%s</th><td>%s</td><td>%.3f</td><td>%.3f</td></tr>\n", name,
+                *head ? head : "–", 1e3 * csv_number(csv, row, "seconds_per_image"),
+                csv_number(csv, row, "relative"));
+    }
+    fprintf(page->to,
+            "</tbody></table></div>\n<p class=\"soft\">%s images at a time, %s threads. "
+            "What a step computes besides, from these outputs, is not in it.</p>\n",
+            csv_cell(csv, 0, "images"), csv_cell(csv, 0, "threads"));
+    end_section(page);
+}
+
+/* -- The page --------------------------------------------------------------------------------- */
+
+static void put_title(const Page *page)
+{
+    const Comparison *c = page->c;
+    const Config *config = network_config(c->network);
+    FILE *to = page->to;
+    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
+          to);
+    html_text(to, config->name);
+    fprintf(to, ": reverse variances compared</title>\n<style>\n%s</style>\n</head>\n<body>\n<h1>",
+            style);
+    html_text(to, config->name);
+    fputs(": reverse variances compared</h1>\n<p class=\"soft\">", to);
+    html_text(to, network_run(c->network));
+    fprintf(to, "; images of %d × %d pixels and %d channels, %d timesteps; varhead %s.</p>\n",
+            config->data.resolution, config->data.resolution, config->data.channels,
+            network_schedule(c->network)->timesteps, VARHEAD_VERSION);
+    fputs("<p>In every table bold marks the best of a column, K is the number of sampling steps, "
+          "and ± is a standard error: a lead of less than that is none.</p>\n",
+          to);
+}
+
+static void write_page(FILE *to, const void *context)
+{
+    Page page = *(const Page *)context;
+    page.to = to;
+    put_title(&page);
+    put_nll(&page);
+    put_quality(&page);
+    put_samples(&page);
+    put_maps(&page);
+    put_calibration(&page);
+    put_costs(&page);
+    fputs("</body>\n</html>\n", to);
+}
+
+static bool read_bytes(PlotBytes *bytes, const char *path, Error *error)
+{
+    int64_t size = 0;
+    if (!input_file_check(path, "a picture", &size, error) ||
+        !(bytes->data = memory_large((size_t)size, 1, "a picture", error)))
+        return false;
+    bytes->size = (size_t)size;
+    FILE *from = fopen(path, "rb");
+    const bool ok = from && fread(bytes->data, 1, bytes->size, from) == bytes->size;
+    if (from)
+        fclose(from);
+    return ok || error_runtime(error, "%s: cannot be read", path);
+}
+
+bool compare_write_page(const Comparison *c, const char *path, Error *error)
+{
+    Page page = {.c = c};
+    const bool ok = read_bytes(&page.grid, c->grid, error) &&
+                    (!c->maps || read_bytes(&page.maps, c->maps, error)) &&
+                    output_text(path, write_page, &page, error);
+    memory_free(page.grid.data);
+    memory_free(page.maps.data);
+    return ok;
+}

@@ -1,0 +1,267 @@
+/* The tables and the picture of other commands: what is there and holds what is asked, or new ones. */
+#include "base/memory.h"
+#include "compare_task.h"
+#include "model/precision.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { GRID_SAMPLES = 9 };
+
+char *compare_path(const Comparison *c, const char *name)
+{
+    return memory_format("%s/%s", c->out, name);
+}
+
+static bool older(const struct stat *one, const struct stat *other)
+{
+    return one->st_mtim.tv_sec != other->st_mtim.tv_sec
+               ? one->st_mtim.tv_sec < other->st_mtim.tv_sec
+               : one->st_mtim.tv_nsec < other->st_mtim.tv_nsec;
+}
+
+bool compare_is_new(const Comparison *c, const char *path)
+{
+    struct stat file, checkpoint;
+    if (stat(path, &file) != 0)
+        return false;
+    for (int i = 0; i < network_files(c->network); i++)
+        if (stat(network_file(c->network, i), &checkpoint) != 0 || older(&file, &checkpoint))
+            return false;
+    return true;
+}
+
+/* -- Other commands, as a user would call them ------------------------------------------------ */
+
+typedef struct Call {
+    StringList arguments;
+    char *made[16]; /* those of the arguments that are this call's own */
+    int made_count;
+} Call;
+
+static void add(Call *call, const char *option, char *value)
+{
+    string_list_add(&call->arguments, option);
+    string_list_add(&call->arguments, value);
+    call->made[call->made_count++] = value;
+}
+
+static char *variances_text(const Comparison *c)
+{
+    char *text = memory_string("");
+    for (int v = 0; v < c->variance_count; v++) {
+        char *longer = memory_format("%s%s%s", text, v ? "," : "", variance_name(c->variances[v]));
+        memory_free(text);
+        text = longer;
+    }
+    return text;
+}
+
+static char *steps_text(const Comparison *c)
+{
+    char *text = memory_string("");
+    for (int k = 0; k < c->steps_count; k++) {
+        char *longer = memory_format("%s%s%d", text, k ? "," : "", c->steps[k]);
+        memory_free(text);
+        text = longer;
+    }
+    return text;
+}
+
+static Call call_begin(const Comparison *c, const char *out)
+{
+    static const char *const precisions[] = {
+        [PRECISION_AUTO] = "auto", [PRECISION_F32] = "f32", [PRECISION_BF16] = "bf16"};
+    Call call = {0};
+    const CommonOptions *common = c->common;
+    add(&call, "--run", memory_string(network_run(c->network)));
+    add(&call, "--variance", variances_text(c));
+    add(&call, "--steps", steps_text(c));
+    add(&call, "--out", memory_string(out));
+    add(&call, "--precision", memory_string(precisions[common->precision]));
+    if (common->batch)
+        add(&call, "--batch", memory_format("%lld", (long long)common->batch));
+    if (common->threads)
+        add(&call, "--threads", memory_format("%lld", (long long)common->threads));
+    if (common->seed >= 0)
+        add(&call, "--seed", memory_format("%lld", (long long)common->seed));
+    if (common->quiet)
+        string_list_add(&call.arguments, "--quiet");
+    if (c->fresh)
+        string_list_add(&call.arguments, "--fresh");
+    return call;
+}
+
+static bool call_end(Call *call, bool (*command)(int argc, char **argv, Error *error), Error *error)
+{
+    const bool ok = command(call->arguments.count, (char **)call->arguments.items, error);
+    for (int i = 0; i < call->made_count; i++)
+        memory_free(call->made[i]);
+    string_list_free(&call->arguments);
+    return ok;
+}
+
+/* -- Tables ----------------------------------------------------------------------------------- */
+
+int compare_cell(const Csv *table, const char *variance, int steps, const char *sampler,
+                 const char *metric)
+{
+    for (int row = -1; (row = csv_find(table, row + 1, "variance", variance)) >= 0;)
+        if (strcmp(csv_cell(table, row, "trajectory"), "linear") == 0 &&
+            csv_number(table, row, "steps") == steps &&
+            (!sampler || strcmp(csv_cell(table, row, "sampler"), sampler) == 0) &&
+            (!metric || strcmp(csv_cell(table, row, "metric"), metric) == 0))
+            return row;
+    return -1;
+}
+
+static bool holds(const Comparison *c, const Csv *table, const char *sampler, const char *metric,
+                  int64_t images)
+{
+    for (int v = 0; v < c->variance_count; v++)
+        for (int k = 0; k < c->steps_count; k++) {
+            const char *name = variance_name(c->variances[v]);
+            const int row = compare_cell(table, name, c->steps[k], sampler, metric);
+            if (row < 0 || !(csv_number(table, row, "images") >= (double)images))
+                return false;
+        }
+    return true;
+}
+
+static bool usable(const Comparison *c, const char *path, Csv *table)
+{
+    Error ignored = {0};
+    if (compare_is_new(c, path) && csv_read(table, path, &ignored))
+        return true;
+    csv_free(table);
+    return false;
+}
+
+static bool usable_nll(Comparison *c, const char *directory)
+{
+    char *path = memory_format("%s/nll.csv", directory);
+    char *more = memory_format("%s/nll-calibration.csv", directory);
+    const bool ok = usable(c, path, &c->nll) && usable(c, more, &c->calibration) &&
+                    holds(c, &c->nll, NULL, NULL, c->images);
+    if (ok)
+        command_note(c->common, "reuses %s and %s", path, more);
+    memory_free(path);
+    memory_free(more);
+    if (!ok) {
+        csv_free(&c->nll);
+        csv_free(&c->calibration);
+    }
+    return ok;
+}
+
+static bool make_nll(Comparison *c, Error *error)
+{
+    char *path = compare_path(c, "nll.csv");
+    char *more = compare_path(c, "nll-calibration.csv");
+    Call call = call_begin(c, path);
+    add(&call, "--images", memory_format("%lld", (long long)(c->images ? c->images : 20)));
+    const bool ok = call_end(&call, nll_command, error) && csv_read(&c->nll, path, error) &&
+                    csv_read(&c->calibration, more, error);
+    memory_free(path);
+    memory_free(more);
+    return ok;
+}
+
+static bool usable_quality(Comparison *c, const char *directory)
+{
+    char *path = memory_format("%s/quality.csv", directory);
+    const bool ok = usable(c, path, &c->quality) &&
+                    holds(c, &c->quality, "ddpm", "sliced", c->any_samples ? 0 : c->samples);
+    if (ok)
+        command_note(c->common, "reuses %s", path);
+    else
+        csv_free(&c->quality);
+    memory_free(path);
+    return ok;
+}
+
+/* A data set without labels, or with few images, is no reason to do without the rest of the page. */
+static bool make_quality(Comparison *c, Error *error)
+{
+    char *path = compare_path(c, "quality.csv");
+    Call call = call_begin(c, path);
+    add(&call, "--samples", memory_format("%lld", (long long)c->samples));
+    Error problem = {0};
+    bool ok = call_end(&call, quality_command, &problem) && csv_read(&c->quality, path, &problem);
+    c->has_quality = ok;
+    if (!ok && problem.kind == ERROR_INPUT) {
+        c->quality_problem = memory_string(problem.message);
+        command_note(c->common, "leaves out the quality of samples: %s", problem.message);
+        ok = true;
+    } else if (!ok) {
+        *error = problem;
+    }
+    memory_free(path);
+    return ok;
+}
+
+/* -- The picture ------------------------------------------------------------------------------ */
+
+/* What a picture was drawn of stands in a file beside it, so that the next run knows. */
+static bool is_said(const char *path, const char *text)
+{
+    char line[1024] = "";
+    FILE *from = fopen(path, "r");
+    if (!from)
+        return false;
+    const bool same = fgets(line, sizeof line, from) && strcmp(line, text) == 0;
+    fclose(from);
+    return same;
+}
+
+static bool say(const char *path, const char *text, Error *error)
+{
+    FILE *to = fopen(path, "w");
+    const bool ok = to && fputs(text, to) >= 0;
+    if ((to && fclose(to) != 0) || !ok)
+        return error_runtime(error, "%s: cannot be written", path);
+    return true;
+}
+
+static bool find_grid(Comparison *c, Error *error)
+{
+    char *note = compare_path(c, "samples.txt");
+    char *variances = variances_text(c), *steps = steps_text(c);
+    char *text = memory_format("infer sample --variance %s --steps %s --count %d --seed %lld "
+                               "--precision %d\n",
+                               variances, steps, GRID_SAMPLES, (long long)c->common->seed,
+                               c->common->precision);
+    c->grid = compare_path(c, "samples.png");
+    bool ok = true;
+    if (!c->fresh && compare_is_new(c, c->grid) && is_said(note, text)) {
+        command_note(c->common, "reuses %s", c->grid);
+    } else {
+        const bool fresh = c->fresh;
+        c->fresh = false; /* no option of infer sample */
+        Call call = call_begin(c, c->grid);
+        c->fresh = fresh;
+        add(&call, "--count", memory_format("%d", GRID_SAMPLES));
+        (void)unlink(note); /* a picture without one is drawn anew */
+        ok = call_end(&call, sample_command, error) && say(note, text, error);
+    }
+    memory_free(note);
+    memory_free(variances);
+    memory_free(steps);
+    memory_free(text);
+    return ok;
+}
+
+bool compare_find_tables(Comparison *c, Error *error)
+{
+    const char *run = network_run(c->network);
+    if ((c->fresh || (!usable_nll(c, c->out) && !usable_nll(c, run))) && !make_nll(c, error))
+        return false;
+    if (c->samples > 0) {
+        c->has_quality = !c->fresh && (usable_quality(c, c->out) || usable_quality(c, run));
+        if (!c->has_quality && !make_quality(c, error))
+            return false;
+    }
+    return find_grid(c, error);
+}

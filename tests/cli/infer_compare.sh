@@ -1,0 +1,158 @@
+#!/bin/sh
+# `infer compare` as a user types it: what is refused, which files appear, that the page is one file with all
+# figures in it, and what a second run has from the first. (Charts: tests/test_plot.c.)
+set -u
+
+export OMP_WAIT_POLICY=passive # see tests/infer_program.h
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+cd "$directory" || exit 1
+result=0
+
+problem() {
+    echo "$*"
+    result=1
+}
+
+# fails TEXT ARGUMENT...: `infer compare ARGUMENT...` is wrong input, with TEXT in its one line.
+fails() {
+    text=$1
+    shift
+    infer compare "$@" >printed 2>errors
+    status=$?
+    [ $status -eq 2 ] || problem "infer compare $*: exit status $status, expected 2"
+    grep -q -F -e "$text" errors || problem "infer compare $*: expected \"$text\" in: $(cat errors)"
+    [ "$(wc -l <errors)" -eq 1 ] || problem "infer compare $*: expected one line: $(cat errors)"
+}
+
+# works ARGUMENT...: `infer compare ARGUMENT...` does.
+works() {
+    infer compare --threads 1 "$@" >printed 2>errors || problem "infer compare $*: $(cat errors)"
+}
+
+# notes COUNT TEXT: the last command's stderr has so many lines with TEXT.
+notes() {
+    found=$(grep -c -e "$2" errors)
+    [ "$found" -eq "$1" ] || problem "expected $1 lines with \"$2\" in: $(cat errors)"
+}
+
+# count COUNT TEXT FILE: TEXT stands in the file so many times.
+count() {
+    found=$(grep -o -e "$2" "$3" | wc -l)
+    [ "$found" -eq "$1" ] || problem "$3: \"$2\" $found times, expected $1"
+}
+
+# picture TITLE FILE: what the page shows under this title is the file.
+picture() {
+    grep -o "alt=\"$1\" src=\"data:image/[^\"]*" r/compare/compare.html | sed 's/.*base64,//' |
+        base64 -d >shown
+    cmp shown "$2" || problem "the page does not show $2"
+}
+
+cat >tiny.yaml <<'END_OF_RECIPE'
+name: tiny
+data: {format: mixture, channels: 1, resolution: 8}
+diffusion: {schedule: linear, timesteps: 100}
+model: {channels: 16, channel_mult: [1], res_blocks: 1, attention: [], dropout: 0.0, norm_groups: 4}
+stage1: {steps: 4, batch: 4}
+stage2: {solver: adam, steps: 4, batch: 4}
+END_OF_RECIPE
+train --config tiny.yaml --run r --quiet --stage 1 || problem "train --stage 1 failed"
+train --config tiny.yaml --run r --quiet --stage 2 --loss npr,sn || problem "train --stage 2 failed"
+
+# -- Refused before any work
+fails "missing: there is no such run directory" --run missing
+fails "--checkpoint: expected --run DIR" --checkpoint r/stage1.h5
+fails "infer analytic --run r makes it" --run r --variance analytic
+fails "--steps: a trajectory has from 1 to 100 steps, not 101" --run r --steps 101,10
+fails "--samples: expected 0, or at least 10, got 5" --run r --samples 5
+fails "--images: expected an integer from 1" --run r --images 0
+fails "r/stage1.h5: is there and is no directory" --run r --out r/stage1.h5
+fails "no/such/place: cannot be made" --run r --out no/such/place
+[ ! -e r/compare ] || problem "r/compare was made"
+
+# -- Everything
+works --run r --variance beta,beta_tilde,npr,sn --steps 3,2 --images 3 --samples 20
+page=r/compare/compare.html
+grep -q "^$page: written$" printed || problem "expected the page's path in: $(cat printed)"
+for figure in nll frechet kid precision recall sliced calibration; do
+    for kind in svg png csv; do
+        [ -s r/compare/figure-$figure.$kind ] || problem "no figure-$figure.$kind"
+    done
+done
+for file in nll.csv nll-calibration.csv nll.h5 quality.csv quality.h5 samples.png samples.txt \
+    costs.csv figure-sigma.png figure-sigma.csv; do
+    [ -s r/compare/$file ] || problem "no $file"
+done
+notes 0 reuses
+
+# Its curves are those of the tables, from left to right.
+[ "$(head -n 1 r/compare/figure-nll.csv)" = "series,x,y,stderr" ] || problem "figure-nll.csv has no names"
+[ "$(sed -n 's/^npr,\([0-9]*\),.*/\1/p' r/compare/figure-nll.csv | xargs)" = "2 3" ] ||
+    problem "figure-nll.csv: $(cat r/compare/figure-nll.csv)"
+value=$(sed -n 's/^npr,linear,3,\([^,]*\),.*/\1/p' r/compare/nll.csv)
+grep -q "^npr,3,$value," r/compare/figure-nll.csv || problem "figure-nll.csv has no $value"
+[ "$(wc -l <r/compare/figure-sigma.csv)" -eq 6 ] || problem "figure-sigma.csv: expected 5 timesteps"
+[ "$(wc -l <r/compare/costs.csv)" -eq 5 ] || problem "costs.csv: expected 4 variances"
+grep -q "^beta,,[0-9.e-]*,1,16,1$" r/compare/costs.csv || problem "costs.csv: $(cat r/compare/costs.csv)"
+
+# The page is one file: no address of another, all pictures within.
+count 0 "://" $page
+count 0 "href=" $page
+count 7 "<picture>" $page
+count 9 "<img " $page
+count 8 "<table>" $page
+count 1 "</html>" $page
+count 7 "<tr><th>npr</th>" $page # of bits/dim, 5 metrics, costs
+name=$(sed -n 's/.*,\(cnn64-[0-9a-f]*\),.*/\1/p' r/compare/quality.csv | head -n 1)
+count 1 "classifier $name, which is right about" $page
+picture "Bound on bits per dimension over K" r/compare/figure-nll.svg
+picture "frechet over K, DDPM" r/compare/figure-frechet.svg
+picture "Samples of every variance and number of steps" r/compare/samples.png
+picture "Maps of sigma by SN and NPR, and their difference" r/compare/figure-sigma.png
+
+# -- The same again: all of it serves, and the page is the same but for ids that the drawings have
+cp r/compare/figure-nll.csv first.csv
+cp r/compare/costs.csv costs.csv
+works --run r --variance beta,beta_tilde,npr,sn --steps 2,3
+notes 4 "^infer: note: reuses r/compare/"
+notes 4 ""
+cmp r/compare/figure-nll.csv first.csv || problem "two equal runs differ"
+cmp r/compare/costs.csv costs.csv || problem "the costs have changed"
+works --run r --variance npr --steps 3 --quiet
+[ -z "$(cat printed errors)" ] || problem "--quiet, but: $(cat printed errors)"
+
+# -- What is not there, not what is asked, damaged, or older than the network, is measured again
+works --run r --variance beta,beta_tilde,npr,sn --steps 2,3 --images 4
+notes 1 "reuses r/compare/quality.csv"
+notes 0 "reuses r/compare/nll.csv"
+works --run r --variance npr,sn --steps 2 --samples 30
+notes 1 "reuses r/compare/nll.csv"
+notes 0 "reuses r/compare/quality.csv"
+echo "variance,steps" >r/compare/nll.csv
+works --run r --variance npr,sn --steps 2
+notes 0 "reuses r/compare/nll.csv"
+touch r/stage2-npr+sn.h5
+works --run r --variance npr,sn --steps 2 --samples 0
+notes 0 reuses
+count 1 "Left out: --samples 0 was asked for" $page
+works --run r --variance npr,sn --steps 2 --samples 0 --fresh
+notes 0 reuses
+
+# -- Tables of the run serve as well; what has no labels, or no heads, goes without
+infer nll --run r --steps 2,4 --images 2 --quiet || problem "infer nll failed"
+works --run r --steps 4 --samples 0 --out elsewhere
+notes 1 "reuses r/nll.csv and r/nll-calibration.csv"
+[ ! -e elsewhere/nll.csv ] || problem "elsewhere/nll.csv was made"
+[ -s elsewhere/compare.html ] || problem "no elsewhere/compare.html"
+
+printf '\000\000\010\003\000\000\000\024\000\000\000\010\000\000\000\010' >pictures
+dd if=/dev/urandom bs=64 count=20 >>pictures 2>dd.log
+sed "s|format: mixture|format: idx, train: $directory/pictures, test: $directory/pictures|; s/tiny/idx/" \
+    tiny.yaml >idx.yaml
+train --config idx.yaml --run idx --quiet --stage 1 || problem "train failed"
+works --run idx --steps 2 --samples 10 --images 2
+notes 1 "leaves out the quality of samples: .*its labels are not known"
+count 1 "Left out: .*its labels are not known" idx/compare/compare.html
+count 1 "the run does not have both heads" idx/compare/compare.html
+exit $result
