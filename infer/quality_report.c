@@ -24,7 +24,7 @@ static const char *title_of(int metric)
 static void print_title(const QualityTask *task, int metric)
 {
     printf("%s", title_of(metric));
-    if (metric == QUALITY_SLICED)
+    if (metric == QUALITY_SLICED || !task->net)
         printf("; no network\n");
     else
         printf("; in features of %s, accuracy %.3f\n", task->net->name, task->net->accuracy);

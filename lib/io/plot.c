@@ -52,9 +52,11 @@ static int linear_ticks(double low, double high, double *ticks)
     const double step = power * (part < 1.5 ? 1 : part < 3 ? 2 : part < 7 ? 5 : 10);
     int count = 0;
     const double slack = 1e-9 * (high - low);
-    for (double i = ceil((low - slack) / step); i * step <= high + slack; i++)
-        if (count < PLOT_MAX_TICKS)
-            ticks[count++] = i == 0 ? 0 : i * step; /* not -0 */
+    const double first = ceil((low - slack) / step);
+    while (count < PLOT_MAX_TICKS && (first + count) * step <= high + slack) {
+        const double multiple = first + count;
+        ticks[count++] = multiple == 0 ? 0 : multiple * step; /* not -0 */
+    }
     return count;
 }
 
