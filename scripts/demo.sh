@@ -34,7 +34,7 @@ cat <<EOF
   $run/stage1.h5              the network
   $run/stage2-npr+sn.h5       the same network with both heads
   $run/metrics.csv            the losses, step by step
-  $run/compare/compare.html    open this in a browser: the variances compared
+  $run/compare/compare.html   open this in a browser: the variances compared
   $run/samples.png            look at this: rows are variances, columns numbers of steps
 
 Next:

@@ -39,10 +39,11 @@ Classifier classifier_build(Graph *g, int resolution, int channels, int classes)
 /* The logarithm of the sum of the exponentials, around the largest: none overflows. */
 static double log_sum(const float *logits, int classes)
 {
-    double largest = logits[0], sum = 0;
+    double largest = logits[0];
     for (int k = 1; k < classes; k++)
         largest = fmax(largest, (double)logits[k]);
-    for (int k = 0; k < classes; k++)
+    double sum = exp((double)logits[0] - largest);
+    for (int k = 1; k < classes; k++)
         sum += exp((double)logits[k] - largest);
     return largest + log(sum);
 }
