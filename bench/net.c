@@ -33,7 +33,8 @@ static bool make_head(Net *net, int k, const Config *config, Checkpoint *checkpo
     ParamSet *set = &net->head_params[k];
     snprintf(group, sizeof group, "heads_ema/%s", losses[k]);
     net->head_graphs[k] = graph_new(set, options);
-    net->heads[k] = head_build(net->head_graphs[k], config, 1, net->unet.features, net->unet.temb);
+    net->heads[k] = head_build(net->head_graphs[k], config, net->bins.count, net->unet.features,
+                               net->unet.temb);
     net->head_weights[k] = checkpoint ? checkpoint_load_params(checkpoint, group, set, error)
                                       : random_weights(set, config->seed, error);
     if (net->head_weights[k] && !checkpoint)
@@ -46,7 +47,9 @@ bool net_make(Net *net, const Config *config, Checkpoint *checkpoint, DType type
               Error *error)
 {
     const GraphOptions options = {.batch = images, .type = type};
-    *net = (Net){.channels = config->model.channels};
+    *net = (Net){.channels = config->model.channels,
+                 .bins = checkpoint ? *checkpoint_bins(checkpoint)
+                                    : time_bins_even(1, config->diffusion.timesteps)};
     net->graph = graph_new(&net->params, options);
     net->unet = unet_build(net->graph, config);
     net->weights = checkpoint ? checkpoint_load_params(checkpoint, "trunk_ema", &net->params, error)
@@ -84,4 +87,13 @@ bool net_run(Net *net, const float *x_t, size_t count, double time, int images, 
     for (int k = 0; done && k < NET_HEADS; k++)
         done = graph_forward(net->head_graphs[k], 0, error);
     return done;
+}
+
+void net_read_head(const Net *net, int k, int t, int images, float *out)
+{
+    int *bin = memory_small((size_t)images, sizeof *bin);
+    for (int i = 0; i < images; i++)
+        bin[i] = time_bins_find(&net->bins, t);
+    head_read(&net->heads[k], bin, images, out);
+    memory_free(bin);
 }

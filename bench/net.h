@@ -13,7 +13,8 @@ typedef struct Net {
     Graph *graph, *head_graphs[NET_HEADS];
     UNet unet;
     Head heads[NET_HEADS];
-    int channels; /* of the time embedding */
+    TimeBins bins; /* of the heads; one for random weights */
+    int channels;  /* of the time embedding */
 } Net;
 
 /* Ready to run, `images` at a time. `checkpoint` is a stage-2 one with both heads, whose moving averages
@@ -25,3 +26,6 @@ void net_free(Net *net); /* fine on a zeroed struct */
 /* Evaluates network and heads at x_t, `images` of them all at the same model time; the results are the
  * values of the graphs. */
 bool net_run(Net *net, const float *x_t, size_t count, double time, int images, Error *error);
+
+/* out := what that gave for head k at timestep t, for `images` images. */
+void net_read_head(const Net *net, int k, int t, int images, float *out);

@@ -22,6 +22,7 @@ typedef struct Study {
     int images;
     size_t dims, count;     /* of an image; of all */
     float *x_0, *eps, *x_t; /* [images, dims] */
+    float *head;            /* [images, dims]: what a head says */
     float *cov[TYPES];      /* [images, dims]: Cov[x_0 | x_t] */
     int *t;                 /* [images] */
 } Study;
@@ -44,8 +45,9 @@ static void print_head(Study *s, int head, const ReverseStep *step)
 {
     for (int k = 0; k < TYPES; k++) {
         const Net *net = &s->nets[k];
-        variance_cov_x0(kinds[head], &s->schedule, step->t, value_data(net->unet.eps),
-                        value_data(net->heads[head].out), 0.0, true, s->count, s->cov[k]);
+        net_read_head(net, head, step->t, s->images, s->head);
+        variance_cov_x0(kinds[head], &s->schedule, step->t, value_data(net->unet.eps), s->head, 0.0,
+                        true, s->count, s->cov[k]);
     }
     double mean = 0.0, shift = 0.0, square = 0.0, bits = 0.0;
     for (size_t i = 0; i < s->count; i++) {
@@ -88,8 +90,8 @@ static bool study_make(Study *s, Checkpoint *checkpoint, int images, Error *erro
     *s = (Study){.images = images};
     s->dims = side * side * (size_t)config->data.channels;
     s->count = n * s->dims;
-    float **arrays[] = {&s->x_0, &s->eps, &s->x_t, &s->cov[0], &s->cov[1]};
-    for (int i = 0; i < 5; i++)
+    float **arrays[] = {&s->x_0, &s->eps, &s->x_t, &s->head, &s->cov[0], &s->cov[1]};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
         if (!(*arrays[i] = memory_large(s->count, sizeof(float), "images", error)))
             return false;
     s->t = memory_small(n, sizeof *s->t);
@@ -127,6 +129,7 @@ static void study_free(Study *s)
     memory_free(s->x_0);
     memory_free(s->eps);
     memory_free(s->x_t);
+    memory_free(s->head);
     memory_free(s->t);
 }
 
