@@ -10,58 +10,24 @@
  * other bins, are tried out (stats/shrinkage.h). After 1, 2, 4, 8, ... rounds, and at the end, the heads are
  * solved for, so that one sees when more images stop to help.
  */
-#include "stage2.h"
+#include "stage2_exact.h"
 
 #include "base/memory.h"
-#include "nn/patch_gram.h"
 #include "nn/profile.h"
-#include "stats/shrinkage.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum {
-    HELD_OUT = 1024, /* images, at least */
-    MAX_LEVELS = 64, /* times that heads are solved for; 2^62 rounds are never reached */
-};
-
-enum { FITTED, HELD, PARTS };
-
-/* What a number of images gave. Losses are per image, summed over its dimensions, as in training. */
-typedef struct Level {
-    double images, fitted[MAX_LEARNERS], held[MAX_LEARNERS];
-} Level;
-
-struct Exact {
-    ParamSet basis_params; /* norm_out */
-    float *basis_weights;
-    Graph *basis_graph;
-    PatchGram *gram;
-    int features, targets, outputs; /* of phi; channels of all losses, of one */
-    float *y[MAX_LEARNERS];         /* [batch, dims]: targets */
-    double *blocks;                 /* [PARTS, bins]: sums */
-    double *all;                    /* the sum of the fitted ones of all bins */
-    double *w;                      /* [bins, targets, features] */
-    Shrinkage chosen[TIME_BINS_MAX][MAX_LEARNERS];
-    int64_t held_steps, held_images; /* batches held out, of how many different images */
-    Level levels[MAX_LEVELS];
-    int level_count;
-    double held_stderr[MAX_LEARNERS]; /* of the last level's; 0: not known yet */
-};
+enum { HELD_OUT = 1024 }; /* images, at least */
 
 /* -- Sums ------------------------------------------------------------------------------------- */
-
-static size_t block_size(const Exact *e)
-{
-    return normal_sums_size(e->features, e->targets);
-}
 
 static NormalSums sums_of(const Stage2 *s, int part, int bin)
 {
     const Exact *e = s->exact;
     const size_t index = (size_t)(part * s->bins.count + bin);
-    return normal_sums_at(e->blocks + index * block_size(e), e->features, e->targets);
+    return normal_sums_at(e->blocks + index * exact_block(e), e->features, e->targets);
 }
 
 static int bin_of_step(const Stage2 *s, int64_t step)
@@ -178,7 +144,7 @@ static bool fit_bins(Stage2 *s, Error *error)
     const Exact *e = s->exact;
     const int bins = s->bins.count;
     const NormalSums all = normal_sums_at(e->all, e->features, e->targets);
-    memset(e->all, 0, block_size(e) * sizeof(double));
+    memset(e->all, 0, exact_block(e) * sizeof(double));
     for (int bin = 0; bin < bins; bin++) {
         const NormalSums own = sums_of(s, FITTED, bin);
         normal_sums_add(&all, &own);
@@ -304,116 +270,6 @@ static bool settle(Stage *stage, int64_t step, Error *error)
            (step < stage->steps || judge(s, error));
 }
 
-/* The levels as columns of a file. */
-static void column(const Exact *e, size_t offset, double values[MAX_LEVELS])
-{
-    for (int l = 0; l < e->level_count; l++)
-        memcpy(&values[l], (const char *)&e->levels[l] + offset, sizeof values[l]);
-}
-
-/* Likewise, in the other direction. */
-static void set_column(Exact *e, size_t offset, const double values[MAX_LEVELS])
-{
-    for (int l = 0; l < e->level_count; l++)
-        memcpy((char *)&e->levels[l] + offset, &values[l], sizeof values[l]);
-}
-
-static bool write_doubles(CheckpointWriter *writer, const char *loss, const char *name,
-                          int64_t count, const double *values, Error *error)
-{
-    char *path = memory_format("fit/%s/%s", loss, name);
-    bool ok = checkpoint_write_doubles(writer, path, count, values, error);
-    memory_free(path);
-    return ok;
-}
-
-static bool write_fit(const Stage2 *s, int i, CheckpointWriter *writer, Error *error)
-{
-    const Exact *e = s->exact;
-    const char *loss = s->stage.learners[i].target;
-    double fitted[MAX_LEVELS], held[MAX_LEVELS], ridge[TIME_BINS_MAX], borrow[TIME_BINS_MAX];
-    column(e, offsetof(Level, fitted) + (size_t)i * sizeof(double), fitted);
-    column(e, offsetof(Level, held) + (size_t)i * sizeof(double), held);
-    for (int bin = 0; bin < s->bins.count; bin++) {
-        ridge[bin] = e->chosen[bin][i].ridge;
-        borrow[bin] = e->chosen[bin][i].borrow;
-    }
-    return write_doubles(writer, loss, "training_loss", e->level_count, fitted, error) &&
-           write_doubles(writer, loss, "held_out_loss", e->level_count, held, error) &&
-           write_doubles(writer, loss, "held_out_stderr", 1, &e->held_stderr[i], error) &&
-           write_doubles(writer, loss, "ridge", s->bins.count, ridge, error) &&
-           write_doubles(writer, loss, "borrow", s->bins.count, borrow, error);
-}
-
-static bool write_extra(Stage *stage, CheckpointWriter *writer, Error *error)
-{
-    Stage2 *s = (Stage2 *)stage;
-    const Exact *e = s->exact;
-    const int64_t doubles = (int64_t)(PARTS * (size_t)s->bins.count * block_size(e));
-    double images[MAX_LEVELS];
-    column(e, offsetof(Level, images), images);
-    bool ok = stage2_write_common(s, writer, error) &&
-              checkpoint_write_doubles(writer, "least_squares/sums", doubles, e->blocks, error);
-    if (!ok || e->level_count == 0)
-        return ok;
-    ok = checkpoint_write_doubles(writer, "fit/images", e->level_count, images, error) &&
-         checkpoint_write_attribute(writer, "fit", "levels", e->level_count, error);
-    for (int i = 0; ok && i < stage->learner_count; i++)
-        ok = write_fit(s, i, writer, error);
-    return ok;
-}
-
-static bool read_doubles(Checkpoint *checkpoint, const char *loss, const char *name, int64_t count,
-                         double *values, Error *error)
-{
-    char *path = memory_format("fit/%s/%s", loss, name);
-    bool ok = checkpoint_read_doubles(checkpoint, path, count, values, error);
-    memory_free(path);
-    return ok;
-}
-
-static bool read_fit(Stage2 *s, int i, Checkpoint *checkpoint, Error *error)
-{
-    Exact *e = s->exact;
-    const char *loss = s->stage.learners[i].target;
-    double fitted[MAX_LEVELS], held[MAX_LEVELS], ridge[TIME_BINS_MAX], borrow[TIME_BINS_MAX];
-    if (!read_doubles(checkpoint, loss, "training_loss", e->level_count, fitted, error) ||
-        !read_doubles(checkpoint, loss, "held_out_loss", e->level_count, held, error) ||
-        !read_doubles(checkpoint, loss, "held_out_stderr", 1, &e->held_stderr[i], error) ||
-        !read_doubles(checkpoint, loss, "ridge", s->bins.count, ridge, error) ||
-        !read_doubles(checkpoint, loss, "borrow", s->bins.count, borrow, error))
-        return false;
-    set_column(e, offsetof(Level, fitted) + (size_t)i * sizeof(double), fitted);
-    set_column(e, offsetof(Level, held) + (size_t)i * sizeof(double), held);
-    for (int bin = 0; bin < s->bins.count; bin++)
-        e->chosen[bin][i] = (Shrinkage){.ridge = ridge[bin], .borrow = borrow[bin]};
-    return true;
-}
-
-static bool read_extra(Stage *stage, Checkpoint *checkpoint, Error *error)
-{
-    Stage2 *s = (Stage2 *)stage;
-    Exact *e = s->exact;
-    const int64_t doubles = (int64_t)(PARTS * (size_t)s->bins.count * block_size(e));
-    const int64_t levels = checkpoint_attribute(checkpoint, "fit", "levels", 0);
-    double images[MAX_LEVELS];
-    if (levels < 0 || levels > MAX_LEVELS)
-        return error_input(error, "%s:/fit: attribute levels: expected 0 to %d, found %lld",
-                           stage->path, MAX_LEVELS, (long long)levels);
-    e->level_count = (int)levels;
-    if (!stage2_check_common(s, checkpoint, error) ||
-        !checkpoint_read_doubles(checkpoint, "least_squares/sums", doubles, e->blocks, error))
-        return false;
-    if (levels == 0)
-        return true;
-    bool ok = checkpoint_read_doubles(checkpoint, "fit/images", levels, images, error);
-    if (ok)
-        set_column(e, offsetof(Level, images), images);
-    for (int i = 0; ok && i < stage->learner_count; i++)
-        ok = read_fit(s, i, checkpoint, error);
-    return ok;
-}
-
 static void report(const Stage *stage)
 {
     const Stage2 *s = (const Stage2 *)stage;
@@ -471,8 +327,8 @@ static bool allocate(Stage2 *s, Error *error)
     e->outputs = s->stage.config->data.channels;
     e->targets = s->task.count * e->outputs;
     e->features = patch_gram_features(value_channels(s->trunk.features));
-    e->blocks = memory_large(PARTS * bins * block_size(e), sizeof(double), what, error);
-    e->all = e->blocks ? memory_large(block_size(e), sizeof(double), what, error) : NULL;
+    e->blocks = memory_large(PARTS * bins * exact_block(e), sizeof(double), what, error);
+    e->all = e->blocks ? memory_large(exact_block(e), sizeof(double), what, error) : NULL;
     e->w = e->all ? memory_large(bins * (size_t)(e->targets * e->features), sizeof(double), what,
                                  error)
                   : NULL;
@@ -515,8 +371,8 @@ bool stage2_exact_begin(Stage2 *s, Error *error)
     s->stage.smoothing = 1; /* a held-out loss does not jump from step to step */
     s->stage.evaluate = evaluate;
     s->stage.settle = settle;
-    s->stage.write_extra = write_extra;
-    s->stage.read_extra = read_extra;
+    s->stage.write_extra = exact_write;
+    s->stage.read_extra = exact_read;
     s->stage.report = report;
     return plan(s, error) && allocate(s, error) && build_basis(s, error);
 }

@@ -1,0 +1,119 @@
+/* Solved heads in a checkpoint: the sums, from which a run continues, and what came of them at each number of
+ * images (checkpoints/README.md: /least_squares, /fit).
+ */
+#include "base/memory.h"
+#include "stage2_exact.h"
+
+#include <string.h>
+
+/* The levels as columns of a file. */
+static void column(const Exact *e, size_t offset, double values[EXACT_MAX_LEVELS])
+{
+    for (int l = 0; l < e->level_count; l++)
+        memcpy(&values[l], (const char *)&e->levels[l] + offset, sizeof values[l]);
+}
+
+/* Likewise, in the other direction. */
+static void set_column(Exact *e, size_t offset, const double values[EXACT_MAX_LEVELS])
+{
+    for (int l = 0; l < e->level_count; l++)
+        memcpy((char *)&e->levels[l] + offset, &values[l], sizeof values[l]);
+}
+
+static bool write_doubles(CheckpointWriter *writer, const char *loss, const char *name,
+                          int64_t count, const double *values, Error *error)
+{
+    char *path = memory_format("fit/%s/%s", loss, name);
+    bool ok = checkpoint_write_doubles(writer, path, count, values, error);
+    memory_free(path);
+    return ok;
+}
+
+static bool write_fit(const Stage2 *s, int i, CheckpointWriter *writer, Error *error)
+{
+    const Exact *e = s->exact;
+    const char *loss = s->stage.learners[i].target;
+    double fitted[EXACT_MAX_LEVELS], held[EXACT_MAX_LEVELS], ridge[TIME_BINS_MAX],
+        borrow[TIME_BINS_MAX];
+    column(e, offsetof(Level, fitted) + (size_t)i * sizeof(double), fitted);
+    column(e, offsetof(Level, held) + (size_t)i * sizeof(double), held);
+    for (int bin = 0; bin < s->bins.count; bin++) {
+        ridge[bin] = e->chosen[bin][i].ridge;
+        borrow[bin] = e->chosen[bin][i].borrow;
+    }
+    return write_doubles(writer, loss, "training_loss", e->level_count, fitted, error) &&
+           write_doubles(writer, loss, "held_out_loss", e->level_count, held, error) &&
+           write_doubles(writer, loss, "held_out_stderr", 1, &e->held_stderr[i], error) &&
+           write_doubles(writer, loss, "ridge", s->bins.count, ridge, error) &&
+           write_doubles(writer, loss, "borrow", s->bins.count, borrow, error);
+}
+
+bool exact_write(Stage *stage, CheckpointWriter *writer, Error *error)
+{
+    Stage2 *s = (Stage2 *)stage;
+    const Exact *e = s->exact;
+    const int64_t doubles = (int64_t)(PARTS * (size_t)s->bins.count * exact_block(e));
+    double images[EXACT_MAX_LEVELS];
+    column(e, offsetof(Level, images), images);
+    bool ok = stage2_write_common(s, writer, error) &&
+              checkpoint_write_doubles(writer, "least_squares/sums", doubles, e->blocks, error);
+    if (!ok || e->level_count == 0)
+        return ok;
+    ok = checkpoint_write_doubles(writer, "fit/images", e->level_count, images, error) &&
+         checkpoint_write_attribute(writer, "fit", "levels", e->level_count, error);
+    for (int i = 0; ok && i < stage->learner_count; i++)
+        ok = write_fit(s, i, writer, error);
+    return ok;
+}
+
+static bool read_doubles(Checkpoint *checkpoint, const char *loss, const char *name, int64_t count,
+                         double *values, Error *error)
+{
+    char *path = memory_format("fit/%s/%s", loss, name);
+    bool ok = checkpoint_read_doubles(checkpoint, path, count, values, error);
+    memory_free(path);
+    return ok;
+}
+
+static bool read_fit(Stage2 *s, int i, Checkpoint *checkpoint, Error *error)
+{
+    Exact *e = s->exact;
+    const char *loss = s->stage.learners[i].target;
+    double fitted[EXACT_MAX_LEVELS], held[EXACT_MAX_LEVELS], ridge[TIME_BINS_MAX],
+        borrow[TIME_BINS_MAX];
+    if (!read_doubles(checkpoint, loss, "training_loss", e->level_count, fitted, error) ||
+        !read_doubles(checkpoint, loss, "held_out_loss", e->level_count, held, error) ||
+        !read_doubles(checkpoint, loss, "held_out_stderr", 1, &e->held_stderr[i], error) ||
+        !read_doubles(checkpoint, loss, "ridge", s->bins.count, ridge, error) ||
+        !read_doubles(checkpoint, loss, "borrow", s->bins.count, borrow, error))
+        return false;
+    set_column(e, offsetof(Level, fitted) + (size_t)i * sizeof(double), fitted);
+    set_column(e, offsetof(Level, held) + (size_t)i * sizeof(double), held);
+    for (int bin = 0; bin < s->bins.count; bin++)
+        e->chosen[bin][i] = (Shrinkage){.ridge = ridge[bin], .borrow = borrow[bin]};
+    return true;
+}
+
+bool exact_read(Stage *stage, Checkpoint *checkpoint, Error *error)
+{
+    Stage2 *s = (Stage2 *)stage;
+    Exact *e = s->exact;
+    const int64_t doubles = (int64_t)(PARTS * (size_t)s->bins.count * exact_block(e));
+    const int64_t levels = checkpoint_attribute(checkpoint, "fit", "levels", 0);
+    double images[EXACT_MAX_LEVELS];
+    if (levels < 0 || levels > EXACT_MAX_LEVELS)
+        return error_input(error, "%s:/fit: attribute levels: expected 0 to %d, found %lld",
+                           stage->path, EXACT_MAX_LEVELS, (long long)levels);
+    e->level_count = (int)levels;
+    if (!stage2_check_common(s, checkpoint, error) ||
+        !checkpoint_read_doubles(checkpoint, "least_squares/sums", doubles, e->blocks, error))
+        return false;
+    if (levels == 0)
+        return true;
+    bool ok = checkpoint_read_doubles(checkpoint, "fit/images", levels, images, error);
+    if (ok)
+        set_column(e, offsetof(Level, images), images);
+    for (int i = 0; ok && i < stage->learner_count; i++)
+        ok = read_fit(s, i, checkpoint, error);
+    return ok;
+}
