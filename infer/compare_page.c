@@ -341,9 +341,10 @@ static void put_title(const Page *page)
     html_text(to, config->name);
     fputs(": reverse variances compared</h1>\n<p class=\"soft\">", to);
     html_text(to, network_run(c->network));
-    fprintf(to, "; images of %d × %d pixels and %d channels, %d timesteps; varhead %s.</p>\n",
+    fprintf(to, "; images of %d × %d pixels and %d channel%s, %d timesteps; varhead %s.</p>\n",
             config->data.resolution, config->data.resolution, config->data.channels,
-            network_schedule(c->network)->timesteps, VARHEAD_VERSION);
+            config->data.channels == 1 ? "" : "s", network_schedule(c->network)->timesteps,
+            VARHEAD_VERSION);
     fputs("<p>In every table bold marks the best of a column, K is the number of sampling steps, "
           "and ± is a standard error: a lead of less than that is none.</p>\n",
           to);

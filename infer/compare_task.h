@@ -15,7 +15,7 @@
 #include "lists.h"
 #include "network.h"
 
-enum { COMPARE_MAX_FIGURES = 8, COMPARE_MAP_TIMES = 5, COMPARE_MAP_IMAGES = 3 };
+enum { COMPARE_MAX_FIGURES = 8, COMPARE_MAP_TIMES = 5 };
 
 typedef struct Figure {
     const char *name; /* of its files: "nll" */
