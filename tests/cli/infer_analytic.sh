@@ -2,30 +2,15 @@
 # `infer analytic` after `train`, as a user types it: what is refused before any work, what happens
 # when it is stopped, when a file changes meanwhile, when the disk is full, and what training makes of
 # the constants. (The numbers, and what else is in the files: tests/test_analytic.c.)
-set -u
 
 golden=$PWD/tests/golden/golden_a.h5
-export OMP_WAIT_POLICY=passive # see tests/infer_program.h
-directory=$(mktemp -d)
-trap 'rm -rf "$directory"' EXIT
-cd "$directory" || exit 1
-result=0
+. tests/script.sh
 
-problem() {
-    echo "$*"
-    result=1
-}
-
-# fails STATUS TEXT ARGUMENT...: `infer ARGUMENT...` ends so, with TEXT in its one line.
+# fails STATUS TEXT ARGUMENT...: `infer ARGUMENT...` ends so.
 fails() {
-    expected=$1 text=$2
+    as=$1 why=$2
     shift 2
-    infer "$@" >printed 2>errors
-    status=$?
-    [ $status -eq "$expected" ] || problem "infer $*: exit status $status, expected $expected"
-    grep -q -F -e "$text" errors || problem "infer $*: expected \"$text\" in: $(cat errors)"
-    [ "$(wc -l <errors)" -eq 1 ] || problem "infer $*: expected one line: $(cat errors)"
-    [ ! -s printed ] || problem "infer $*: printed $(cat printed)"
+    fails_with "$as" "$why" infer "$@"
 }
 
 # has FILE TEXT: `infer info FILE` says TEXT.

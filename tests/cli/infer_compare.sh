@@ -1,33 +1,19 @@
 #!/bin/sh
 # `infer compare` as a user types it: what is refused, which files appear, that the page is one file with all
 # figures in it, and what a second run has from the first. (Charts: tests/test_plot.c.)
-set -u
 
-export OMP_WAIT_POLICY=passive # see tests/infer_program.h
-directory=$(mktemp -d)
-trap 'rm -rf "$directory"' EXIT
-cd "$directory" || exit 1
-result=0
-
-problem() {
-    echo "$*"
-    result=1
-}
+. tests/script.sh
 
 # fails TEXT ARGUMENT...: `infer compare ARGUMENT...` is wrong input, with TEXT in its one line.
 fails() {
-    text=$1
+    why=$1
     shift
-    infer compare "$@" >printed 2>errors
-    status=$?
-    [ $status -eq 2 ] || problem "infer compare $*: exit status $status, expected 2"
-    grep -q -F -e "$text" errors || problem "infer compare $*: expected \"$text\" in: $(cat errors)"
-    [ "$(wc -l <errors)" -eq 1 ] || problem "infer compare $*: expected one line: $(cat errors)"
+    fails_with 2 "$why" infer compare "$@"
 }
 
-# works ARGUMENT...: `infer compare ARGUMENT...` does.
-works() {
-    infer compare --threads 1 "$@" >printed 2>errors || problem "infer compare $*: $(cat errors)"
+# compares ARGUMENT...: `infer compare ARGUMENT...` does.
+compares() {
+    works infer compare --threads 1 "$@"
 }
 
 # notes COUNT TEXT: the last command's stderr has so many lines with TEXT.
@@ -72,7 +58,7 @@ fails "no/such/place: cannot be made" --run r --out no/such/place
 [ ! -e r/compare ] || problem "r/compare was made"
 
 # -- Everything
-works --run r --variance beta,beta_tilde,npr,sn --steps 3,2 --images 3 --samples 20
+compares --run r --variance beta,beta_tilde,npr,sn --steps 3,2 --images 3 --samples 20
 page=r/compare/compare.html
 grep -q "^$page: written$" printed || problem "expected the page's path in: $(cat printed)"
 for figure in nll frechet kid precision recall sliced calibration; do
@@ -114,34 +100,34 @@ picture "Maps of sigma by SN and NPR, and their difference" r/compare/figure-sig
 # -- The same again: all of it serves, and the page is the same but for ids that the drawings have
 cp r/compare/figure-nll.csv first.csv
 cp r/compare/costs.csv costs.csv
-works --run r --variance beta,beta_tilde,npr,sn --steps 2,3
+compares --run r --variance beta,beta_tilde,npr,sn --steps 2,3
 notes 4 "^infer: note: reuses r/compare/"
 notes 4 ""
 cmp r/compare/figure-nll.csv first.csv || problem "two equal runs differ"
 cmp r/compare/costs.csv costs.csv || problem "the costs have changed"
-works --run r --variance npr --steps 3 --quiet
+compares --run r --variance npr --steps 3 --quiet
 [ -z "$(cat printed errors)" ] || problem "--quiet, but: $(cat printed errors)"
 
 # -- What is not there, not what is asked, damaged, or older than the network, is measured again
-works --run r --variance beta,beta_tilde,npr,sn --steps 2,3 --images 4
+compares --run r --variance beta,beta_tilde,npr,sn --steps 2,3 --images 4
 notes 1 "reuses r/compare/quality.csv"
 notes 0 "reuses r/compare/nll.csv"
-works --run r --variance npr,sn --steps 2 --samples 30
+compares --run r --variance npr,sn --steps 2 --samples 30
 notes 1 "reuses r/compare/nll.csv"
 notes 0 "reuses r/compare/quality.csv"
 echo "variance,steps" >r/compare/nll.csv
-works --run r --variance npr,sn --steps 2
+compares --run r --variance npr,sn --steps 2
 notes 0 "reuses r/compare/nll.csv"
 touch r/stage2-npr+sn.h5
-works --run r --variance npr,sn --steps 2 --samples 0
+compares --run r --variance npr,sn --steps 2 --samples 0
 notes 0 reuses
 count 1 "Left out: --samples 0 was asked for" $page
-works --run r --variance npr,sn --steps 2 --samples 0 --fresh
+compares --run r --variance npr,sn --steps 2 --samples 0 --fresh
 notes 0 reuses
 
 # -- Tables of the run serve as well; what has no labels, or no heads, goes without
 infer nll --run r --steps 2,4 --images 2 --quiet || problem "infer nll failed"
-works --run r --steps 4 --samples 0 --out elsewhere
+compares --run r --steps 4 --samples 0 --out elsewhere
 notes 1 "reuses r/nll.csv and r/nll-calibration.csv"
 [ ! -e elsewhere/nll.csv ] || problem "elsewhere/nll.csv was made"
 [ -s elsewhere/compare.html ] || problem "no elsewhere/compare.html"
@@ -151,7 +137,7 @@ dd if=/dev/urandom bs=64 count=20 >>pictures 2>dd.log
 sed "s|format: mixture|format: idx, train: $directory/pictures, test: $directory/pictures|; s/tiny/idx/" \
     tiny.yaml >idx.yaml
 train --config idx.yaml --run idx --quiet --stage 1 || problem "train failed"
-works --run idx --steps 2 --samples 10 --images 2
+compares --run idx --steps 2 --samples 10 --images 2
 notes 1 "leaves out the quality of samples: .*its labels are not known"
 count 1 "Left out: .*its labels are not known" idx/compare/compare.html
 count 1 "the run does not have both heads" idx/compare/compare.html

@@ -2,36 +2,16 @@
 # `infer nll`, `infer truth` and `infer sample --trajectory dp`, as a user types them: what is
 # refused before any work, which files appear, what the best trajectories are kept for, and what
 # happens when a sweep is stopped. (The numbers: tests/test_bound.c and tests/test_nll.c.)
-set -u
 
 golden=$PWD/tests/golden/golden_a.h5
-export OMP_WAIT_POLICY=passive # see tests/infer_program.h
-directory=$(mktemp -d)
-trap 'rm -rf "$directory"' EXIT
-cd "$directory" || exit 1
-result=0
+. tests/script.sh
 variances="beta beta_tilde analytic analytic_diag sn npr exact"
-
-problem() {
-    echo "$*"
-    result=1
-}
 
 # fails TEXT ARGUMENT...: `infer ARGUMENT...` is wrong input, with TEXT in its one line.
 fails() {
-    text=$1
+    why=$1
     shift
-    infer "$@" >printed 2>errors
-    status=$?
-    [ $status -eq 2 ] || problem "infer $*: exit status $status, expected 2"
-    grep -q -F -e "$text" errors || problem "infer $*: expected \"$text\" in: $(cat errors)"
-    [ "$(wc -l <errors)" -eq 1 ] || problem "infer $*: expected one line: $(cat errors)"
-    [ ! -s printed ] || problem "infer $*: printed $(cat printed)"
-}
-
-# works ARGUMENT...: `infer ARGUMENT...` does; what it says is in `printed` and `errors`.
-works() {
-    infer "$@" >printed 2>errors || problem "infer $*: $(cat errors)"
+    fails_with 2 "$why" infer "$@"
 }
 
 # silent: the last command, with --quiet, was.
@@ -104,11 +84,11 @@ fails "infer nll --trajectory dp --variance sn --checkpoint r/stage2-npr+sn.h5 m
 [ "$(echo *.h5 *.csv *.png)" = "*.h5 *.csv *.png" ] || problem "a refused command wrote: $(ls)"
 
 # -- The defaults, with every variance there is
-works nll --quiet --run r --steps 2 --images 3
+works infer nll --quiet --run r --steps 2 --images 3
 silent
 rows 5 r/nll.csv
-works analytic --quiet --run r --images 3 --timesteps 2
-works nll --run r
+works infer analytic --quiet --run r --images 3 --timesteps 2
+works infer nll --run r
 for variance in $variances; do
     case $variance in
     beta_tilde) tables=1 timesteps=0 ;; # no calibration
@@ -136,22 +116,22 @@ done
 
 # -- Elsewhere, and nowhere
 state=$(cksum r/*)
-works nll --run r --trajectory linear,quad --steps 1,5 --images 3 --out here.csv
+works infer nll --run r --trajectory linear,quad --steps 1,5 --images 3 --out here.csv
 rows 28 here.csv
 rows 14 here.csv ".*,quad,"
 rows 14 here.csv ".*,1,"
 [ -s here.h5 ] || problem "no here.h5"
 [ "$(grep -c "^bits per dimension of 3 test images" printed)" -eq 2 ] ||
     problem "expected a table for each trajectory in: $(cat printed)"
-works nll --run r --steps 1 --images 1 --variance sn --out one.csv
+works infer nll --run r --steps 1 --images 1 --variance sn --out one.csv
 rows 1 one.csv "sn,linear,1,[0-9.]*,nan,1$"
 here=$(echo *)
-works nll --checkpoint r/stage2-npr+sn.h5 --steps 5 --images 3
+works infer nll --checkpoint r/stage2-npr+sn.h5 --steps 5 --images 3
 grep -q "^exact " printed || problem "expected a table in: $(cat printed)"
 ! grep -q "written" printed || problem "said: $(cat printed)"
 [ "$(echo *)" = "$here" ] || problem "--checkpoint without --out wrote: $(ls)"
 [ "$(cksum r/*)" = "$state" ] || problem "results that go elsewhere changed the run"
-works nll --run r --average-cov --steps 3 --images 3 --out average.csv
+works infer nll --run r --average-cov --steps 3 --images 3 --out average.csv
 [ "$(tail -n +2 average.csv | cut -d, -f1 | xargs)" = \
     "beta beta_tilde analytic analytic_diag sn-average npr-average exact" ] ||
     problem "--average-cov: $(cat average.csv)"
@@ -159,7 +139,7 @@ rows 3 average-calibration.csv "sn-average,"
 grep -q "^npr-average " printed || problem "expected npr-average in: $(cat printed)"
 
 # -- How far from the exact variance
-works truth --run r --timesteps 3 --images 20 --out t.csv
+works infer truth --run r --timesteps 3 --images 20 --out t.csv
 header variance,t,cov,mean_error,rms,bias,images t.csv
 rows 21 t.csv
 for variance in $variances; do
@@ -169,7 +149,7 @@ for variance in $variances; do
 done
 [ "$(grep -c ",20$" t.csv)" -eq 21 ] || problem "expected 20 images in: $(cat t.csv)"
 [ "$(grep -c "^ *[0-9]" printed)" -eq 3 ] || problem "expected three rows in: $(cat printed)"
-works truth --quiet --run r --variance npr,sn --average-cov --timesteps 1 --images 3 --out t.csv
+works infer truth --quiet --run r --variance npr,sn --average-cov --timesteps 1 --images 3 --out t.csv
 silent
 [ "$(tail -n +2 t.csv | cut -d, -f1 | xargs)" = "npr-average sn-average" ] ||
     problem "--average-cov: $(cat t.csv)"
@@ -177,7 +157,7 @@ silent
 
 # -- The best trajectories: no other is better on the images that they were found on
 cp -R r without
-works nll --run r --trajectory linear,dp --steps 1,5,10 --split train --images 100
+works infer nll --run r --trajectory linear,dp --steps 1,5,10 --split train --images 100
 searched "the first time"
 for variance in $variances; do
     [ -s "r/dp-$variance.h5" ] || problem "no r/dp-$variance.h5"
@@ -200,16 +180,16 @@ awk -F, 'NR > 1 { bits[$1, $2, $3] = $4; variance[$1]; steps[$3] }
 
 # They are kept, and serve for other images, steps and commands.
 state=$(cksum r/dp-*.h5)
-works nll --run r --trajectory linear,dp --steps 1,5,10 --split train --images 100 --out again.csv
+works infer nll --run r --trajectory linear,dp --steps 1,5,10 --split train --images 100 --out again.csv
 not_searched "a second time"
 same r/nll.csv again.csv
-works nll --run r --trajectory dp --steps 7 --images 3 --dp-images 100 --out again.csv
+works infer nll --run r --trajectory dp --steps 7 --images 3 --dp-images 100 --out again.csv
 not_searched "--dp-images as they are"
-works nll --checkpoint r/stage2-npr+sn.h5 --trajectory dp --steps 7 --images 3
+works infer nll --checkpoint r/stage2-npr+sn.h5 --trajectory dp --steps 7 --images 3
 not_searched "beside the checkpoint"
 [ "$(cksum r/dp-*.h5)" = "$state" ] || problem "a second run changed the files of dp"
-works sample --quiet --run r --trajectory dp --variance sn --steps 5 --count 2 --out dp.h5
-works sample --quiet --run r --trajectory dp --variance beta,exact --steps 1,100 --count 1 \
+works infer sample --quiet --run r --trajectory dp --variance sn --steps 5 --count 2 --out dp.h5
+works infer sample --quiet --run r --trajectory dp --variance beta,exact --steps 1,100 --count 1 \
     --out dp.png
 [ -s dp.png ] || problem "no dp.png"
 fails "not 101" sample --run r --trajectory dp --variance sn --steps 101 --out x.h5
@@ -217,38 +197,38 @@ fails "not 101" sample --run r --trajectory dp --variance sn --steps 101 --out x
 # The mean of a head has trajectories of its own.
 fails "infer nll --trajectory dp --variance sn --run r --average-cov makes it" \
     sample --run r --trajectory dp --variance sn --average-cov --steps 5 --out x.h5
-works nll --run r --trajectory dp --variance sn --average-cov --steps 5 --images 3 --dp-images 3 \
+works infer nll --run r --trajectory dp --variance sn --average-cov --steps 5 --images 3 --dp-images 3 \
     --out again.csv
 searched "--average-cov"
 rows 1 again.csv "sn-average,dp,5,"
-works sample --quiet --run r --trajectory dp --variance sn --average-cov --steps 5 --count 1 \
+works infer sample --quiet --run r --trajectory dp --variance sn --average-cov --steps 5 --count 1 \
     --out dp.h5
 
 # Asked for anew, or from other images, they are found anew.
 cp -R r copy
-works nll --run copy --trajectory dp --variance beta --steps 5 --images 3 --fresh
+works infer nll --run copy --trajectory dp --variance beta --steps 5 --images 3 --fresh
 searched "--fresh"
 same r/dp-beta.h5 copy/dp-beta.h5
 for option in "--dp-images 5" "--seed 9"; do
     # shellcheck disable=SC2086 # an option and its value
-    works nll --run copy --trajectory dp --variance beta --steps 5 --images 3 $option
+    works infer nll --run copy --trajectory dp --variance beta --steps 5 --images 3 $option
     searched "$option"
     ! cmp -s r/dp-beta.h5 copy/dp-beta.h5 || problem "$option: the same trajectories"
     # shellcheck disable=SC2086
-    works nll --run copy --trajectory dp --variance beta --steps 5 --images 3 $option
+    works infer nll --run copy --trajectory dp --variance beta --steps 5 --images 3 $option
     not_searched "$option again"
 done
 
 # Those of another network are refused, and replaced by the command that is named.
 train_tiny --run other --stage 1 --seed 9
 train_tiny --run other --stage 2 --loss sn --seed 9
-works nll --quiet --run other --trajectory dp --variance sn --steps 5 --images 3 --dp-images 3
+works infer nll --quiet --run other --trajectory dp --variance sn --steps 5 --images 3 --dp-images 3
 cp other/dp-sn.h5 copy/dp-sn.h5
 fails "copy/dp-sn.h5: is of another network; infer nll --trajectory dp --variance sn --run copy" \
     sample --run copy --trajectory dp --variance sn --steps 5 --out x.h5
-works nll --run copy --trajectory dp --variance sn --images 3
+works infer nll --run copy --trajectory dp --variance sn --images 3
 searched "another network"
-works sample --quiet --run copy --trajectory dp --variance sn --steps 5 --count 1 --out dp.h5
+works infer sample --quiet --run copy --trajectory dp --variance sn --steps 5 --count 1 --out dp.h5
 same r/dp-sn.h5 copy/dp-sn.h5
 
 # What has such a name by mistake stays, whatever is asked for.
@@ -324,16 +304,16 @@ mv without r
 rm r/nll*
 sweep="--threads 1 --variance beta,sn --steps 100"
 # shellcheck disable=SC2086 # several options, here and below
-works nll --run r $sweep --images 400 --out whole.csv
+works infer nll --run r $sweep --images 400 --out whole.csv
 # shellcheck disable=SC2086
-works nll --run r $sweep --images 3 --out small.csv
+works infer nll --run r $sweep --images 3 --out small.csv
 
 # shellcheck disable=SC2086
 half TERM 143 r/nll.unfinished.h5 bound --run r $sweep --images 400
 [ ! -e r/nll.csv ] || problem "stopped, but there is a table"
 cp r/nll.unfinished.h5 kept
 # shellcheck disable=SC2086
-works nll --run r $sweep --images 400
+works infer nll --run r $sweep --images 400
 went_on r/nll.unfinished.h5
 same r/nll.csv whole.csv
 same r/nll-calibration.csv whole-calibration.csv
@@ -343,7 +323,7 @@ same r/nll.h5 whole.h5
 cp kept r/nll.unfinished.h5
 rm -f r/nll.csv
 # shellcheck disable=SC2086
-works nll --run r $sweep --images 3
+works infer nll --run r $sweep --images 3
 ! grep -q "goes on" errors || problem "another table: goes on: $(cat errors)"
 same r/nll.csv small.csv
 [ ! -e r/nll.unfinished.h5 ] || problem "another table: r/nll.unfinished.h5 is still there"
@@ -386,14 +366,14 @@ begins_anew --checkpoint r/stage2-npr+sn.h5 $sweep --images 400
 cp -R r whole
 sweep="--threads 1 --variance beta,sn --trajectory dp --steps 5 --dp-images 300 --images 3"
 # shellcheck disable=SC2086
-works nll --run whole $sweep
+works infer nll --run whole $sweep
 # shellcheck disable=SC2086
 half INT 130 r/dp.unfinished.h5 steps --run r $sweep
 for file in nll.csv dp-beta.h5 dp-sn.h5; do
     [ ! -e "r/$file" ] || problem "stopped, but there is r/$file"
 done
 # shellcheck disable=SC2086
-works nll --run r $sweep
+works infer nll --run r $sweep
 went_on r/dp.unfinished.h5
 for file in nll.csv nll-calibration.csv dp-beta.h5 dp-sn.h5; do
     same "r/$file" "whole/$file"

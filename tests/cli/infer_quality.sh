@@ -2,35 +2,15 @@
 # `infer quality`, and `infer sample` for other programs, as a user types them: what is refused before any
 # work, which files appear and what they say, what a second run has from the first, and what a stop leaves.
 # (The numbers: tests/test_quality_metrics.c; the files' bytes: tests/test_export.c.)
-set -u
 
 golden=$PWD/tests/golden/golden_a.h5
-export OMP_WAIT_POLICY=passive # see tests/infer_program.h
-directory=$(mktemp -d)
-trap 'rm -rf "$directory"' EXIT
-cd "$directory" || exit 1
-result=0
-
-problem() {
-    echo "$*"
-    result=1
-}
+. tests/script.sh
 
 # fails TEXT ARGUMENT...: `infer ARGUMENT...` is wrong input, with TEXT in its one line.
 fails() {
-    text=$1
+    why=$1
     shift
-    infer "$@" >printed 2>errors
-    status=$?
-    [ $status -eq 2 ] || problem "infer $*: exit status $status, expected 2"
-    grep -q -F -e "$text" errors || problem "infer $*: expected \"$text\" in: $(cat errors)"
-    [ "$(wc -l <errors)" -eq 1 ] || problem "infer $*: expected one line: $(cat errors)"
-    [ ! -s printed ] || problem "infer $*: printed $(cat printed)"
-}
-
-# works ARGUMENT...: `infer ARGUMENT...` does; what it says is in `printed` and `errors`.
-works() {
-    infer "$@" >printed 2>errors || problem "infer $*: $(cat errors)"
+    fails_with 2 "$why" infer "$@"
 }
 
 # says TEXT: the last command printed it.
@@ -60,7 +40,7 @@ END
 train --config tiny.yaml --run r --quiet --stage 1 || problem "train --stage 1 failed"
 train --config tiny.yaml --run r --quiet --stage 2 --loss npr,sn || problem "train --stage 2 failed"
 quality() {
-    works quality --run r --samples 40 --resamples 20 --classifier-steps 30 --threads 1 "$@"
+    works infer quality --run r --samples 40 --resamples 20 --classifier-steps 30 --threads 1 "$@"
 }
 refuses() {
     text=$1
@@ -123,7 +103,7 @@ quality --variance beta,beta_tilde,sn --steps 2,3 --sampler ddpm,ddim --quiet
 cmp r/quality.csv first.csv || problem "two equal runs differ"
 cmp r/quality.h5 first.h5 || problem "two equal runs differ"
 [ "$(cksum <r/classifier.h5)" = "$state" ] || problem "the classifier has changed"
-works quality --checkpoint r/stage1.h5 --classifier r/classifier.h5 --steps 2 --samples 20
+works infer quality --checkpoint r/stage1.h5 --classifier r/classifier.h5 --steps 2 --samples 20
 says "^beta_tilde  *[0-9.]* +- "
 ! grep -q written printed || problem "files of no run: $(cat printed)"
 
@@ -156,19 +136,19 @@ fails "pictures: its labels are not known; name their file with --train-labels" 
     quality --run idx --samples 10 --steps 2
 fails "tiny.yaml: is no IDX file of labels" \
     quality --run idx --samples 10 --steps 2 --train-labels tiny.yaml
-works quality --run idx --samples 10 --steps 2 --metrics sliced
+works infer quality --run idx --samples 10 --steps 2 --metrics sliced
 {
     printf '\000\000\010\001\000\000\000\024'
     for _ in 1 2 3 4 5; do printf '\000\001\001\002'; done
 } >labels
-works quality --run idx --samples 10 --steps 2 --train-labels labels --test-labels labels \
+works infer quality --run idx --samples 10 --steps 2 --train-labels labels --test-labels labels \
     --classifier-steps 2 --resamples 4
 rows 15 idx/quality.csv
 
 # -- Stopped: what was measured stays, and the same command goes on
 long="--run r --samples 400 --resamples 20 --threads 1 --variance beta_tilde,sn --steps 2,60"
 # shellcheck disable=SC2086 # several options
-works quality $long --fresh
+works infer quality $long --fresh
 mv r/quality.csv first.csv
 rm r/quality.h5
 status=0 attempt=0
@@ -190,7 +170,7 @@ tail -n 1 errors | grep -q "^infer: stopped by SIGTERM after [1-3] of 4 cells; t
     problem "SIGTERM: said: $(cat errors)"
 files r "classifier.h5 metrics.csv quality.unfinished.h5 stage1.h5 stage2-npr+sn.h5"
 # shellcheck disable=SC2086
-works quality $long
+works infer quality $long
 grep -q "goes on after [1-3] of 4 cells" errors || problem "expected it to go on: $(cat errors)"
 cmp r/quality.csv first.csv || problem "what was continued differs from what was not stopped"
 files r "classifier.h5 metrics.csv quality.csv quality.h5 stage1.h5 stage2-npr+sn.h5"
@@ -200,13 +180,13 @@ fails "an .npz is for one variance and one number of steps, got 2 kinds" \
     sample --run r --steps 2,3 --out a.npz
 fails "/: is not empty" sample --run r --steps 2 --out r/
 fails "r/stage1.h5: is there and is no directory" sample --run r --steps 2 --out r/stage1.h5/
-works sample --run r --variance beta_tilde,sn --steps 2,3 --count 3 --out pictures.d/
+works infer sample --run r --variance beta_tilde,sn --steps 2,3 --count 3 --out pictures.d/
 says "^pictures.d/: 3 samples of each of 4 kinds, ddpm$"
 files pictures.d "beta_tilde_2 beta_tilde_3 sn_2 sn_3"
 files pictures.d/sn_3 "000000.png 000001.png 000002.png"
-works sample --run r --steps 2 --count 3 --batch 2 --out new/
+works infer sample --run r --steps 2 --count 3 --batch 2 --out new/
 files new "000000.png 000001.png 000002.png"
-works sample --run r --steps 2 --count 3 --batch 2 --out a.npz
+works infer sample --run r --steps 2 --count 3 --batch 2 --out a.npz
 [ "$(wc -c <a.npz)" -eq $((39 + 128 + 3 * 64 * 3 + 77)) ] || problem "a.npz has $(wc -c <a.npz) bytes"
 [ "$(od -A n -t x1 -N 4 a.npz | tr -d ' ')" = "504b0304" ] || problem "a.npz is no ZIP archive"
 exit $result

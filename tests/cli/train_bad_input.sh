@@ -2,18 +2,8 @@
 # `train` with command lines, configurations and files that are wrong, and on disks that are full:
 # the right exit code, one line on stderr that says what, and no damage to what was there.
 # (Checkpoints whose content is wrong: tests/test_train.c.)
-set -u
 
-export OMP_WAIT_POLICY=passive # see tests/train_program.h
-directory=$(mktemp -d)
-trap 'rm -rf "$directory"' EXIT
-cd "$directory" || exit 1
-result=0
-
-problem() {
-    echo "$*"
-    result=1
-}
+. tests/script.sh
 
 # The description of every file of the run, and of its content.
 state() {

@@ -2,18 +2,8 @@
 # Runs that are started again: which continue, which are left alone, which are refused, and that
 # nothing is changed by a refusal. (That what is continued ends in the same numbers:
 # tests/test_train.c.)
-set -u
 
-export OMP_WAIT_POLICY=passive # see tests/train_program.h
-directory=$(mktemp -d)
-trap 'rm -rf "$directory"' EXIT
-cd "$directory" || exit 1
-result=0
-
-problem() {
-    echo "$*"
-    result=1
-}
+. tests/script.sh
 
 # The description of every file of a run, and of its content.
 state() {

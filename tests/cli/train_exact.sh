@@ -1,33 +1,7 @@
 #!/bin/sh
 # Heads that are solved for: as a user fits, looks at, continues and refines them; and what is refused.
-set -u
-here=$(pwd)
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch" || exit 1
-result=0
 
-problem() {
-    echo "$*"
-    result=1
-}
-
-# works PROGRAM ARGUMENT...
-works() {
-    "$@" >printed 2>errors || problem "$*: $(cat errors)"
-}
-
-# fails STATUS TEXT ARGUMENT...: `train ARGUMENT...` fails, with TEXT in its one line.
-fails() {
-    expected=$1
-    text=$2
-    shift 2
-    train "$@" >printed 2>errors
-    status=$?
-    [ $status -eq "$expected" ] || problem "train $*: exit status $status, expected $expected"
-    grep -q -F -e "$text" errors || problem "train $*: expected \"$text\" in: $(cat errors)"
-    [ "$(wc -l <errors)" -eq 1 ] || problem "train $*: expected one line: $(cat errors)"
-}
+. tests/script.sh
 
 # says TEXT: the last command has printed it.
 says() {
@@ -94,23 +68,23 @@ solved=$(sed -n 's/^stage2-npr+sn,sn,[0-9]*,\([0-9]*\).*/\1/p' r/metrics.csv | t
 state=$(cksum r/* one/* fine/*)
 # shellcheck disable=SC2086
 {
-    fails 2 "--heads goes with --stage 2" --stage 1 --heads r/stage2-npr+sn.h5 --run x
-    fails 2 "--heads goes with --set stage2.solver=adam" --stage 2 --loss sn --config tiny.yaml \
+    fails_with 2 "--heads goes with --stage 2" train --stage 1 --heads r/stage2-npr+sn.h5 --run x
+    fails_with 2 "--heads goes with --set stage2.solver=adam" train --stage 2 --loss sn --config tiny.yaml \
         --heads r/stage2-npr+sn.h5 --run x
-    fails 2 "stage2.time_bins = 1 bins, found 4" --stage 2 --loss sn $adam --run x \
+    fails_with 2 "stage2.time_bins = 1 bins, found 4" train --stage 2 --loss sn $adam --run x \
         --heads r/stage2-npr+sn.h5 --set stage2.time_bins=1
-    fails 2 "heads_ema/npr" --stage 2 --loss npr $adam --run x --heads one/stage2-sn.h5 \
+    fails_with 2 "heads_ema/npr" train --stage 2 --loss npr $adam --run x --heads one/stage2-sn.h5 \
         --set stage2.time_bins=1
-    fails 2 "nowhere.h5" --stage 2 --loss npr $adam --heads nowhere.h5 --run x
-    fails 2 "stage2.solver=exact: expected adam, since head.type is complex" --stage 2 --loss sn \
+    fails_with 2 "nowhere.h5" train --stage 2 --loss npr $adam --heads nowhere.h5 --run x
+    fails_with 2 "stage2.solver=exact: expected adam, since head.type is complex" train --stage 2 --loss sn \
         --config tiny.yaml --run r --set head.type=complex --set stage2.solver=exact
-    fails 2 "stage2.time_bins=65: expected an integer from 0 to 64" --stage 2 --loss sn \
+    fails_with 2 "stage2.time_bins=65: expected an integer from 0 to 64" train --stage 2 --loss sn \
         --config tiny.yaml --run r --set stage2.time_bins=65
-    fails 2 "stage2.time_bins=31: expected at most 30, one for each timestep" --stage 2 --loss sn \
+    fails_with 2 "stage2.time_bins=31: expected at most 30, one for each timestep" train --stage 2 --loss sn \
         --config tiny.yaml --run r --set stage2.time_bins=31 --set diffusion.timesteps=30
-    fails 2 "these keys differ: stage2.time_bins" --stage 2 --loss npr,sn --config tiny.yaml \
+    fails_with 2 "these keys differ: stage2.time_bins" train --stage 2 --loss npr,sn --config tiny.yaml \
         --run r --set stage2.time_bins=2
-    fails 2 "these keys differ: stage2.solver" --stage 2 --loss npr,sn $adam --run r \
+    fails_with 2 "these keys differ: stage2.solver" train --stage 2 --loss npr,sn $adam --run r \
         --set stage2.time_bins=4
 }
 [ "$(cksum r/* one/* fine/*)" = "$state" ] || problem "a refused command changed a run"
@@ -122,5 +96,4 @@ works train --stage 2 --config tiny.yaml --loss sn --run complex --init r/stage1
 works infer info complex/stage2-sn.h5
 says "trained by Adam"
 
-cd "$here" || exit 1
 exit $result

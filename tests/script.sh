@@ -1,0 +1,33 @@
+# What the scripts in tests/cli share: a scratch directory, and complaints that do not end a script, which
+# looks at everything and ends with `exit $result`. Each begins with `. tests/script.sh`, in the root of the
+# repository, and is in the scratch directory from there on.
+# shellcheck shell=sh disable=SC2034 # result is for the scripts
+set -u
+
+export OMP_WAIT_POLICY=passive # see tests/infer_program.h
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+cd "$directory" || exit 1
+result=0
+
+problem() {
+    echo "$*"
+    result=1
+}
+
+# works COMMAND...: it does; what it says is in `printed` and `errors`.
+works() {
+    "$@" >printed 2>errors || problem "$*: $(cat errors)"
+}
+
+# fails_with STATUS TEXT COMMAND...: it ends so, with TEXT in its one line, on stderr.
+fails_with() {
+    expected=$1 text=$2
+    shift 2
+    "$@" >printed 2>errors
+    status=$?
+    [ $status -eq "$expected" ] || problem "$*: exit status $status, expected $expected"
+    grep -q -F -e "$text" errors || problem "$*: expected \"$text\" in: $(cat errors)"
+    [ "$(wc -l <errors)" -eq 1 ] || problem "$*: expected one line: $(cat errors)"
+    [ ! -s printed ] || problem "$*: printed $(cat printed)"
+}
