@@ -190,10 +190,7 @@ static bool check_path(const Nll *s, const char *path, Error *error)
     const Config *config = network_config(s->network);
     const char *const inputs[] = {s->input, s->noise_path, s->data, config->data.train,
                                   config->data.test};
-    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++)
-        if (inputs[i] && !output_is_not(path, inputs[i], error))
-            return false;
-    return output_check(path, error);
+    return output_check_beside(path, inputs, sizeof inputs / sizeof inputs[0], error);
 }
 
 /* What else has these names stays: all but the first are ours to choose, not the user's. */

@@ -76,6 +76,14 @@ bool output_check(const char *path, Error *error)
     return true;
 }
 
+bool output_check_beside(const char *path, const char *const *inputs, int count, Error *error)
+{
+    for (int i = 0; i < count; i++)
+        if (inputs[i] && !output_is_not(path, inputs[i], error))
+            return false;
+    return output_check(path, error);
+}
+
 bool output_text(const char *path, void (*write)(FILE *to, const void *context),
                  const void *context, Error *error)
 {

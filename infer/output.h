@@ -18,6 +18,9 @@ bool output_has_extension(const char *path, const char *extension);
 /* An error if `path` and `input` are the same file, which would be lost. */
 bool output_is_not(const char *path, const char *input, Error *error);
 
+/* The same for several inputs, those that are NULL left out, and then output_check. */
+bool output_check_beside(const char *path, const char *const *inputs, int count, Error *error);
+
 /* An error if `path` can't be written, or is a checkpoint or another file that varhead keeps, which would be
  * lost. */
 bool output_check(const char *path, Error *error);

@@ -247,10 +247,7 @@ static bool check_path(const Quality *s, const char *path, Error *error)
     const Config *config = network_config(s->network);
     const char *const inputs[] = {config->data.train, config->data.test, s->train_labels,
                                   s->test_labels, s->classifier};
-    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++)
-        if (inputs[i] && !output_is_not(path, inputs[i], error))
-            return false;
-    return output_check(path, error);
+    return output_check_beside(path, inputs, sizeof inputs / sizeof inputs[0], error);
 }
 
 /* The user chose only the first of the names: what else has the others stays. */
