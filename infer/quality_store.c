@@ -9,7 +9,7 @@
 
 char *quality_cell_name(const SamplingPlan *plan)
 {
-    return memory_format("%s/%s_%s_%d", variance_name(plan->reverse.variance),
+    return memory_format("%s/%s_%s_%d", sampling_label(plan).text,
                          sampler_name(plan->reverse.sampler), trajectory_name(plan->trajectory),
                          plan->steps);
 }

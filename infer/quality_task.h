@@ -5,7 +5,7 @@
 #include "sampler.h"
 
 typedef struct QualityTask {
-    const SamplingPlan *cells; /* [cell_count], by sampler, then variance, then steps */
+    const SamplingPlan *cells; /* [cell_count], by sampler, then variance, its scale, and steps */
     int cell_count;
     int count;     /* samples of each cell */
     int reference; /* real images that they are compared with; as many others are the floor */
