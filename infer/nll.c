@@ -388,6 +388,25 @@ static bool write_results(const Nll *s, const NllReport *report, Error *error)
                          nll_report_table(report, p->table, error));
 }
 
+/* An average or a scale of the estimates is in the variances' names. */
+static char *settings_text(const Nll *s)
+{
+    char *text = settings_begin(&s->common, s->task.seed);
+    if (s->split == IMAGES_TRAIN)
+        settings_add(&text, "training images");
+    if (s->data)
+        settings_add(&text, "data %s", s->data);
+    if (s->input)
+        settings_add(&text, "input %s", s->input);
+    if (s->noise_path)
+        settings_add(&text, "noise %s", s->noise_path);
+    if (s->clip_cov == CHOICE_OFF)
+        settings_add(&text, "clip-cov off");
+    if (s->clip_pixel > 0)
+        settings_add(&text, "clip-pixel %.9g", s->clip_pixel);
+    return text;
+}
+
 static bool bound(Nll *s, Error *error)
 {
     Bound *bound = NULL;
@@ -402,8 +421,12 @@ static bool bound(Nll *s, Error *error)
                                  s->images.count == 1 ? "" : "s");
     bool ok = bound_make(&bound, &s->predictor, &s->task, error) &&
               sweep_run(bound, &s->task, s->predictor.source.schedule, &options, error);
-    const NllReport report = {
-        .bound = bound, .task = &s->task, .source = &s->predictor.source, .images = images};
+    char *settings = settings_text(s);
+    const NllReport report = {.bound = bound,
+                              .task = &s->task,
+                              .source = &s->predictor.source,
+                              .images = images,
+                              .settings = settings};
     ok = ok && write_results(s, &report, error);
     if (ok)
         sweep_forget(&options);
@@ -414,6 +437,7 @@ static bool bound(Nll *s, Error *error)
     }
     bound_free(bound);
     memory_free(images);
+    memory_free(settings);
     memory_free(key);
     return ok;
 }

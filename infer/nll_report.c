@@ -205,7 +205,8 @@ bool nll_report_terms(const NllReport *report, const char *path, Error *error)
 {
     Hdf5File *file = NULL;
     bool ok = hdf5_create(&file, path, error) &&
-              hdf5_write_attribute_string(file, "/", "format", NLL_TERMS_FORMAT, error);
+              hdf5_write_attribute_string(file, "/", "format", NLL_TERMS_FORMAT, error) &&
+              hdf5_write_attribute_string(file, "/", "settings", report->settings, error);
     for (int c = 0; ok && c < report->task->cell_count; c++)
         ok = write_cell(report, file, c, error);
     if (ok)

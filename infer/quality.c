@@ -66,7 +66,7 @@ typedef struct Quality {
     int trajectory;         /* TrajectoryKind */
     double eta, clip_pixel; /* NAN: by default */
     int64_t samples, images_wanted, resamples, classifier_steps;
-    bool fresh;
+    bool average_cov, fresh;
 
     VarianceKind variances[VARIANCE_KINDS];
     int variance_count;
@@ -110,6 +110,8 @@ static bool parse(Quality *s, int argc, char **argv, bool *stop, Error *error)
         option_string("out", "FILE", &s->out, "where the table goes, as CSV; the rest beside it"),
         option_flag("fresh", &s->fresh, "begin anew: do not use what was measured before a stop"),
         option_heading("The variances"),
+        option_flag("average-cov", &s->average_cov,
+                    "take a head's mean over the image, one number per x_t, instead"),
         option_string("cov-scale", "LIST", &s->scale_list,
                       "multiply the estimated Cov[x_0 | x_t] by each of these numbers; 0 leaves "
                       "beta_tilde (default: 1)"),
@@ -205,6 +207,7 @@ static bool add_cell(Quality *s, const ReverseOptions *reverse, double scale, in
                            .trajectory = (TrajectoryKind)s->trajectory,
                            .steps = steps,
                            .timesteps = memory_small((size_t)steps + 1, sizeof(int))};
+    plan->estimate.average = s->average_cov;
     plan->estimate.scale = scale;
     const int all = network_schedule(s->network)->timesteps;
     const bool dp = plan->trajectory == TRAJECTORY_DP;
@@ -339,12 +342,24 @@ static bool allocate_values(Quality *s, Error *error)
     return s->task.values != NULL;
 }
 
+/* An average or a scale of the estimates is in the variances' names. */
+static char *settings_text(const Quality *s)
+{
+    char *text = settings_begin(&s->common, s->seed);
+    if (!isnan(s->eta))
+        settings_add(&text, "eta %.9g", s->eta);
+    if (!isnan(s->clip_pixel))
+        settings_add(&text, "clip-pixel %.9g", s->clip_pixel);
+    return text;
+}
+
 static bool prepare(Quality *s, Error *error)
 {
     if (!network_open(&s->network, &s->common, error) || !make_cells(s, error) ||
         !choose_paths(s, error))
         return false;
     s->seed = s->common.seed >= 0 ? (uint64_t)s->common.seed : network_config(s->network)->seed;
+    s->task.settings = settings_text(s);
     s->task.count = (int)s->samples;
     s->task.columns = (int)s->resamples + 1;
     if (!real_images_read(&s->real, s->network, s->images_wanted, s->samples, s->seed, error) ||
@@ -372,8 +387,9 @@ static char *key_of(const Quality *s)
         const SamplingPlan *plan = &task->cells[c];
         const ReverseOptions *reverse = &plan->reverse;
         const uint64_t network = network_fingerprint(s->network, reverse->variance);
-        const double numbers[] = {reverse->sampler,    reverse->variance,    reverse->eta,
-                                  reverse->clip_pixel, plan->estimate.scale, plan->steps};
+        const double numbers[] = {reverse->sampler,    reverse->variance,      reverse->eta,
+                                  reverse->clip_pixel, plan->estimate.average, plan->estimate.scale,
+                                  plan->steps};
         print = fingerprint(print, &network, sizeof network);
         print = fingerprint(print, numbers, sizeof numbers);
         print = fingerprint(print, plan->timesteps,
@@ -425,6 +441,7 @@ static void release(Quality *s)
         memory_free(s->cells[c].timesteps);
     memory_free(s->cells);
     memory_free(s->task.values);
+    memory_free(s->task.settings);
     quality_meter_free(s->meter);
     feature_net_close(s->net);
     real_images_free(&s->real);

@@ -13,6 +13,7 @@ typedef struct QualityTask {
     bool wanted[QUALITY_METRICS];
     const FeatureNet *net; /* NULL: no metric needs one */
     const char *data;      /* where the real images are from */
+    char *settings;        /* what else the values depend on (command.h) */
 
     /* [cell_count + 1, QUALITY_METRICS, columns]: row 0 is the floor; NAN: not there yet. */
     double *values;
