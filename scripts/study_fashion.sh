@@ -3,8 +3,8 @@
 #
 #     sh scripts/study_fashion.sh DIR PART...
 #
-#     heads     bounds of heads that are solved for, with 1, 12 and 40 bins, of Adam's, and of solved ones that
-#               Adam refines, three seeds each on one network
+#     heads     bounds of heads that are solved for, with 1, 12 and 40 bins, and of Adam's, three seeds each on
+#               one network; and of solved ones that Adam refines
 #     networks  bounds of the heads of three networks
 #     quality   samples: variances by steps, DDPM and DDIM; heads of three seeds, of three networks, of Adam
 #     scale     bounds and samples with multiples of Cov[x_0 | x_t], and with its mean over the image
@@ -57,8 +57,21 @@ fit_all() {
         fit "exact$bins-$1" "$stage1" --seed "$1" --set stage2.time_bins=$bins
     done
     fit "adam-$1" "$stage1" --seed "$1" --set stage2.solver=adam
-    fit "refined-$1" "$stage1" --seed "$1" --set stage2.solver=adam --set stage2.time_bins=12 \
-        --set stage2.lr=1e-4 --heads "$dir/exact12-$1/stage2-npr+sn.h5"
+}
+
+# refine SEED: the solved ones with twelve bins, by 500 steps of Adam.
+refine() {
+    fit "refined-$1" "$dir/network-1234/stage1.h5" --seed "$1" --set stage2.solver=adam \
+        --set stage2.time_bins=12 --set stage2.steps=500 --set stage2.lr=1e-4 \
+        --heads "$dir/exact12-$1/stage2-npr+sn.h5"
+}
+
+# show_bounds KIND SEED: rows of a table.
+show_bounds() {
+    bounds "$1-$2" nll --variance npr,sn --steps 10,25,50,100
+    for variance in npr sn; do
+        echo "$1,$2,$variance,$(bound "$dir/$1-$2/nll.csv" $variance)"
+    done
 }
 
 # bounds NAME TABLE ARGUMENT...: of 100 test images.
@@ -88,6 +101,13 @@ distance() {
     awk -F, -v v="$2" '$1 == v && $5 == "frechet" { printf "%s%.2f +- %.2f", sep, $6, $7; sep = "," }' "$1"
 }
 
+# show_distances NAME TABLE
+show_distances() {
+    for variance in beta beta_tilde analytic npr sn; do
+        echo "$1,$2,$variance,$(distance "$dir/$1/$2.csv" $variance)"
+    done
+}
+
 # -- Parts
 
 heads() {
@@ -95,13 +115,12 @@ heads() {
     echo "heads,seed,variance,K=10,K=25,K=50,K=100"
     for seed in $seeds; do
         fit_all "$seed"
-        for kind in adam exact1 exact12 exact40 refined; do
-            bounds "$kind-$seed" nll --variance npr,sn --steps 10,25,50,100
-            for variance in npr sn; do
-                echo "$kind,$seed,$variance,$(bound "$dir/$kind-$seed/nll.csv" $variance)"
-            done
+        for kind in adam exact1 exact12 exact40; do
+            show_bounds $kind "$seed"
         done
     done
+    refine 1234
+    show_bounds refined 1234
 }
 
 networks() {
@@ -119,25 +138,29 @@ networks() {
 quality() {
     constants 1234
     fit_all 1234
-    samples exact12-1234 ddpm --variance beta,beta_tilde,analytic,npr,sn --steps 10,25,50
-    samples exact12-1234 ddim --variance beta_tilde,analytic,npr,sn --steps 10,25 --sampler ddim
-    samples adam-1234 k10 --variance npr,sn --steps 10
-    for table in exact12-1234/ddpm exact12-1234/ddim adam-1234/k10; do
-        echo "$table"
-        for variance in beta beta_tilde analytic npr sn; do
-            echo "$variance,$(distance "$dir/$table.csv" $variance)"
-        done
+    for steps in 10 25 50; do
+        samples exact12-1234 k$steps --variance beta,beta_tilde,analytic,npr,sn --steps $steps
+        samples adam-1234 k$steps --variance npr,sn --steps $steps
+        show_distances exact12-1234 k$steps
+        show_distances adam-1234 k$steps
+    done
+    for steps in 10 25; do
+        samples exact12-1234 ddim$steps --variance beta_tilde,analytic,npr,sn --steps $steps --sampler ddim
+        show_distances exact12-1234 ddim$steps
     done
     for seed in 1 2; do
         network "$seed"
         fit "network$seed" "$dir/network-$seed/stage1.h5"
         for name in "exact12-$seed" "network$seed"; do
             samples "$name" k10 --variance beta_tilde,npr,sn --steps 10
-            for variance in beta_tilde npr sn; do
-                echo "$name,$variance,$(distance "$dir/$name/k10.csv" $variance)"
-            done
+            show_distances "$name" k10
         done
     done
+}
+
+# factors TABLE: of a scaled variance its factor and the rest of its row, as in "npr,0.5,ddpm,...".
+factors() {
+    awk -F, -v OFS=, '{ split($1, name, "-x"); $1 = name[1] "," (name[2] == "" ? 1 : name[2]); print }' "$@"
 }
 
 scale() {
@@ -147,19 +170,39 @@ scale() {
         --cov-scale 0,0.25,0.5,0.75,1,1.5,2
     samples exact12-1234 average --variance npr,sn --steps 10 --average-cov
     for split in train test; do
-        for factor in 0.25 0.5 0.75 1 1.5 2 4; do
+        for factor in 0.25 0.5 0.75 1 1.5 2 4 8; do
             bounds exact12-1234 "$split-$factor" --variance analytic,npr,sn --steps 10,25,50 \
                 --cov-scale $factor --split $split
         done
         bounds exact12-1234 "$split-average" --variance npr,sn --steps 10,25,50 --average-cov \
             --split $split
     done
-    awk -F, '$5 == "frechet" { print $1 "," $6 "," $7 }' "$dir/exact12-1234/scaled.csv" \
-        "$dir/exact12-1234/average.csv"
+    echo "variance,factor,Frechet K=10,standard error"
+    factors "$dir/exact12-1234/scaled.csv" | awk -F, '$6 == "frechet" { print $1 "," $2 "," $7 "," $8 }' |
+        sort -t, -k1,1 -k2,2g | tee "$dir/scale-frechet.csv"
+    awk -F, '$5 == "frechet" { print $1 ",1," $6 "," $7 }' "$dir/exact12-1234/average.csv"
     for split in train test; do
-        awk -F, -v split_="$split" '$1 != "variance" { print split_ "," $1 "," $3 "," $4 "," $5 }' \
-            "$dir/exact12-1234/$split"-*[0-9e].csv
+        echo "variance,factor,steps,bits/dim of $split images"
+        factors "$dir/exact12-1234/$split"-*[0-9].csv | awk -F, '$2 > 0 { print $1 "," $2 "," $4 "," $5 }' |
+            sort -t, -k3,3n -k1,1 -k2,2g | tee "$dir/scale-$split.csv"
+        awk -F, 'NR > 1 { print $1 ",1," $3 "," $4 }' "$dir/exact12-1234/$split-average.csv"
     done
+    plot_scale
+}
+
+# Needs gnuplot (Debian: gnuplot-nox).
+plot_scale() {
+    command -v gnuplot >/dev/null || return 0
+    gnuplot -e "
+        set terminal svg size 820,360 background 'white';
+        set output '$dir/scale.svg';
+        set datafile separator ','; set grid; set key top right; set multiplot layout 1,2;
+        set xlabel 'factor of Cov'; set ylabel 'Frechet distance, K = 10';
+        plot for [v in 'analytic npr sn'] '< grep ^'.v.', $dir/scale-frechet.csv' \
+            using 2:3 with linespoints pt 7 title v;
+        set ylabel 'bits/dim, K = 25'; set logscale xy;
+        plot for [v in 'analytic npr sn'] '< grep ^'.v.',.*,25, $dir/scale-test.csv' \
+            using 2:4 with linespoints pt 7 title v"
 }
 
 mean() {
