@@ -5,10 +5,10 @@
 #
 #     heads     bounds of heads that are solved for, with 1, 12 and 40 bins, and of Adam's, three seeds each on
 #               one network; and of solved ones that Adam refines
-#     networks  bounds of the heads of three networks
-#     quality   samples: variances by steps, DDPM and DDIM; heads of three seeds, of three networks, of Adam
+#     quality   samples: variances by steps, DDPM and DDIM; Adam's heads; three seeds of solved ones
 #     scale     bounds and samples with multiples of Cov[x_0 | x_t], and with its mean over the image
-#     mean      bounds and samples where stage 1 was stopped early
+#     mean      bounds and samples where stage 1 was stopped early, of another seed's network
+#     mixture   the same two questions where the truth is known: errors of Cov and samples, stopped and scaled
 #     dropout   the small network trained with dropout, which is left on or off under the heads
 #
 # Runs and tables go to DIR; what is there is not repeated. A network takes half an hour on two cores, its
@@ -16,7 +16,7 @@
 set -eu
 
 if [ $# -lt 2 ]; then
-    sed -n 's/^# \{0,1\}//; 2,16p' "$0" >&2
+    sed -n 's/^# \{0,1\}//; 2,15p' "$0" >&2
     exit 2
 fi
 dir=$1
@@ -37,7 +37,7 @@ network() {
 constants() {
     network "$1"
     infer info --checkpoint "$dir/network-$1/stage1.h5" | grep -q "is stored from" && return
-    infer analytic --run "$dir/network-$1" --images 100 --quiet
+    infer analytic --run "$dir/network-$1" --images 200 --quiet
 }
 
 # fit NAME STAGE1 ARGUMENT...: heads, in a run of their own that has the network too.
@@ -123,18 +123,6 @@ heads() {
     show_bounds refined 1234
 }
 
-networks() {
-    echo "network,variance,K=10,K=25,K=50,K=100"
-    for seed in $seeds; do
-        constants "$seed"
-        fit "network$seed" "$dir/network-$seed/stage1.h5"
-        bounds "network$seed" nll --variance beta,beta_tilde,analytic,npr,sn --steps 10,25,50,100
-        for variance in beta beta_tilde analytic npr sn; do
-            echo "$seed,$variance,$(bound "$dir/network$seed/nll.csv" $variance)"
-        done
-    done
-}
-
 quality() {
     constants 1234
     fit_all 1234
@@ -149,12 +137,9 @@ quality() {
         show_distances exact12-1234 ddim$steps
     done
     for seed in 1 2; do
-        network "$seed"
-        fit "network$seed" "$dir/network-$seed/stage1.h5"
-        for name in "exact12-$seed" "network$seed"; do
-            samples "$name" k10 --variance beta_tilde,npr,sn --steps 10
-            show_distances "$name" k10
-        done
+        fit_all $seed
+        samples exact12-$seed k10 --variance npr,sn --steps 10
+        show_distances exact12-$seed k10
     done
 }
 
@@ -168,6 +153,7 @@ scale() {
     fit_all 1234
     samples exact12-1234 scaled --variance analytic,npr,sn --steps 10 \
         --cov-scale 0,0.25,0.5,0.75,1,1.5,2
+    samples exact12-1234 scaled-more --variance analytic,npr,sn --steps 10 --cov-scale 3,4
     samples exact12-1234 average --variance npr,sn --steps 10 --average-cov
     for split in train test; do
         for factor in 0.25 0.5 0.75 1 1.5 2 4 8; do
@@ -178,7 +164,7 @@ scale() {
             --split $split
     done
     echo "variance,factor,Frechet K=10,standard error"
-    factors "$dir/exact12-1234/scaled.csv" | awk -F, '$6 == "frechet" { print $1 "," $2 "," $7 "," $8 }' |
+    factors "$dir/exact12-1234/scaled.csv" "$dir/exact12-1234/scaled-more.csv" | awk -F, '$6 == "frechet" { print $1 "," $2 "," $7 "," $8 }' |
         sort -t, -k1,1 -k2,2g | tee "$dir/scale-frechet.csv"
     awk -F, '$5 == "frechet" { print $1 ",1," $6 "," $7 }' "$dir/exact12-1234/average.csv"
     for split in train test; do
@@ -208,13 +194,45 @@ plot_scale() {
 mean() {
     network 2
     echo "steps of stage 1,variance,Frechet K=10,bounds K=10,K=25,K=50"
-    for steps in 00000500 00001000 00002000 00005000; do
+    for steps in 00000500 00001000 00002000; do # of 5000
         fit "stopped$steps" "$dir/network-2/stage1-$steps.h5"
         bounds "stopped$steps" nll --variance beta_tilde,npr,sn --steps 10,25,50
         samples "stopped$steps" k10 --variance beta_tilde,npr,sn --steps 10
         for variance in beta_tilde npr sn; do
             echo "$steps,$variance,$(distance "$dir/stopped$steps/k10.csv" $variance),$(bound "$dir/stopped$steps/nll.csv" $variance)"
         done
+    done
+}
+
+# parts FILE VARIANCE: bias and spread of its estimates in parts of the exact Cov, root mean squares over
+# timesteps above 10, and how far the mean is off.
+parts() {
+    awk -F, -v v="$2" '$1 == v && $2 > 10 {
+            n++; bias += $6 ^ 2; spread += $5 ^ 2 - $6 ^ 2; off += $4; signed += $6 }
+        END { printf "%.3f,%.3f,%+.3f,%.3f", off / n, sqrt(bias / n), signed / n, sqrt(spread / n) }' "$1"
+}
+
+mixture() {
+    echo "steps of stage 1,variance,mean off by,bias,its sign,spread,Frechet K=5,K=10"
+    for steps in 100 300 1500; do
+        run=$dir/mixture-$steps
+        [ -e "$run/stage1.h5" ] || train --stage 1 --config configs/mixture.yaml --run "$run" \
+            --set stage1.steps=$steps --quiet
+        [ -e "$run/stage2-npr+sn.h5" ] || train --stage 2 --loss npr,sn --config configs/mixture.yaml \
+            --run "$run" --set stage1.steps=$steps --quiet
+        infer info --checkpoint "$run/stage1.h5" | grep -q "is stored from" ||
+            infer analytic --run "$run" --images 1000 --quiet
+        [ -e "$run/truth.csv" ] || infer truth --run "$run" --timesteps 50 --images 1000 \
+            --out "$run/truth.csv" --quiet
+        for k in 5 10; do
+            samples mixture-$steps k$k --variance beta_tilde,analytic,npr,sn,exact --steps $k \
+                --cov-scale 0.5,1,1.5,2,3,4 --samples 2000 --classifier "$dir/mixture-classifier.h5"
+        done
+        for variance in beta_tilde analytic npr sn exact; do
+            echo "$steps,$variance,$(parts "$run/truth.csv" $variance),$(distance "$run/k5.csv" $variance),$(distance "$run/k10.csv" $variance)"
+        done
+        factors "$run"/k5.csv "$run"/k10.csv | awk -F, -v OFS=, '$6 == "frechet" {
+            print '$steps', $1, "x" $2, "K=" $5, $7, $8 }'
     done
 }
 
@@ -236,9 +254,9 @@ dropout() {
 
 for part in "$@"; do
     case $part in
-    heads | networks | quality | scale | mean | dropout) "$part" ;;
+    heads | quality | scale | mean | mixture | dropout) "$part" ;;
     *)
-        echo "study_fashion.sh: $part: expected heads, networks, quality, scale, mean or dropout" >&2
+        echo "study_fashion.sh: $part: expected heads, quality, scale, mean, mixture or dropout" >&2
         exit 2
         ;;
     esac
