@@ -105,7 +105,7 @@ typedef struct NetworkConstants {
     int64_t seed;          /* of their noise */
 } NetworkConstants;
 
-/* Whether the files could be replaced; an error names the one that could not. */
+/* Whether the files could be replaced, and what is in them be kept; an error names what could not. */
 bool network_check_storing(const Network *network, Error *error);
 
 /* Adds the constants to every file that has this very network, in place of those that it has. A file

@@ -96,6 +96,7 @@ chmod 755 r
 
 # start RUN ARGUMENT...: in the background; once it says how far it is, it is at work.
 start() {
+    : >errors # what an earlier command said would count
     infer analytic --run "$@" >printed 2>errors &
     child=$!
     tries=0
