@@ -83,10 +83,13 @@ static bool rewrite(const Metrics *m, Error *error)
     return done && atomic_file_commit(&atomic, error);
 }
 
+/* Where the file has been removed since, another begins. */
 static bool append(const Metrics *m, Error *error)
 {
     FILE *file = fopen(m->path, "a");
-    bool done = file && write_waiting(m, file);
+    if (file && fseek(file, 0, SEEK_END) == 0 && ftell(file) == 0)
+        fputs(header, file);
+    bool done = file && write_waiting(m, file) && !ferror(file);
     if (file)
         done = fclose(file) == 0 && done;
     return done || cannot_write(m, error);
