@@ -85,10 +85,21 @@ static bool store_in(const Network *network, const char *path, const NetworkCons
     return ok;
 }
 
+/* What was measured took long, and one file that is gone or damaged is no reason to lose it for the others. */
 bool network_store(const Network *network, const NetworkConstants *constants, Error *error)
 {
-    for (int i = 0; i < network->file_count; i++)
-        if (!store_in(network, network->files[i], constants, error))
-            return false;
-    return true;
+    int stored = 0;
+    Error first = {0}, latest = {0};
+    for (int i = 0; i < network->file_count; i++) {
+        if (store_in(network, network->files[i], constants, &latest))
+            stored++;
+        else if (first.kind == ERROR_NONE)
+            first = latest;
+    }
+    if (stored == network->file_count)
+        return true;
+    *error = first;
+    if (stored > 0)
+        error_add(error, "; %d of %d files have got the constants", stored, network->file_count);
+    return false;
 }
