@@ -78,7 +78,7 @@ say = $(if $(V),,@printf '%-4s  %s\n' $(1) $@;)
 
 # -- Building ----------------------------------------------------------------------------------
 
-.PHONY: all suites deps have-deps test test-suites torture demo bench fuzz format check-format lint install uninstall \
+.PHONY: all suites deps have-deps test test-suites torture demo bench fuzz tsan format check-format lint install uninstall \
         clean help
 
 all: $(library) $(programs)
@@ -176,6 +176,24 @@ $(BUILD)/fuzz_%: fuzz/fuzzer.c $(target_objects) $(library)
 $(BUILD)/seeds $(BUILD)/replay: $(BUILD)/%: $(BUILD)/fuzz/%.o $(target_objects) $(library)
 	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) $^ $(library_libs) -o $@
 
+# -- Races ---------------------------------------------------------------------------------------
+
+# ThreadSanitizer knows of no barrier in OpenMP's libraries, which are not instrumented. clang's tells Archer
+# of them, which tells the sanitizer; gcc's can't. Four threads, however few cores. Check's tests are one process,
+# since Archer (of LLVM 14) crashes at the end of a child that was forked with it loaded.
+thread_suites := bound classifier dataset dropout graph head_bins layers loop losses mixture model nn optimizer \
+                 params patch_gram progress quality_metrics random unet weight_gradient \
+                 analytic infer nll quality train_continue train_exact
+thread_flags  := CC=clang BUILD=build/thread SANITIZE=thread CFLAGS='-O1 -g'
+archer         = $(abspath $(dir $(realpath $(shell command -v clang)))../lib/libarcher.so)
+
+tsan:
+	@test -f '$(archer)' || { echo "make tsan needs clang and its libarcher.so: apt-get install" \
+	    "clang libomp-dev" >&2; exit 2; }
+	@OMP_TOOL_LIBRARIES='$(archer)' TSAN_OPTIONS=ignore_noninstrumented_modules=1 OMP_NUM_THREADS=4 \
+	    CK_FORK=no CK_TIMEOUT_MULTIPLIER=5 $(MAKE) --no-print-directory $(thread_flags) \
+	    SUITE='$(or $(SUITE),$(thread_suites))' test
+
 format:
 	clang-format -i $(formatted)
 
@@ -223,6 +241,7 @@ help:
 #H                     could take; bin/bench --help says what else it can show
 #H   make fuzz TARGET=idx SECONDS=600
 #H                     search for files that break a reader, with clang (fuzz/target.h)
+#H   make tsan         look for races between threads with clang's ThreadSanitizer; SUITE=layers in one
 #H   make deps         install the Debian packages that varhead needs and that are missing
 #H                     (make test and make demo do so themselves)
 #H   make install      copy the programs to PREFIX/bin, the recipes to PREFIX/share/varhead

@@ -85,15 +85,6 @@ static herr_t copy_attribute(hid_t root, const char *name, const H5A_info_t *inf
     return ok ? 0 : -1;
 }
 
-/* Of the very file that is open, whatever has its name by now. */
-static bool remember_status(Hdf5File *to, const Hdf5File *from)
-{
-    int *fd = NULL;
-    to->keeps_status = H5Fget_vfd_handle(from->id, H5P_DEFAULT, (void **)&fd) >= 0 && fd != NULL &&
-                       fstat(*fd, &to->status) == 0;
-    return to->keeps_status;
-}
-
 static bool copy_all(Copying *copying)
 {
     hid_t from = copying->from->id;
@@ -135,8 +126,9 @@ bool hdf5_create_copy(Hdf5File **result, Hdf5File *source, const char *leave_out
     if (!hdf5_check_copy(source, leave_out, error) || !hdf5_create(&file, source->path, error))
         return false;
     copying.to = file;
+    file->keeps_status = hdf5_status(source, &file->status);
     bool ok =
-        remember_status(file, source) && copy_all(&copying) && hdf5_written(file, "", true, error);
+        copy_all(&copying) && hdf5_is_whole(source, error) && hdf5_written(file, "", true, error);
     if (ok)
         *result = file;
     else

@@ -39,8 +39,14 @@ Hdf5Reason hdf5_reason(void);
 /* hdf5_open without the trial (hdf5_trial.h). */
 bool hdf5_open_untried(Hdf5File **file, const char *path, Error *error);
 
-/* After a call that read `place`, with its status; the error says why it failed. */
-bool hdf5_was_read(const char *place, herr_t status, Error *error);
+/* What fstat says of a file that is read. */
+bool hdf5_status(const Hdf5File *file, struct stat *status);
+
+/* Whether a file that is read is no shorter than when it was opened. */
+bool hdf5_is_whole(const Hdf5File *file, Error *error);
+
+/* After a call that read the object `name`, with its status: true if it gave what is in the file. */
+bool hdf5_was_read(const Hdf5File *file, const char *name, herr_t status, Error *error);
 
 /* Whether an open data set is as large as it says and all there; its rank and its shape in dims
  * [HDF5_MAX_RANK]. */

@@ -6,20 +6,20 @@
 
 enum { BLOCK = 1 << 22 }; /* bytes */
 
-static bool read_block(const char *place, hid_t dataset, hid_t type, int rank, const hsize_t *start,
-                       const hsize_t *extent, void *values, Error *error)
+static bool read_block(const Hdf5File *file, const char *name, hid_t dataset, hid_t type, int rank,
+                       const hsize_t *start, const hsize_t *extent, void *values, Error *error)
 {
     hid_t memory = H5Screate_simple(rank, extent, NULL), space = H5Dget_space(dataset);
     H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, extent, NULL);
     herr_t status = H5Dread(dataset, type, memory, space, H5P_DEFAULT, values);
-    bool ok = hdf5_was_read(place, status, error); /* before the next call: it forgets why */
+    bool ok = hdf5_was_read(file, name, status, error); /* before the next call: it forgets why */
     H5Sclose(space);
     H5Sclose(memory);
     return ok;
 }
 
-static bool read_rows(const char *place, hid_t dataset, hid_t type, int rank, const int64_t *dims,
-                      Error *error)
+static bool read_rows(const Hdf5File *file, const char *name, hid_t dataset, hid_t type, int rank,
+                      const int64_t *dims, Error *error)
 {
     hsize_t start[HDF5_MAX_RANK] = {0}, extent[HDF5_MAX_RANK];
     int64_t row = (int64_t)H5Tget_size(type);
@@ -30,12 +30,12 @@ static bool read_rows(const char *place, hid_t dataset, hid_t type, int rank, co
     if (row == 0 || dims[0] == 0)
         return true;
     const int64_t fit = row < BLOCK ? BLOCK / row : 1, block = fit < dims[0] ? fit : dims[0];
-    void *values = memory_large((size_t)block, (size_t)row, place, error);
+    void *values = memory_large((size_t)block, (size_t)row, name, error);
     bool ok = values != NULL;
     for (int64_t first = 0; ok && first < dims[0]; first += block) {
         start[0] = (hsize_t)first;
         extent[0] = (hsize_t)(dims[0] - first < block ? dims[0] - first : block);
-        ok = read_block(place, dataset, type, rank, start, extent, values, error);
+        ok = read_block(file, name, dataset, type, rank, start, extent, values, error);
     }
     memory_free(values);
     return ok;
@@ -59,7 +59,7 @@ static bool check_dataset(const Hdf5File *file, const char *name, hid_t dataset,
     hid_t creation = H5Dget_create_plist(dataset), type = H5Dget_type(dataset);
     if (H5Pget_layout(creation) == H5D_CHUNKED && has_fixed_size(type))
         ok = hdf5_check_stored(file, name, dataset, &rank, dims, error) &&
-             read_rows(hdf5_place(file, name).text, dataset, type, rank, dims, error);
+             read_rows(file, name, dataset, type, rank, dims, error);
     H5Tclose(type);
     H5Pclose(creation);
     return ok;
@@ -79,7 +79,7 @@ static bool check_object(const Checking *checking, const char *name)
 {
     hid_t object = H5Oopen(checking->file->id, name, checking->file->access);
     if (object < 0)
-        return hdf5_was_read(hdf5_place(checking->file, name).text, -1, checking->error);
+        return hdf5_was_read(checking->file, name, -1, checking->error);
     bool ok = true;
     if (H5Iget_type(object) == H5I_DATASET)
         ok = check_dataset(checking->file, name, object, checking->error);
