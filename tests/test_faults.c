@@ -304,7 +304,9 @@ START_TEST(a_directory_where_another_trains_by_now_is_left_to_it)
     ck_assert(scratch_same_bytes(scratch_path("r1/stage1.h5"), bytes, size));
     ck_assert_int_ne(inode("r1/lock"), 0);
     free(bytes);
+    ino_t before = inode("r1/stage1.h5");
     wake(second);
+    await_file(second, "r1/stage1.h5", before);
     stop(second);
     ends_like_an_untouched_one(stage1);
 }

@@ -253,8 +253,8 @@ static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, 
     progress_finish(&loop.progress);
     if (options->profile && loop.step > first)
         profile_print(stdout, (int)(loop.step - first), clock_seconds() - begin);
-    if (!done &&
-        loop.saved >= 0) /* what led to the failure is worth seeing, if it can be written */
+    /* What led to the failure is worth seeing, if it can be written, and if nobody else writes there by now. */
+    if (!done && loop.saved >= 0 && run_lock_keep(lock, stage->run, &(Error){0}))
         metrics_flush(loop.metrics, &(Error){0});
     metrics_free(loop.metrics);
     if (done && loop.step > 0 && !options->quiet)
