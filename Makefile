@@ -16,6 +16,7 @@ WERROR   ?=
 SANITIZE ?=
 BUILD    ?= build$(if $(SANITIZE),/sanitize)
 SUITE    ?=
+SKIP     ?=
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 
@@ -70,6 +71,10 @@ suites  := $(filter $(foreach s,$(SUITE),%/test_$(s)),$(suites))
 scripts := $(filter $(foreach s,$(SUITE),tests/cli/$(s).sh),$(scripts))
 $(if $(suites)$(scripts),,$(error SUITE=$(SUITE): there is no such suite in tests/))
 endif
+
+# SKIP=corpus leaves out tests/test_corpus.c and tests/cli/corpus.sh.
+suites  := $(filter-out $(foreach s,$(SKIP),%/test_$(s)),$(suites))
+scripts := $(filter-out $(foreach s,$(SKIP),tests/cli/$(s).sh),$(scripts))
 
 formatted := $(sort $(foreach d,lib/* train infer bench tests fuzz,$(wildcard $(d)/*.c $(d)/*.h)))
 
@@ -255,6 +260,7 @@ help:
 #H Variables, given after the target: make test CC=clang BUILD=build/clang
 #H
 #H   CC, CFLAGS, CPPFLAGS, LDFLAGS   compiler and flags; a change rebuilds what it must
+#H   SUITE="layers train"            of the tests only these; SKIP="corpus" all but these
 #H   WERROR=1                        warnings are errors
 #H   SANITIZE=address,undefined      build with sanitizers, in build/sanitize
 #H   V=1                             show the commands
