@@ -113,7 +113,7 @@ static bool make_bound(BoundRunner *r, Work work, Error *error)
                                           .ms_eps = r->ms_eps,
                                           .ms_eps_diag = r->ms_eps_diag,
                                           .clip_x0 = true,
-                                          .clip_cov = true}};
+                                          .options = estimate_defaults()}};
     r->task = (BoundTask){.variances = kinds,
                           .variance_count = VARIANCES,
                           .cells = r->cells,

@@ -6,6 +6,7 @@
 #include "base/version.h"
 #include "model/precision.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -113,6 +114,24 @@ bool command_parse(const CommandLine *line, CommonOptions *common, int argc, cha
     }
     memory_free(table);
     return ok && (*stop || apply(common, error));
+}
+
+char *settings_begin(const CommonOptions *common, uint64_t seed)
+{
+    return memory_format("seed %llu, %s", (unsigned long long)seed,
+                         common->type == DTYPE_BF16 ? "bf16" : "f32");
+}
+
+void settings_add(char **settings, const char *format, ...)
+{
+    char more[PATH_MAX + 64];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(more, sizeof more, format, arguments);
+    va_end(arguments);
+    char *longer = memory_format("%s, %s", *settings, more);
+    memory_free(*settings);
+    *settings = longer;
 }
 
 void command_note(const CommonOptions *common, const char *format, ...)

@@ -1,6 +1,7 @@
 /* The tables and the picture of other commands: what is there and holds what is asked, or new ones. */
 #include "base/memory.h"
 #include "compare_task.h"
+#include "io/hdf5_file.h"
 #include "model/precision.h"
 
 #include <stdio.h>
@@ -139,12 +140,31 @@ static bool usable(const Comparison *c, const char *path, Csv *table)
     return false;
 }
 
+/* Whether the table whose other numbers are in the HDF5 file `name` was made as this comparison would make it. */
+static bool made_alike(const Comparison *c, const char *directory, const char *name)
+{
+    const int64_t seed = c->common->seed;
+    char *path = memory_format("%s/%s", directory, name), *found = NULL;
+    char *settings =
+        settings_begin(c->common, seed >= 0 ? (uint64_t)seed : network_config(c->network)->seed);
+    Hdf5File *file = NULL;
+    Error ignored = {0};
+    const bool alike = access(path, F_OK) == 0 && hdf5_open(&file, path, &ignored) &&
+                       hdf5_read_attribute_string(file, "/", "settings", &found, &ignored) &&
+                       strcmp(found, settings) == 0;
+    hdf5_close(file);
+    memory_free(path);
+    memory_free(found);
+    memory_free(settings);
+    return alike;
+}
+
 static bool usable_nll(Comparison *c, const char *directory)
 {
     char *path = memory_format("%s/nll.csv", directory);
     char *more = memory_format("%s/nll-calibration.csv", directory);
     const bool ok = usable(c, path, &c->nll) && usable(c, more, &c->calibration) &&
-                    holds(c, &c->nll, NULL, NULL, c->images);
+                    made_alike(c, directory, "nll.h5") && holds(c, &c->nll, NULL, NULL, c->images);
     if (ok)
         command_note(c->common, "reuses %s and %s", path, more);
     memory_free(path);
@@ -172,7 +192,7 @@ static bool make_nll(Comparison *c, Error *error)
 static bool usable_quality(Comparison *c, const char *directory)
 {
     char *path = memory_format("%s/quality.csv", directory);
-    const bool ok = usable(c, path, &c->quality) &&
+    const bool ok = usable(c, path, &c->quality) && made_alike(c, directory, "quality.h5") &&
                     holds(c, &c->quality, "ddpm", "sliced", c->any_samples ? 0 : c->samples);
     if (ok)
         command_note(c->common, "reuses %s", path);

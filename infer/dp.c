@@ -19,11 +19,6 @@ enum { VERSION = 1 };
 
 /* -- Files ------------------------------------------------------------------------------------ */
 
-static const char *label_of(VarianceKind variance, bool average_cov)
-{
-    return estimate_label(&(EstimateSource){.average_cov = average_cov}, variance);
-}
-
 static char *file_beside(const Network *network, const char *name)
 {
     const char *run = network_run(network), *origin = network_origin(network);
@@ -34,9 +29,9 @@ static char *file_beside(const Network *network, const char *name)
                  : memory_string(name);
 }
 
-static char *path_of(const Network *network, VarianceKind variance, bool average_cov)
+static char *path_of(const Network *network, VarianceKind variance, const EstimateOptions *estimate)
 {
-    char *name = memory_format("dp-%s.h5", label_of(variance, average_cov));
+    char *name = memory_format("dp-%s.h5", estimate_label(estimate, variance).text);
     char *path = file_beside(network, name);
     memory_free(name);
     return path;
@@ -142,7 +137,7 @@ static bool is_as_asked(const DpRequest *request, const Identity *identity)
 static bool is_there(const Network *network, const DpRequest *request, VarianceKind variance,
                      bool *there, Error *error)
 {
-    char *path = path_of(network, variance, request->average_cov);
+    char *path = path_of(network, variance, &request->estimate);
     Hdf5File *file = NULL;
     Identity identity = {0};
     double *costs = NULL;
@@ -170,9 +165,9 @@ static char *key_of(const Network *network, const DpRequest *request, const Boun
                       (unsigned long long)fingerprint(FINGERPRINT_START, task->x_0, bytes),
                       (unsigned long long)task->seed, network_batch(network), request->type);
     for (int v = 0; v < task->variance_count; v++) {
-        char *longer =
-            memory_format("%s; %s %016llx", key, label_of(task->variances[v], request->average_cov),
-                          (unsigned long long)network_fingerprint(network, task->variances[v]));
+        char *longer = memory_format(
+            "%s; %s %016llx", key, estimate_label(&request->estimate, task->variances[v]).text,
+            (unsigned long long)network_fingerprint(network, task->variances[v]));
         memory_free(key);
         key = longer;
     }
@@ -190,7 +185,7 @@ static bool store_tables(const Network *network, const DpRequest *request, const
                                    .images = task->images,
                                    .seed = (int64_t)task->seed,
                                    .bf16 = request->type == DTYPE_BF16};
-        char *path = path_of(network, task->variances[v], request->average_cov);
+        char *path = path_of(network, task->variances[v], &request->estimate);
         ok = write_file(path, &identity, bound_prior(bound),
                         bound_sums(bound)->tables + (size_t)v * size, timesteps, error);
         memory_free(path);
@@ -200,7 +195,7 @@ static bool store_tables(const Network *network, const DpRequest *request, const
 
 static bool find(Network *network, const DpRequest *request, const BoundTask *task, Error *error)
 {
-    const Predictor predictor = network_predictor(network, true, request->average_cov);
+    const Predictor predictor = network_predictor(network, &request->estimate);
     Bound *bound = NULL;
     char *key = key_of(network, request, task);
     char *unfinished = file_beside(network, "dp.unfinished.h5");
@@ -257,24 +252,33 @@ bool dp_prepare(Network *network, const DpRequest *request, Error *error)
 
 /* -- Using ------------------------------------------------------------------------------------ */
 
-bool dp_trajectory(const Network *network, VarianceKind variance, bool average_cov, int steps,
-                   int *timesteps, Error *error)
+/* The options that lead to the same estimate. */
+static char *options_text(const EstimateOptions *estimate)
+{
+    const char *average = estimate->average ? " --average-cov" : "";
+    return estimate->scale == 1 ? memory_string(average)
+                                : memory_format("%s --cov-scale %.9g", average, estimate->scale);
+}
+
+bool dp_trajectory(const Network *network, VarianceKind variance, const EstimateOptions *estimate,
+                   int steps, int *timesteps, Error *error)
 {
     const int all = network_schedule(network)->timesteps;
     if (steps < 1 || steps > all)
         return error_input(error, "a trajectory has from 1 to %d steps, not %d", all, steps);
     double *costs = NULL;
     Hdf5File *file = NULL;
-    char *path = path_of(network, variance, average_cov);
+    char *path = path_of(network, variance, estimate), *options = options_text(estimate);
     bool ok = access(path, F_OK) == 0 || error_input(error, "%s: no such file", path);
     ok = (ok && hdf5_open(&file, path, error) &&
           read_costs(network, variance, file, &costs, error)) ||
          error_add(error, "; infer nll --trajectory dp --variance %s --%s %s%s makes it",
                    variance_name(variance), network_run(network) ? "run" : "checkpoint",
-                   network_origin(network), average_cov ? " --average-cov" : "");
+                   network_origin(network), options);
     ok = ok && best_path(costs, all, steps, timesteps, error);
     memory_free(costs);
     hdf5_close(file);
+    memory_free(options);
     memory_free(path);
     return ok;
 }

@@ -16,7 +16,7 @@
 typedef struct DpRequest {
     const VarianceKind *variances;
     int variance_count;
-    bool average_cov;
+    EstimateOptions estimate;
     int64_t
         images; /* training images to search on; IMAGES_UNSET: 100, but any that are there will do */
     int64_t seed;     /* of their choice and noise; -1: the network's, likewise */
@@ -31,5 +31,5 @@ bool dp_prepare(Network *network, const DpRequest *request, Error *error);
 
 /* timesteps [steps + 1] := the best trajectory for a variance by its file. An input error if there is
  * none, or one of another network; it names the command that makes it. */
-bool dp_trajectory(const Network *network, VarianceKind variance, bool average_cov, int steps,
-                   int *timesteps, Error *error);
+bool dp_trajectory(const Network *network, VarianceKind variance, const EstimateOptions *estimate,
+                   int steps, int *timesteps, Error *error);

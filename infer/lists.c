@@ -68,6 +68,22 @@ static bool add_sampler(const char *item, Sampler *samplers, int *count, Error *
     return true;
 }
 
+static bool add_scale(const char *item, double *scales, int *count, Error *error)
+{
+    char *end = NULL;
+    const double value = strtod(item, &end);
+    if (end == item || *end != '\0' || !(value >= 0 && value <= LISTS_MOST_SCALE))
+        return error_input(error, "--cov-scale: expected a number from 0 to %d, got \"%s\"",
+                           LISTS_MOST_SCALE, item);
+    for (int i = 0; i < *count; i++)
+        if (scales[i] == value)
+            return error_input(error, "--cov-scale: %s is given twice", item);
+    if (*count == LISTS_MAX_SCALES)
+        return error_input(error, "--cov-scale: expected at most %d numbers", LISTS_MAX_SCALES);
+    scales[(*count)++] = value;
+    return true;
+}
+
 bool lists_variances(const char *list, VarianceKind *kinds, int *count, Error *error)
 {
     bool ok = true;
@@ -97,5 +113,13 @@ bool lists_steps(const char *list, int *steps, int *count, Error *error)
     bool ok = true;
     for (char *item; ok && (item = lists_next(&list)) != NULL; memory_free(item))
         ok = add_steps(item, steps, count, error);
+    return ok;
+}
+
+bool lists_scales(const char *list, double *scales, int *count, Error *error)
+{
+    bool ok = true;
+    for (char *item; ok && (item = lists_next(&list)) != NULL; memory_free(item))
+        ok = add_scale(item, scales, count, error);
     return ok;
 }

@@ -58,6 +58,7 @@ typedef struct Nll {
     double clip_pixel;
     int64_t images_wanted, dp_images;
     bool average_cov, fresh;
+    double cov_scale;
 
     VarianceKind variances[VARIANCE_KINDS];
     int steps[LISTS_MAX_STEPS], steps_count;
@@ -98,6 +99,8 @@ static bool parse(Nll *s, int argc, char **argv, bool *stop, Error *error)
                       "the estimated Cov[x_0 | x_t] to [0, 1] (default: on)"),
         option_flag("average-cov", &s->average_cov,
                     "take a head's mean over the image, one number per x_t, instead"),
+        option_number("cov-scale", "C", &s->cov_scale, 0, LISTS_MOST_SCALE,
+                      "multiply it by C, after the clip; 0 leaves beta_tilde (default: 1)"),
         option_number("clip-pixel", "P", &s->clip_pixel, 0, 1e6,
                       "bound the noise of the step to t_1 to a mean magnitude of P grey levels "
                       "of 255, as sampling does (default: 0, no bound)"),
@@ -119,6 +122,12 @@ static bool parse(Nll *s, int argc, char **argv, bool *stop, Error *error)
                               .count = sizeof options / sizeof options[0],
                               .common = COMMON_NETWORK | COMMON_COMPUTE};
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
+}
+
+static EstimateOptions estimate_options(const Nll *s)
+{
+    return (EstimateOptions){
+        .average = s->average_cov, .clip = s->clip_cov == CHOICE_ON, .scale = s->cov_scale};
 }
 
 static bool has_dp(const Nll *s)
@@ -230,9 +239,10 @@ static void free_paths(Paths *paths)
 static bool make_timesteps(const Nll *s, const BoundCell *cell, int *timesteps, Error *error)
 {
     const int all = network_schedule(s->network)->timesteps;
+    const EstimateOptions estimate = estimate_options(s);
     bool ok = cell->trajectory == TRAJECTORY_DP
-                  ? dp_trajectory(s->network, s->variances[cell->variance], s->average_cov,
-                                  cell->steps, timesteps, error)
+                  ? dp_trajectory(s->network, s->variances[cell->variance], &estimate, cell->steps,
+                                  timesteps, error)
                   : trajectory_make(cell->trajectory, all, cell->steps, timesteps, error);
     return ok ||
            error_prefix(error, cell->trajectory == TRAJECTORY_DP ? "--trajectory" : "--steps");
@@ -272,7 +282,7 @@ static bool prepare_dp(Nll *s, Error *error)
 {
     const DpRequest request = {.variances = s->variances,
                                .variance_count = s->task.variance_count,
-                               .average_cov = s->average_cov,
+                               .estimate = estimate_options(s),
                                .images = s->dp_images,
                                .seed = s->common.seed,
                                .data = s->data,
@@ -325,7 +335,8 @@ static bool prepare(Nll *s, Error *error)
     if (!read_images(s, error) || !prepare_dp(s, error) || !make_cells(s, error) ||
         !open_noise(s, error) || !network_prepare(s->network, s->images.count, error))
         return false;
-    s->predictor = network_predictor(s->network, s->clip_cov == CHOICE_ON, s->average_cov);
+    const EstimateOptions estimate = estimate_options(s);
+    s->predictor = network_predictor(s->network, &estimate);
     return true;
 }
 
@@ -359,13 +370,14 @@ static char *key_of(const Nll *s)
         print = fingerprint(print, cell->timesteps,
                             ((size_t)cell->steps + 1) * sizeof *cell->timesteps);
     }
-    return memory_format("%d cells of %d variances, %d images, %016llx; seed %llu, split %d, batch "
-                         "%d, type %d, clip %d, average %d, pixel %.17g, noise %s %016llx",
-                         task->cell_count, task->variance_count, task->images,
-                         (unsigned long long)print, (unsigned long long)task->seed, s->split,
-                         network_batch(s->network), s->common.type, s->clip_cov, s->average_cov,
-                         s->clip_pixel, s->noise_path ? s->noise_path : "drawn",
-                         (unsigned long long)(s->noise_path ? file_state(s->noise_path) : 0));
+    return memory_format(
+        "%d cells of %d variances, %d images, %016llx; seed %llu, split %d, batch "
+        "%d, type %d, clip %d, average %d, scale %.17g, pixel %.17g, noise %s %016llx",
+        task->cell_count, task->variance_count, task->images, (unsigned long long)print,
+        (unsigned long long)task->seed, s->split, network_batch(s->network), s->common.type,
+        s->clip_cov, s->average_cov, s->cov_scale, s->clip_pixel,
+        s->noise_path ? s->noise_path : "drawn",
+        (unsigned long long)(s->noise_path ? file_state(s->noise_path) : 0));
 }
 
 static bool write_results(const Nll *s, const NllReport *report, Error *error)
@@ -374,6 +386,25 @@ static bool write_results(const Nll *s, const NllReport *report, Error *error)
     return !p->table || (nll_report_terms(report, p->terms, error) &&
                          nll_report_calibration(report, p->calibration, error) &&
                          nll_report_table(report, p->table, error));
+}
+
+/* An average or a scale of the estimates is in the variances' names. */
+static char *settings_text(const Nll *s)
+{
+    char *text = settings_begin(&s->common, s->task.seed);
+    if (s->split == IMAGES_TRAIN)
+        settings_add(&text, "training images");
+    if (s->data)
+        settings_add(&text, "data %s", s->data);
+    if (s->input)
+        settings_add(&text, "input %s", s->input);
+    if (s->noise_path)
+        settings_add(&text, "noise %s", s->noise_path);
+    if (s->clip_cov == CHOICE_OFF)
+        settings_add(&text, "clip-cov off");
+    if (s->clip_pixel > 0)
+        settings_add(&text, "clip-pixel %.9g", s->clip_pixel);
+    return text;
 }
 
 static bool bound(Nll *s, Error *error)
@@ -390,8 +421,12 @@ static bool bound(Nll *s, Error *error)
                                  s->images.count == 1 ? "" : "s");
     bool ok = bound_make(&bound, &s->predictor, &s->task, error) &&
               sweep_run(bound, &s->task, s->predictor.source.schedule, &options, error);
-    const NllReport report = {
-        .bound = bound, .task = &s->task, .source = &s->predictor.source, .images = images};
+    char *settings = settings_text(s);
+    const NllReport report = {.bound = bound,
+                              .task = &s->task,
+                              .source = &s->predictor.source,
+                              .images = images,
+                              .settings = settings};
     ok = ok && write_results(s, &report, error);
     if (ok)
         sweep_forget(&options);
@@ -402,6 +437,7 @@ static bool bound(Nll *s, Error *error)
     }
     bound_free(bound);
     memory_free(images);
+    memory_free(settings);
     memory_free(key);
     return ok;
 }
@@ -420,7 +456,7 @@ static void release(Nll *s)
 
 bool nll_command(int argc, char **argv, Error *error)
 {
-    Nll s = {.images_wanted = IMAGES_UNSET, .dp_images = IMAGES_UNSET};
+    Nll s = {.images_wanted = IMAGES_UNSET, .cov_scale = 1, .dp_images = IMAGES_UNSET};
     bool stop = false;
     common_defaults(&s.common);
     bool ok = parse(&s, argc, argv, &stop, error) &&

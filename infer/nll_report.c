@@ -9,9 +9,9 @@
 
 enum { CALIBRATION_COLUMNS = 8 };
 
-static const char *label(const NllReport *r, int variance)
+static EstimateLabel label_of(const NllReport *r, int variance)
 {
-    return estimate_label(r->source, r->task->variances[variance]);
+    return estimate_label(&r->source->options, r->task->variances[variance]);
 }
 
 /* -- To read ---------------------------------------------------------------------------------- */
@@ -43,7 +43,7 @@ static void print_bounds(const NllReport *r, TrajectoryKind trajectory)
             printf(" %17d", task->cells[c].steps);
     printf("\n");
     for (int v = 0; v < task->variance_count; v++) {
-        printf("%-14s", label(r, v));
+        printf("%-14s", label_of(r, v).text);
         for (int c = 0; c < task->cell_count; c++) {
             if (!is_column(&task->cells[c], trajectory))
                 continue;
@@ -86,7 +86,7 @@ static void print_by_timestep(const NllReport *r, const char *title, const doubl
     for (int v = 0; v < r->task->variance_count; v++) {
         if (r->task->variances[v] == VARIANCE_BETA_TILDE) /* says that there is no error at all */
             continue;
-        printf("%-14s", label(r, v));
+        printf("%-14s", label_of(r, v).text);
         for (int k = 0; k < count; k++)
             printf(" %8.3g", values[(size_t)v * entries + (size_t)chosen[k]]);
         printf("\n");
@@ -121,7 +121,7 @@ static void write_table(FILE *to, const void *context)
     for (int c = 0; c < r->task->cell_count; c++) {
         const BoundCell *cell = &r->task->cells[c];
         double error, mean = bound_mean(r->bound, c, &error);
-        fprintf(to, "%s,%s,%d,%.9g,%.3g,%d\n", label(r, cell->variance),
+        fprintf(to, "%s,%s,%d,%.9g,%.3g,%d\n", label_of(r, cell->variance).text,
                 trajectory_name(cell->trajectory), cell->steps, mean, error, r->task->images);
     }
 }
@@ -141,8 +141,9 @@ static void write_calibration(FILE *to, const void *context)
         for (int t = 1; t <= total; t++) {
             const size_t at = (size_t)v * ((size_t)total + 1) + (size_t)t;
             if (!isnan(sums->ratio[at]))
-                fprintf(to, "%s,%d,%.6g,%.3g,%.4g,%.6g\n", label(r, v), t, sums->calibration[at],
-                        sums->calibration_error[at], sums->floored[at], sums->ratio[at]);
+                fprintf(to, "%s,%d,%.6g,%.3g,%.4g,%.6g\n", label_of(r, v).text, t,
+                        sums->calibration[at], sums->calibration_error[at], sums->floored[at],
+                        sums->ratio[at]);
         }
 }
 
@@ -189,7 +190,7 @@ static bool write_cell(const NllReport *r, Hdf5File *file, int c, Error *error)
     };
     bool ok = true;
     for (int i = 0; ok && i < 4; i++) {
-        char *name = memory_format("%s/%s_%d/%s", label(r, cell->variance),
+        char *name = memory_format("%s/%s_%d/%s", label_of(r, cell->variance).text,
                                    trajectory_name(cell->trajectory), cell->steps, arrays[i].name);
         ok = hdf5_write(file, name, arrays[i].type, 1, &arrays[i].count, arrays[i].values, error);
         memory_free(name);
@@ -204,7 +205,8 @@ bool nll_report_terms(const NllReport *report, const char *path, Error *error)
 {
     Hdf5File *file = NULL;
     bool ok = hdf5_create(&file, path, error) &&
-              hdf5_write_attribute_string(file, "/", "format", NLL_TERMS_FORMAT, error);
+              hdf5_write_attribute_string(file, "/", "format", NLL_TERMS_FORMAT, error) &&
+              hdf5_write_attribute_string(file, "/", "settings", report->settings, error);
     for (int c = 0; ok && c < report->task->cell_count; c++)
         ok = write_cell(report, file, c, error);
     if (ok)

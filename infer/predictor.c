@@ -13,7 +13,7 @@ static bool predict(void *context, const float *x_t, const int *t, int count,
     return network_evaluate(network, x_t, t, count, &outputs, error);
 }
 
-Predictor network_predictor(Network *network, bool clip_cov, bool average_cov)
+Predictor network_predictor(Network *network, const EstimateOptions *options)
 {
     return (Predictor){
         .network = network,
@@ -25,7 +25,6 @@ Predictor network_predictor(Network *network, bool clip_cov, bool average_cov)
                    .ms_eps_diag = network_ms_eps_diag(network),
                    .mixture = network_mixture(network),
                    .clip_x0 = true,
-                   .clip_cov = clip_cov,
-                   .average_cov = average_cov},
+                   .options = *options},
     };
 }

@@ -61,18 +61,20 @@ typedef struct Paths {
 
 typedef struct Quality {
     CommonOptions common;
-    const char *variance_list, *steps_list, *sampler_list, *metric_list, *out;
+    const char *variance_list, *steps_list, *sampler_list, *metric_list, *scale_list, *out;
     const char *classifier, *train_labels, *test_labels;
     int trajectory;         /* TrajectoryKind */
     double eta, clip_pixel; /* NAN: by default */
     int64_t samples, images_wanted, resamples, classifier_steps;
-    bool fresh;
+    bool average_cov, fresh;
 
     VarianceKind variances[VARIANCE_KINDS];
     int variance_count;
     int steps[LISTS_MAX_STEPS], steps_count;
     Sampler samplers[LISTS_SAMPLERS];
     int sampler_count;
+    double scales[LISTS_MAX_SCALES];
+    int scale_count;
     uint64_t seed;
     Network *network;
     RealImages real;
@@ -107,6 +109,12 @@ static bool parse(Quality *s, int argc, char **argv, bool *stop, Error *error)
                        "of the bootstrap (default: 100)"),
         option_string("out", "FILE", &s->out, "where the table goes, as CSV; the rest beside it"),
         option_flag("fresh", &s->fresh, "begin anew: do not use what was measured before a stop"),
+        option_heading("The variances"),
+        option_flag("average-cov", &s->average_cov,
+                    "take a head's mean over the image, one number per x_t, instead"),
+        option_string("cov-scale", "LIST", &s->scale_list,
+                      "multiply the estimated Cov[x_0 | x_t] by each of these numbers; 0 leaves "
+                      "beta_tilde (default: 1)"),
         option_heading("The samplers"),
         option_choice("trajectory", "linear|quad|dp", &s->trajectory,
                       "which timesteps are visited; dp: as found by infer nll (default: linear)"),
@@ -145,10 +153,13 @@ static bool check_options(Quality *s, Error *error)
     if (!lists_variances(s->variance_list, s->variances, &s->variance_count, error) ||
         !lists_steps(s->steps_list, s->steps, &s->steps_count, error) ||
         !lists_samplers(s->sampler_list, s->samplers, &s->sampler_count, error) ||
+        !lists_scales(s->scale_list, s->scales, &s->scale_count, error) ||
         !quality_metrics_parse(s->metric_list, s->task.wanted, error))
         return false;
     if (s->sampler_count == 0)
         s->samplers[s->sampler_count++] = SAMPLER_DDPM;
+    if (s->scale_count == 0)
+        s->scales[s->scale_count++] = 1;
     if (!isnan(s->eta) && !has_sampler(s, SAMPLER_DDIM))
         return error_input(error, "--eta is for --sampler ddim; ddpm has none");
     return true;
@@ -187,17 +198,21 @@ static ReverseOptions reverse_options(const Quality *s, Sampler sampler, Varianc
     return options;
 }
 
-static bool add_cell(Quality *s, const ReverseOptions *reverse, int steps, Error *error)
+static bool add_cell(Quality *s, const ReverseOptions *reverse, double scale, int steps,
+                     Error *error)
 {
     SamplingPlan *plan = &s->cells[s->task.cell_count++];
     *plan = (SamplingPlan){.reverse = *reverse,
-                           .clip_cov = true,
+                           .estimate = estimate_defaults(),
                            .trajectory = (TrajectoryKind)s->trajectory,
                            .steps = steps,
                            .timesteps = memory_small((size_t)steps + 1, sizeof(int))};
+    plan->estimate.average = s->average_cov;
+    plan->estimate.scale = scale;
     const int all = network_schedule(s->network)->timesteps;
     const bool dp = plan->trajectory == TRAJECTORY_DP;
-    if (!(dp ? dp_trajectory(s->network, reverse->variance, false, steps, plan->timesteps, error)
+    if (!(dp ? dp_trajectory(s->network, reverse->variance, &plan->estimate, steps, plan->timesteps,
+                             error)
              : trajectory_make(plan->trajectory, all, steps, plan->timesteps, error)))
         return error_prefix(error, dp ? "--trajectory" : "--steps");
     plan->reverse.clip_sigma_to = plan->timesteps[1]; /* the last noise added */
@@ -218,9 +233,12 @@ static bool add_variance(Quality *s, Sampler sampler, VarianceKind variance, Err
                          sampler_name(sampler), impossible.message);
         return true;
     }
+    const int scales =
+        variance_is_fixed(variance) ? 1 : s->scale_count; /* nothing to scale there */
     bool ok = true;
-    for (int k = 0; ok && k < s->steps_count; k++)
-        ok = add_cell(s, &reverse, s->steps[k], error);
+    for (int i = 0; i < scales; i++)
+        for (int k = 0; ok && k < s->steps_count; k++)
+            ok = add_cell(s, &reverse, s->scales[i], s->steps[k], error);
     return ok;
 }
 
@@ -230,8 +248,9 @@ static bool make_cells(Quality *s, Error *error)
         default_variances(s);
     if (s->steps_count == 0)
         default_step_counts(s);
-    s->cells = memory_small((size_t)(s->sampler_count * s->variance_count * s->steps_count),
-                            sizeof *s->cells);
+    s->cells = memory_small(
+        (size_t)(s->sampler_count * s->variance_count * s->scale_count * s->steps_count),
+        sizeof *s->cells);
     s->task.cells = s->cells;
     for (int i = 0; i < s->sampler_count; i++)
         for (int v = 0; v < s->variance_count; v++)
@@ -323,12 +342,24 @@ static bool allocate_values(Quality *s, Error *error)
     return s->task.values != NULL;
 }
 
+/* An average or a scale of the estimates is in the variances' names. */
+static char *settings_text(const Quality *s)
+{
+    char *text = settings_begin(&s->common, s->seed);
+    if (!isnan(s->eta))
+        settings_add(&text, "eta %.9g", s->eta);
+    if (!isnan(s->clip_pixel))
+        settings_add(&text, "clip-pixel %.9g", s->clip_pixel);
+    return text;
+}
+
 static bool prepare(Quality *s, Error *error)
 {
     if (!network_open(&s->network, &s->common, error) || !make_cells(s, error) ||
         !choose_paths(s, error))
         return false;
     s->seed = s->common.seed >= 0 ? (uint64_t)s->common.seed : network_config(s->network)->seed;
+    s->task.settings = settings_text(s);
     s->task.count = (int)s->samples;
     s->task.columns = (int)s->resamples + 1;
     if (!real_images_read(&s->real, s->network, s->images_wanted, s->samples, s->seed, error) ||
@@ -356,8 +387,9 @@ static char *key_of(const Quality *s)
         const SamplingPlan *plan = &task->cells[c];
         const ReverseOptions *reverse = &plan->reverse;
         const uint64_t network = network_fingerprint(s->network, reverse->variance);
-        const double numbers[] = {reverse->sampler, reverse->variance, reverse->eta,
-                                  reverse->clip_pixel, plan->steps};
+        const double numbers[] = {reverse->sampler,    reverse->variance,      reverse->eta,
+                                  reverse->clip_pixel, plan->estimate.average, plan->estimate.scale,
+                                  plan->steps};
         print = fingerprint(print, &network, sizeof network);
         print = fingerprint(print, numbers, sizeof numbers);
         print = fingerprint(print, plan->timesteps,
@@ -409,6 +441,7 @@ static void release(Quality *s)
         memory_free(s->cells[c].timesteps);
     memory_free(s->cells);
     memory_free(s->task.values);
+    memory_free(s->task.settings);
     quality_meter_free(s->meter);
     feature_net_close(s->net);
     real_images_free(&s->real);

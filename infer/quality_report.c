@@ -42,22 +42,22 @@ static const SamplingPlan *plan_of(const QualityTask *task, int cell)
     return &task->cells[cell];
 }
 
-/* The cell of a sampler with the variance of `like` and the steps of `column`; -1: there is none. */
-static int find_cell(const QualityTask *task, Sampler sampler, int like, int column)
-{
-    for (int c = 0; c < task->cell_count; c++)
-        if (plan_of(task, c)->reverse.sampler == sampler &&
-            plan_of(task, c)->reverse.variance == plan_of(task, like)->reverse.variance &&
-            plan_of(task, c)->steps == plan_of(task, column)->steps)
-            return c;
-    return -1;
-}
-
 /* Cells of one sampler are by variance, then by steps: the first variance's are the columns, and where the
  * variance changes a row begins. */
 static bool same_variance(const QualityTask *task, int a, int b)
 {
-    return plan_of(task, a)->reverse.variance == plan_of(task, b)->reverse.variance;
+    return plan_of(task, a)->reverse.variance == plan_of(task, b)->reverse.variance &&
+           plan_of(task, a)->estimate.scale == plan_of(task, b)->estimate.scale;
+}
+
+/* The cell of a sampler with the variance of `like` and the steps of `column`; -1: there is none. */
+static int find_cell(const QualityTask *task, Sampler sampler, int like, int column)
+{
+    for (int c = 0; c < task->cell_count; c++)
+        if (plan_of(task, c)->reverse.sampler == sampler && same_variance(task, c, like) &&
+            plan_of(task, c)->steps == plan_of(task, column)->steps)
+            return c;
+    return -1;
 }
 
 static void print_table(const QualityTask *task, int first, int end, int metric)
@@ -71,7 +71,7 @@ static void print_table(const QualityTask *task, int first, int end, int metric)
     for (int row = first; row < end; row++) {
         if (row > first && same_variance(task, row, row - 1))
             continue;
-        printf("%-14s", variance_name(plan_of(task, row)->reverse.variance));
+        printf("%-14s", sampling_label(plan_of(task, row)).text);
         for (int c = first; c < end && same_variance(task, c, first); c++)
             print_value(task, 1 + find_cell(task, plan->reverse.sampler, row, c), metric);
         printf("\n");
@@ -119,9 +119,8 @@ static void write_row(FILE *to, const QualityTask *task, int row, int metric)
     const double *values = quality_values(task, row, metric);
     const SamplingPlan *plan = row > 0 ? plan_of(task, row - 1) : NULL;
     if (plan)
-        fprintf(to, "%s,%s,%s,%d", variance_name(plan->reverse.variance),
-                sampler_name(plan->reverse.sampler), trajectory_name(plan->trajectory),
-                plan->steps);
+        fprintf(to, "%s,%s,%s,%d", sampling_label(plan).text, sampler_name(plan->reverse.sampler),
+                trajectory_name(plan->trajectory), plan->steps);
     else
         fprintf(to, "real,,,");
     fprintf(to, ",%s,%.9g,%.3g,%d,%d", quality_metric_name((QualityMetric)metric), values[0],

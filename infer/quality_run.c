@@ -84,7 +84,7 @@ static bool check_finite(const Work *work, const SamplingPlan *cell, Error *erro
     for (size_t i = 0; i < elements; i++)
         if (!isfinite(work->images[i]))
             return error_runtime(error, "%s, %d steps: a sample is not finite",
-                                 variance_name(cell->reverse.variance), cell->steps);
+                                 sampling_label(cell).text, cell->steps);
     return true;
 }
 

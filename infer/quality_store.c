@@ -9,7 +9,7 @@
 
 char *quality_cell_name(const SamplingPlan *plan)
 {
-    return memory_format("%s/%s_%s_%d", variance_name(plan->reverse.variance),
+    return memory_format("%s/%s_%s_%d", sampling_label(plan).text,
                          sampler_name(plan->reverse.sampler), trajectory_name(plan->trajectory),
                          plan->steps);
 }
@@ -51,6 +51,7 @@ static bool write_attributes(const QualityTask *task, Hdf5File *file, Error *err
            hdf5_write_attribute_int(file, "/", "reference", task->reference, error) &&
            hdf5_write_attribute_int(file, "/", "resamples", task->columns - 1, error) &&
            hdf5_write_attribute_string(file, "/", "data", task->data, error) &&
+           hdf5_write_attribute_string(file, "/", "settings", task->settings, error) &&
            (!task->net ||
             (hdf5_write_attribute_string(file, "/", "classifier", task->net->name, error) &&
              hdf5_write_attribute_double(file, "/", "accuracy", task->net->accuracy, error)));

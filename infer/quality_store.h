@@ -1,6 +1,6 @@
 /* The file of infer quality: every value with its resamples.
  *
- *     attributes   format "varhead-quality", samples, reference, resamples, data, and of the features
+ *     attributes   format "varhead-quality", samples, reference, resamples, data, settings, and of the features
  *                  classifier (its name) and accuracy
  *     /key         string: all that the values depend on
  *     /values      float64 [1 + cells, metrics, 1 + resamples]: row 0 is the floor, entry 0 of a row the

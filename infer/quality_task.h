@@ -5,7 +5,7 @@
 #include "sampler.h"
 
 typedef struct QualityTask {
-    const SamplingPlan *cells; /* [cell_count], by sampler, then variance, then steps */
+    const SamplingPlan *cells; /* [cell_count], by sampler, then variance, its scale, and steps */
     int cell_count;
     int count;     /* samples of each cell */
     int reference; /* real images that they are compared with; as many others are the floor */
@@ -13,6 +13,7 @@ typedef struct QualityTask {
     bool wanted[QUALITY_METRICS];
     const FeatureNet *net; /* NULL: no metric needs one */
     const char *data;      /* where the real images are from */
+    char *settings;        /* what else the values depend on (command.h) */
 
     /* [cell_count + 1, QUALITY_METRICS, columns]: row 0 is the floor; NAN: not there yet. */
     double *values;

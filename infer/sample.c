@@ -67,6 +67,7 @@ typedef struct Sample {
     int sampler, trajectory; /* Sampler, TrajectoryKind */
     int clip_x0, clip_cov;   /* CHOICE_..., UNSET: by default */
     bool average_cov;
+    double cov_scale;
     double eta, clip_pixel; /* NAN: by default */
     int64_t count, columns, scale;
 
@@ -114,6 +115,8 @@ static bool parse(Sample *s, int argc, char **argv, bool *stop, Error *error)
                       "the estimated Cov[x_0 | x_t] to [0, 1] (default: as --clip-x0)"),
         option_flag("average-cov", &s->average_cov,
                     "take a head's mean over the image, one number per x_t, instead"),
+        option_number("cov-scale", "C", &s->cov_scale, 0, LISTS_MOST_SCALE,
+                      "multiply it by C, after the clip; 0 leaves beta_tilde (default: 1)"),
         option_number("clip-pixel", "P", &s->clip_pixel, 0, 1e6,
                       "bound the last noise added to a mean magnitude of P grey levels of 255; "
                       "0: no bound (default: 2 for ddpm, 1 for ddim)"),
@@ -170,8 +173,9 @@ static bool make_plan(Sample *s, SamplingPlan *plan, VarianceKind variance, int 
 {
     *plan = (SamplingPlan){
         .reverse = reverse_options(s, variance),
-        .clip_cov = (s->clip_cov == UNSET ? s->clip_x0 : s->clip_cov) == CHOICE_ON,
-        .average_cov = s->average_cov,
+        .estimate = {.average = s->average_cov,
+                     .clip = (s->clip_cov == UNSET ? s->clip_x0 : s->clip_cov) == CHOICE_ON,
+                     .scale = s->cov_scale},
         .trajectory = (TrajectoryKind)s->trajectory,
         .steps = steps,
         .timesteps = memory_small((size_t)steps + 1, sizeof(int)),
@@ -181,7 +185,7 @@ static bool make_plan(Sample *s, SamplingPlan *plan, VarianceKind variance, int 
         return false;
     const int all = network_schedule(s->network)->timesteps;
     if (!(plan->trajectory == TRAJECTORY_DP
-              ? dp_trajectory(s->network, variance, s->average_cov, steps, plan->timesteps, error)
+              ? dp_trajectory(s->network, variance, &plan->estimate, steps, plan->timesteps, error)
               : trajectory_make(plan->trajectory, all, steps, plan->timesteps, error)))
         return error_prefix(error, plan->trajectory == TRAJECTORY_DP ? "--trajectory" : "--steps");
     plan->reverse.clip_sigma_to = plan->timesteps[1]; /* the last noise added */
@@ -311,7 +315,7 @@ static void release(Sample *s)
 
 bool sample_command(int argc, char **argv, Error *error)
 {
-    Sample s = {.clip_cov = UNSET, .eta = NAN, .clip_pixel = NAN, .count = UNSET};
+    Sample s = {.clip_cov = UNSET, .cov_scale = 1, .eta = NAN, .clip_pixel = NAN, .count = UNSET};
     bool stop = false;
     common_defaults(&s.common);
     bool ok = parse(&s, argc, argv, &stop, error) && (stop || draw(&s, error));

@@ -178,8 +178,9 @@ static bool write_attributes(Hdf5File *file, const char *name, const SamplingPla
                                        error) &&
            hdf5_write_attribute_int(file, name, "steps", plan->steps, error) &&
            hdf5_write_attribute_int(file, name, "clip_x0", reverse->clip_x0, error) &&
-           hdf5_write_attribute_int(file, name, "clip_cov_x0", plan->clip_cov, error) &&
-           hdf5_write_attribute_int(file, name, "average_cov", plan->average_cov, error) &&
+           hdf5_write_attribute_int(file, name, "clip_cov_x0", plan->estimate.clip, error) &&
+           hdf5_write_attribute_int(file, name, "average_cov", plan->estimate.average, error) &&
+           hdf5_write_attribute_double(file, name, "cov_scale", plan->estimate.scale, error) &&
            hdf5_write_attribute_double(file, name, "clip_pixel", reverse->clip_pixel, error) &&
            (noise ? hdf5_write_attribute_string(file, name, "noise", noise, error)
                   : hdf5_write_attribute_int(file, name, "seed", seed, error));

@@ -76,9 +76,14 @@ static bool take_steps(Work *work, Noise *noise, int first, float *x, Progress *
             return false;
         move(work, &step, x);
         progress_update(progress, progress->done + work->count, "%s, %d steps",
-                        variance_name(plan->reverse.variance), plan->steps);
+                        sampling_label(plan).text, plan->steps);
     }
     return true;
+}
+
+EstimateLabel sampling_label(const SamplingPlan *plan)
+{
+    return estimate_label(&plan->estimate, plan->reverse.variance);
 }
 
 bool sampler_run(Network *network, const SamplingPlan *plan, Noise *noise, int first, int count,
@@ -87,7 +92,7 @@ bool sampler_run(Network *network, const SamplingPlan *plan, Noise *noise, int f
     const char *head = variance_head(plan->reverse.variance);
     Work work = {.network = network,
                  .plan = plan,
-                 .source = network_predictor(network, plan->clip_cov, plan->average_cov).source,
+                 .source = network_predictor(network, &plan->estimate).source,
                  .head = head ? network_find_head(network, head) : -1,
                  .count = count};
     work.source.clip_x0 = plan->reverse.clip_x0;

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "diffusion/estimate.h"
 #include "diffusion/reverse.h"
 #include "diffusion/trajectory.h"
 #include "network.h"
@@ -17,12 +18,14 @@
 
 typedef struct SamplingPlan {
     ReverseOptions reverse;
-    bool clip_cov;    /* Cov[x_0 | x_t] to [0, 1] */
-    bool average_cov; /* a head's mean over the image in its place */
+    EstimateOptions estimate; /* what is done to Cov[x_0 | x_t] */
     TrajectoryKind trajectory;
     int steps;      /* K */
     int *timesteps; /* [K + 1], from 0 up */
 } SamplingPlan;
+
+/* The variance and what is done to it, as tables call it. */
+EstimateLabel sampling_label(const SamplingPlan *plan);
 
 /* x [count, dims], NHWC := samples first .. first + count - 1, not clipped after the last step. The
  * variance must have passed network_check_variance, the options reverse_check. Every image's every

@@ -49,6 +49,7 @@ typedef struct Truth {
     const char *variance_list, *out;
     int clip_cov;
     bool average_cov;
+    double cov_scale;
     int64_t images_wanted, timesteps_wanted;
 
     VarianceKind variances[VARIANCE_KINDS];
@@ -85,6 +86,8 @@ static bool parse(Truth *s, int argc, char **argv, bool *stop, Error *error)
         option_choice("clip-cov", "on|off", &s->clip_cov, "the estimates to [0, 1] (default: on)"),
         option_flag("average-cov", &s->average_cov,
                     "take a head's mean over the image, one number per x_t, instead"),
+        option_number("cov-scale", "C", &s->cov_scale, 0, LISTS_MOST_SCALE,
+                      "multiply it by C, after the clip; 0 leaves beta_tilde (default: 1)"),
         option_string("out", "FILE", &s->out, "write the table there too, as CSV"),
     };
     const CommandLine line = {.usage = usage,
@@ -151,7 +154,9 @@ static bool prepare(Truth *s, Error *error)
         !network_prepare(s->network, s->images.count, error))
         return false;
     s->seed = s->common.seed >= 0 ? (uint64_t)s->common.seed : network_config(s->network)->seed;
-    s->predictor = network_predictor(s->network, s->clip_cov == CHOICE_ON, s->average_cov);
+    const EstimateOptions estimate = {
+        .average = s->average_cov, .clip = s->clip_cov == CHOICE_ON, .scale = s->cov_scale};
+    s->predictor = network_predictor(s->network, &estimate);
     return allocate(s, error);
 }
 
@@ -267,7 +272,7 @@ static void print_table(const Truth *s)
            "images\n\n%6s %9s %7s",
            s->images.count, "t", "Cov", "mean");
     for (int v = 0; v < s->variance_count; v++)
-        printf("  %15s", estimate_label(&s->predictor.source, s->variances[v]));
+        printf("  %15s", estimate_label(&s->predictor.source.options, s->variances[v]).text);
     printf("\n");
     for (int k = 0; k < s->timesteps_count; k++) {
         const Row first = row_of(s, 0, k);
@@ -288,8 +293,9 @@ static void write_table(FILE *to, const void *context)
         for (int k = 0; k < s->timesteps_count; k++) {
             const Row row = row_of(s, v, k);
             fprintf(to, "%s,%d,%.6g,%.6g,%.6g,%.6g,%d\n",
-                    estimate_label(&s->predictor.source, s->variances[v]), s->timesteps[k + 1],
-                    row.cov, row.mean_error, row.rms, row.bias, s->images.count);
+                    estimate_label(&s->predictor.source.options, s->variances[v]).text,
+                    s->timesteps[k + 1], row.cov, row.mean_error, row.rms, row.bias,
+                    s->images.count);
         }
 }
 
@@ -313,7 +319,7 @@ static void release(Truth *s)
 
 bool truth_command(int argc, char **argv, Error *error)
 {
-    Truth s = {.images_wanted = IMAGES_UNSET};
+    Truth s = {.images_wanted = IMAGES_UNSET, .cov_scale = 1};
     bool stop = false;
     common_defaults(&s.common);
     bool ok = parse(&s, argc, argv, &stop, error);

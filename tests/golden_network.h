@@ -120,5 +120,5 @@ static inline Predictor golden_predictor(GoldenNetwork *net)
                                   .dims = net->dims,
                                   .ms_eps = net->ms_eps,
                                   .clip_x0 = true,
-                                  .clip_cov = true}};
+                                  .options = estimate_defaults()}};
 }

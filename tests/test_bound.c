@@ -308,7 +308,7 @@ static Predictor oracle_predictor(Oracle *o)
                                   .ms_eps_diag = o->ms_eps_diag,
                                   .mixture = &o->mixture,
                                   .clip_x0 = true,
-                                  .clip_cov = true}};
+                                  .options = estimate_defaults()}};
 }
 
 /* analytic's constants at timestep t, from other images than are bounded: E[eps_hat^2] = 1 - E[h - eps_hat^2],
@@ -446,7 +446,7 @@ START_TEST(best_trajectories_are_those_of_brute_force)
     Predictor predictor = oracle_predictor(&o);
     for (int steps = 1; steps <= 4; steps++)
         check_every_trajectory(&o, &predictor, steps);
-    predictor.source.average_cov = true;
+    predictor.source.options.average = true;
     check_every_trajectory(&o, &predictor, 3);
     oracle_free(&o);
 }

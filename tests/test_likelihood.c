@@ -234,24 +234,52 @@ START_TEST(the_average_comes_before_the_clip)
                         (float)(0.2 / scale)};
     const float zero[4] = {0};
     float cov[4];
-    EstimateSource source = {.schedule = &schedule, .dims = 4, .clip_cov = true};
+    EstimateSource source = {.schedule = &schedule, .dims = 4, .options = estimate_defaults()};
     estimate_cov_x0(&source, VARIANCE_NPR, t, zero, zero, g, cov);
     const float clipped[4] = {0, 0.4f, 1, 0.2f};
     for (int i = 0; i < 4; i++)
         ck_assert_double_eq_tol(cov[i], clipped[i], 1e-6);
-    ck_assert(!estimate_is_scalar(&source, VARIANCE_NPR));
-    ck_assert_str_eq(estimate_label(&source, VARIANCE_NPR), "npr");
+    ck_assert(!estimate_is_scalar(&source.options, VARIANCE_NPR));
+    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_NPR).text, "npr");
 
-    source.average_cov = true; /* 2.0 / 4, and not 1.6 / 4 */
+    source.options.average = true; /* 2.0 / 4, and not 1.6 / 4 */
     estimate_cov_x0(&source, VARIANCE_NPR, t, zero, zero, g, cov);
     for (int i = 0; i < 4; i++)
         ck_assert_double_eq_tol(cov[i], 0.5, 1e-6);
-    ck_assert(estimate_is_scalar(&source, VARIANCE_NPR));
-    ck_assert_str_eq(estimate_label(&source, VARIANCE_NPR), "npr-average");
-    ck_assert_str_eq(estimate_label(&source, VARIANCE_ANALYTIC), "analytic");
+    ck_assert(estimate_is_scalar(&source.options, VARIANCE_NPR));
+    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_NPR).text, "npr-average");
+    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_ANALYTIC).text, "analytic");
+}
+END_TEST
+
+START_TEST(the_scale_comes_after_the_clip)
+{
+    use_schedule(SCHEDULE_LINEAR, 1000);
+    const int t = 700;
+    const double unit = schedule.beta_bar[t] / schedule.alpha_bar[t];
+    const float g[4] = {(float)(-0.2 / unit), (float)(0.4 / unit), (float)(1.6 / unit),
+                        (float)(0.2 / unit)};
+    const double scaled[4] = {0, 1, 2.5, 0.5}, averaged = 2.5 * 0.5;
+    const float zero[4] = {0};
+    float cov[4], fixed[4];
+    EstimateSource source = {.schedule = &schedule, .dims = 4, .options = estimate_defaults()};
+    source.options.scale = 2.5;
+    estimate_cov_x0(&source, VARIANCE_NPR, t, zero, zero, g, cov);
+    for (int i = 0; i < 4; i++)
+        ck_assert_double_eq_tol(cov[i], scaled[i], 1e-6);
+    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_NPR).text, "npr-x2.5");
+
+    source.options.average = true;
+    estimate_cov_x0(&source, VARIANCE_NPR, t, zero, zero, g, cov);
+    ck_assert_double_eq_tol(cov[3], averaged, 1e-6);
+    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_NPR).text, "npr-average-x2.5");
+
+    estimate_cov_x0(&source, VARIANCE_BETA, t, zero, zero, NULL, fixed); /* no estimate */
+    ck_assert_double_eq_tol(fixed[0], schedule.beta_bar[t], 1e-6);
+    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_BETA).text, "beta");
 }
 END_TEST
 
 SUITE_MAIN("likelihood", steps_are_what_they_are_defined_as, a_step_of_no_length_is_free, any_kappa,
            impossible_variances_are_no_number, the_mean_is_clipped, levels_share_the_probability,
-           the_grid_is_the_sum, the_average_comes_before_the_clip)
+           the_grid_is_the_sum, the_average_comes_before_the_clip, the_scale_comes_after_the_clip)

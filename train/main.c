@@ -111,10 +111,14 @@ static bool parse_losses(const char *text, Stage2Task *task, Error *error)
 }
 
 /* What `auto` amounts to here is what the checkpoint will say, so that a run is never continued in
- * another arithmetic on another machine. */
-static bool resolve_precision(Config *config, Error *error)
+ * another arithmetic on another machine. Heads that are solved for are solved for on the features that
+ * infer will give them, and those are float32; the one pass is short in any case. */
+static bool resolve_precision(const Settings *settings, Config *config, Error *error)
 {
     DType type;
+    if (config->precision == PRECISION_AUTO && settings->stage == 2 &&
+        config->stage2.solver == SOLVER_EXACT)
+        config->precision = PRECISION_F32;
     if (!precision_choose(config->precision, &type, error))
         return false;
     config->precision = type == DTYPE_BF16 ? PRECISION_BF16 : PRECISION_F32;
@@ -139,7 +143,7 @@ static bool load_config(const Settings *settings, Config *config, Error *error)
     string_list_free(&overrides);
     if (done)
         config_settle(config);
-    return done && resolve_precision(config, error);
+    return done && resolve_precision(settings, config, error);
 }
 
 static bool run_stage1(const Settings *settings, const Config *config, const char *run,

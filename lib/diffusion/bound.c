@@ -248,7 +248,7 @@ static void add_variance(Bound *b, int v, int t, int first, int i)
     const float *head = variance_head(kind) ? b->prediction.heads[kind] + at : NULL;
     float *cov = b->cov + at;
     const double *off2 = b->off2 + at, sum_off2 = b->sum_off2[image];
-    const bool scalar = estimate_is_scalar(source, kind);
+    const bool scalar = estimate_is_scalar(&source->options, kind);
 
     estimate_cov_x0(source, kind, t, b->x_t + at, b->prediction.eps + at, head, cov);
     judge(b, v, image, cov, off2);

@@ -3,17 +3,29 @@
 #include "base/memory.h"
 #include "diffusion/reverse.h"
 
-bool estimate_is_scalar(const EstimateSource *source, VarianceKind kind)
+#include <stdio.h>
+
+EstimateOptions estimate_defaults(void)
 {
-    return variance_is_fixed(kind) || kind == VARIANCE_ANALYTIC ||
-           (variance_head(kind) && source->average_cov);
+    return (EstimateOptions){.clip = true, .scale = 1};
 }
 
-const char *estimate_label(const EstimateSource *source, VarianceKind kind)
+bool estimate_is_scalar(const EstimateOptions *options, VarianceKind kind)
 {
-    if (!variance_head(kind) || !source->average_cov)
-        return variance_name(kind);
-    return kind == VARIANCE_SN ? "sn-average" : "npr-average";
+    return variance_is_fixed(kind) || kind == VARIANCE_ANALYTIC ||
+           (variance_head(kind) && options->average);
+}
+
+EstimateLabel estimate_label(const EstimateOptions *options, VarianceKind kind)
+{
+    EstimateLabel label;
+    const char *averaged = variance_head(kind) && options->average ? "-average" : "";
+    if (variance_is_fixed(kind) || options->scale == 1)
+        snprintf(label.text, sizeof label.text, "%s%s", variance_name(kind), averaged);
+    else
+        snprintf(label.text, sizeof label.text, "%s%s-x%.9g", variance_name(kind), averaged,
+                 options->scale);
+    return label;
 }
 
 static void fill(float *cov, size_t count, double value)
@@ -22,7 +34,7 @@ static void fill(float *cov, size_t count, double value)
         cov[i] = (float)value;
 }
 
-/* The clip comes last: it is of what is used. */
+/* The clip comes after: it is of what is used. */
 static void average(float *cov, size_t count, bool clip)
 {
     double sum = 0;
@@ -47,7 +59,7 @@ static void exact(const EstimateSource *source, int t, const float *x_t, const f
         double mean = step.x0_xt * x[i] - step.x0_eps * eps[i];
         double off = mean - reverse_x0_hat(&step, x[i], eps_hat[i]);
         double value = within[i] + off * off;
-        cov[i] = (float)(source->clip_cov ? variance_clipped(value) : value);
+        cov[i] = (float)(source->options.clip ? variance_clipped(value) : value);
     }
     memory_free(x);
 }
@@ -56,14 +68,20 @@ static void exact(const EstimateSource *source, int t, const float *x_t, const f
 static void learned(const EstimateSource *source, VarianceKind kind, int t, const float *eps_hat,
                     const float *head, float *cov)
 {
-    const bool averaged = variance_head(kind) && source->average_cov;
+    const bool averaged = variance_head(kind) && source->options.average;
     if (kind == VARIANCE_ANALYTIC_DIAG)
         head = source->ms_eps_diag + (size_t)t * source->dims;
     variance_cov_x0(kind, source->schedule, t, eps_hat, head,
                     kind == VARIANCE_ANALYTIC ? source->ms_eps[t] : 0,
-                    source->clip_cov && !averaged, source->dims, cov);
+                    source->options.clip && !averaged, source->dims, cov);
     if (averaged)
-        average(cov, source->dims, source->clip_cov);
+        average(cov, source->dims, source->options.clip);
+}
+
+static void rescale(float *cov, size_t count, double scale)
+{
+    for (size_t i = 0; i < count; i++)
+        cov[i] = (float)(scale * cov[i]);
 }
 
 void estimate_cov_x0(const EstimateSource *source, VarianceKind kind, int t, const float *x_t,
@@ -77,4 +95,6 @@ void estimate_cov_x0(const EstimateSource *source, VarianceKind kind, int t, con
         exact(source, t, x_t, eps_hat, cov);
     else
         learned(source, kind, t, eps_hat, head, cov);
+    if (!variance_is_fixed(kind) && source->options.scale != 1)
+        rescale(cov, source->dims, source->options.scale);
 }

@@ -6,6 +6,20 @@
 #include "diffusion/mixture.h"
 #include "diffusion/variance.h"
 
+/* What is done to an estimate: first the average, then the clip, then the scale. */
+typedef struct EstimateOptions {
+    bool
+        average; /* a head's estimate becomes its mean over the image: one number per x_t (option avg_cov
+                   * of the published code) */
+    bool clip; /* to [0, 1] */
+    double
+        scale; /* 0 or more; 1 leaves it alone, 0 makes every estimate that of beta_tilde. beta and
+                   * beta_tilde are definitions, not estimates: they have no scale */
+} EstimateOptions;
+
+/* The defaults: the clip, and nothing else. */
+EstimateOptions estimate_defaults(void);
+
 /* What estimates are made of besides the network's outputs, and how. */
 typedef struct EstimateSource {
     const Schedule *schedule;
@@ -14,16 +28,18 @@ typedef struct EstimateSource {
     const float *ms_eps_diag; /* [N + 1, dims], analytic_diag's, or NULL */
     const Mixture *mixture;   /* what the data are drawn from, for exact; NULL: something else */
     bool clip_x0;             /* x_0_hat to [-1, 1]; read by exact */
-    bool clip_cov;            /* the estimate to [0, 1] */
-    bool average_cov; /* a head's estimate becomes its mean over the image, before the clip: one
-                               * number per x_t (option avg_cov of the published code) */
+    EstimateOptions options;
 } EstimateSource;
 
 /* Whether the estimate is one number for all elements of an image. */
-bool estimate_is_scalar(const EstimateSource *source, VarianceKind kind);
+bool estimate_is_scalar(const EstimateOptions *options, VarianceKind kind);
 
-/* "sn", or "sn-average" where average_cov makes it another variance. */
-const char *estimate_label(const EstimateSource *source, VarianceKind kind);
+/* "sn", or "sn-average", "sn-x0.5", "sn-average-x0.5" where the options make it another variance. It is
+ * fit for the name of a file. */
+typedef struct EstimateLabel {
+    char text[40];
+} EstimateLabel;
+EstimateLabel estimate_label(const EstimateOptions *options, VarianceKind kind);
 
 /* cov [dims] := the estimate, of any kind, for one image at timestep t, 1 <= t <= N; a scalar one in every
  * element. x_t, eps_hat, head [dims]: head is the raw output of variance_head(kind), NULL for others. */

@@ -123,7 +123,7 @@ const ConfigKey config_keys[] = {
      .help = "seed of all random numbers"},
     {"precision", KEY_CHOICE, AT(precision), .choices = CHOICES("auto", "f32", "bf16"),
      .fallback = "auto", .free_in = NETWORK,
-     .help = "arithmetic of training; auto is bf16 where the processor has it, else f32"},
+     .help = "arithmetic; auto trains in bf16 where the processor has it, and solves in f32"},
 };
 /* clang-format on */
 

@@ -131,6 +131,26 @@ compares --run r --steps 4 --samples 0 --out elsewhere
 notes 1 "reuses r/nll.csv and r/nll-calibration.csv"
 [ ! -e elsewhere/nll.csv ] || problem "elsewhere/nll.csv was made"
 [ -s elsewhere/compare.html ] || problem "no elsewhere/compare.html"
+for option in "--clip-cov off" "--clip-pixel 2" "--seed 7" "--split train" "--precision bf16"; do
+    # shellcheck disable=SC2086 # an option and its value
+    infer nll --run r --steps 2,4 --images 2 --quiet $option 2>errors || {
+        grep -q "bf16 needs a processor" errors || problem "infer nll $option: $(cat errors)"
+        continue
+    }
+    compares --run r --steps 4 --samples 0 --images 2 --out elsewhere
+    notes 0 "reuses r/nll.csv"
+done
+compares --run r --steps 4 --samples 0 --images 2 --seed 7 --out elsewhere
+notes 0 "reuses r/nll.csv"
+notes 0 "reuses elsewhere/nll.csv"
+rm -r elsewhere
+infer quality --run r --steps 2,4 --samples 20 --clip-pixel 3 --quiet || problem "infer quality failed"
+compares --run r --steps 4 --samples 20 --images 2 --out elsewhere
+notes 0 "reuses r/quality.csv"
+infer quality --run r --steps 2,4 --samples 20 --quiet || problem "infer quality failed"
+rm -r elsewhere
+compares --run r --steps 4 --samples 20 --images 2 --out elsewhere
+notes 1 "reuses r/quality.csv"
 
 printf '\000\000\010\003\000\000\000\024\000\000\000\010\000\000\000\010' >pictures
 dd if=/dev/urandom bs=64 count=20 >>pictures 2>dd.log

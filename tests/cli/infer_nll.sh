@@ -138,6 +138,29 @@ works infer nll --run r --average-cov --steps 3 --images 3 --out average.csv
 rows 3 average-calibration.csv "sn-average,"
 grep -q "^npr-average " printed || problem "expected npr-average in: $(cat printed)"
 
+# Nothing of an estimate is beta_tilde; analytic, all of whose pixels have one number, is half its Cov.
+scaled() {
+    works infer nll --run r --cov-scale "$1" --steps 3 --images 3 --out scaled.csv
+}
+scaled 0
+rows 1 scaled.csv "beta,"
+for variance in analytic sn npr exact; do
+    [ "$(sed -n "s/^$variance-x0,//p" scaled.csv)" = "$(sed -n 's/^beta_tilde,//p' scaled.csv)" ] ||
+        problem "nothing of $variance is not beta_tilde: $(cat scaled.csv)"
+done
+scaled 0.5
+rows 1 scaled.csv "sn-x0.5,"
+mv scaled-calibration.csv half.csv
+scaled 1
+visited=$(sed -n 's/^analytic,\([0-9]*\),.*/\1/p' scaled-calibration.csv)
+[ "$(echo "$visited" | wc -l)" -eq 3 ] || problem "expected three timesteps: $(cat scaled-calibration.csv)"
+for t in $visited; do
+    half=$(sed -n "s/^analytic-x0.5,$t,.*,//p" half.csv)
+    whole=$(sed -n "s/^analytic,$t,.*,//p" scaled-calibration.csv)
+    awk "BEGIN { exit !($half / $whole > 1.9999 && $half / $whole < 2.0001) }" ||
+        problem "analytic's ratio at $t: half of it $half, the whole $whole"
+done
+
 # -- How far from the exact variance
 works infer truth --run r --timesteps 3 --images 20 --out t.csv
 header variance,t,cov,mean_error,rms,bias,images t.csv
@@ -153,6 +176,9 @@ works infer truth --quiet --run r --variance npr,sn --average-cov --timesteps 1 
 silent
 [ "$(tail -n +2 t.csv | cut -d, -f1 | xargs)" = "npr-average sn-average" ] ||
     problem "--average-cov: $(cat t.csv)"
+works infer truth --quiet --run r --variance npr --cov-scale 0 --timesteps 2 --images 3 --out t.csv
+[ "$(sed -n 's/^npr-x0,[0-9]*,[^,]*,[^,]*,[^,]*,\(.*\),3$/\1/p' t.csv | xargs)" = "-1 -1" ] ||
+    problem "nothing is less than Cov by all of it: $(cat t.csv)"
 [ "$(cksum r/*)" = "$state" ] || problem "infer truth changed the run"
 
 # -- The best trajectories: no other is better on the images that they were found on
@@ -203,6 +229,14 @@ searched "--average-cov"
 rows 1 again.csv "sn-average,dp,5,"
 works infer sample --quiet --run r --trajectory dp --variance sn --average-cov --steps 5 --count 1 \
     --out dp.h5
+
+works infer nll --run r --trajectory dp --variance sn --cov-scale 0.5 --steps 5 --images 3 --dp-images 3 \
+    --out again.csv
+searched "--cov-scale"
+rows 1 again.csv "sn-x0.5,dp,5,"
+[ -s r/dp-sn-x0.5.h5 ] || problem "expected r/dp-sn-x0.5.h5 in: $(ls r)"
+fails "infer nll --trajectory dp --variance npr --run r --cov-scale 0.5 makes it" \
+    sample --run r --trajectory dp --variance npr --cov-scale 0.5 --steps 5 --out x.h5
 
 # Asked for anew, or from other images, they are found anew.
 cp -R r copy

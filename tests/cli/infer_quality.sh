@@ -94,6 +94,26 @@ rows 10 r/quality.csv "sn,ddim,"
 rows 44 r/quality.csv ".*,$name,[01]"
 files r "classifier.h5 metrics.csv quality.csv quality.h5 stage1.h5 stage2-npr+sn.h5"
 
+# -- Scaled: nothing of an estimate is beta_tilde, to the last digit; and averaged
+refuses "--cov-scale: expected a number from 0 to 1000, got \"-1\"" --cov-scale 1,-1
+refuses "--cov-scale: 0.5 is given twice" --cov-scale 0.5,1,0.5
+mv r/quality.csv first.csv
+mv r/quality.h5 first.h5
+quality --variance beta_tilde,sn --steps 3 --cov-scale 0,0.5,1 --metrics sliced
+says "^sn-x0.5  *[0-9.]* +- "
+rows 5 r/quality.csv
+[ "$(sed -n 's/^sn-x0,//p' r/quality.csv)" = "$(sed -n 's/^beta_tilde,//p' r/quality.csv)" ] ||
+    problem "sn-x0 is not beta_tilde: $(cat r/quality.csv)"
+[ "$(sed -n 's/^sn,//p' r/quality.csv)" != "$(sed -n 's/^beta_tilde,//p' r/quality.csv)" ] ||
+    problem "sn is beta_tilde: $(cat r/quality.csv)"
+[ "$(sed -n 's/^sn,//p' r/quality.csv)" = "$(sed -n 's/^sn,\(ddpm,linear,3,sliced\)/\1/p' first.csv)" ] ||
+    problem "sn is not what it was: $(cat r/quality.csv first.csv)"
+quality --variance sn,npr --steps 3 --average-cov --metrics sliced
+says "^npr-average  *[0-9.]* +- "
+rows 1 r/quality.csv "sn-average,ddpm,linear,3,sliced,"
+mv first.csv r/quality.csv
+mv first.h5 r/quality.h5
+
 # -- The same again: the classifier that is there serves, and all comes out alike
 mv r/quality.csv first.csv
 mv r/quality.h5 first.h5

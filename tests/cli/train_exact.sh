@@ -34,6 +34,11 @@ works infer nll --run r --variance npr,sn --steps 5,10 --images 4 --quiet
 [ "$(wc -l <r/nll.csv)" -eq 5 ] || problem "nll.csv: $(cat r/nll.csv)"
 works infer sample --run r --variance sn --steps 5 --count 4 --out r/s.png --quiet
 
+# precision: auto is float32, in which infer reads heads: asked for by name, it is the same run.
+# shellcheck disable=SC2086
+works $second --run r --precision f32
+says "is complete"
+
 # Complete; more images continue it; --quiet is quiet.
 # shellcheck disable=SC2086
 works $second --run r

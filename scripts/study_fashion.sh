@@ -1,0 +1,245 @@
+#!/bin/sh
+# What docs/stage2.md and docs/study-fashion-mnist.md measure on Fashion-MNIST, part by part:
+#
+#     sh scripts/study_fashion.sh DIR PART...
+#
+#     heads     bounds of heads that are solved for, with 1, 12 and 40 bins, and of Adam's, three seeds each on
+#               one network; and of solved ones that Adam refines
+#     networks  bounds of the heads of three networks
+#     quality   samples: variances by steps, DDPM and DDIM; heads of three seeds, of three networks, of Adam
+#     scale     bounds and samples with multiples of Cov[x_0 | x_t], and with its mean over the image
+#     mean      bounds and samples where stage 1 was stopped early
+#     dropout   the small network trained with dropout, which is left on or off under the heads
+#
+# Runs and tables go to DIR; what is there is not repeated. A network takes half an hour on two cores, its
+# constants for analytic ten minutes, all parts together several hours.
+set -eu
+
+if [ $# -lt 2 ]; then
+    sed -n 's/^# \{0,1\}//; 2,16p' "$0" >&2
+    exit 2
+fi
+dir=$1
+shift
+mkdir -p "$dir"
+classifier=$dir/classifier.h5
+seeds="1234 1 2"
+
+# -- Runs
+
+# network SEED: stage 1, with what it was every 500 steps.
+network() {
+    [ -e "$dir/network-$1/stage1.h5" ] && return
+    train --stage 1 --seed "$1" --run "$dir/network-$1" --set checkpoint.keep=10 --quiet
+}
+
+# constants SEED: those of the variance analytic, measured.
+constants() {
+    network "$1"
+    infer info --checkpoint "$dir/network-$1/stage1.h5" | grep -q "is stored from" && return
+    infer analytic --run "$dir/network-$1" --images 100 --quiet
+}
+
+# fit NAME STAGE1 ARGUMENT...: heads, in a run of their own that has the network too.
+fit() {
+    name=$1 stage1=$2
+    shift 2
+    [ -e "$dir/$name/stage2-npr+sn.h5" ] && return
+    mkdir -p "$dir/$name"
+    ln -f "$stage1" "$dir/$name/stage1.h5"
+    train --stage 2 --loss npr,sn --run "$dir/$name" --quiet "$@"
+}
+
+# fit_all SEED: heads of every kind on the first network.
+fit_all() {
+    stage1=$dir/network-1234/stage1.h5
+    for bins in 1 12 40; do
+        fit "exact$bins-$1" "$stage1" --seed "$1" --set stage2.time_bins=$bins
+    done
+    fit "adam-$1" "$stage1" --seed "$1" --set stage2.solver=adam
+}
+
+# refine SEED: the solved ones with twelve bins, by 500 steps of Adam.
+refine() {
+    fit "refined-$1" "$dir/network-1234/stage1.h5" --seed "$1" --set stage2.solver=adam \
+        --set stage2.time_bins=12 --set stage2.steps=500 --set stage2.lr=1e-4 \
+        --heads "$dir/exact12-$1/stage2-npr+sn.h5"
+}
+
+# show_bounds KIND SEED: rows of a table.
+show_bounds() {
+    bounds "$1-$2" nll --variance npr,sn --steps 10,25,50,100
+    for variance in npr sn; do
+        echo "$1,$2,$variance,$(bound "$dir/$1-$2/nll.csv" $variance)"
+    done
+}
+
+# bounds NAME TABLE ARGUMENT...: of 100 test images.
+bounds() {
+    run=$dir/$1 table=$dir/$1/$2.csv
+    shift 2
+    [ -e "$table" ] || infer nll --run "$run" --out "$table" --quiet "$@"
+}
+
+# samples NAME TABLE ARGUMENT...: 1000 of each kind.
+samples() {
+    run=$dir/$1 table=$dir/$1/$2.csv
+    shift 2
+    [ -e "$table" ] ||
+        infer quality --run "$run" --classifier "$classifier" --out "$table" --quiet "$@"
+}
+
+# -- Tables
+
+# bound FILE VARIANCE: its bounds, for every number of steps.
+bound() {
+    awk -F, -v v="$2" '$1 == v { printf "%s%.3f", sep, $4; sep = "," }' "$1"
+}
+
+# distance FILE VARIANCE: its Frechet distances and their standard errors.
+distance() {
+    awk -F, -v v="$2" '$1 == v && $5 == "frechet" { printf "%s%.2f +- %.2f", sep, $6, $7; sep = "," }' "$1"
+}
+
+# show_distances NAME TABLE
+show_distances() {
+    for variance in beta beta_tilde analytic npr sn; do
+        echo "$1,$2,$variance,$(distance "$dir/$1/$2.csv" $variance)"
+    done
+}
+
+# -- Parts
+
+heads() {
+    network 1234
+    echo "heads,seed,variance,K=10,K=25,K=50,K=100"
+    for seed in $seeds; do
+        fit_all "$seed"
+        for kind in adam exact1 exact12 exact40; do
+            show_bounds $kind "$seed"
+        done
+    done
+    refine 1234
+    show_bounds refined 1234
+}
+
+networks() {
+    echo "network,variance,K=10,K=25,K=50,K=100"
+    for seed in $seeds; do
+        constants "$seed"
+        fit "network$seed" "$dir/network-$seed/stage1.h5"
+        bounds "network$seed" nll --variance beta,beta_tilde,analytic,npr,sn --steps 10,25,50,100
+        for variance in beta beta_tilde analytic npr sn; do
+            echo "$seed,$variance,$(bound "$dir/network$seed/nll.csv" $variance)"
+        done
+    done
+}
+
+quality() {
+    constants 1234
+    fit_all 1234
+    for steps in 10 25 50; do
+        samples exact12-1234 k$steps --variance beta,beta_tilde,analytic,npr,sn --steps $steps
+        samples adam-1234 k$steps --variance npr,sn --steps $steps
+        show_distances exact12-1234 k$steps
+        show_distances adam-1234 k$steps
+    done
+    for steps in 10 25; do
+        samples exact12-1234 ddim$steps --variance beta_tilde,analytic,npr,sn --steps $steps --sampler ddim
+        show_distances exact12-1234 ddim$steps
+    done
+    for seed in 1 2; do
+        network "$seed"
+        fit "network$seed" "$dir/network-$seed/stage1.h5"
+        for name in "exact12-$seed" "network$seed"; do
+            samples "$name" k10 --variance beta_tilde,npr,sn --steps 10
+            show_distances "$name" k10
+        done
+    done
+}
+
+# factors TABLE: of a scaled variance its factor and the rest of its row, as in "npr,0.5,ddpm,...".
+factors() {
+    awk -F, -v OFS=, '{ split($1, name, "-x"); $1 = name[1] "," (name[2] == "" ? 1 : name[2]); print }' "$@"
+}
+
+scale() {
+    constants 1234
+    fit_all 1234
+    samples exact12-1234 scaled --variance analytic,npr,sn --steps 10 \
+        --cov-scale 0,0.25,0.5,0.75,1,1.5,2
+    samples exact12-1234 average --variance npr,sn --steps 10 --average-cov
+    for split in train test; do
+        for factor in 0.25 0.5 0.75 1 1.5 2 4 8; do
+            bounds exact12-1234 "$split-$factor" --variance analytic,npr,sn --steps 10,25,50 \
+                --cov-scale $factor --split $split
+        done
+        bounds exact12-1234 "$split-average" --variance npr,sn --steps 10,25,50 --average-cov \
+            --split $split
+    done
+    echo "variance,factor,Frechet K=10,standard error"
+    factors "$dir/exact12-1234/scaled.csv" | awk -F, '$6 == "frechet" { print $1 "," $2 "," $7 "," $8 }' |
+        sort -t, -k1,1 -k2,2g | tee "$dir/scale-frechet.csv"
+    awk -F, '$5 == "frechet" { print $1 ",1," $6 "," $7 }' "$dir/exact12-1234/average.csv"
+    for split in train test; do
+        echo "variance,factor,steps,bits/dim of $split images"
+        factors "$dir/exact12-1234/$split"-*[0-9].csv | awk -F, '$2 > 0 { print $1 "," $2 "," $4 "," $5 }' |
+            sort -t, -k3,3n -k1,1 -k2,2g | tee "$dir/scale-$split.csv"
+        awk -F, 'NR > 1 { print $1 ",1," $3 "," $4 }' "$dir/exact12-1234/$split-average.csv"
+    done
+    plot_scale
+}
+
+# Needs gnuplot (Debian: gnuplot-nox).
+plot_scale() {
+    command -v gnuplot >/dev/null || return 0
+    gnuplot -e "
+        set terminal svg size 820,360 background 'white';
+        set output '$dir/scale.svg';
+        set datafile separator ','; set grid; set key top right; set multiplot layout 1,2;
+        set xlabel 'factor of Cov'; set ylabel 'Frechet distance, K = 10';
+        plot for [v in 'analytic npr sn'] '< grep ^'.v.', $dir/scale-frechet.csv' \
+            using 2:3 with linespoints pt 7 title v;
+        set ylabel 'bits/dim, K = 25'; set logscale xy;
+        plot for [v in 'analytic npr sn'] '< grep ^'.v.',.*,25, $dir/scale-test.csv' \
+            using 2:4 with linespoints pt 7 title v"
+}
+
+mean() {
+    network 2
+    echo "steps of stage 1,variance,Frechet K=10,bounds K=10,K=25,K=50"
+    for steps in 00000500 00001000 00002000 00005000; do
+        fit "stopped$steps" "$dir/network-2/stage1-$steps.h5"
+        bounds "stopped$steps" nll --variance beta_tilde,npr,sn --steps 10,25,50
+        samples "stopped$steps" k10 --variance beta_tilde,npr,sn --steps 10
+        for variance in beta_tilde npr sn; do
+            echo "$steps,$variance,$(distance "$dir/stopped$steps/k10.csv" $variance),$(bound "$dir/stopped$steps/nll.csv" $variance)"
+        done
+    done
+}
+
+dropout() {
+    quick="--config configs/quick.yaml --set model.dropout=0.1 --set data.flip=true --set stage1.steps=3000"
+    # shellcheck disable=SC2086 # a list of options
+    [ -e "$dir/quick/stage1.h5" ] || train --stage 1 $quick --run "$dir/quick" --quiet
+    echo "dropout under the heads,variance,Frechet K=10,bounds K=10,K=25,K=50"
+    for state in false true; do
+        # shellcheck disable=SC2086
+        fit "dropout-$state" "$dir/quick/stage1.h5" $quick --set stage2.trunk_dropout=$state
+        bounds "dropout-$state" nll --variance beta_tilde,npr,sn --steps 10,25,50
+        samples "dropout-$state" k10 --variance beta_tilde,npr,sn --steps 10
+        for variance in beta_tilde npr sn; do
+            echo "$state,$variance,$(distance "$dir/dropout-$state/k10.csv" $variance),$(bound "$dir/dropout-$state/nll.csv" $variance)"
+        done
+    done
+}
+
+for part in "$@"; do
+    case $part in
+    heads | networks | quality | scale | mean | dropout) "$part" ;;
+    *)
+        echo "study_fashion.sh: $part: expected heads, networks, quality, scale, mean or dropout" >&2
+        exit 2
+        ;;
+    esac
+done
