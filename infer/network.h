@@ -105,12 +105,12 @@ typedef struct NetworkConstants {
     int64_t seed;          /* of their noise */
 } NetworkConstants;
 
-/* Whether the files could be replaced; an error names the one that could not. */
+/* Whether the files could be replaced, and what is in them be kept; an error names what could not. */
 bool network_check_storing(const Network *network, Error *error);
 
 /* Adds the constants to every file that has this very network, in place of those that it has. A file
  * is replaced whole or not at all, and what else is in it stays as it is. A file that was written
- * since the network was read, and has another by now, is an error. */
+ * since the network was read, and has another by now, is an error; the others get them all the same. */
 bool network_store(const Network *network, const NetworkConstants *constants, Error *error);
 
 /* -- Shapes ----------------------------------------------------------------------------------- */

@@ -4,15 +4,30 @@
 
 static const char group[] = "analytic";
 
+/* To begin the file is the exact test: it needs the directory and the permission. */
+static bool check_place(const char *path, Error *error)
+{
+    AtomicFile probe;
+    bool ok = atomic_file_begin(&probe, path, error);
+    if (ok)
+        atomic_file_abandon(&probe);
+    return ok;
+}
+
+static bool check_content(const char *path, Error *error)
+{
+    Checkpoint *checkpoint = NULL;
+    bool ok = checkpoint_open(&checkpoint, path, error) &&
+              checkpoint_check_amend(checkpoint, group, error);
+    checkpoint_close(checkpoint);
+    return ok;
+}
+
 bool network_check_storing(const Network *network, Error *error)
 {
-    for (int i = 0; i < network->file_count; i++) {
-        /* To begin the file is the exact test: it needs the directory and the permission. */
-        AtomicFile probe;
-        if (!atomic_file_begin(&probe, network->files[i], error))
+    for (int i = 0; i < network->file_count; i++)
+        if (!check_place(network->files[i], error) || !check_content(network->files[i], error))
             return false;
-        atomic_file_abandon(&probe);
-    }
     return true;
 }
 
@@ -70,10 +85,21 @@ static bool store_in(const Network *network, const char *path, const NetworkCons
     return ok;
 }
 
+/* What was measured took long, and one file that is gone or damaged is no reason to lose it for the others. */
 bool network_store(const Network *network, const NetworkConstants *constants, Error *error)
 {
-    for (int i = 0; i < network->file_count; i++)
-        if (!store_in(network, network->files[i], constants, error))
-            return false;
-    return true;
+    int stored = 0;
+    Error first = {0}, latest = {0};
+    for (int i = 0; i < network->file_count; i++) {
+        if (store_in(network, network->files[i], constants, &latest))
+            stored++;
+        else if (first.kind == ERROR_NONE)
+            first = latest;
+    }
+    if (stored == network->file_count)
+        return true;
+    *error = first;
+    if (stored > 0)
+        error_add(error, "; %d of %d files have got the constants", stored, network->file_count);
+    return false;
 }

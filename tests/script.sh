@@ -31,3 +31,24 @@ fails_with() {
     [ "$(wc -l <errors)" -eq 1 ] || problem "$*: expected one line: $(cat errors)"
     [ ! -s printed ] || problem "$*: printed $(cat printed)"
 }
+
+# begins TEXT COMMAND...: it runs in the background, as process `child`, and sleeps from when it has said TEXT on
+# stderr; `goes_on` wakes it and waits for its end, with its exit status in `status`.
+begins() {
+    until_said=$1 tries=0
+    shift
+    : >errors # what an earlier command said would count
+    "$@" >printed 2>errors &
+    child=$!
+    until grep -q -e "$until_said" errors || [ $tries -eq 3000 ]; do
+        sleep 0.02
+        tries=$((tries + 1))
+    done
+    kill -STOP "$child" || problem "$*: had ended before it could be hit: $(cat errors)"
+}
+
+goes_on() {
+    kill -CONT "$child"
+    wait "$child"
+    status=$?
+}

@@ -440,6 +440,63 @@ START_TEST(nothing_else_changes)
 }
 END_TEST
 
+/* What `infer analytic` does not read otherwise, in chunks, of any type; only numbers can have checksums. */
+static void add_chunks(hid_t file, const char *name, hid_t type, hsize_t count, const void *values)
+{
+    hid_t space = H5Screate_simple(1, &count, NULL), creation = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(creation, 1, (hsize_t[]){count / 2});
+    if (H5Tget_class(type) == H5T_INTEGER)
+        H5Pset_fletcher32(creation);
+    hid_t data = H5Dcreate2(file, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+    ck_assert(data >= 0 && H5Dwrite(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    H5Dclose(data);
+    H5Pclose(creation);
+    H5Sclose(space);
+}
+
+static void flip_a_bit(const char *name, const void *of, size_t size)
+{
+    static char bytes[1 << 22];
+    FILE *file = fopen(in_directory(name), "r+");
+    ck_assert_ptr_nonnull(file);
+    char *place = memmem(bytes, fread(bytes, 1, sizeof bytes, file), of, size);
+    ck_assert_msg(place != NULL, "%s does not hold what should be damaged", name);
+    fseek(file, place - bytes, SEEK_SET);
+    fputc(*place ^ 1, file);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+/* Known before anything is measured: else the damage would be in two files, and the good copy that somebody
+ * may have would be thought older. */
+START_TEST(what_is_damaged_is_said_and_not_copied)
+{
+    static const uint16_t notes[4] = {0x1234, 0x5678, 0x9abc, 0xdef0};
+    const char *texts[2] = {"of any", "length"};
+    program_begin();
+    make_a("a.h5");
+    hid_t file = H5Fopen(in_directory("a.h5"), H5F_ACC_RDWR, H5P_DEFAULT);
+    H5Gclose(H5Gcreate2(file, "notes", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    add_chunks(file, "notes/numbers", H5T_STD_U16LE, 4, notes);
+    hid_t text = H5Tcopy(H5T_C_S1);
+    H5Tset_size(text, H5T_VARIABLE);
+    add_chunks(file, "notes/texts", text, 2, texts);
+    H5Tclose(text);
+    H5Fclose(file);
+    infer_ok(ANALYTIC "--checkpoint $D/a.h5");
+    ck_assert(golden_exists(in_directory("a.h5"), "notes/texts"));
+
+    flip_a_bit("a.h5", &notes[2], sizeof notes[2]);
+    ck_assert_int_eq(system("cp $D/a.h5 $D/before.h5"), 0);
+    infer_fails(2,
+                "a.h5:/notes/numbers: its checksum is wrong: the file was damaged after it was "
+                "written",
+                "analytic --checkpoint $D/a.h5 --images 60000");
+    ck_assert_int_eq(system("cmp $D/a.h5 $D/before.h5"), 0);
+    ck_assert_int_eq(system("ls $D | grep -q tmp"), 256);
+    program_end();
+}
+END_TEST
+
 /* Every file with this network gets them; the order of their ages stays. */
 START_TEST(a_run_directory_gets_them_all)
 {
@@ -574,5 +631,5 @@ START_TEST(a_bound_reads_the_diagonal)
 END_TEST
 
 SUITE_MAIN("analytic", constants_are_means_of_predictions, threads_and_batches_change_nothing,
-           standard_errors_are_honest, nothing_else_changes, a_run_directory_gets_them_all,
-           the_diagonal_is_per_dimension, a_bound_reads_the_diagonal)
+           standard_errors_are_honest, nothing_else_changes, what_is_damaged_is_said_and_not_copied,
+           a_run_directory_gets_them_all, the_diagonal_is_per_dimension, a_bound_reads_the_diagonal)

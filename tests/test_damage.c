@@ -107,19 +107,25 @@ static size_t find(const char *bytes, size_t size, float number)
     ck_abort_msg("%g is not in the file", (double)number);
 }
 
+/* Flips a bit of `number` in a file. */
+static void damage(const char *path, float number)
+{
+    size_t size;
+    char *bytes = scratch_read(path, &size);
+    bytes[find(bytes, size, number)] ^= 1;
+    scratch_write(path, bytes, size);
+    free(bytes);
+}
+
 static void check_named(int index, const char *text)
 {
     const char *path = scratch_path("a.h5");
-    size_t size;
     float *values = numbers();
     bool same;
     write_file(path, values);
-    char *bytes = scratch_read(path, &size);
-    bytes[find(bytes, size, values[index])] ^= 1;
-    scratch_write(path, bytes, size);
+    damage(path, values[index]);
     ck_assert(!read_back(path, values, &same));
     ck_assert_msg(strstr(error.message, text) != NULL, "\"%s\" lacks \"%s\"", error.message, text);
-    free(bytes);
     free(values);
 }
 
@@ -153,6 +159,38 @@ START_TEST(everything_that_is_written_has_a_checksum)
 }
 END_TEST
 
+/* As the library copies, chunks go with their checksums, and nobody looks. */
+START_TEST(what_is_damaged_is_not_copied)
+{
+    const char *path = scratch_path("a.h5");
+    size_t size;
+    Hdf5File *file, *copy;
+    float *values = numbers();
+    write_file(path, values);
+    damage(path, values[300 * 700]);
+    char *bytes = scratch_read(path, &size);
+    assert_ok(hdf5_open(&file, path, &error));
+    assert_fails(hdf5_check_copy(file, "else", &error),
+                 "a.h5:/trunk/many: its checksum is wrong: the file was damaged after it was "
+                 "written");
+    assert_fails(hdf5_create_copy(&copy, file, "else", &error),
+                 "/trunk/many: its checksum is wrong");
+    ck_assert(scratch_same_bytes(path, bytes, size));
+    ck_assert_int_eq(scratch_count(), 1);
+
+    /* What is left out may be as it is. */
+    assert_ok(hdf5_create_copy(&copy, file, "trunk", &error));
+    hdf5_close(file);
+    assert_ok(hdf5_commit(copy, &error));
+    assert_ok(hdf5_open(&file, path, &error));
+    ck_assert(!hdf5_exists(file, "trunk", HDF5_GROUP));
+    ck_assert(hdf5_exists(file, "config", HDF5_DATASET));
+    hdf5_close(file);
+    free(bytes);
+    free(values);
+}
+END_TEST
+
 START_TEST(numbers_that_are_none_are_found)
 {
     const char *path = scratch_path("a.h5");
@@ -170,4 +208,5 @@ START_TEST(numbers_that_are_none_are_found)
 END_TEST
 
 SUITE_MAIN("damage", no_changed_byte_goes_unnoticed, the_damaged_array_is_named,
-           everything_that_is_written_has_a_checksum, numbers_that_are_none_are_found)
+           everything_that_is_written_has_a_checksum, what_is_damaged_is_not_copied,
+           numbers_that_are_none_are_found)

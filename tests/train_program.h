@@ -14,6 +14,7 @@
 #include "suite.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/resource.h>
@@ -26,8 +27,18 @@
 /* Stands for a full disk: the largest file, in bytes, that runs may write from now on; 0: any. */
 static rlim_t train_largest_file;
 
+/* Whether runs have the rights of nobody in particular from now on. Root may write anywhere. */
+static bool train_as_nobody;
+
 /* How many threads runs use from now on. */
 static const char *train_threads = "1";
+
+static inline void train_drop_rights(void)
+{
+    const id_t nobody = 65534;
+    if (setgroups(0, NULL) != 0 || setgid(nobody) != 0 || setuid(nobody) != 0)
+        _exit(125);
+}
 
 static inline void train_exec(char *arguments)
 {
@@ -41,6 +52,8 @@ static inline void train_exec(char *arguments)
     setenv("OMP_WAIT_POLICY", "passive", 1);
     if (train_largest_file > 0)
         setrlimit(RLIMIT_FSIZE, &(struct rlimit){train_largest_file, train_largest_file});
+    if (train_as_nobody)
+        train_drop_rights();
     int log = open("log", O_WRONLY | O_CREAT | O_TRUNC, 0666);
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);

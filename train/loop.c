@@ -125,6 +125,7 @@ static bool resume(Stage *stage, const LoopOptions *options, int64_t *step, Erro
 /* A run of the loop. */
 typedef struct Loop {
     Stage *stage;
+    RunLock *lock;
     Metrics *metrics;
     Progress progress;
     int64_t step;               /* updates done */
@@ -184,7 +185,8 @@ static bool save_now(Loop *loop, Error *error)
 {
     Stage *stage = loop->stage;
     if ((stage->settle && !stage->settle(stage, loop->step, error)) ||
-        !metrics_flush(loop->metrics, error) || !save(stage, loop->step, error))
+        !run_lock_keep(loop->lock, stage->run, error) || !metrics_flush(loop->metrics, error) ||
+        !save(stage, loop->step, error))
         return false;
     loop->saved = loop->step;
     return keep_snapshot(stage, loop->step, error);
@@ -218,7 +220,7 @@ static bool can_save(const Stage *stage, Error *error)
 
 static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, Error *error)
 {
-    Loop loop = {.stage = stage, .saved = -1};
+    Loop loop = {.stage = stage, .lock = lock, .saved = -1};
     if (!resume(stage, options, &loop.step, error))
         return false;
     if (loop.step > 0) {
@@ -251,8 +253,8 @@ static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, 
     progress_finish(&loop.progress);
     if (options->profile && loop.step > first)
         profile_print(stdout, (int)(loop.step - first), clock_seconds() - begin);
-    if (!done &&
-        loop.saved >= 0) /* what led to the failure is worth seeing, if it can be written */
+    /* What led to the failure is worth seeing, if it can be written, and if nobody else writes there by now. */
+    if (!done && loop.saved >= 0 && run_lock_keep(lock, stage->run, &(Error){0}))
         metrics_flush(loop.metrics, &(Error){0});
     metrics_free(loop.metrics);
     if (done && loop.step > 0 && !options->quiet)

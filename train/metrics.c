@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const char header[] = "run,target,step,loss,learning_rate,gradient_norm,images_per_second\n";
@@ -83,10 +84,19 @@ static bool rewrite(const Metrics *m, Error *error)
     return done && atomic_file_commit(&atomic, error);
 }
 
+static bool is_empty(FILE *file)
+{
+    struct stat status;
+    return fstat(fileno(file), &status) == 0 && status.st_size == 0;
+}
+
+/* Where the file has been removed since, another begins. */
 static bool append(const Metrics *m, Error *error)
 {
     FILE *file = fopen(m->path, "a");
-    bool done = file && write_waiting(m, file);
+    if (file && is_empty(file))
+        fputs(header, file);
+    bool done = file && write_waiting(m, file) && !ferror(file);
     if (file)
         done = fclose(file) == 0 && done;
     return done || cannot_write(m, error);

@@ -374,6 +374,11 @@ bool checkpoint_amend(CheckpointWriter **result, Checkpoint *source, const char 
     return true;
 }
 
+bool checkpoint_check_amend(Checkpoint *source, const char *leave_out, Error *error)
+{
+    return hdf5_check_copy(source->file, leave_out, error);
+}
+
 bool checkpoint_write_params(CheckpointWriter *writer, const char *group, const ParamSet *set,
                              const float *values, Error *error)
 {

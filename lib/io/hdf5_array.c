@@ -337,13 +337,22 @@ static hid_t open_array(Hdf5File *file, const char *name, Hdf5Type type, int ran
     return H5I_INVALID_HID;
 }
 
-bool hdf5_check_opened(const Hdf5File *file, const char *name, hid_t dataset, Hdf5Type type,
-                       int *rank, int64_t *dims, Error *error)
+bool hdf5_check_stored(const Hdf5File *file, const char *name, hid_t dataset, int *rank,
+                       int64_t *dims, Error *error)
 {
     Hdf5Place place = hdf5_place(file, name);
     hid_t stored = H5Dget_type(dataset);
-    bool ok = accepts(type, stored) && found_shape(dataset, place.text, rank, dims, error) &&
+    bool ok = found_shape(dataset, place.text, rank, dims, error) &&
               check_storage(file, dataset, place.text, H5Tget_size(stored), *rank, dims, error);
+    H5Tclose(stored);
+    return ok;
+}
+
+bool hdf5_check_opened(const Hdf5File *file, const char *name, hid_t dataset, Hdf5Type type,
+                       int *rank, int64_t *dims, Error *error)
+{
+    hid_t stored = H5Dget_type(dataset);
+    bool ok = accepts(type, stored) && hdf5_check_stored(file, name, dataset, rank, dims, error);
     H5Tclose(stored);
     return ok;
 }
@@ -370,15 +379,21 @@ bool hdf5_shape(Hdf5File *file, const char *name, int *rank, int64_t *dims, Erro
     return ok;
 }
 
-static bool report_read(const char *place, herr_t status, Error *error)
+bool hdf5_was_read(const Hdf5File *file, const char *name, herr_t status, Error *error)
 {
+    Hdf5Reason reason = {""};
+    if (status < 0)
+        reason = hdf5_reason(); /* the next call would clear it */
+    if (!hdf5_is_whole(file, error))
+        return false;
     if (status >= 0)
         return true;
-    Hdf5Reason reason = hdf5_reason();
+    Hdf5Place place = hdf5_place(file, name);
     if (strstr(reason.text, "Fletcher32") != NULL)
-        return error_input(
-            error, "%s: its checksum is wrong: the file was damaged after it was written", place);
-    return error_input(error, "%s: cannot be read (%s)", place, reason.text);
+        return error_input(error,
+                           "%s: its checksum is wrong: the file was damaged after it was written",
+                           place.text);
+    return error_input(error, "%s: cannot be read (%s)", place.text, reason.text);
 }
 
 bool hdf5_read(Hdf5File *file, const char *name, Hdf5Type type, int rank, const int64_t *dims,
@@ -390,7 +405,7 @@ bool hdf5_read(Hdf5File *file, const char *name, Hdf5Type type, int rank, const 
     if (dataset < 0)
         return false;
     herr_t status = H5Dread(dataset, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
-    bool ok = report_read(hdf5_place(file, name).text, status, error);
+    bool ok = hdf5_was_read(file, name, status, error);
     H5Oclose(dataset);
     return ok;
 }
@@ -490,12 +505,13 @@ bool hdf5_rows_open(Hdf5Rows **rows, Hdf5File *file, const char *name, Hdf5Type 
     hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
     H5Pset_chunk_cache(access, CHUNK_CACHE_SLOTS, CHUNK_CACHE_BYTES, H5D_CHUNK_CACHE_W0_DEFAULT);
     hid_t dataset = H5Dopen2(file->id, name, access);
-    bool ok = report_read(hdf5_place(file, name).text, dataset >= 0 ? 0 : -1, error);
+    bool ok = hdf5_was_read(file, name, dataset >= 0 ? 0 : -1, error);
     H5Pclose(access);
-    if (!ok)
-        return false;
-    *rows = new_rows(file, name, type, rank, dims, dataset);
-    return true;
+    if (ok)
+        *rows = new_rows(file, name, type, rank, dims, dataset);
+    else if (dataset >= 0)
+        H5Dclose(dataset);
+    return ok;
 }
 
 bool hdf5_rows_create(Hdf5Rows **rows, Hdf5File *file, const char *name, Hdf5Type type, int rank,
@@ -547,7 +563,7 @@ bool hdf5_rows_read(Hdf5Rows *rows, int64_t first, int64_t count, void *values, 
         return false;
     herr_t status = H5Dread(rows->dataset, memory_type(rows->type), spaces.memory, spaces.file,
                             H5P_DEFAULT, values);
-    bool ok = report_read(hdf5_place(rows->file, rows->name).text, status, error);
+    bool ok = hdf5_was_read(rows->file, rows->name, status, error);
     close_spaces(spaces);
     return ok;
 }

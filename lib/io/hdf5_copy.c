@@ -85,15 +85,6 @@ static herr_t copy_attribute(hid_t root, const char *name, const H5A_info_t *inf
     return ok ? 0 : -1;
 }
 
-/* Of the very file that is open, whatever has its name by now. */
-static bool remember_status(Hdf5File *to, const Hdf5File *from)
-{
-    int *fd = NULL;
-    to->keeps_status = H5Fget_vfd_handle(from->id, H5P_DEFAULT, (void **)&fd) >= 0 && fd != NULL &&
-                       fstat(*fd, &to->status) == 0;
-    return to->keeps_status;
-}
-
 static bool copy_all(Copying *copying)
 {
     hid_t from = copying->from->id;
@@ -103,7 +94,7 @@ static bool copy_all(Copying *copying)
 }
 
 /* To a file that is nothing but memory. Copying goes other ways within the library than reading does. */
-static void try_copying(void *data)
+static void try_checking_and_copying(void *data)
 {
     Copying copying = *(Copying *)data;
     Error unused;
@@ -113,8 +104,18 @@ static void try_copying(void *data)
     to.id = H5Fcreate("in memory", H5F_ACC_TRUNC, H5P_DEFAULT, access);
     copying.to = &to;
     copying.error = &unused;
+    (void)hdf5_check_all_stored(copying.from, copying.leave_out, &unused);
     if (to.id >= 0)
         (void)copy_all(&copying);
+}
+
+/* Copying moves chunks with their checksums and looks at neither, and whoever found the damage later would
+ * think that it was done to the copy. */
+bool hdf5_check_copy(Hdf5File *source, const char *leave_out, Error *error)
+{
+    Copying copying = {.from = source, .leave_out = leave_out};
+    return hdf5_trial(source->path, try_checking_and_copying, &copying, error) &&
+           hdf5_check_all_stored(source, leave_out, error);
 }
 
 bool hdf5_create_copy(Hdf5File **result, Hdf5File *source, const char *leave_out, Error *error)
@@ -122,12 +123,12 @@ bool hdf5_create_copy(Hdf5File **result, Hdf5File *source, const char *leave_out
     *result = NULL;
     Hdf5File *file = NULL;
     Copying copying = {.from = source, .leave_out = leave_out, .error = error};
-    if (!hdf5_trial(source->path, try_copying, &copying, error) ||
-        !hdf5_create(&file, source->path, error))
+    if (!hdf5_check_copy(source, leave_out, error) || !hdf5_create(&file, source->path, error))
         return false;
     copying.to = file;
+    file->keeps_status = hdf5_status(source, &file->status);
     bool ok =
-        remember_status(file, source) && copy_all(&copying) && hdf5_written(file, "", true, error);
+        copy_all(&copying) && hdf5_is_whole(source, error) && hdf5_written(file, "", true, error);
     if (ok)
         *result = file;
     else

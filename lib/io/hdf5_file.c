@@ -88,6 +88,24 @@ bool hdf5_open(Hdf5File **result, const char *path, Error *error)
            hdf5_open_untried(result, path, error);
 }
 
+/* Of the very file that is open, whatever has its name by now. */
+bool hdf5_status(const Hdf5File *file, struct stat *status)
+{
+    int *fd = NULL;
+    return H5Fget_vfd_handle(file->id, H5P_DEFAULT, (void **)&fd) >= 0 && fd != NULL &&
+           fstat(*fd, status) == 0;
+}
+
+/* The library reads zeros where the file has ended, and zeros have the right checksum: theirs is 0. */
+bool hdf5_is_whole(const Hdf5File *file, Error *error)
+{
+    struct stat status;
+    if (!hdf5_status(file, &status) || status.st_size >= file->size)
+        return true;
+    return error_input(error, "%s: was cut off while it was read, from %lld bytes to %lld",
+                       file->path, (long long)file->size, (long long)status.st_size);
+}
+
 bool hdf5_open_untried(Hdf5File **result, const char *path, Error *error)
 {
     int64_t size = 0;
@@ -101,9 +119,12 @@ bool hdf5_open_untried(Hdf5File **result, const char *path, Error *error)
         error_input(error, "%s: is not an HDF5 file", path);
     } else {
         file->id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+        struct stat status;
         if (file->id < 0)
             error_input(error, "%s: is a damaged or truncated HDF5 file (%s)", path,
                         hdf5_reason().text);
+        else if (hdf5_status(file, &status))
+            file->size = status.st_size; /* another file may have got the name meanwhile */
     }
     if (file->id < 0) {
         hdf5_close(file);

@@ -31,8 +31,12 @@ bool hdf5_create(Hdf5File **file, const char *path, Error *error);
 
 /* Begins a new file in the place of `source`, a file open for reading, with everything that it holds
  * but the object `leave_out` of its root, stored bit for bit as it was. The new file will have the
- * permissions of the old one and its time of last writing: nothing that was in it is any newer. */
+ * permissions of the old one and its time of last writing: nothing that was in it is any newer. What is
+ * damaged is not copied: an input error names the data set. */
 bool hdf5_create_copy(Hdf5File **file, Hdf5File *source, const char *leave_out, Error *error);
+
+/* Reads what hdf5_create_copy would copy, and says what it would. */
+bool hdf5_check_copy(Hdf5File *source, const char *leave_out, Error *error);
 
 /* Puts a created file in place. On failure (run-time error: disk full, ...) what had the name
  * before is as it was. Releases `file` either way. */

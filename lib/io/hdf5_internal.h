@@ -1,4 +1,4 @@
-/* What the parts of the HDF5 layer share (hdf5_file.c, hdf5_array.c, hdf5_text.c). Only these
+/* What the parts of the HDF5 layer share (hdf5_file.c, hdf5_array.c, hdf5_text.c, ...). Only these
  * and the driver include hdf5.h. */
 #pragma once
 
@@ -38,6 +38,24 @@ Hdf5Reason hdf5_reason(void);
 
 /* hdf5_open without the trial (hdf5_trial.h). */
 bool hdf5_open_untried(Hdf5File **file, const char *path, Error *error);
+
+/* What fstat says of a file that is read. */
+bool hdf5_status(const Hdf5File *file, struct stat *status);
+
+/* Whether a file that is read is no shorter than when it was opened. */
+bool hdf5_is_whole(const Hdf5File *file, Error *error);
+
+/* After a call that read the object `name`, with its status: true if it gave what is in the file. */
+bool hdf5_was_read(const Hdf5File *file, const char *name, herr_t status, Error *error);
+
+/* Whether an open data set is as large as it says and all there; its rank and its shape in dims
+ * [HDF5_MAX_RANK]. */
+bool hdf5_check_stored(const Hdf5File *file, const char *name, hid_t dataset, int *rank,
+                       int64_t *dims, Error *error);
+
+/* Whether all arrays of a file can be read, whatever they hold, but for what lies in the object `leave_out` of
+ * the root; an input error names the first that can't. */
+bool hdf5_check_all_stored(Hdf5File *file, const char *leave_out, Error *error);
 
 /* Whether an open data set can be read as `type`; its rank and its shape in dims [HDF5_MAX_RANK]. */
 bool hdf5_check_opened(const Hdf5File *file, const char *name, hid_t dataset, Hdf5Type type,

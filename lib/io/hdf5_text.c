@@ -123,8 +123,12 @@ bool hdf5_read_string(Hdf5File *file, const char *name, char **text, Error *erro
     if (source.id < 0)
         return false;
     source_describe(&source);
-    bool ok = read_string(&source, text, error);
+    bool ok = read_string(&source, text, error) && hdf5_is_whole(file, error);
     source_close(&source);
+    if (!ok) {
+        memory_free(*text);
+        *text = NULL;
+    }
     return ok;
 }
 

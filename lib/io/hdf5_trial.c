@@ -6,7 +6,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -239,6 +242,31 @@ static _Noreturn void run_child(const char *path, void (*work)(void *context), v
 
 /* -- In the parent ---------------------------------------------------------------------------- */
 
+/* Bytes of memory that a process has; -1: the system does not say. */
+static int64_t resident(pid_t process)
+{
+    char path[64], text[128] = "";
+    snprintf(path, sizeof path, "/proc/%ld/statm", (long)process);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        close(fd);
+    const char *second = length > 0 ? strchr(text, ' ') : NULL; /* in pages */
+    return second ? strtoll(second, NULL, 10) * sysconf(_SC_PAGESIZE) : -1;
+}
+
+/* A file of some kilobytes can say that a table in it has gigabytes, and the library fills them with zeros. A limit
+ * that the system enforces (RLIMIT_AS) does not help: the child would be told of an error and live, and
+ * we would fill them. */
+static void watch(pid_t child, int verdict, int64_t most)
+{
+    struct pollfd waiting = {.fd = verdict, .events = POLLIN};
+    const int milliseconds = 20;
+    while (poll(&waiting, 1, milliseconds) <= 0)
+        if (resident(child) > most)
+            kill(child, SIGKILL);
+}
+
 /* Whether the child came to its end. Read from a pipe, since somebody may have made the system forget how
  * children end (SIGCHLD ignored). */
 static bool await(pid_t child, int verdict)
@@ -250,6 +278,14 @@ static bool await(pid_t child, int verdict)
     while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
         continue;
     return got == 1;
+}
+
+static int64_t most_memory(const char *path)
+{
+    struct stat status = {0};
+    (void)stat(path, &status);
+    const int64_t ours = resident(getpid()); /* which the child shares */
+    return (ours > 0 ? ours : 0) + (int64_t)HDF5_TRIAL_MEGABYTES * 1000000 + 2 * status.st_size;
 }
 
 bool hdf5_trial(const char *path, void (*work)(void *context), void *context, Error *error)
@@ -266,6 +302,8 @@ bool hdf5_trial(const char *path, void (*work)(void *context), void *context, Er
         run_child(path, work, context, verdict[1]);
     }
     close(verdict[1]);
+    if (child > 0)
+        watch(child, verdict[0], most_memory(path));
     bool survived = child < 0 /* a machine that is full can't try; it may still read */
                     || await(child, verdict[0]);
     close(verdict[0]);

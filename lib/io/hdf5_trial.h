@@ -28,4 +28,6 @@ enum {
     HDF5_TRIAL_SECONDS = 5,     /* of processor time, and besides */
     HDF5_TRIAL_BYTES_PER_SECOND =
         20000000, /* of the file: unpacking takes less than a tenth of that time */
+    HDF5_TRIAL_MEGABYTES =
+        1024, /* of memory, and besides twice what the file has: a copy is made there */
 };

@@ -69,10 +69,17 @@ bool run_lock_retake(RunLock *lock, const char *directory, Error *error)
     return run_lock_take(lock, directory, error);
 }
 
+bool run_lock_keep(RunLock *lock, const char *directory, Error *error)
+{
+    return (lock->fd >= 0 && is_in_place(lock)) || run_lock_retake(lock, directory, error);
+}
+
+/* What is in its place by now is somebody else's. */
 void run_lock_release(RunLock *lock)
 {
     if (lock->fd >= 0) {
-        (void)unlink(lock->path);
+        if (is_in_place(lock))
+            (void)unlink(lock->path);
         close(lock->fd);
     }
     memory_free(lock->path);

@@ -20,5 +20,9 @@ bool run_lock_take(RunLock *lock, const char *directory, Error *error);
 /* Takes it where run_lock_take could not, once the directory is there. */
 bool run_lock_retake(RunLock *lock, const char *directory, Error *error);
 
+/* Takes it anew where it has been lost: its file was removed, or the directory moved away, and maybe another is
+ * in its place. To be called before anything is written there. */
+bool run_lock_keep(RunLock *lock, const char *directory, Error *error);
+
 /* Lets go of it and removes the file; fine where it is not held. */
 void run_lock_release(RunLock *lock);

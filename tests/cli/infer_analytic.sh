@@ -94,20 +94,9 @@ chmod 755 r
 
 # -- Stopped: nothing is written
 
-# start RUN ARGUMENT...: in the background; once it says how far it is, it is at work.
-start() {
-    infer analytic --run "$@" >printed 2>errors &
-    child=$!
-    tries=0
-    until grep -q measuring errors || [ $tries -eq 3000 ]; do
-        sleep 0.02
-        tries=$((tries + 1))
-    done
-}
-start r --images 60000
-kill -TERM $child
-wait $child
-status=$?
+begins measuring infer analytic --run r --images 60000
+kill -TERM "$child"
+goes_on
 [ $status -eq 143 ] || problem "SIGTERM: exit status $status"
 [ ! -s printed ] || problem "stopped, but printed: $(cat printed)"
 [ "$(cksum r/*)" = "$state" ] || problem "a stopped command changed the run"
@@ -116,10 +105,9 @@ status=$?
 train --config tiny.yaml --run other --quiet --stage 1 --seed 9 || problem "train failed"
 mkdir one
 cp r/stage1.h5 one
-start one --images 3000
+begins measuring infer analytic --run one --images 100
 mv other/stage1.h5 one/stage1.h5
-wait $child
-status=$?
+goes_on
 [ $status -eq 1 ] || problem "another network: exit status $status"
 grep -q "one/stage1.h5: has got another network since" errors || problem "said: $(cat errors)"
 has one/stage1.h5 "no E||eps_hat||^2/d"

@@ -1,0 +1,104 @@
+#!/bin/sh
+# Checkpoints that are removed or cut off under a running `infer`: what has been read is not read again, and what
+# is read later and is not there any more is said in one line. (Under a running `train`: tests/test_faults.c.
+# Files whose network has changed: tests/cli/infer_analytic.sh.)
+
+. tests/script.sh
+
+cat >tiny.yaml <<'END'
+name: tiny
+data: {format: mixture, channels: 1, resolution: 8}
+diffusion: {schedule: linear, timesteps: 100}
+model: {channels: 16, channel_mult: [1], res_blocks: 1, attention: [], dropout: 0.0, norm_groups: 4}
+stage1: {steps: 4, batch: 4}
+stage2: {solver: adam, steps: 4, batch: 4}
+END
+works train --config tiny.yaml --run good --quiet --stage 1
+works train --config tiny.yaml --run good --quiet --stage 2 --loss sn
+
+# Each fault befalls a fresh run.
+fresh() {
+    rm -rf r
+    cp -p -r good r
+}
+
+# hit FAULT FILE...
+hit() {
+    fault=$1
+    shift
+    case $fault in
+    removed) rm "$@" ;;
+    truncated) truncate -s 1000 "$@" ;;
+    esac
+}
+
+# said TEXT: the command in the background ended in one line of error with it.
+said() {
+    tr '\r' '\n' <errors | grep '^infer: ' >line
+    [ "$(wc -l <line)" -eq 1 ] || problem "$fault: expected one line: $(cat errors)"
+    grep -q -F -e "$1" line || problem "$fault: expected \"$1\" in: $(cat line)"
+}
+
+# -- Read once: nothing comes of it
+sample="infer sample --run r --variance sn --steps 50 --count 200"
+nll="infer nll --run r --variance sn,beta --steps 5,10 --images 64"
+fresh
+# shellcheck disable=SC2086
+{
+    works $sample --out whole.h5
+    works $nll --out nll-whole.csv
+}
+for fault in removed truncated; do
+    fresh
+    # shellcheck disable=SC2086
+    begins sampling $sample --out hit.h5
+    hit "$fault" r/*.h5
+    goes_on
+    [ $status -eq 0 ] || problem "sample, $fault: exit status $status: $(cat errors)"
+    cmp whole.h5 hit.h5 || problem "sample, $fault: other samples"
+
+    fresh
+    # shellcheck disable=SC2086
+    begins evaluations/s $nll --out nll-hit.csv
+    hit "$fault" r/*.h5
+    goes_on
+    [ $status -eq 0 ] || problem "nll, $fault: exit status $status: $(cat errors)"
+    cmp nll-whole.csv nll-hit.csv || problem "nll, $fault: another table"
+done
+
+# -- Read again to be written: what is there stays, and the other file gets what was measured
+analytic="infer analytic --run r --images 200"
+for fault in removed truncated; do
+    fresh
+    # shellcheck disable=SC2086
+    begins measuring $analytic
+    hit "$fault" r/stage1.h5
+    before=$(cksum r/stage1.h5 2>&1)
+    goes_on
+    [ $status -eq 2 ] || problem "analytic, $fault: exit status $status: $(cat errors)"
+    case $fault in
+    removed) said "r/stage1.h5: no such file" ;;
+    truncated) said "r/stage1.h5: is a damaged or truncated HDF5 file" ;;
+    esac
+    said "; 1 of 2 files have got the constants"
+    [ "$(cksum r/stage1.h5 2>&1)" = "$before" ] || problem "$fault: it has changed"
+    works infer info r/stage2-sn.h5
+    grep -q "stored from 200 images" printed || problem "$fault: $(cat printed)"
+    [ -z "$(find r -name '*tmp*')" ] || problem "$fault: left behind: $(ls r)"
+done
+
+# -- Read by each part of a comparison: one line, and what was measured before is kept
+for fault in removed truncated; do
+    fresh
+    begins evaluations/s infer compare --run r --variance sn,beta --steps 5 --images 64 --samples 0 --threads 1
+    hit "$fault" r/stage1.h5 r/stage2-sn.h5
+    goes_on
+    [ $status -eq 2 ] || problem "compare, $fault: exit status $status: $(cat errors)"
+    said "r"
+    [ ! -e r/compare/compare.html ] || problem "compare, $fault: a page of half a comparison"
+    [ -z "$(find r -name '*tmp*')" ] || problem "compare, $fault: left behind: $(ls r)"
+    cp -p good/*.h5 r
+    works infer compare --run r --variance sn,beta --steps 5 --images 64 --samples 0 --threads 1
+    [ -s r/compare/compare.html ] || problem "compare, $fault: no page"
+done
+exit $result
