@@ -198,7 +198,7 @@ plot_scale() {
 mean() {
     network 2
     echo "steps of stage 1,variance,Frechet K=10,bounds K=10,K=25,K=50"
-    for steps in 00000500 00001000 00002000; do # of 5000
+    for steps in 00000500 00002000; do # of 5000
         fit "stopped$steps" "$dir/network-2/stage1-$steps.h5"
         bounds "stopped$steps" nll --variance beta_tilde,npr,sn --steps 10,25,50
         samples "stopped$steps" k10 --variance beta_tilde,npr,sn --steps 10
