@@ -5,18 +5,17 @@
 #
 #     heads     bounds of heads that are solved for, with 1, 12 and 40 bins, and of Adam's, three seeds each on
 #               one network; and of solved ones that Adam refines
-#     quality   samples: variances by steps, DDPM and DDIM; Adam's heads; three seeds of solved ones
+#     quality   samples: variances at 10 and 25 steps, DDIM and Adam's heads at 10
 #     scale     bounds and samples with multiples of Cov[x_0 | x_t], and with its mean over the image
 #     mean      bounds and samples where stage 1 was stopped early, of another seed's network
 #     mixture   the same two questions where the truth is known: errors of Cov and samples, stopped and scaled
-#     dropout   the small network trained with dropout, which is left on or off under the heads
 #
 # Runs and tables go to DIR; what is there is not repeated. A network takes half an hour on two cores, its
 # constants for analytic ten minutes, all parts together several hours.
 set -eu
 
 if [ $# -lt 2 ]; then
-    sed -n 's/^# \{0,1\}//; 2,15p' "$0" >&2
+    sed -n 's/^# \{0,1\}//; 2,14p' "$0" >&2
     exit 2
 fi
 dir=$1
@@ -126,21 +125,14 @@ heads() {
 quality() {
     constants 1234
     fit_all 1234
-    for steps in 10 25 50; do
-        samples exact12-1234 k$steps --variance beta,beta_tilde,analytic,npr,sn --steps $steps
-        samples adam-1234 k$steps --variance npr,sn --steps $steps
-        show_distances exact12-1234 k$steps
-        show_distances adam-1234 k$steps
-    done
     for steps in 10 25; do
-        samples exact12-1234 ddim$steps --variance beta_tilde,analytic,npr,sn --steps $steps --sampler ddim
-        show_distances exact12-1234 ddim$steps
+        samples exact12-1234 k$steps --variance beta,beta_tilde,analytic,npr,sn --steps $steps
+        show_distances exact12-1234 k$steps
     done
-    for seed in 1 2; do
-        fit_all $seed
-        samples exact12-$seed k10 --variance npr,sn --steps 10
-        show_distances exact12-$seed k10
-    done
+    samples adam-1234 k10 --variance npr,sn --steps 10
+    show_distances adam-1234 k10
+    samples exact12-1234 ddim10 --variance beta_tilde,analytic,npr,sn --steps 10 --sampler ddim
+    show_distances exact12-1234 ddim10
 }
 
 # factors TABLE: of a scaled variance its factor and the rest of its row, as in "npr,0.5,ddpm,...".
@@ -151,31 +143,23 @@ factors() {
 scale() {
     constants 1234
     fit_all 1234
-    samples exact12-1234 scaled --variance analytic,npr,sn --steps 10 \
-        --cov-scale 0,0.25,0.5,0.75,1,1.5,2
-    samples exact12-1234 scaled-more --variance analytic,npr,sn --steps 10 --cov-scale 3,4
-    samples exact12-1234 scaled-most --variance analytic --steps 10 --cov-scale 6,8
+    solved=exact12-1234
+    samples "$solved" scaled --variance analytic,npr,sn --steps 10 --cov-scale 0,0.25,0.5,0.75,1,1.5,2
+    samples "$solved" scaled-more --variance analytic,npr,sn --steps 10 --cov-scale 3,4
+    samples "$solved" scaled-most --variance analytic --steps 10 --cov-scale 6,8
+    samples "$solved" scaled25 --variance analytic,npr --steps 25 --cov-scale 2
+    samples "$solved" average --variance npr,sn --steps 10 --average-cov
     # What was chosen above, on other noise and other images.
-    samples exact12-1234 other --variance beta_tilde,analytic,npr,sn --steps 10 --cov-scale 1,2,4 --seed 7
-    samples exact12-1234 average --variance npr,sn --steps 10 --average-cov
-    for split in train test; do
-        for factor in 0.25 0.5 0.75 1 1.5 2 4 8; do
-            bounds exact12-1234 "$split-$factor" --variance analytic,npr,sn --steps 10,25,50 \
-                --cov-scale $factor --split $split
-        done
-        bounds exact12-1234 "$split-average" --variance npr,sn --steps 10,25,50 --average-cov \
-            --split $split
-    done
-    echo "variance,factor,Frechet K=10,standard error"
-    factors "$dir"/exact12-1234/scaled.csv "$dir"/exact12-1234/scaled-mo*.csv | awk -F, '$6 == "frechet" { print $1 "," $2 "," $7 "," $8 }' |
-        sort -t, -k1,1 -k2,2g | tee "$dir/scale-frechet.csv"
-    awk -F, '$5 == "frechet" { print $1 ",1," $6 "," $7 }' "$dir/exact12-1234/average.csv"
-    awk -F, '$5 == "frechet" { print "seed 7: " $1 ",," $6 "," $7 }' "$dir/exact12-1234/other.csv"
-    for split in train test; do
-        echo "variance,factor,steps,bits/dim of $split images"
-        factors "$dir/exact12-1234/$split"-*[0-9].csv | awk -F, '$2 > 0 { print $1 "," $2 "," $4 "," $5 }' |
-            sort -t, -k3,3n -k1,1 -k2,2g | tee "$dir/scale-$split.csv"
-        awk -F, 'NR > 1 { print $1 ",1," $3 "," $4 }' "$dir/exact12-1234/$split-average.csv"
+    samples "$solved" other --variance beta_tilde,analytic,npr,sn --steps 10 --cov-scale 1,2,4 --seed 7
+    echo "table,variance,factor,Frechet distance,standard error"
+    for table in scaled scaled-more scaled-most scaled25 average other; do
+        factors "$dir/$solved/$table.csv" |
+            awk -F, -v OFS=, -v table=$table '$6 == "frechet" { print table, $1, $2, $7, $8 }'
+    done | tee "$dir/scale.csv"
+    echo "variance,factor,steps,bits/dim"
+    for factor in 1 2 4; do
+        bounds "$solved" "test-$factor" --variance analytic,npr,sn --steps 10,25,50 --cov-scale $factor
+        factors "$dir/$solved/test-$factor.csv" | awk -F, -v OFS=, '$5 + 0 > 0 { print $1, $2, $4, $5 }'
     done
     plot_scale
 }
@@ -183,16 +167,16 @@ scale() {
 # Needs gnuplot (Debian: gnuplot-nox).
 plot_scale() {
     command -v gnuplot >/dev/null || return 0
+    for variance in analytic npr sn; do
+        awk -F, -v v=$variance '$1 ~ /^scaled(|-more|-most)$/ && $2 == v { print $3, $4 }' \
+            "$dir/scale.csv" | sort -g >"$dir/scale-$variance"
+    done
     gnuplot -e "
-        set terminal svg size 820,360 background 'white';
+        set terminal svg size 640,360 background 'white';
         set output '$dir/scale.svg';
-        set datafile separator ','; set grid; set key top right; set multiplot layout 1,2;
+        set grid; set key top left;
         set xlabel 'factor of Cov'; set ylabel 'Frechet distance, K = 10';
-        plot for [v in 'analytic npr sn'] '< grep ^'.v.', $dir/scale-frechet.csv' \
-            using 2:3 with linespoints pt 7 title v;
-        set ylabel 'bits/dim, K = 25'; set logscale xy;
-        plot for [v in 'analytic npr sn'] '< grep ^'.v.',.*,25, $dir/scale-test.csv' \
-            using 2:4 with linespoints pt 7 title v"
+        plot for [v in 'analytic npr sn'] '$dir/scale-'.v with linespoints pt 7 title v"
 }
 
 mean() {
@@ -241,27 +225,11 @@ mixture() {
     done
 }
 
-dropout() {
-    quick="--config configs/quick.yaml --set model.dropout=0.1 --set data.flip=true --set stage1.steps=3000"
-    # shellcheck disable=SC2086 # a list of options
-    [ -e "$dir/quick/stage1.h5" ] || train --stage 1 $quick --run "$dir/quick" --quiet
-    echo "dropout under the heads,variance,Frechet K=10,bounds K=10,K=25,K=50"
-    for state in false true; do
-        # shellcheck disable=SC2086
-        fit "dropout-$state" "$dir/quick/stage1.h5" $quick --set stage2.trunk_dropout=$state
-        bounds "dropout-$state" nll --variance beta_tilde,npr,sn --steps 10,25,50
-        samples "dropout-$state" k10 --variance beta_tilde,npr,sn --steps 10
-        for variance in beta_tilde npr sn; do
-            echo "$state,$variance,$(distance "$dir/dropout-$state/k10.csv" $variance),$(bound "$dir/dropout-$state/nll.csv" $variance)"
-        done
-    done
-}
-
 for part in "$@"; do
     case $part in
-    heads | quality | scale | mean | mixture | dropout) "$part" ;;
+    heads | quality | scale | mean | mixture) "$part" ;;
     *)
-        echo "study_fashion.sh: $part: expected heads, quality, scale, mean, mixture or dropout" >&2
+        echo "study_fashion.sh: $part: expected heads, quality, scale, mean or mixture" >&2
         exit 2
         ;;
     esac
