@@ -5,7 +5,7 @@
 #
 #     heads     bounds of heads that are solved for, with 1, 12 and 40 bins, and of Adam's, three seeds each on
 #               one network; and of solved ones that Adam refines
-#     quality   samples: variances at 10 and 25 steps, DDIM and Adam's heads at 10
+#     quality   samples: variances at 10 and 25 steps; at 10 DDIM, Adam's heads, and three seeds of solved ones
 #     scale     bounds and samples with multiples of Cov[x_0 | x_t], and with its mean over the image
 #     mean      bounds and samples where stage 1 was stopped early, of another seed's network
 #     mixture   the same two questions where the truth is known: errors of Cov and samples, stopped and scaled
@@ -131,6 +131,11 @@ quality() {
     done
     samples adam-1234 k10 --variance npr,sn --steps 10
     show_distances adam-1234 k10
+    for seed in 1 2; do
+        fit_all $seed
+        samples exact12-$seed k10 --variance npr,sn --steps 10
+        show_distances exact12-$seed k10
+    done
     samples exact12-1234 ddim10 --variance beta_tilde,analytic,npr,sn --steps 10 --sampler ddim
     show_distances exact12-1234 ddim10
 }
