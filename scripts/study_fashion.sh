@@ -10,8 +10,8 @@
 #     mean      bounds and samples where stage 1 was stopped early, of another seed's network
 #     mixture   the same two questions where the truth is known: errors of Cov and samples, stopped and scaled
 #
-# Runs and tables go to DIR; what is there is not repeated. A network takes half an hour on two cores, its
-# constants for analytic ten minutes, all parts together several hours.
+# train and infer are those on PATH. Runs and tables go to DIR; what is there is not repeated. A network takes
+# half an hour on two cores, its constants for analytic ten minutes, all parts together several hours.
 set -eu
 
 if [ $# -lt 2 ]; then

@@ -32,6 +32,18 @@ fails_with() {
     [ ! -s printed ] || problem "$*: printed $(cat printed)"
 }
 
+# tiny_recipe: writes tiny.yaml, whose two stages take a moment.
+tiny_recipe() {
+    cat >tiny.yaml <<'END'
+name: tiny
+data: {format: mixture, channels: 1, resolution: 8}
+diffusion: {schedule: linear, timesteps: 100}
+model: {channels: 16, channel_mult: [1], res_blocks: 1, attention: [], dropout: 0.0, norm_groups: 4}
+stage1: {steps: 4, batch: 4}
+stage2: {solver: adam, steps: 4, batch: 4}
+END
+}
+
 # begins TEXT COMMAND...: it runs in the background, as process `child`, and sleeps from when it has said TEXT on
 # stderr; `goes_on` wakes it and waits for its end, with its exit status in `status`.
 begins() {

@@ -19,14 +19,7 @@ has() {
     grep -q -F -e "$2" printed || problem "infer info $1: expected \"$2\" in: $(cat printed)"
 }
 
-cat >tiny.yaml <<'END'
-name: tiny
-data: {format: mixture, channels: 1, resolution: 8}
-diffusion: {schedule: linear, timesteps: 100}
-model: {channels: 16, channel_mult: [1], res_blocks: 1, attention: [], dropout: 0.0, norm_groups: 4}
-stage1: {steps: 4, batch: 4}
-stage2: {solver: adam, steps: 4, batch: 4}
-END
+tiny_recipe
 
 train_tiny() {
     train --config tiny.yaml --run r --quiet "$@" || problem "train $* failed"

@@ -35,14 +35,7 @@ picture() {
     cmp shown "$2" || problem "the page does not show $2"
 }
 
-cat >tiny.yaml <<'END_OF_RECIPE'
-name: tiny
-data: {format: mixture, channels: 1, resolution: 8}
-diffusion: {schedule: linear, timesteps: 100}
-model: {channels: 16, channel_mult: [1], res_blocks: 1, attention: [], dropout: 0.0, norm_groups: 4}
-stage1: {steps: 4, batch: 4}
-stage2: {solver: adam, steps: 4, batch: 4}
-END_OF_RECIPE
+tiny_recipe
 train --config tiny.yaml --run r --quiet --stage 1 || problem "train --stage 1 failed"
 train --config tiny.yaml --run r --quiet --stage 2 --loss npr,sn || problem "train --stage 2 failed"
 

@@ -5,14 +5,7 @@
 
 . tests/script.sh
 
-cat >tiny.yaml <<'END'
-name: tiny
-data: {format: mixture, channels: 1, resolution: 8}
-diffusion: {schedule: linear, timesteps: 100}
-model: {channels: 16, channel_mult: [1], res_blocks: 1, attention: [], dropout: 0.0, norm_groups: 4}
-stage1: {steps: 4, batch: 4}
-stage2: {solver: adam, steps: 4, batch: 4}
-END
+tiny_recipe
 works train --config tiny.yaml --run good --quiet --stage 1
 works train --config tiny.yaml --run good --quiet --stage 2 --loss sn
 

@@ -42,14 +42,7 @@ not_searched() {
     ! grep -q "^steps:" errors || problem "$1: searched again: $(cat errors)"
 }
 
-cat >tiny.yaml <<'END'
-name: tiny
-data: {format: mixture, channels: 1, resolution: 8}
-diffusion: {schedule: linear, timesteps: 100}
-model: {channels: 16, channel_mult: [1], res_blocks: 1, attention: [], dropout: 0.0, norm_groups: 4}
-stage1: {steps: 4, batch: 4}
-stage2: {solver: adam, steps: 4, batch: 4}
-END
+tiny_recipe
 
 train_tiny() {
     train --config tiny.yaml --quiet "$@" || problem "train $* failed"

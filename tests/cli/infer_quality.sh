@@ -29,14 +29,7 @@ files() {
     [ "$(cd "$1" && echo *)" = "$2" ] || problem "$1: holds $(cd "$1" && echo *), expected $2"
 }
 
-cat >tiny.yaml <<'END'
-name: tiny
-data: {format: mixture, channels: 1, resolution: 8}
-diffusion: {schedule: linear, timesteps: 100}
-model: {channels: 16, channel_mult: [1], res_blocks: 1, attention: [], dropout: 0.0, norm_groups: 4}
-stage1: {steps: 4, batch: 4}
-stage2: {solver: adam, steps: 4, batch: 4}
-END
+tiny_recipe
 train --config tiny.yaml --run r --quiet --stage 1 || problem "train --stage 1 failed"
 train --config tiny.yaml --run r --quiet --stage 2 --loss npr,sn || problem "train --stage 2 failed"
 quality() {
@@ -204,6 +197,8 @@ works infer sample --run r --variance beta_tilde,sn --steps 2,3 --count 3 --out 
 says "^pictures.d/: 3 samples of each of 4 kinds, ddpm$"
 files pictures.d "beta_tilde_2 beta_tilde_3 sn_2 sn_3"
 files pictures.d/sn_3 "000000.png 000001.png 000002.png"
+works infer sample --run r --variance sn --cov-scale 0.5 --steps 2 --count 1 --out half.png
+says "^half.png: 1 samples, ddpm sn-x0.5, 2 steps$"
 works infer sample --run r --steps 2 --count 3 --batch 2 --out new/
 files new "000000.png 000001.png 000002.png"
 works infer sample --run r --steps 2 --count 3 --batch 2 --out a.npz
