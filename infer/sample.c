@@ -293,8 +293,9 @@ static bool draw(Sample *s, Error *error)
         return false;
     int kinds = s->settings.variance_count * s->settings.steps_count;
     if (!s->common.quiet && kinds == 1)
-        printf("%s: %d samples, %s %s, %d steps\n", s->out, s->settings.count,
-               sampler_name((Sampler)s->sampler), sampling_label(&s->plans[0]).text, s->steps[0]);
+        printf("%s: %d sample%s, %s %s, %d steps\n", s->out, s->settings.count,
+               s->settings.count == 1 ? "" : "s", sampler_name((Sampler)s->sampler),
+               sampling_label(&s->plans[0]).text, s->steps[0]);
     else if (!s->common.quiet)
         printf("%s: %d samples of each of %d kinds, %s\n", s->out, s->settings.count, kinds,
                sampler_name((Sampler)s->sampler));

@@ -198,7 +198,7 @@ says "^pictures.d/: 3 samples of each of 4 kinds, ddpm$"
 files pictures.d "beta_tilde_2 beta_tilde_3 sn_2 sn_3"
 files pictures.d/sn_3 "000000.png 000001.png 000002.png"
 works infer sample --run r --variance sn --cov-scale 0.5 --steps 2 --count 1 --out half.png
-says "^half.png: 1 samples, ddpm sn-x0.5, 2 steps$"
+says "^half.png: 1 sample, ddpm sn-x0.5, 2 steps$"
 works infer sample --run r --steps 2 --count 3 --batch 2 --out new/
 files new "000000.png 000001.png 000002.png"
 works infer sample --run r --steps 2 --count 3 --batch 2 --out a.npz
