@@ -29,6 +29,7 @@ static const char usage[] =
     "examples:\n"
     "  infer compare\n"
     "  infer compare --steps 10,25,50,100 --images 100 --samples 1000\n"
+    "  infer compare --trajectory linear,quad --sampler ddpm,ddim --steps 10,25\n"
     "  infer compare --run checkpoints/quick --variance beta_tilde,npr,sn --samples 0\n"
     "\n";
 
@@ -39,7 +40,7 @@ static const int default_steps[] = {10, 25, 50};
 typedef struct Compare {
     CommonOptions common;
     Comparison c;
-    const char *variance_list, *steps_list, *out;
+    const char *variance_list, *steps_list, *trajectory_list, *sampler_list, *out;
     char *directory, *page;
 } Compare;
 
@@ -52,6 +53,12 @@ static bool parse(Compare *s, int argc, char **argv, bool *stop, Error *error)
                       "between (default: all that the network has)"),
         option_string("steps", "LIST", &s->steps_list,
                       "numbers of steps, 1 to N (default: 10,25,50)"),
+        option_string(
+            "trajectory", "LIST", &s->trajectory_list,
+            "linear, quad, dp: the timesteps of the likelihood (default: linear); samples "
+            "are on the linear ones"),
+        option_string("sampler", "LIST", &s->sampler_list,
+                      "ddpm, ddim: the samplers of samples (default: ddpm)"),
         option_integer("images", "N", &s->c.images, 1, IMAGE_ARRAY_LIMIT,
                        "test images for the likelihood, at least (default: what is there, or "
                        "20)"),
@@ -73,8 +80,14 @@ static bool check_options(Compare *s, Error *error)
 {
     Comparison *c = &s->c;
     if (!lists_variances(s->variance_list, c->variances, &c->variance_count, error) ||
-        !lists_steps(s->steps_list, c->steps, &c->steps_count, error))
+        !lists_steps(s->steps_list, c->steps, &c->steps_count, error) ||
+        !lists_trajectories(s->trajectory_list, c->trajectories, &c->trajectory_count, error) ||
+        !lists_samplers(s->sampler_list, c->samplers, &c->sampler_count, error))
         return false;
+    if (c->trajectory_count == 0)
+        c->trajectories[c->trajectory_count++] = TRAJECTORY_LINEAR;
+    if (c->sampler_count == 0)
+        c->samplers[c->sampler_count++] = SAMPLER_DDPM;
     c->any_samples = c->samples == SAMPLES_UNSET;
     if (c->any_samples)
         c->samples = DEFAULT_SAMPLES;
@@ -97,6 +110,30 @@ static bool choose_variances(Comparison *c, Error *error)
     for (int v = 0; v < c->variance_count; v++)
         if (!network_check_variance(c->network, c->variances[v], error))
             return false;
+    return true;
+}
+
+bool compare_possible(Sampler sampler, VarianceKind variance)
+{
+    ReverseOptions options = reverse_defaults(sampler);
+    options.variance = variance;
+    Error ignored = {0};
+    return reverse_check(&options, &ignored);
+}
+
+/* Every sampler has something to show. */
+static bool check_samplers(const Comparison *c, Error *error)
+{
+    for (int i = 0; i < c->sampler_count; i++) {
+        bool any = false;
+        for (int v = 0; !any && v < c->variance_count; v++)
+            any = compare_possible(c->samplers[i], c->variances[v]);
+        if (!any)
+            return error_input(error,
+                               "--sampler: %s has none of these variances; expected "
+                               "another than beta in --variance",
+                               sampler_name(c->samplers[i]));
+    }
     return true;
 }
 
@@ -144,7 +181,7 @@ static bool prepare(Compare *s, Error *error)
 {
     s->c.common = &s->common;
     return network_open(&s->c.network, &s->common, error) && choose_variances(&s->c, error) &&
-           choose_steps(&s->c, error) && make_directory(s, error);
+           check_samplers(&s->c, error) && choose_steps(&s->c, error) && make_directory(s, error);
 }
 
 static bool work(Compare *s, Error *error)
@@ -167,12 +204,14 @@ static void release(Compare *s)
     csv_free(&c->quality);
     csv_free(&c->costs);
     for (int f = 0; f < c->figure_count; f++) {
+        memory_free(c->figures[f].name);
         memory_free(c->figures[f].title);
         memory_free(c->figures[f].light.data);
         memory_free(c->figures[f].dark.data);
     }
     memory_free(c->quality_problem);
-    memory_free(c->grid);
+    for (int i = 0; i < c->sampler_count; i++)
+        memory_free(c->grids[i]);
     memory_free(c->maps);
     memory_free(s->directory);
     memory_free(s->page);

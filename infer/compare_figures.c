@@ -107,11 +107,12 @@ static bool write_figure(const Comparison *c, const Plot *plot, const Figure *fi
     return ok;
 }
 
-/* Takes over the title. */
-static bool finish(Comparison *c, Chart *chart, const char *name, char *title, Error *error)
+/* Takes over the name and the title. */
+static bool finish(Comparison *c, Chart *chart, CompareSection section, char *name, char *title,
+                   Error *error)
 {
     Figure *figure = &c->figures[c->figure_count++];
-    *figure = (Figure){.name = name, .title = title};
+    *figure = (Figure){.section = section, .name = name, .title = title};
     const bool ok = plot_render(&chart->plot, PLOT_SVG, false, &figure->light, error) &&
                     plot_render(&chart->plot, PLOT_SVG, true, &figure->dark, error) &&
                     write_figure(c, &chart->plot, figure, error);
@@ -121,16 +122,21 @@ static bool finish(Comparison *c, Chart *chart, const char *name, char *title, E
 
 /* -- Which ------------------------------------------------------------------------------------ */
 
+/* A curve for each variance over the numbers of steps; the rest of `key` is the chart's. */
 static void add_over_steps(Chart *chart, const Comparison *c, const Csv *table, const char *column,
-                           const char *sampler, const char *metric)
+                           CompareKey key)
 {
     for (int v = 0; v < c->variance_count; v++) {
-        const char *name = variance_name(c->variances[v]);
-        PlotSeries *series = add_series(chart, name, (int)c->variances[v], c->steps_count);
+        key.variance = c->variances[v];
+        if (key.metric && !compare_possible(key.sampler, key.variance))
+            continue;
+        PlotSeries *series =
+            add_series(chart, variance_name(key.variance), (int)key.variance, c->steps_count);
         for (int k = 0; k < c->steps_count; k++) {
-            const int row = compare_cell(table, name, c->steps[k], sampler, metric);
+            key.steps = c->steps[k];
+            const int row = compare_row(table, &key);
             if (row >= 0)
-                add_point(series, c->steps_count, c->steps[k], csv_number(table, row, column),
+                add_point(series, c->steps_count, key.steps, csv_number(table, row, column),
                           csv_number(table, row, "stderr"));
         }
     }
@@ -148,12 +154,16 @@ static bool spans_decades(const Chart *chart)
     return least > 0 && most > 5 * least;
 }
 
-static bool draw_nll(Comparison *c, Error *error)
+static bool draw_nll(Comparison *c, TrajectoryKind trajectory, Error *error)
 {
     Chart chart = {.plot = {.x_label = "steps K", .y_label = "bits/dim", .log_x = true}};
-    add_over_steps(&chart, c, &c->nll, "bits_per_dim", NULL, NULL);
+    const char *name = trajectory_name(trajectory);
+    const bool usual = trajectory == TRAJECTORY_LINEAR;
+    add_over_steps(&chart, c, &c->nll, "bits_per_dim", (CompareKey){.trajectory = trajectory});
     chart.plot.log_y = spans_decades(&chart);
-    return finish(c, &chart, "nll", memory_string("Bound on bits per dimension over K"), error);
+    return finish(c, &chart, COMPARE_NLL,
+                  memory_format("nll%s%s", usual ? "" : "-", usual ? "" : name),
+                  memory_format("Bound on bits per dimension over K, %s", name), error);
 }
 
 static double floor_of(const Comparison *c, const char *metric)
@@ -164,14 +174,19 @@ static double floor_of(const Comparison *c, const char *metric)
     return NAN;
 }
 
-static bool draw_quality(Comparison *c, const char *metric, Error *error)
+static bool draw_quality(Comparison *c, const char *metric, Sampler sampler, Error *error)
 {
     if (csv_find(&c->quality, 0, "metric", metric) < 0)
         return true;
     Chart chart = {.plot = {.x_label = "steps K", .y_label = metric, .log_x = true}};
-    add_over_steps(&chart, c, &c->quality, "value", "ddpm", metric);
+    const char *name = sampler_name(sampler);
+    const bool usual = sampler == SAMPLER_DDPM;
+    add_over_steps(&chart, c, &c->quality, "value",
+                   (CompareKey){.sampler = sampler, .metric = metric});
     add_level(&chart, "real", floor_of(c, metric));
-    return finish(c, &chart, metric, memory_format("%s over K, DDPM", metric), error);
+    return finish(c, &chart, COMPARE_QUALITY,
+                  memory_format("%s%s%s", metric, usual ? "" : "-", usual ? "" : name),
+                  memory_format("%s over K, %s", metric, name), error);
 }
 
 static bool draw_calibration(Comparison *c, Error *error)
@@ -189,14 +204,17 @@ static bool draw_calibration(Comparison *c, Error *error)
                       csv_number(table, row, "mean_square"), csv_number(table, row, "stderr"));
     }
     add_level(&chart, "calibrated", 1);
-    return finish(c, &chart, "calibration", memory_string("Calibration over t"), error);
+    return finish(c, &chart, COMPARE_CALIBRATION, memory_string("calibration"),
+                  memory_string("Calibration over t"), error);
 }
 
 bool compare_draw_figures(Comparison *c, Error *error)
 {
-    static const char *const metrics[] = {"frechet", "kid", "precision", "recall", "sliced"};
-    bool ok = draw_nll(c, error);
-    for (size_t m = 0; ok && c->has_quality && m < sizeof metrics / sizeof metrics[0]; m++)
-        ok = draw_quality(c, metrics[m], error);
+    bool ok = true;
+    for (int i = 0; ok && i < c->trajectory_count; i++)
+        ok = draw_nll(c, c->trajectories[i], error);
+    for (int m = 0; c->has_quality && m < COMPARE_METRICS; m++)
+        for (int i = 0; ok && i < c->sampler_count; i++)
+            ok = draw_quality(c, compare_metrics[m].name, c->samplers[i], error);
     return ok && draw_calibration(c, error);
 }

@@ -13,7 +13,7 @@
 typedef struct Page {
     FILE *to;
     const Comparison *c;
-    PlotBytes grid, maps; /* PNG */
+    PlotBytes grids[LISTS_SAMPLERS], maps; /* PNG */
 } Page;
 
 static const char style[] =
@@ -30,6 +30,8 @@ static const char style[] =
     "th,td{padding:.25rem .6rem;border-bottom:1px solid var(--line);text-align:right;"
     "white-space:nowrap}\n"
     "th:first-child{text-align:left}\n"
+    ".group th{color:var(--soft);font-size:.85rem;padding-top:.7rem}\n"
+    ".floor{border-top:2px solid var(--line)}\n"
     "td.best{font-weight:bold;background:var(--best)}\n"
     "td span{color:var(--soft);font-weight:normal;font-size:.85rem}\n"
     ".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));"
@@ -78,119 +80,39 @@ static void put_picture(const Page *page, const PlotBytes *png, const char *what
     fputs("\"></figure>\n", to);
 }
 
-static void put_figures(const Page *page, const char *const *names, int count)
+static void put_figures(const Page *page, CompareSection section)
 {
     fputs("<div class=\"figures\">\n", page->to);
     for (int f = 0; f < page->c->figure_count; f++)
-        for (int i = 0; i < count; i++)
-            if (strcmp(page->c->figures[f].name, names[i]) == 0)
-                put_figure(page, &page->c->figures[f]);
+        if (page->c->figures[f].section == section)
+            put_figure(page, &page->c->figures[f]);
     fputs("</div>\n", page->to);
-}
-
-/* -- Tables ----------------------------------------------------------------------------------- */
-
-/* A table of variances by numbers of steps. */
-typedef struct Grid {
-    const Csv *csv;
-    const char *column, *sampler, *metric; /* as compare_cell has them */
-    bool most_is_best;
-} Grid;
-
-static double best_of(const Page *page, const Grid *grid, int steps)
-{
-    double best = NAN;
-    for (int v = 0; v < page->c->variance_count; v++) {
-        const char *name = variance_name(page->c->variances[v]);
-        const int row = compare_cell(grid->csv, name, steps, grid->sampler, grid->metric);
-        const double value = row < 0 ? NAN : csv_number(grid->csv, row, grid->column);
-        best = grid->most_is_best ? fmax(best, value) : fmin(best, value);
-    }
-    return best;
-}
-
-/* Two digits of the error, and as many of the value. */
-static int digits_of(double value, double error)
-{
-    const double size = error > 0 ? error : fabs(value) / 100;
-    const int digits = size > 0 ? 1 - (int)floor(log10(size)) : 3;
-    return digits < 0 ? 0 : digits > 5 ? 5 : digits;
-}
-
-static void put_value(FILE *to, double value, double error, bool best)
-{
-    const int digits = digits_of(value, error);
-    const char *class = best ? " class=\"best\"" : "";
-    if (isnan(value))
-        fputs("<td>–</td>", to);
-    else if (isnan(error))
-        fprintf(to, "<td%s>%.*f</td>", class, digits, value);
-    else
-        fprintf(to, "<td%s>%.*f <span>± %.*f</span></td>", class, digits, value, digits, error);
-}
-
-static void put_head(const Page *page)
-{
-    fputs("<div class=\"wide\"><table>\n<thead><tr><th>variance</th>", page->to);
-    for (int k = 0; k < page->c->steps_count; k++)
-        fprintf(page->to, "<th>K = %d</th>", page->c->steps[k]);
-    fputs("</tr></thead>\n<tbody>\n", page->to);
-}
-
-static void put_row(const Page *page, const Grid *grid, const char *name)
-{
-    fprintf(page->to, "<tr><th>%s</th>", name);
-    for (int k = 0; k < page->c->steps_count; k++) {
-        const int steps = page->c->steps[k];
-        const int row = compare_cell(grid->csv, name, steps, grid->sampler, grid->metric);
-        const double value = row < 0 ? NAN : csv_number(grid->csv, row, grid->column);
-        put_value(page->to, value, row < 0 ? NAN : csv_number(grid->csv, row, "stderr"),
-                  value == best_of(page, grid, steps));
-    }
-    fputs("</tr>\n", page->to);
-}
-
-static int floor_row(const Csv *csv, const char *metric)
-{
-    int row = csv_find(csv, 0, "variance", "real");
-    while (row >= 0 && strcmp(csv_cell(csv, row, "metric"), metric) != 0)
-        row = csv_find(csv, row + 1, "variance", "real");
-    return row;
-}
-
-static void put_table(const Page *page, const Grid *grid)
-{
-    put_head(page);
-    for (int v = 0; v < page->c->variance_count; v++)
-        put_row(page, grid, variance_name(page->c->variances[v]));
-    const int real = grid->metric ? floor_row(grid->csv, grid->metric) : -1;
-    if (real >= 0) {
-        fputs("<tr><th>real images</th>", page->to);
-        for (int k = 0; k < page->c->steps_count; k++)
-            put_value(page->to, csv_number(grid->csv, real, "value"),
-                      csv_number(grid->csv, real, "stderr"), false);
-        fputs("</tr>\n", page->to);
-    }
-    fputs("</tbody></table></div>\n", page->to);
 }
 
 /* -- Sections --------------------------------------------------------------------------------- */
 
+static const char *images_of_bounds(const Comparison *c)
+{
+    const CompareKey key = {
+        .variance = c->variances[0], .steps = c->steps[0], .trajectory = c->trajectories[0]};
+    const int row = compare_row(&c->nll, &key);
+    return row < 0 ? "?" : csv_cell(&c->nll, row, "images");
+}
+
 static void put_nll(const Page *page)
 {
-    static const char *const figures[] = {"nll"};
-    const Csv *csv = &page->c->nll;
+    const Comparison *c = page->c;
     begin_section(page, "Likelihood",
                   "The bound on the negative log-likelihood of held-out images, in bits per "
                   "dimension: less is better. All variances saw the same images and the same "
                   "noise, so that differences between them are surer than the standard errors "
                   "(behind ±) say.");
-    const int row =
-        compare_cell(csv, variance_name(page->c->variances[0]), page->c->steps[0], NULL, NULL);
-    fprintf(page->to, "<p class=\"soft\">%s test images; DDPM on the linear trajectory.</p>\n",
-            row < 0 ? "?" : csv_cell(csv, row, "images"));
-    put_table(page, &(Grid){.csv = csv, .column = "bits_per_dim"});
-    put_figures(page, figures, 1);
+    fprintf(page->to, "<p class=\"soft\">%s test images; DDPM", images_of_bounds(c));
+    if (c->trajectory_count == 1)
+        fprintf(page->to, " on the trajectory %s", trajectory_name(c->trajectories[0]));
+    fputs(".</p>\n", page->to);
+    compare_put_table(page->to, &(CompareTable){.c = c, .csv = &c->nll, .column = "bits_per_dim"});
+    put_figures(page, COMPARE_NLL);
     end_section(page);
 }
 
@@ -216,39 +138,29 @@ static void put_classifier(const Page *page)
 
 static void put_quality(const Page *page)
 {
-    static const struct {
-        const char *name, *title;
-        bool most_is_best;
-    } metrics[] = {{"frechet", "Fréchet distance (less is better)", false},
-                   {"kid", "Kernel distance, KID (less is better)", false},
-                   {"precision", "Precision: samples that look like data (more is better)", true},
-                   {"recall", "Recall: data that samples cover (more is better)", true},
-                   {"sliced", "Sliced Wasserstein distance of pixels (less is better)", false}};
-    static const char *const figures[] = {"frechet", "kid", "precision", "recall", "sliced"};
+    const Comparison *c = page->c;
     begin_section(page, "Quality of samples",
                   "How far samples are from held-out images. The row of real images is the floor: "
                   "what as many other real images have. Standard errors are of a bootstrap; with "
                   "few samples distances are biased upward, the floor too.");
-    if (!page->c->has_quality) {
+    if (!c->has_quality) {
         fputs("<p>Left out: ", page->to);
-        html_text(page->to, page->c->quality_problem ? page->c->quality_problem
-                                                     : "--samples 0 was asked for");
+        html_text(page->to, c->quality_problem ? c->quality_problem : "--samples 0 was asked for");
         fputs(".</p>\n", page->to);
         end_section(page);
         return;
     }
     put_classifier(page);
-    for (size_t m = 0; m < sizeof metrics / sizeof metrics[0]; m++) {
-        if (csv_find(&page->c->quality, 0, "metric", metrics[m].name) < 0)
+    for (int m = 0; m < COMPARE_METRICS; m++) {
+        const CompareMetric *metric = &compare_metrics[m];
+        if (csv_find(&c->quality, 0, "metric", metric->name) < 0)
             continue;
-        fprintf(page->to, "<h3>%s</h3>\n", metrics[m].title);
-        put_table(page, &(Grid){.csv = &page->c->quality,
-                                .column = "value",
-                                .sampler = "ddpm",
-                                .metric = metrics[m].name,
-                                .most_is_best = metrics[m].most_is_best});
+        fprintf(page->to, "<h3>%s</h3>\n", metric->title);
+        compare_put_table(
+            page->to,
+            &(CompareTable){.c = c, .csv = &c->quality, .column = "value", .metric = metric});
     }
-    put_figures(page, figures, 5);
+    put_figures(page, COMPARE_QUALITY);
     end_section(page);
 }
 
@@ -258,7 +170,14 @@ static void put_samples(const Page *page)
                   "Variances down, numbers of steps across. Every block starts from the same "
                   "x_T and meets the same noise, so that images in one place differ by variance "
                   "and steps alone.");
-    put_picture(page, &page->grid, "Samples of every variance and number of steps");
+    for (int i = 0; i < page->c->sampler_count; i++) {
+        char *what = memory_format("Samples of every variance and number of steps, %s",
+                                   sampler_name(page->c->samplers[i]));
+        if (page->c->sampler_count > 1)
+            fprintf(page->to, "<h3>%s</h3>\n", sampler_name(page->c->samplers[i]));
+        put_picture(page, &page->grids[i], what);
+        memory_free(what);
+    }
     end_section(page);
 }
 
@@ -291,12 +210,11 @@ static void put_maps(const Page *page)
 
 static void put_calibration(const Page *page)
 {
-    static const char *const figures[] = {"calibration"};
     begin_section(page, "Calibration",
                   "The mean of (x₀ − x̂₀)² / Cov[x₀ | x_t] over held-out images and pixels. 1, the "
                   "dashed line, is calibrated; above it a variance is overconfident, below it "
                   "too cautious. beta_tilde claims no uncertainty of x₀ and has no curve.");
-    put_figures(page, figures, 1);
+    put_figures(page, COMPARE_CALIBRATION);
     end_section(page);
 }
 
@@ -381,10 +299,12 @@ static bool read_bytes(PlotBytes *bytes, const char *path, Error *error)
 bool compare_write_page(const Comparison *c, const char *path, Error *error)
 {
     Page page = {.c = c};
-    const bool ok = read_bytes(&page.grid, c->grid, error) &&
-                    (!c->maps || read_bytes(&page.maps, c->maps, error)) &&
-                    output_text(path, write_page, &page, error);
-    memory_free(page.grid.data);
+    bool ok = !c->maps || read_bytes(&page.maps, c->maps, error);
+    for (int i = 0; ok && i < c->sampler_count; i++)
+        ok = read_bytes(&page.grids[i], c->grids[i], error);
+    ok = ok && output_text(path, write_page, &page, error);
+    for (int i = 0; i < c->sampler_count; i++)
+        memory_free(page.grids[i].data);
     memory_free(page.maps.data);
     return ok;
 }

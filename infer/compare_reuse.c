@@ -1,4 +1,4 @@
-/* The tables and the picture of other commands: what is there and holds what is asked, or new ones. */
+/* The tables and the pictures of other commands: what is there and holds what is asked, or new ones. */
 #include "base/memory.h"
 #include "compare_task.h"
 #include "io/hdf5_file.h"
@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 enum { GRID_SAMPLES = 9 };
+
+static const Sampler bounds_sampler[] = {SAMPLER_DDPM};
 
 char *compare_path(const Comparison *c, const char *name)
 {
@@ -49,13 +51,24 @@ static void add(Call *call, const char *option, char *value)
     call->made[call->made_count++] = value;
 }
 
-static char *variances_text(const Comparison *c)
+/* Adds to a list with commas between. */
+static void append(char **list, const char *item)
+{
+    char *longer = memory_format("%s%s%s", *list, **list ? "," : "", item);
+    memory_free(*list);
+    *list = longer;
+}
+
+/* Those that one of the samplers can use. */
+static char *variances_text(const Comparison *c, const Sampler *samplers, int count)
 {
     char *text = memory_string("");
     for (int v = 0; v < c->variance_count; v++) {
-        char *longer = memory_format("%s%s%s", text, v ? "," : "", variance_name(c->variances[v]));
-        memory_free(text);
-        text = longer;
+        bool possible = false;
+        for (int i = 0; !possible && i < count; i++)
+            possible = compare_possible(samplers[i], c->variances[v]);
+        if (possible)
+            append(&text, variance_name(c->variances[v]));
     }
     return text;
 }
@@ -64,21 +77,39 @@ static char *steps_text(const Comparison *c)
 {
     char *text = memory_string("");
     for (int k = 0; k < c->steps_count; k++) {
-        char *longer = memory_format("%s%s%d", text, k ? "," : "", c->steps[k]);
-        memory_free(text);
-        text = longer;
+        char *number = memory_format("%d", c->steps[k]);
+        append(&text, number);
+        memory_free(number);
     }
     return text;
 }
 
-static Call call_begin(const Comparison *c, const char *out)
+static char *trajectories_text(const Comparison *c)
+{
+    char *text = memory_string("");
+    for (int i = 0; i < c->trajectory_count; i++)
+        append(&text, trajectory_name(c->trajectories[i]));
+    return text;
+}
+
+static char *samplers_text(const Comparison *c)
+{
+    char *text = memory_string("");
+    for (int i = 0; i < c->sampler_count; i++)
+        append(&text, sampler_name(c->samplers[i]));
+    return text;
+}
+
+/* What all commands are told; the samplers are those of the variances that the call is for. */
+static Call call_begin(const Comparison *c, const Sampler *samplers, int sampler_count,
+                       const char *out)
 {
     static const char *const precisions[] = {
         [PRECISION_AUTO] = "auto", [PRECISION_F32] = "f32", [PRECISION_BF16] = "bf16"};
     Call call = {0};
     const CommonOptions *common = c->common;
     add(&call, "--run", memory_string(network_run(c->network)));
-    add(&call, "--variance", variances_text(c));
+    add(&call, "--variance", variances_text(c, samplers, sampler_count));
     add(&call, "--steps", steps_text(c));
     add(&call, "--out", memory_string(out));
     add(&call, "--precision", memory_string(precisions[common->precision]));
@@ -90,9 +121,14 @@ static Call call_begin(const Comparison *c, const char *out)
         add(&call, "--seed", memory_format("%lld", (long long)common->seed));
     if (common->quiet)
         string_list_add(&call.arguments, "--quiet");
-    if (c->fresh)
-        string_list_add(&call.arguments, "--fresh");
     return call;
+}
+
+/* The commands that keep what is unfinished have an option not to use it. */
+static void add_fresh(Call *call, const Comparison *c)
+{
+    if (c->fresh)
+        string_list_add(&call->arguments, "--fresh");
 }
 
 static bool call_end(Call *call, bool (*command)(int argc, char **argv, Error *error), Error *error)
@@ -106,28 +142,35 @@ static bool call_end(Call *call, bool (*command)(int argc, char **argv, Error *e
 
 /* -- Tables ----------------------------------------------------------------------------------- */
 
-int compare_cell(const Csv *table, const char *variance, int steps, const char *sampler,
-                 const char *metric)
+static bool holds(const Comparison *c, const Csv *table, CompareKey key, int64_t images)
 {
-    for (int row = -1; (row = csv_find(table, row + 1, "variance", variance)) >= 0;)
-        if (strcmp(csv_cell(table, row, "trajectory"), "linear") == 0 &&
-            csv_number(table, row, "steps") == steps &&
-            (!sampler || strcmp(csv_cell(table, row, "sampler"), sampler) == 0) &&
-            (!metric || strcmp(csv_cell(table, row, "metric"), metric) == 0))
-            return row;
-    return -1;
-}
-
-static bool holds(const Comparison *c, const Csv *table, const char *sampler, const char *metric,
-                  int64_t images)
-{
-    for (int v = 0; v < c->variance_count; v++)
+    for (int v = 0; v < c->variance_count; v++) {
+        key.variance = c->variances[v];
         for (int k = 0; k < c->steps_count; k++) {
-            const char *name = variance_name(c->variances[v]);
-            const int row = compare_cell(table, name, c->steps[k], sampler, metric);
-            if (row < 0 || !(csv_number(table, row, "images") >= (double)images))
+            key.steps = c->steps[k];
+            const int row = compare_row(table, &key);
+            const bool wanted = compare_possible(key.sampler, key.variance);
+            if (wanted && (row < 0 || !(csv_number(table, row, "images") >= (double)images)))
                 return false;
         }
+    }
+    return true;
+}
+
+static bool holds_bounds(const Comparison *c)
+{
+    for (int i = 0; i < c->trajectory_count; i++)
+        if (!holds(c, &c->nll, (CompareKey){.trajectory = c->trajectories[i]}, c->images))
+            return false;
+    return true;
+}
+
+static bool holds_quality(const Comparison *c)
+{
+    for (int i = 0; i < c->sampler_count; i++)
+        if (!holds(c, &c->quality, (CompareKey){.sampler = c->samplers[i], .metric = "sliced"},
+                   c->any_samples ? 0 : c->samples))
+            return false;
     return true;
 }
 
@@ -164,7 +207,7 @@ static bool usable_nll(Comparison *c, const char *directory)
     char *path = memory_format("%s/nll.csv", directory);
     char *more = memory_format("%s/nll-calibration.csv", directory);
     const bool ok = usable(c, path, &c->nll) && usable(c, more, &c->calibration) &&
-                    made_alike(c, directory, "nll.h5") && holds(c, &c->nll, NULL, NULL, c->images);
+                    made_alike(c, directory, "nll.h5") && holds_bounds(c);
     if (ok)
         command_note(c->common, "reuses %s and %s", path, more);
     memory_free(path);
@@ -180,7 +223,9 @@ static bool make_nll(Comparison *c, Error *error)
 {
     char *path = compare_path(c, "nll.csv");
     char *more = compare_path(c, "nll-calibration.csv");
-    Call call = call_begin(c, path);
+    Call call = call_begin(c, bounds_sampler, 1, path);
+    add_fresh(&call, c);
+    add(&call, "--trajectory", trajectories_text(c));
     add(&call, "--images", memory_format("%lld", (long long)(c->images ? c->images : 20)));
     const bool ok = call_end(&call, nll_command, error) && csv_read(&c->nll, path, error) &&
                     csv_read(&c->calibration, more, error);
@@ -192,8 +237,8 @@ static bool make_nll(Comparison *c, Error *error)
 static bool usable_quality(Comparison *c, const char *directory)
 {
     char *path = memory_format("%s/quality.csv", directory);
-    const bool ok = usable(c, path, &c->quality) && made_alike(c, directory, "quality.h5") &&
-                    holds(c, &c->quality, "ddpm", "sliced", c->any_samples ? 0 : c->samples);
+    const bool ok =
+        usable(c, path, &c->quality) && made_alike(c, directory, "quality.h5") && holds_quality(c);
     if (ok)
         command_note(c->common, "reuses %s", path);
     else
@@ -206,7 +251,9 @@ static bool usable_quality(Comparison *c, const char *directory)
 static bool make_quality(Comparison *c, Error *error)
 {
     char *path = compare_path(c, "quality.csv");
-    Call call = call_begin(c, path);
+    Call call = call_begin(c, c->samplers, c->sampler_count, path);
+    add_fresh(&call, c);
+    add(&call, "--sampler", samplers_text(c));
     add(&call, "--samples", memory_format("%lld", (long long)c->samples));
     Error problem = {0};
     bool ok = call_end(&call, quality_command, &problem) && csv_read(&c->quality, path, &problem);
@@ -222,7 +269,7 @@ static bool make_quality(Comparison *c, Error *error)
     return ok;
 }
 
-/* -- The picture ------------------------------------------------------------------------------ */
+/* -- The pictures ----------------------------------------------------------------------------- */
 
 /* What a picture was drawn of stands in a file beside it, so that the next run knows. */
 static bool is_said(const char *path, const char *text)
@@ -245,23 +292,23 @@ static bool say(const char *path, const char *text, Error *error)
     return true;
 }
 
-static bool find_grid(Comparison *c, Error *error)
+static bool find_grid(Comparison *c, int i, Error *error)
 {
-    char *note = compare_path(c, "samples.txt");
-    char *variances = variances_text(c), *steps = steps_text(c);
-    char *text = memory_format("infer sample --variance %s --steps %s --count %d --seed %lld "
-                               "--precision %d\n",
-                               variances, steps, GRID_SAMPLES, (long long)c->common->seed,
-                               c->common->precision);
-    c->grid = compare_path(c, "samples.png");
+    const Sampler *sampler = &c->samplers[i];
+    const char *name = *sampler == SAMPLER_DDPM ? "samples" : "samples-ddim";
+    char *note = memory_format("%s/%s.txt", c->out, name);
+    char *variances = variances_text(c, sampler, 1), *steps = steps_text(c);
+    char *text = memory_format("infer sample --sampler %s --variance %s --steps %s --count %d "
+                               "--seed %lld --precision %d\n",
+                               sampler_name(*sampler), variances, steps, GRID_SAMPLES,
+                               (long long)c->common->seed, c->common->precision);
+    c->grids[i] = memory_format("%s/%s.png", c->out, name);
     bool ok = true;
-    if (!c->fresh && compare_is_new(c, c->grid) && is_said(note, text)) {
-        command_note(c->common, "reuses %s", c->grid);
+    if (!c->fresh && compare_is_new(c, c->grids[i]) && is_said(note, text)) {
+        command_note(c->common, "reuses %s", c->grids[i]);
     } else {
-        const bool fresh = c->fresh;
-        c->fresh = false; /* no option of infer sample */
-        Call call = call_begin(c, c->grid);
-        c->fresh = fresh;
+        Call call = call_begin(c, sampler, 1, c->grids[i]);
+        add(&call, "--sampler", memory_string(sampler_name(*sampler)));
         add(&call, "--count", memory_format("%d", GRID_SAMPLES));
         (void)unlink(note); /* a picture without one is drawn anew */
         ok = call_end(&call, sample_command, error) && say(note, text, error);
@@ -271,6 +318,14 @@ static bool find_grid(Comparison *c, Error *error)
     memory_free(steps);
     memory_free(text);
     return ok;
+}
+
+static bool find_grids(Comparison *c, Error *error)
+{
+    for (int i = 0; i < c->sampler_count; i++)
+        if (!find_grid(c, i, error))
+            return false;
+    return true;
 }
 
 bool compare_find_tables(Comparison *c, Error *error)
@@ -283,5 +338,5 @@ bool compare_find_tables(Comparison *c, Error *error)
         if (!c->has_quality && !make_quality(c, error))
             return false;
     }
-    return find_grid(c, error);
+    return find_grids(c, error);
 }

@@ -1,11 +1,12 @@
 /* What infer compare puts together: filled in by its parts, one after the other, and written as a page.
  *
- *     compare_reuse      the tables of infer nll and infer quality, and the picture of infer sample: those
+ *     compare_reuse      the tables of infer nll and infer quality, and the pictures of infer sample: those
  *                        that are there, or new ones
  *     compare_figures    the charts
  *     compare_maps       sigma per pixel, SN beside NPR
  *     compare_costs      the network's time, with and without heads
  *     compare_page       compare.html
+ *     compare_table      the tables in it
  */
 #pragma once
 
@@ -15,10 +16,16 @@
 #include "lists.h"
 #include "network.h"
 
-enum { COMPARE_MAX_FIGURES = 8, COMPARE_MAP_TIMES = 5 };
+enum { COMPARE_MAP_TIMES = 5 };
+
+typedef enum CompareSection { COMPARE_NLL, COMPARE_QUALITY, COMPARE_CALIBRATION } CompareSection;
+
+/* Bounds on every trajectory, five metrics with every sampler, calibration. */
+enum { COMPARE_MAX_FIGURES = TRAJECTORY_KINDS + 5 * LISTS_SAMPLERS + 1 };
 
 typedef struct Figure {
-    const char *name; /* of its files: "nll" */
+    CompareSection section; /* of the page */
+    char *name;             /* of its files: "frechet-ddim" */
     char *title;
     PlotBytes light, dark; /* SVG */
 } Figure;
@@ -38,7 +45,11 @@ typedef struct Comparison {
     const char *out; /* the directory of the results */
     VarianceKind variances[VARIANCE_KINDS];
     int variance_count;
-    int steps[LISTS_MAX_STEPS], steps_count; /* ascending */
+    int steps[LISTS_MAX_STEPS], steps_count;       /* ascending */
+    TrajectoryKind trajectories[TRAJECTORY_KINDS]; /* of bounds; samples are on the linear one */
+    int trajectory_count;
+    Sampler samplers[LISTS_SAMPLERS]; /* of samples; bounds are DDPM's */
+    int sampler_count;
     int64_t images,
         samples;      /* at least so many; 0: any number will do, of samples none are wanted */
     bool any_samples; /* the number was not asked for: more or fewer will do */
@@ -46,8 +57,8 @@ typedef struct Comparison {
 
     Csv nll, calibration, quality, costs;
     bool has_quality;
-    char *quality_problem; /* why there is none; NULL: not wanted */
-    char *grid;            /* the path of the sample grids */
+    char *quality_problem;       /* why there is none; NULL: not wanted */
+    char *grids[LISTS_SAMPLERS]; /* [sampler_count] the paths of the sample grids */
     Figure figures[COMPARE_MAX_FIGURES];
     int figure_count;
     char *maps; /* the path of the picture; NULL: not both heads are there */
@@ -61,10 +72,40 @@ char *compare_path(const Comparison *c, const char *name);
 /* Whether `path` is there and was written after every checkpoint of the network. */
 bool compare_is_new(const Comparison *c, const char *path);
 
-/* The row of a variance at a number of steps, on the linear trajectory; -1 if there is none. sampler and
- * metric as in quality.csv, or NULL where the table has no such column. */
-int compare_cell(const Csv *table, const char *variance, int steps, const char *sampler,
-                 const char *metric);
+/* Whether the sampler can use the variance: DDIM has no beta. */
+bool compare_possible(Sampler sampler, VarianceKind variance);
+
+/* What a row of nll.csv or quality.csv is of. */
+typedef struct CompareKey {
+    VarianceKind variance;
+    int steps;
+    TrajectoryKind trajectory;
+    Sampler sampler;    /* nll.csv: not looked at */
+    const char *metric; /* nll.csv: NULL */
+} CompareKey;
+
+/* The row of the table; -1 if there is none. */
+int compare_row(const Csv *table, const CompareKey *key);
+
+/* The metrics of samples, in the order of the page. */
+typedef struct CompareMetric {
+    const char *name, *title;
+    bool most_is_best;
+} CompareMetric;
+
+enum { COMPARE_METRICS = 5 };
+extern const CompareMetric compare_metrics[COMPARE_METRICS];
+
+/* A table of the page: a row for each variance on each trajectory, or of a metric with each sampler, and a column
+ * for each number of steps. */
+typedef struct CompareTable {
+    const Comparison *c;
+    const Csv *csv;
+    const char *column;          /* of csv: the values */
+    const CompareMetric *metric; /* NULL: bounds */
+} CompareTable;
+
+void compare_put_table(FILE *to, const CompareTable *table);
 
 /* Each fills in its part, and writes its own files. */
 bool compare_find_tables(Comparison *c, Error *error);

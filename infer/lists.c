@@ -19,7 +19,7 @@ static bool add_variance(const char *item, VarianceKind *kinds, int *count, Erro
 {
     VarianceKind kind;
     if (!variance_parse(item, &kind, error))
-        return false;
+        return error_prefix(error, "--variance");
     for (int i = 0; i < *count; i++)
         if (kinds[i] == kind)
             return error_input(error, "--variance: %s is given twice", item);
@@ -60,7 +60,7 @@ static bool add_sampler(const char *item, Sampler *samplers, int *count, Error *
 {
     Sampler sampler;
     if (!sampler_parse(item, &sampler, error))
-        return false;
+        return error_prefix(error, "--sampler");
     for (int i = 0; i < *count; i++)
         if (samplers[i] == sampler)
             return error_input(error, "--sampler: %s is given twice", item);

@@ -5,9 +5,14 @@
 #
 #     heads     bounds of heads that are solved for, with 1, 12 and 40 bins, and of Adam's, three seeds each on
 #               one network; and of solved ones that Adam refines
-#     quality   samples: variances at 10 and 25 steps; at 10 DDIM, Adam's heads, and three seeds of solved ones
-#     scale     bounds and samples with multiples of Cov[x_0 | x_t], and with its mean over the image
+#     quality   samples: variances at 10 to 100 steps; DDIM at 10 and 25; at 10 Adam's heads, and three seeds
+#               of solved ones
+#     networks  bounds, and samples at 10 and 25 steps, of two more networks with heads of their own
+#     scale     bounds and samples with multiples of Cov[x_0 | x_t], and with its mean over the image; the
+#               multiples that bounds of training images choose
 #     mean      bounds and samples where stage 1 was stopped early, of another seed's network
+#     dropout   bounds and samples of the small network trained with dropout, which is left on or off under the
+#               heads while they are solved for
 #     mixture   the same two questions where the truth is known: errors of Cov and samples, stopped and scaled
 #
 # train and infer are those on PATH. Runs and tables go to DIR; what is there is not repeated. A network takes
@@ -15,7 +20,7 @@
 set -eu
 
 if [ $# -lt 2 ]; then
-    sed -n 's/^# \{0,1\}//; 2,14p' "$0" >&2
+    sed -n 's/^# \{0,1\}//; 2,19p' "$0" >&2
     exit 2
 fi
 dir=$1
@@ -32,11 +37,11 @@ network() {
     train --stage 1 --seed "$1" --run "$dir/network-$1" --set checkpoint.keep=10 --quiet
 }
 
-# constants SEED: those of the variance analytic, measured.
+# constants SEED IMAGES: those of the variance analytic, measured.
 constants() {
     network "$1"
     infer info --checkpoint "$dir/network-$1/stage1.h5" | grep -q "is stored from" && return
-    infer analytic --run "$dir/network-$1" --images 200 --quiet
+    infer analytic --run "$dir/network-$1" --images "$2" --quiet
 }
 
 # fit NAME STAGE1 ARGUMENT...: heads, in a run of their own that has the network too.
@@ -123,9 +128,9 @@ heads() {
 }
 
 quality() {
-    constants 1234
+    constants 1234 200
     fit_all 1234
-    for steps in 10 25; do
+    for steps in 10 25 50 100; do
         samples exact12-1234 k$steps --variance beta,beta_tilde,analytic,npr,sn --steps $steps
         show_distances exact12-1234 k$steps
     done
@@ -136,8 +141,25 @@ quality() {
         samples exact12-$seed k10 --variance npr,sn --steps 10
         show_distances exact12-$seed k10
     done
-    samples exact12-1234 ddim10 --variance beta_tilde,analytic,npr,sn --steps 10 --sampler ddim
-    show_distances exact12-1234 ddim10
+    for steps in 10 25; do
+        samples exact12-1234 ddim$steps --variance beta_tilde,analytic,npr,sn --steps $steps --sampler ddim
+        show_distances exact12-1234 ddim$steps
+    done
+}
+
+networks() {
+    for seed in 1 2; do
+        constants $seed 100
+        fit network$seed-heads "$dir/network-$seed/stage1.h5" --seed $seed
+        bounds network$seed-heads nll --steps 10,25,50,100
+        for steps in 10 25; do
+            samples network$seed-heads k$steps --variance beta,beta_tilde,analytic,npr,sn --steps $steps
+            show_distances network$seed-heads k$steps
+        done
+        for variance in beta beta_tilde analytic npr sn; do
+            echo "$seed,$variance,$(bound "$dir/network$seed-heads/nll.csv" $variance)"
+        done
+    done
 }
 
 # factors TABLE: of a scaled variance its factor and the rest of its row, as in "npr,0.5,ddpm,...".
@@ -146,7 +168,7 @@ factors() {
 }
 
 scale() {
-    constants 1234
+    constants 1234 200
     fit_all 1234
     solved=exact12-1234
     samples "$solved" scaled --variance analytic,npr,sn --steps 10 --cov-scale 0,0.25,0.5,0.75,1,1.5,2
@@ -167,6 +189,20 @@ scale() {
         factors "$dir/$solved/test-$factor.csv" | awk -F, -v OFS=, '$5 + 0 > 0 { print $1, $2, $4, $5 }'
     done
     plot_scale
+    choose_scale
+}
+
+# choose_scale: what bounds of training images say of the multiples whose samples are known, and those of test
+# images beside them.
+choose_scale() {
+    for factor in 0.25 0.5 0.75 1 1.5 2 3 4; do
+        for split in train test; do
+            bounds "$solved" "$split-$factor-few" --variance analytic,npr,sn --steps 10,25 \
+                --cov-scale $factor --split $split
+            factors "$dir/$solved/$split-$factor-few.csv" |
+                awk -F, -v OFS=, -v split=$split '$5 + 0 > 0 { print split, $1, $2, $4, $5 }'
+        done
+    done | sort -t, -k1,1r -k2,2 -k4,4n -k3,3n
 }
 
 # Needs gnuplot (Debian: gnuplot-nox).
@@ -193,6 +229,23 @@ mean() {
         samples "stopped$steps" k10 --variance beta_tilde,npr,sn --steps 10
         for variance in beta_tilde npr sn; do
             echo "$steps,$variance,$(distance "$dir/stopped$steps/k10.csv" $variance),$(bound "$dir/stopped$steps/nll.csv" $variance)"
+        done
+    done
+}
+
+dropout() {
+    quick="--config configs/quick.yaml --set model.dropout=0.1 --set data.flip=true --set stage1.steps=3000"
+    # shellcheck disable=SC2086 # a list of options
+    [ -e "$dir/dropout/stage1.h5" ] || train --stage 1 $quick --run "$dir/dropout" --quiet
+    echo "dropout under the heads,variance,Frechet K=10,bounds K=10,K=25,K=50"
+    for state in false true; do
+        # shellcheck disable=SC2086
+        fit "dropout-$state" "$dir/dropout/stage1.h5" $quick --set stage2.images=10000 \
+            --set stage2.trunk_dropout=$state
+        bounds "dropout-$state" nll --variance beta_tilde,npr,sn --steps 10,25,50
+        samples "dropout-$state" k10 --variance beta_tilde,npr,sn --steps 10
+        for variance in beta_tilde npr sn; do
+            echo "$state,$variance,$(distance "$dir/dropout-$state/k10.csv" $variance),$(bound "$dir/dropout-$state/nll.csv" $variance)"
         done
     done
 }
@@ -232,9 +285,9 @@ mixture() {
 
 for part in "$@"; do
     case $part in
-    heads | quality | scale | mean | mixture) "$part" ;;
+    heads | quality | networks | scale | mean | dropout | mixture) "$part" ;;
     *)
-        echo "study_fashion.sh: $part: expected heads, quality, scale, mean or mixture" >&2
+        echo "study_fashion.sh: $part: expected heads, quality, networks, scale, mean, dropout or mixture" >&2
         exit 2
         ;;
     esac

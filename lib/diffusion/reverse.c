@@ -22,7 +22,7 @@ bool sampler_parse(const char *name, Sampler *sampler, Error *error)
             return true;
         }
     }
-    return error_input(error, "sampler: expected ddpm or ddim, got \"%s\"", name);
+    return error_input(error, "expected ddpm or ddim, got \"%s\"", name);
 }
 
 ReverseOptions reverse_defaults(Sampler sampler)

@@ -31,7 +31,7 @@ bool variance_parse(const char *name, VarianceKind *kind, Error *error)
         }
     }
     return error_input(error,
-                       "variance: expected beta, beta_tilde, analytic, analytic_diag, sn, npr or "
+                       "expected beta, beta_tilde, analytic, analytic_diag, sn, npr or "
                        "exact, got \"%s\"",
                        name);
 }

@@ -28,9 +28,9 @@ count() {
     [ "$found" -eq "$1" ] || problem "$3: \"$2\" $found times, expected $1"
 }
 
-# picture TITLE FILE: what the page shows under this title is the file.
+# picture TITLE FILE PAGE: what the page shows under this title is the file.
 picture() {
-    grep -o "alt=\"$1\" src=\"data:image/[^\"]*" r/compare/compare.html | sed 's/.*base64,//' |
+    grep -o "alt=\"$1\" src=\"data:image/[^\"]*" "$3" | sed 's/.*base64,//' |
         base64 -d >shown
     cmp shown "$2" || problem "the page does not show $2"
 }
@@ -85,10 +85,10 @@ count 1 "</html>" $page
 count 7 "<tr><th>npr</th>" $page # of bits/dim, 5 metrics, costs
 name=$(sed -n 's/.*,\(cnn64-[0-9a-f]*\),.*/\1/p' r/compare/quality.csv | head -n 1)
 count 1 "classifier $name, which is right about" $page
-picture "Bound on bits per dimension over K" r/compare/figure-nll.svg
-picture "frechet over K, DDPM" r/compare/figure-frechet.svg
-picture "Samples of every variance and number of steps" r/compare/samples.png
-picture "Maps of sigma by SN and NPR, and their difference" r/compare/figure-sigma.png
+picture "Bound on bits per dimension over K, linear" r/compare/figure-nll.svg $page
+picture "frechet over K, ddpm" r/compare/figure-frechet.svg $page
+picture "Samples of every variance and number of steps, ddpm" r/compare/samples.png $page
+picture "Maps of sigma by SN and NPR, and their difference" r/compare/figure-sigma.png $page
 
 # -- The same again: all of it serves, and the page is the same but for ids that the drawings have
 cp r/compare/figure-nll.csv first.csv
@@ -117,6 +117,41 @@ notes 0 reuses
 count 1 "Left out: --samples 0 was asked for" $page
 compares --run r --variance npr,sn --steps 2 --samples 0 --fresh
 notes 0 reuses
+
+# -- Other trajectories and samplers: in groups of the same tables, with charts and pictures of their own
+compares --run r --variance beta,beta_tilde,npr,sn --steps 2,3 --images 3 --samples 20 \
+    --trajectory linear,quad --sampler ddpm,ddim --out both
+page=both/compare.html
+for figure in nll nll-quad frechet frechet-ddim kid-ddim precision-ddim recall-ddim sliced-ddim; do
+    [ -s both/figure-$figure.svg ] || problem "no figure-$figure.svg"
+done
+count 13 "<picture>" $page
+count 8 "<table>" $page
+count 16 "<img " $page
+count 1 "trajectory linear</th>" $page
+count 1 "trajectory quad</th>" $page
+count 5 "sampler ddpm</th>" $page
+count 5 "sampler ddim</th>" $page
+count 8 "<tr><th>beta</th>" $page       # ddim has none: bounds twice, 5 metrics, costs
+count 13 "<tr><th>beta_tilde</th>" $page
+count 5 "<tr><th>real images</th>" $page
+value=$(sed -n 's/^npr,quad,3,\([^,]*\),.*/\1/p' both/nll.csv)
+grep -q "^npr,3,$value," both/figure-nll-quad.csv || problem "figure-nll-quad.csv has no $value"
+value=$(sed -n 's/^sn,ddim,linear,2,frechet,\([^,]*\),.*/\1/p' both/quality.csv)
+grep -q "^sn,2,$value," both/figure-frechet-ddim.csv || problem "figure-frechet-ddim.csv has no $value"
+grep -q "^beta," both/figure-frechet-ddim.csv && problem "figure-frechet-ddim.csv has beta"
+picture "Samples of every variance and number of steps, ddpm" both/samples.png $page
+picture "Samples of every variance and number of steps, ddim" both/samples-ddim.png $page
+cmp -s both/samples.png both/samples-ddim.png && problem "both samplers have the same samples"
+compares --run r --variance beta,beta_tilde,npr,sn --steps 2,3 --trajectory quad --sampler ddim --out both
+notes 4 "^infer: note: reuses both/"
+notes 4 ""
+count 7 "<tr><th>beta_tilde</th>" $page
+count 0 "trajectory quad</th>" $page
+count 1 "test images; DDPM on the trajectory quad" $page
+fails "--sampler: ddim has none of these variances" --run r --variance beta --sampler ddpm,ddim
+fails "--sampler: expected ddpm or ddim, got \"other\"" --run r --sampler other
+fails "--trajectory: expected linear, quad or dp" --run r --trajectory other
 
 # -- Tables of the run serve as well; what has no labels, or no heads, goes without
 infer nll --run r --steps 2,4 --images 2 --quiet || problem "infer nll failed"

@@ -44,7 +44,7 @@ trained="metrics.csv stage1.h5 stage2-npr+sn.h5"
 
 # -- Refused before any work
 refuses '--metrics: expected frechet, kid, precision, recall or sliced, got "fid"' --metrics kid,fid
-refuses 'sampler: expected ddpm or ddim, got "dpm"' --sampler ddpm,dpm
+refuses '--sampler: expected ddpm or ddim, got "dpm"' --sampler ddpm,dpm
 refuses "--sampler: ddim is given twice" --sampler ddim,ddim
 refuses "the variance beta is DDPM's" --sampler ddim --variance beta
 refuses "--eta is for --sampler ddim" --eta 0.5
