@@ -255,9 +255,13 @@ bool dp_prepare(Network *network, const DpRequest *request, Error *error)
 /* The options that lead to the same estimate. */
 static char *options_text(const EstimateOptions *estimate)
 {
-    const char *average = estimate->average ? " --average-cov" : "";
-    return estimate->scale == 1 ? memory_string(average)
-                                : memory_format("%s --cov-scale %.9g", average, estimate->scale);
+    char *floor = estimate->floor > 0 ? memory_format(" --cov-floor %.9g", estimate->floor) : NULL;
+    char *scale = estimate->scale != 1 ? memory_format(" --cov-scale %.9g", estimate->scale) : NULL;
+    char *text = memory_format("%s%s%s", estimate->average ? " --average-cov" : "",
+                               floor ? floor : "", scale ? scale : "");
+    memory_free(floor);
+    memory_free(scale);
+    return text;
 }
 
 bool dp_trajectory(const Network *network, VarianceKind variance, const EstimateOptions *estimate,

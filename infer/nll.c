@@ -58,7 +58,7 @@ typedef struct Nll {
     double clip_pixel;
     int64_t images_wanted, dp_images;
     bool average_cov, fresh;
-    double cov_scale;
+    double cov_floor, cov_scale;
 
     VarianceKind variances[VARIANCE_KINDS];
     int steps[LISTS_MAX_STEPS], steps_count;
@@ -99,8 +99,11 @@ static bool parse(Nll *s, int argc, char **argv, bool *stop, Error *error)
                       "the estimated Cov[x_0 | x_t] to [0, 1] (default: on)"),
         option_flag("average-cov", &s->average_cov,
                     "take a head's mean over the image, one number per x_t, instead"),
+        option_number("cov-floor", "F", &s->cov_floor, 0, 1,
+                      "raise pixels to F times its mean over the image, after the clip: a head has "
+                      "many near zero (default: 0)"),
         option_number("cov-scale", "C", &s->cov_scale, 0, LISTS_MOST_SCALE,
-                      "multiply it by C, after the clip; 0 leaves beta_tilde (default: 1)"),
+                      "multiply it by C, after that; 0 leaves beta_tilde (default: 1)"),
         option_number("clip-pixel", "P", &s->clip_pixel, 0, 1e6,
                       "bound the noise of the step to t_1 to a mean magnitude of P grey levels "
                       "of 255, as sampling does (default: 0, no bound)"),
@@ -126,8 +129,10 @@ static bool parse(Nll *s, int argc, char **argv, bool *stop, Error *error)
 
 static EstimateOptions estimate_options(const Nll *s)
 {
-    return (EstimateOptions){
-        .average = s->average_cov, .clip = s->clip_cov == CHOICE_ON, .scale = s->cov_scale};
+    return (EstimateOptions){.average = s->average_cov,
+                             .clip = s->clip_cov == CHOICE_ON,
+                             .floor = s->cov_floor,
+                             .scale = s->cov_scale};
 }
 
 static bool has_dp(const Nll *s)
@@ -372,10 +377,10 @@ static char *key_of(const Nll *s)
     }
     return memory_format(
         "%d cells of %d variances, %d images, %016llx; seed %llu, split %d, batch "
-        "%d, type %d, clip %d, average %d, scale %.17g, pixel %.17g, noise %s %016llx",
+        "%d, type %d, clip %d, average %d, floor %.17g, scale %.17g, pixel %.17g, noise %s %016llx",
         task->cell_count, task->variance_count, task->images, (unsigned long long)print,
         (unsigned long long)task->seed, s->split, network_batch(s->network), s->common.type,
-        s->clip_cov, s->average_cov, s->cov_scale, s->clip_pixel,
+        s->clip_cov, s->average_cov, s->cov_floor, s->cov_scale, s->clip_pixel,
         s->noise_path ? s->noise_path : "drawn",
         (unsigned long long)(s->noise_path ? file_state(s->noise_path) : 0));
 }
@@ -388,7 +393,7 @@ static bool write_results(const Nll *s, const NllReport *report, Error *error)
                          nll_report_table(report, p->table, error));
 }
 
-/* An average or a scale of the estimates is in the variances' names. */
+/* An average, a floor and a scale of the estimates are in the variances' names. */
 static char *settings_text(const Nll *s)
 {
     char *text = settings_begin(&s->common, s->task.seed);

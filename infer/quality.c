@@ -63,7 +63,8 @@ typedef struct Quality {
     CommonOptions common;
     const char *variance_list, *steps_list, *sampler_list, *metric_list, *scale_list, *out;
     const char *classifier, *train_labels, *test_labels;
-    int trajectory;         /* TrajectoryKind */
+    int trajectory; /* TrajectoryKind */
+    double cov_floor;
     double eta, clip_pixel; /* NAN: by default */
     int64_t samples, images_wanted, resamples, classifier_steps;
     bool average_cov, fresh;
@@ -112,6 +113,9 @@ static bool parse(Quality *s, int argc, char **argv, bool *stop, Error *error)
         option_heading("The variances"),
         option_flag("average-cov", &s->average_cov,
                     "take a head's mean over the image, one number per x_t, instead"),
+        option_number("cov-floor", "F", &s->cov_floor, 0, 1,
+                      "raise pixels to F times its mean over the image, after the clip: a head has "
+                      "many near zero (default: 0)"),
         option_string("cov-scale", "LIST", &s->scale_list,
                       "multiply the estimated Cov[x_0 | x_t] by each of these numbers; 0 leaves "
                       "beta_tilde (default: 1)"),
@@ -208,6 +212,7 @@ static bool add_cell(Quality *s, const ReverseOptions *reverse, double scale, in
                            .steps = steps,
                            .timesteps = memory_small((size_t)steps + 1, sizeof(int))};
     plan->estimate.average = s->average_cov;
+    plan->estimate.floor = s->cov_floor;
     plan->estimate.scale = scale;
     const int all = network_schedule(s->network)->timesteps;
     const bool dp = plan->trajectory == TRAJECTORY_DP;
@@ -342,7 +347,7 @@ static bool allocate_values(Quality *s, Error *error)
     return s->task.values != NULL;
 }
 
-/* An average or a scale of the estimates is in the variances' names. */
+/* An average, a floor and a scale of the estimates are in the variances' names. */
 static char *settings_text(const Quality *s)
 {
     char *text = settings_begin(&s->common, s->seed);
@@ -387,9 +392,9 @@ static char *key_of(const Quality *s)
         const SamplingPlan *plan = &task->cells[c];
         const ReverseOptions *reverse = &plan->reverse;
         const uint64_t network = network_fingerprint(s->network, reverse->variance);
-        const double numbers[] = {reverse->sampler,    reverse->variance,      reverse->eta,
-                                  reverse->clip_pixel, plan->estimate.average, plan->estimate.scale,
-                                  plan->steps};
+        const double numbers[] = {
+            reverse->sampler,       reverse->variance,    reverse->eta,         reverse->clip_pixel,
+            plan->estimate.average, plan->estimate.floor, plan->estimate.scale, plan->steps};
         print = fingerprint(print, &network, sizeof network);
         print = fingerprint(print, numbers, sizeof numbers);
         print = fingerprint(print, plan->timesteps,

@@ -67,7 +67,7 @@ typedef struct Sample {
     int sampler, trajectory; /* Sampler, TrajectoryKind */
     int clip_x0, clip_cov;   /* CHOICE_..., UNSET: by default */
     bool average_cov;
-    double cov_scale;
+    double cov_floor, cov_scale;
     double eta, clip_pixel; /* NAN: by default */
     int64_t count, columns, scale;
 
@@ -115,8 +115,11 @@ static bool parse(Sample *s, int argc, char **argv, bool *stop, Error *error)
                       "the estimated Cov[x_0 | x_t] to [0, 1] (default: as --clip-x0)"),
         option_flag("average-cov", &s->average_cov,
                     "take a head's mean over the image, one number per x_t, instead"),
+        option_number("cov-floor", "F", &s->cov_floor, 0, 1,
+                      "raise pixels to F times its mean over the image, after the clip: a head has "
+                      "many near zero (default: 0)"),
         option_number("cov-scale", "C", &s->cov_scale, 0, LISTS_MOST_SCALE,
-                      "multiply it by C, after the clip; 0 leaves beta_tilde (default: 1)"),
+                      "multiply it by C, after that; 0 leaves beta_tilde (default: 1)"),
         option_number("clip-pixel", "P", &s->clip_pixel, 0, 1e6,
                       "bound the last noise added to a mean magnitude of P grey levels of 255; "
                       "0: no bound (default: 2 for ddpm, 1 for ddim)"),
@@ -175,6 +178,7 @@ static bool make_plan(Sample *s, SamplingPlan *plan, VarianceKind variance, int 
         .reverse = reverse_options(s, variance),
         .estimate = {.average = s->average_cov,
                      .clip = (s->clip_cov == UNSET ? s->clip_x0 : s->clip_cov) == CHOICE_ON,
+                     .floor = s->cov_floor,
                      .scale = s->cov_scale},
         .trajectory = (TrajectoryKind)s->trajectory,
         .steps = steps,

@@ -180,6 +180,7 @@ static bool write_attributes(Hdf5File *file, const char *name, const SamplingPla
            hdf5_write_attribute_int(file, name, "clip_x0", reverse->clip_x0, error) &&
            hdf5_write_attribute_int(file, name, "clip_cov_x0", plan->estimate.clip, error) &&
            hdf5_write_attribute_int(file, name, "average_cov", plan->estimate.average, error) &&
+           hdf5_write_attribute_double(file, name, "cov_floor", plan->estimate.floor, error) &&
            hdf5_write_attribute_double(file, name, "cov_scale", plan->estimate.scale, error) &&
            hdf5_write_attribute_double(file, name, "clip_pixel", reverse->clip_pixel, error) &&
            (noise ? hdf5_write_attribute_string(file, name, "noise", noise, error)

@@ -49,7 +49,7 @@ typedef struct Truth {
     const char *variance_list, *out;
     int clip_cov;
     bool average_cov;
-    double cov_scale;
+    double cov_floor, cov_scale;
     int64_t images_wanted, timesteps_wanted;
 
     VarianceKind variances[VARIANCE_KINDS];
@@ -86,8 +86,11 @@ static bool parse(Truth *s, int argc, char **argv, bool *stop, Error *error)
         option_choice("clip-cov", "on|off", &s->clip_cov, "the estimates to [0, 1] (default: on)"),
         option_flag("average-cov", &s->average_cov,
                     "take a head's mean over the image, one number per x_t, instead"),
+        option_number("cov-floor", "F", &s->cov_floor, 0, 1,
+                      "raise pixels to F times its mean over the image, after the clip: a head has "
+                      "many near zero (default: 0)"),
         option_number("cov-scale", "C", &s->cov_scale, 0, LISTS_MOST_SCALE,
-                      "multiply it by C, after the clip; 0 leaves beta_tilde (default: 1)"),
+                      "multiply it by C, after that; 0 leaves beta_tilde (default: 1)"),
         option_string("out", "FILE", &s->out, "write the table there too, as CSV"),
     };
     const CommandLine line = {.usage = usage,
@@ -154,8 +157,10 @@ static bool prepare(Truth *s, Error *error)
         !network_prepare(s->network, s->images.count, error))
         return false;
     s->seed = s->common.seed >= 0 ? (uint64_t)s->common.seed : network_config(s->network)->seed;
-    const EstimateOptions estimate = {
-        .average = s->average_cov, .clip = s->clip_cov == CHOICE_ON, .scale = s->cov_scale};
+    const EstimateOptions estimate = {.average = s->average_cov,
+                                      .clip = s->clip_cov == CHOICE_ON,
+                                      .floor = s->cov_floor,
+                                      .scale = s->cov_scale};
     s->predictor = network_predictor(s->network, &estimate);
     return allocate(s, error);
 }

@@ -280,6 +280,37 @@ START_TEST(the_scale_comes_after_the_clip)
 }
 END_TEST
 
+START_TEST(the_floor_is_between_the_clip_and_the_scale)
+{
+    use_schedule(SCHEDULE_LINEAR, 1000);
+    const int t = 700;
+    const double unit = schedule.beta_bar[t] / schedule.alpha_bar[t];
+    const float g[4] = {(float)(-0.2 / unit), (float)(0.4 / unit), (float)(1.6 / unit),
+                        (float)(0.2 / unit)}; /* clipped, their mean is 0.4 */
+    const double raised[4] = {0.3, 0.4, 1, 0.3};
+    const float zero[4] = {0};
+    float cov[4];
+    EstimateSource source = {.schedule = &schedule, .dims = 4, .options = estimate_defaults()};
+    source.options.floor = 0.75;
+    estimate_cov_x0(&source, VARIANCE_NPR, t, zero, zero, g, cov);
+    for (int i = 0; i < 4; i++)
+        ck_assert_double_eq_tol(cov[i], raised[i], 1e-6);
+    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_NPR).text, "npr-floor0.75");
+    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_ANALYTIC).text, "analytic");
+    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_BETA).text, "beta");
+
+    source.options.scale = 2;
+    estimate_cov_x0(&source, VARIANCE_NPR, t, zero, zero, g, cov);
+    for (int i = 0; i < 4; i++)
+        ck_assert_double_eq_tol(cov[i], 2 * raised[i], 1e-6);
+    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_NPR).text, "npr-floor0.75-x2");
+
+    source.options.average = true; /* one number has none below it */
+    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_NPR).text, "npr-average-x2");
+}
+END_TEST
+
 SUITE_MAIN("likelihood", steps_are_what_they_are_defined_as, a_step_of_no_length_is_free, any_kappa,
            impossible_variances_are_no_number, the_mean_is_clipped, levels_share_the_probability,
-           the_grid_is_the_sum, the_average_comes_before_the_clip, the_scale_comes_after_the_clip)
+           the_grid_is_the_sum, the_average_comes_before_the_clip, the_scale_comes_after_the_clip,
+           the_floor_is_between_the_clip_and_the_scale)

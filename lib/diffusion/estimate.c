@@ -16,15 +16,27 @@ bool estimate_is_scalar(const EstimateOptions *options, VarianceKind kind)
            (variance_head(kind) && options->average);
 }
 
+static bool has_floor(const EstimateOptions *options, VarianceKind kind)
+{
+    return options->floor > 0 && !estimate_is_scalar(options, kind);
+}
+
+static bool has_scale(const EstimateOptions *options, VarianceKind kind)
+{
+    return options->scale != 1 && !variance_is_fixed(kind);
+}
+
 EstimateLabel estimate_label(const EstimateOptions *options, VarianceKind kind)
 {
     EstimateLabel label;
-    const char *averaged = variance_head(kind) && options->average ? "-average" : "";
-    if (variance_is_fixed(kind) || options->scale == 1)
-        snprintf(label.text, sizeof label.text, "%s%s", variance_name(kind), averaged);
-    else
-        snprintf(label.text, sizeof label.text, "%s%s-x%.9g", variance_name(kind), averaged,
-                 options->scale);
+    const size_t size = sizeof label.text;
+    int used = snprintf(label.text, size, "%s", variance_name(kind));
+    if (variance_head(kind) && options->average)
+        used += snprintf(label.text + used, size - (size_t)used, "-average");
+    if (has_floor(options, kind))
+        used += snprintf(label.text + used, size - (size_t)used, "-floor%.9g", options->floor);
+    if (has_scale(options, kind))
+        snprintf(label.text + used, size - (size_t)used, "-x%.9g", options->scale);
     return label;
 }
 
@@ -78,6 +90,16 @@ static void learned(const EstimateSource *source, VarianceKind kind, int t, cons
         average(cov, source->dims, source->options.clip);
 }
 
+static void raise_to_floor(float *cov, size_t count, double part)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += cov[i];
+    const float least = (float)(part * sum / (double)count);
+    for (size_t i = 0; i < count; i++)
+        cov[i] = cov[i] < least ? least : cov[i];
+}
+
 static void rescale(float *cov, size_t count, double scale)
 {
     for (size_t i = 0; i < count; i++)
@@ -95,6 +117,8 @@ void estimate_cov_x0(const EstimateSource *source, VarianceKind kind, int t, con
         exact(source, t, x_t, eps_hat, cov);
     else
         learned(source, kind, t, eps_hat, head, cov);
-    if (!variance_is_fixed(kind) && source->options.scale != 1)
+    if (has_floor(&source->options, kind))
+        raise_to_floor(cov, source->dims, source->options.floor);
+    if (has_scale(&source->options, kind))
         rescale(cov, source->dims, source->options.scale);
 }

@@ -6,15 +6,17 @@
 #include "diffusion/mixture.h"
 #include "diffusion/variance.h"
 
-/* What is done to an estimate: first the average, then the clip, then the scale. */
+/* What is done to an estimate: first the average, then the clip, the floor, and the scale. beta and beta_tilde are
+ * definitions, not estimates: nothing is done to them. */
 typedef struct EstimateOptions {
-    bool
-        average; /* a head's estimate becomes its mean over the image: one number per x_t (option avg_cov
-                   * of the published code) */
+    /* A head's estimate becomes its mean over the image: one number per x_t (option avg_cov of the
+     * published code). */
+    bool average;
     bool clip; /* to [0, 1] */
-    double
-        scale; /* 0 or more; 1 leaves it alone, 0 makes every estimate that of beta_tilde. beta and
-                   * beta_tilde are definitions, not estimates: they have no scale */
+    /* 0 to 1: no element is less than this part of the mean over its image. Least squares leaves many at
+     * or below zero, where they claim that x_0 is known. */
+    double floor;
+    double scale; /* 0 or more; 1 leaves it alone, 0 makes every estimate that of beta_tilde */
 } EstimateOptions;
 
 /* The defaults: the clip, and nothing else. */
@@ -34,10 +36,10 @@ typedef struct EstimateSource {
 /* Whether the estimate is one number for all elements of an image. */
 bool estimate_is_scalar(const EstimateOptions *options, VarianceKind kind);
 
-/* "sn", or "sn-average", "sn-x0.5", "sn-average-x0.5" where the options make it another variance. It is
- * fit for the name of a file. */
+/* "sn", or "sn-average", "sn-floor0.03", "sn-average-x0.5", "sn-floor0.03-x0.5" where the options make it
+ * another variance. It is fit for the name of a file. */
 typedef struct EstimateLabel {
-    char text[40];
+    char text[64];
 } EstimateLabel;
 EstimateLabel estimate_label(const EstimateOptions *options, VarianceKind kind);
 

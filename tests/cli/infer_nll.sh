@@ -154,6 +154,24 @@ for t in $visited; do
         problem "analytic's ratio at $t: half of it $half, the whole $whole"
 done
 
+# A floor leaves no pixel of a head at zero, where without it there are many; what has one number, or is none's
+# estimate, stays as it is.
+works infer nll --run r --cov-floor 0.1 --steps 3 --images 3 --out floor.csv
+zeros() { # at t = 1 the mean itself is hardly more than rounding to grey levels, which counts as zero
+    awk -F, -v v="$1" '$1 == v && $2 > 1 { n++; sum += $5 } END { print (n ? (sum > 0) : "none") }' "$2"
+}
+head -n 1 floor-calibration.csv | grep -q "^variance,t,[^,]*,[^,]*,floored," ||
+    problem "expected floored fifth in: $(head -n 1 floor-calibration.csv)"
+for variance in sn npr; do
+    [ "$(zeros $variance scaled-calibration.csv)" = 1 ] || problem "$variance has no pixel at zero"
+    [ "$(zeros $variance-floor0.1 floor-calibration.csv)" = 0 ] ||
+        problem "$variance has pixels below the floor: $(cat floor-calibration.csv)"
+done
+for variance in beta beta_tilde analytic; do
+    [ "$(grep "^$variance," floor.csv)" = "$(grep "^$variance," scaled.csv)" ] ||
+        problem "$variance has a floor: $(cat floor.csv)"
+done
+
 # -- How far from the exact variance
 works infer truth --run r --timesteps 3 --images 20 --out t.csv
 header variance,t,cov,mean_error,rms,bias,images t.csv
@@ -223,13 +241,15 @@ rows 1 again.csv "sn-average,dp,5,"
 works infer sample --quiet --run r --trajectory dp --variance sn --average-cov --steps 5 --count 1 \
     --out dp.h5
 
-works infer nll --run r --trajectory dp --variance sn --cov-scale 0.5 --steps 5 --images 3 --dp-images 3 \
-    --out again.csv
-searched "--cov-scale"
-rows 1 again.csv "sn-x0.5,dp,5,"
-[ -s r/dp-sn-x0.5.h5 ] || problem "expected r/dp-sn-x0.5.h5 in: $(ls r)"
-fails "infer nll --trajectory dp --variance npr --run r --cov-scale 0.5 makes it" \
-    sample --run r --trajectory dp --variance npr --cov-scale 0.5 --steps 5 --out x.h5
+works infer nll --run r --trajectory dp --variance sn --cov-floor 0.1 --cov-scale 0.5 --steps 5 --images 3 \
+    --dp-images 3 --out again.csv
+searched "--cov-floor and --cov-scale"
+rows 1 again.csv "sn-floor0.1-x0.5,dp,5,"
+[ -s r/dp-sn-floor0.1-x0.5.h5 ] || problem "expected r/dp-sn-floor0.1-x0.5.h5 in: $(ls r)"
+fails "infer nll --trajectory dp --variance sn --run r --cov-scale 0.5 makes it" \
+    sample --run r --trajectory dp --variance sn --cov-scale 0.5 --steps 5 --out x.h5
+fails "infer nll --trajectory dp --variance npr --run r --cov-floor 0.1 --cov-scale 0.5 makes it" \
+    sample --run r --trajectory dp --variance npr --cov-floor 0.1 --cov-scale 0.5 --steps 5 --out x.h5
 
 # Asked for anew, or from other images, they are found anew.
 cp -R r copy
