@@ -10,6 +10,7 @@
 #     networks  bounds, and samples at 10 and 25 steps, of two more networks with heads of their own
 #     scale     bounds and samples with multiples of Cov[x_0 | x_t], and with its mean over the image; the
 #               multiples that bounds of training images choose
+#     floor     the same with no pixel of Cov below a part of its mean over the image, and that together with multiples
 #     mean      bounds and samples where stage 1 was stopped early, of another seed's network
 #     dropout   bounds and samples of the small network trained with dropout, which is left on or off under the
 #               heads while they are solved for
@@ -20,7 +21,7 @@
 set -eu
 
 if [ $# -lt 2 ]; then
-    sed -n 's/^# \{0,1\}//; 2,19p' "$0" >&2
+    sed -n 's/^# \{0,1\}//; 2,20p' "$0" >&2
     exit 2
 fi
 dir=$1
@@ -42,6 +43,15 @@ constants() {
     network "$1"
     infer info --checkpoint "$dir/network-$1/stage1.h5" | grep -q "is stored from" && return
     infer analytic --run "$dir/network-$1" --images "$2" --quiet
+}
+
+# mixture_heads STEPS: a network of the mixture, stage 1 stopped after so many steps, and its heads.
+mixture_heads() {
+    set -- "$1" "$dir/mixture-$1"
+    [ -e "$2/stage1.h5" ] || train --stage 1 --config configs/mixture.yaml --run "$2" \
+        --set stage1.steps="$1" --quiet
+    [ -e "$2/stage2-npr+sn.h5" ] || train --stage 2 --loss npr,sn --config configs/mixture.yaml \
+        --run "$2" --set stage1.steps="$1" --quiet
 }
 
 # fit NAME STAGE1 ARGUMENT...: heads, in a run of their own that has the network too.
@@ -152,12 +162,16 @@ networks() {
         constants $seed 100
         fit network$seed-heads "$dir/network-$seed/stage1.h5" --seed $seed
         bounds network$seed-heads nll --steps 10,25,50,100
+        bounds network$seed-heads floor --variance npr,sn --steps 10,25,50,100 --cov-floor 0.03
         for steps in 10 25; do
             samples network$seed-heads k$steps --variance beta,beta_tilde,analytic,npr,sn --steps $steps
             show_distances network$seed-heads k$steps
         done
         for variance in beta beta_tilde analytic npr sn; do
             echo "$seed,$variance,$(bound "$dir/network$seed-heads/nll.csv" $variance)"
+        done
+        for variance in npr-floor0.03 sn-floor0.03; do
+            echo "$seed,$variance,$(bound "$dir/network$seed-heads/floor.csv" $variance)"
         done
     done
 }
@@ -233,6 +247,43 @@ mean() {
     done
 }
 
+# floor_bounds NAME TABLE ARGUMENT...: every row of a table that is measured so.
+floor_bounds() {
+    bounds "$@"
+    awk -F, -v OFS=, -v name="$1" -v table="$2" 'NR > 1 { print name, table, $1, $3, $4 }' "$dir/$1/$2.csv"
+}
+
+floor() {
+    constants 1234 200
+    fit_all 1234
+    solved=exact12-1234
+    echo "heads,table,variance,steps,bits/dim"
+    for part in 0 0.003 0.01 0.03 0.1 0.3; do
+        floor_bounds $solved train-floor$part --variance npr,sn --steps 10,25 --cov-floor $part --split train
+    done
+    for part in 0.1 0.3 1; do
+        for factor in 0.25 0.5; do
+            floor_bounds $solved train-floor$part-x$factor --variance sn --steps 10,25 --cov-floor $part \
+                --cov-scale $factor --split train
+        done
+    done
+    for part in 0.03 0.3; do
+        floor_bounds $solved test-floor$part --variance analytic_diag,npr,sn --steps 10,25,50,100 --cov-floor $part
+    done
+    for part in 0 0.03; do
+        floor_bounds $solved quad-floor$part --variance npr,sn --steps 10,25 --trajectory quad --cov-floor $part
+    done
+    floor_bounds adam-1234 test-floor0.03 --variance npr,sn --steps 10,25,50,100 --cov-floor 0.03
+    mixture_heads 1500
+    for part in 0 0.03 0.1 0.3; do
+        floor_bounds mixture-1500 floor$part --variance npr,sn,exact --steps 5,10,50 --images 300 --cov-floor $part
+    done
+    for part in 0.03 0.3; do
+        samples $solved floor$part --variance npr,sn --steps 10 --cov-floor $part --cov-scale 1,2
+        awk -F, -v OFS=, '$5 == "frechet" { print $1, $6, $7 }' "$dir/$solved/floor$part.csv"
+    done
+}
+
 dropout() {
     quick="--config configs/quick.yaml --set model.dropout=0.1 --set data.flip=true --set stage1.steps=3000"
     # shellcheck disable=SC2086 # a list of options
@@ -263,10 +314,7 @@ mixture() {
     echo "steps of stage 1,variance,mean off by,bias,spread,Frechet K=5,K=10"
     for steps in 100 300 1500; do
         run=$dir/mixture-$steps
-        [ -e "$run/stage1.h5" ] || train --stage 1 --config configs/mixture.yaml --run "$run" \
-            --set stage1.steps=$steps --quiet
-        [ -e "$run/stage2-npr+sn.h5" ] || train --stage 2 --loss npr,sn --config configs/mixture.yaml \
-            --run "$run" --set stage1.steps=$steps --quiet
+        mixture_heads $steps
         infer info --checkpoint "$run/stage1.h5" | grep -q "is stored from" ||
             infer analytic --run "$run" --images 1000 --quiet
         [ -e "$run/truth.csv" ] || infer truth --run "$run" --timesteps 50 --images 1000 \
@@ -285,9 +333,9 @@ mixture() {
 
 for part in "$@"; do
     case $part in
-    heads | quality | networks | scale | mean | dropout | mixture) "$part" ;;
+    heads | quality | networks | scale | floor | mean | dropout | mixture) "$part" ;;
     *)
-        echo "study_fashion.sh: $part: expected heads, quality, networks, scale, mean, dropout or mixture" >&2
+        echo "study_fashion.sh: $part: expected heads, quality, networks, scale, floor, mean, dropout or mixture" >&2
         exit 2
         ;;
     esac
