@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/program.h"
 #include "base/version.h"
+#include "lists.h"
 #include "model/precision.h"
 
 #include <limits.h>
@@ -15,18 +16,39 @@
 enum {
     DEFAULT_BATCH = 64, /* enough to keep every core busy; more only takes more memory */
     MAX_BATCH = 65536,
-    COMMON_LIMIT = 16, /* at least the number of common options and their headings */
+    COMMON_LIMIT = 20, /* at least the number of common options and their headings */
 };
 
 void common_defaults(CommonOptions *common)
 {
-    *common = (CommonOptions){.batch = DEFAULT_BATCH, .seed = -1};
+    *common = (CommonOptions){.batch = DEFAULT_BATCH, .seed = -1, .estimate = estimate_defaults()};
 }
 
 void common_free(CommonOptions *common)
 {
     string_list_free(&common->source.overrides);
     string_list_free(&common->source.checkpoints);
+}
+
+static int estimate_options(Option *at, CommonOptions *common)
+{
+    const Option options[] = {
+        option_heading("What is done to an estimated Cov[x_0 | x_t]"),
+        option_flag("average-cov", &common->estimate.average,
+                    "take a head's mean over the image, one number per x_t, instead"),
+        option_number("cov-floor", "F", &common->estimate.floor, 0, 1,
+                      "raise pixels to F times its mean over the image: heads leave many at zero, "
+                      "which costs likelihood (default: 0; docs/likelihood.md)"),
+    };
+    memcpy(at, options, sizeof options);
+    return sizeof options / sizeof options[0];
+}
+
+static int scale_options(Option *at, CommonOptions *common)
+{
+    *at = option_number("cov-scale", "C", &common->estimate.scale, 0, LISTS_MOST_SCALE,
+                        "multiply it by C, last of all; 0 leaves beta_tilde (default: 1)");
+    return 1;
 }
 
 static int network_options(Option *at, CommonOptions *common)
@@ -98,6 +120,10 @@ bool command_parse(const CommandLine *line, CommonOptions *common, int argc, cha
     int count = line->count;
     if (count > 0)
         memcpy(table, line->options, (size_t)count * sizeof *table);
+    if (line->common & COMMON_ESTIMATE)
+        count += estimate_options(table + count, common);
+    if (line->common & COMMON_SCALE)
+        count += scale_options(table + count, common);
     if (line->common & COMMON_NETWORK)
         count += network_options(table + count, common);
     if (line->common & COMMON_COMPUTE)

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/options.h"
+#include "diffusion/estimate.h"
 #include "nn/dtype.h"
 
 #include <stdbool.h>
@@ -32,18 +33,24 @@ typedef struct NetworkSource {
 
 typedef struct CommonOptions {
     NetworkSource source;
-    int64_t batch;   /* images per run of the network, at most */
-    int64_t threads; /* 0: as many as there are processor cores */
-    int64_t seed;    /* -1: the one in the checkpoint's configuration */
-    int precision;   /* PrecisionChoice */
-    DType type;      /* that it amounts to */
+    int64_t batch;            /* images per run of the network, at most */
+    int64_t threads;          /* 0: as many as there are processor cores */
+    int64_t seed;             /* -1: the one in the checkpoint's configuration */
+    int precision;            /* PrecisionChoice */
+    DType type;               /* that it amounts to */
+    EstimateOptions estimate; /* of Cov[x_0 | x_t]; a command's own option may turn the clip off */
     bool quiet;
     bool help;
     bool version;
 } CommonOptions;
 
 /* Groups of common options; every command has the general ones. */
-enum { COMMON_NETWORK = 1, COMMON_COMPUTE = 2 };
+enum {
+    COMMON_NETWORK = 1,
+    COMMON_COMPUTE = 2,
+    COMMON_ESTIMATE = 4, /* --average-cov, --cov-floor */
+    COMMON_SCALE = 8,    /* --cov-scale, one number */
+};
 
 /* What a command's line may hold. */
 typedef struct CommandLine {

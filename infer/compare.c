@@ -30,6 +30,7 @@ static const char usage[] =
     "  infer compare\n"
     "  infer compare --steps 10,25,50,100 --images 100 --samples 1000\n"
     "  infer compare --trajectory linear,quad --sampler ddpm,ddim --steps 10,25\n"
+    "  infer compare --cov-floor 0.03 --out checkpoints/fashion-mnist/compare-floor\n"
     "  infer compare --run checkpoints/quick --variance beta_tilde,npr,sn --samples 0\n"
     "\n";
 
@@ -72,7 +73,8 @@ static bool parse(Compare *s, int argc, char **argv, bool *stop, Error *error)
     const CommandLine line = {.usage = usage,
                               .options = options,
                               .count = sizeof options / sizeof options[0],
-                              .common = COMMON_NETWORK | COMMON_COMPUTE};
+                              .common =
+                                  COMMON_ESTIMATE | COMMON_SCALE | COMMON_NETWORK | COMMON_COMPUTE};
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
 
@@ -107,9 +109,11 @@ static bool choose_variances(Comparison *c, Error *error)
         if (network_check_variance(c->network, (VarianceKind)kind, &ignored))
             c->variances[c->variance_count++] = (VarianceKind)kind;
     }
-    for (int v = 0; v < c->variance_count; v++)
+    for (int v = 0; v < c->variance_count; v++) {
         if (!network_check_variance(c->network, c->variances[v], error))
             return false;
+        c->labels[v] = estimate_label(&c->common->estimate, c->variances[v]);
+    }
     return true;
 }
 

@@ -127,11 +127,10 @@ static void add_over_steps(Chart *chart, const Comparison *c, const Csv *table, 
                            CompareKey key)
 {
     for (int v = 0; v < c->variance_count; v++) {
-        key.variance = c->variances[v];
-        if (key.metric && !compare_possible(key.sampler, key.variance))
+        if (key.metric && !compare_possible(key.sampler, c->variances[v]))
             continue;
-        PlotSeries *series =
-            add_series(chart, variance_name(key.variance), (int)key.variance, c->steps_count);
+        key.variance = c->labels[v].text;
+        PlotSeries *series = add_series(chart, key.variance, (int)c->variances[v], c->steps_count);
         for (int k = 0; k < c->steps_count; k++) {
             key.steps = c->steps[k];
             const int row = compare_row(table, &key);
@@ -194,7 +193,7 @@ static bool draw_calibration(Comparison *c, Error *error)
     Chart chart = {.plot = {.x_label = "timestep t", .y_label = "error / variance", .log_y = true}};
     const Csv *table = &c->calibration;
     for (int v = 0; v < c->variance_count; v++) {
-        const char *name = variance_name(c->variances[v]);
+        const char *name = c->labels[v].text;
         int row = csv_find(table, 0, "variance", name);
         if (row < 0)
             continue; /* beta_tilde, which estimates nothing */

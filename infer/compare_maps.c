@@ -105,8 +105,7 @@ static bool evaluate(Maps *m, const Comparison *c, Error *error)
 {
     if (!network_prepare(c->network, m->count, error))
         return false;
-    const EstimateOptions estimate = estimate_defaults();
-    const Predictor predictor = network_predictor(c->network, &estimate);
+    const Predictor predictor = network_predictor(c->network, &c->common->estimate);
     if (!predictor.predict(c->network, m->kinds[0], m->t, m->count, &m->prediction, error))
         return false;
     sigma_of(m, &predictor.source, VARIANCE_SN, m->kinds[1]);

@@ -94,7 +94,7 @@ static void put_figures(const Page *page, CompareSection section)
 static const char *images_of_bounds(const Comparison *c)
 {
     const CompareKey key = {
-        .variance = c->variances[0], .steps = c->steps[0], .trajectory = c->trajectories[0]};
+        .variance = c->labels[0].text, .steps = c->steps[0], .trajectory = c->trajectories[0]};
     const int row = compare_row(&c->nll, &key);
     return row < 0 ? "?" : csv_cell(&c->nll, row, "images");
 }
@@ -220,7 +220,8 @@ static void put_calibration(const Page *page)
 
 static void put_costs(const Page *page)
 {
-    const Csv *csv = &page->c->costs;
+    const Comparison *c = page->c;
+    const Csv *csv = &c->costs;
     begin_section(page, "What each variance costs",
                   "Time for one image and one step: a pass of the network, with the head that the "
                   "variance reads. The least of several measurements, on the machine that made "
@@ -228,13 +229,13 @@ static void put_costs(const Page *page)
     fputs("<div class=\"wide\"><table>\n<thead><tr><th>variance</th><th>head</th><th>ms per image "
           "and step</th><th>relative</th></tr></thead>\n<tbody>\n",
           page->to);
-    for (int v = 0; v < page->c->variance_count; v++) {
-        const char *name = variance_name(page->c->variances[v]);
+    for (int v = 0; v < c->variance_count; v++) {
+        const char *name = variance_name(c->variances[v]);
         const int row = csv_find(csv, 0, "variance", name);
         const char *head = csv_cell(csv, row, "head");
-        fprintf(page->to, "<tr><th>%s</th><td>%s</td><td>%.3f</td><td>%.3f</td></tr>\n", name,
-                *head ? head : "–", 1e3 * csv_number(csv, row, "seconds_per_image"),
-                csv_number(csv, row, "relative"));
+        fprintf(page->to, "<tr><th>%s</th><td>%s</td><td>%.3f</td><td>%.3f</td></tr>\n",
+                c->labels[v].text, *head ? head : "–",
+                1e3 * csv_number(csv, row, "seconds_per_image"), csv_number(csv, row, "relative"));
     }
     fprintf(page->to,
             "</tbody></table></div>\n<p class=\"soft\">%s images at a time, %s threads. "

@@ -119,9 +119,20 @@ static Call call_begin(const Comparison *c, const Sampler *samplers, int sampler
         add(&call, "--threads", memory_format("%lld", (long long)common->threads));
     if (common->seed >= 0)
         add(&call, "--seed", memory_format("%lld", (long long)common->seed));
+    if (common->estimate.average)
+        string_list_add(&call.arguments, "--average-cov");
+    add(&call, "--cov-floor", memory_format("%.17g", common->estimate.floor));
+    add(&call, "--cov-scale", memory_format("%.17g", common->estimate.scale));
     if (common->quiet)
         string_list_add(&call.arguments, "--quiet");
     return call;
+}
+
+/* The options that name the variances so. */
+static char *estimate_text(const EstimateOptions *estimate)
+{
+    return memory_format("--average-cov %d --cov-floor %.17g --cov-scale %.17g", estimate->average,
+                         estimate->floor, estimate->scale);
 }
 
 /* The commands that keep what is unfinished have an option not to use it. */
@@ -145,11 +156,11 @@ static bool call_end(Call *call, bool (*command)(int argc, char **argv, Error *e
 static bool holds(const Comparison *c, const Csv *table, CompareKey key, int64_t images)
 {
     for (int v = 0; v < c->variance_count; v++) {
-        key.variance = c->variances[v];
+        key.variance = c->labels[v].text;
         for (int k = 0; k < c->steps_count; k++) {
             key.steps = c->steps[k];
             const int row = compare_row(table, &key);
-            const bool wanted = compare_possible(key.sampler, key.variance);
+            const bool wanted = compare_possible(key.sampler, c->variances[v]);
             if (wanted && (row < 0 || !(csv_number(table, row, "images") >= (double)images)))
                 return false;
         }
@@ -298,10 +309,11 @@ static bool find_grid(Comparison *c, int i, Error *error)
     const char *name = *sampler == SAMPLER_DDPM ? "samples" : "samples-ddim";
     char *note = memory_format("%s/%s.txt", c->out, name);
     char *variances = variances_text(c, sampler, 1), *steps = steps_text(c);
+    char *estimate = estimate_text(&c->common->estimate);
     char *text = memory_format("infer sample --sampler %s --variance %s --steps %s --count %d "
-                               "--seed %lld --precision %d\n",
+                               "--seed %lld --precision %d %s\n",
                                sampler_name(*sampler), variances, steps, GRID_SAMPLES,
-                               (long long)c->common->seed, c->common->precision);
+                               (long long)c->common->seed, c->common->precision, estimate);
     c->grids[i] = memory_format("%s/%s.png", c->out, name);
     bool ok = true;
     if (!c->fresh && compare_is_new(c, c->grids[i]) && is_said(note, text)) {
@@ -316,6 +328,7 @@ static bool find_grid(Comparison *c, int i, Error *error)
     memory_free(note);
     memory_free(variances);
     memory_free(steps);
+    memory_free(estimate);
     memory_free(text);
     return ok;
 }

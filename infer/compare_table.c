@@ -15,8 +15,7 @@ const CompareMetric compare_metrics[COMPARE_METRICS] = {
 
 int compare_row(const Csv *table, const CompareKey *key)
 {
-    const char *variance = variance_name(key->variance);
-    for (int row = -1; (row = csv_find(table, row + 1, "variance", variance)) >= 0;)
+    for (int row = -1; (row = csv_find(table, row + 1, "variance", key->variance)) >= 0;)
         if (strcmp(csv_cell(table, row, "trajectory"), trajectory_name(key->trajectory)) == 0 &&
             csv_number(table, row, "steps") == key->steps &&
             (!key->metric ||
@@ -34,7 +33,7 @@ static int groups_of(const CompareTable *t)
 
 static CompareKey key_of(const CompareTable *t, int group, int v, int k)
 {
-    CompareKey key = {.variance = t->c->variances[v], .steps = t->c->steps[k]};
+    CompareKey key = {.variance = t->c->labels[v].text, .steps = t->c->steps[k]};
     if (t->metric) {
         key.metric = t->metric->name;
         key.sampler = t->c->samplers[group];
@@ -87,7 +86,7 @@ static void put_head(FILE *to, const Comparison *c)
 
 static void put_row(FILE *to, const CompareTable *t, int group, int v)
 {
-    fprintf(to, "<tr><th>%s</th>", variance_name(t->c->variances[v]));
+    fprintf(to, "<tr><th>%s</th>", t->c->labels[v].text);
     for (int k = 0; k < t->c->steps_count; k++) {
         const CompareKey key = key_of(t, group, v, k);
         const int row = compare_row(t->csv, &key);

@@ -44,6 +44,7 @@ typedef struct Comparison {
     Network *network;
     const char *out; /* the directory of the results */
     VarianceKind variances[VARIANCE_KINDS];
+    EstimateLabel labels[VARIANCE_KINDS]; /* [variance_count]: what the tables call them */
     int variance_count;
     int steps[LISTS_MAX_STEPS], steps_count;       /* ascending */
     TrajectoryKind trajectories[TRAJECTORY_KINDS]; /* of bounds; samples are on the linear one */
@@ -77,7 +78,7 @@ bool compare_possible(Sampler sampler, VarianceKind variance);
 
 /* What a row of nll.csv or quality.csv is of. */
 typedef struct CompareKey {
-    VarianceKind variance;
+    const char *variance; /* its label */
     int steps;
     TrajectoryKind trajectory;
     Sampler sampler;    /* nll.csv: not looked at */

@@ -57,8 +57,7 @@ typedef struct Nll {
     int split, clip_cov;
     double clip_pixel;
     int64_t images_wanted, dp_images;
-    bool average_cov, fresh;
-    double cov_floor, cov_scale;
+    bool fresh;
 
     VarianceKind variances[VARIANCE_KINDS];
     int steps[LISTS_MAX_STEPS], steps_count;
@@ -97,13 +96,6 @@ static bool parse(Nll *s, int argc, char **argv, bool *stop, Error *error)
         option_heading("The variances"),
         option_choice("clip-cov", "on|off", &s->clip_cov,
                       "the estimated Cov[x_0 | x_t] to [0, 1] (default: on)"),
-        option_flag("average-cov", &s->average_cov,
-                    "take a head's mean over the image, one number per x_t, instead"),
-        option_number("cov-floor", "F", &s->cov_floor, 0, 1,
-                      "raise pixels to F times its mean over the image, after the clip: a head has "
-                      "many near zero (default: 0)"),
-        option_number("cov-scale", "C", &s->cov_scale, 0, LISTS_MOST_SCALE,
-                      "multiply it by C, after that; 0 leaves beta_tilde (default: 1)"),
         option_number("clip-pixel", "P", &s->clip_pixel, 0, 1e6,
                       "bound the noise of the step to t_1 to a mean magnitude of P grey levels "
                       "of 255, as sampling does (default: 0, no bound)"),
@@ -123,16 +115,16 @@ static bool parse(Nll *s, int argc, char **argv, bool *stop, Error *error)
     const CommandLine line = {.usage = usage,
                               .options = options,
                               .count = sizeof options / sizeof options[0],
-                              .common = COMMON_NETWORK | COMMON_COMPUTE};
+                              .common =
+                                  COMMON_ESTIMATE | COMMON_SCALE | COMMON_NETWORK | COMMON_COMPUTE};
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
 
 static EstimateOptions estimate_options(const Nll *s)
 {
-    return (EstimateOptions){.average = s->average_cov,
-                             .clip = s->clip_cov == CHOICE_ON,
-                             .floor = s->cov_floor,
-                             .scale = s->cov_scale};
+    EstimateOptions estimate = s->common.estimate;
+    estimate.clip = s->clip_cov == CHOICE_ON;
+    return estimate;
 }
 
 static bool has_dp(const Nll *s)
@@ -361,6 +353,7 @@ static uint64_t file_state(const char *path)
 static char *key_of(const Nll *s)
 {
     const BoundTask *task = &s->task;
+    const EstimateOptions *estimate = &s->common.estimate;
     const size_t bytes = (size_t)task->images * network_dims(s->network) * sizeof(float);
     uint64_t print = fingerprint(FINGERPRINT_START, task->x_0, bytes);
     for (int v = 0; v < task->variance_count; v++) {
@@ -380,7 +373,7 @@ static char *key_of(const Nll *s)
         "%d, type %d, clip %d, average %d, floor %.17g, scale %.17g, pixel %.17g, noise %s %016llx",
         task->cell_count, task->variance_count, task->images, (unsigned long long)print,
         (unsigned long long)task->seed, s->split, network_batch(s->network), s->common.type,
-        s->clip_cov, s->average_cov, s->cov_floor, s->cov_scale, s->clip_pixel,
+        s->clip_cov, estimate->average, estimate->floor, estimate->scale, s->clip_pixel,
         s->noise_path ? s->noise_path : "drawn",
         (unsigned long long)(s->noise_path ? file_state(s->noise_path) : 0));
 }
@@ -461,7 +454,7 @@ static void release(Nll *s)
 
 bool nll_command(int argc, char **argv, Error *error)
 {
-    Nll s = {.images_wanted = IMAGES_UNSET, .cov_scale = 1, .dp_images = IMAGES_UNSET};
+    Nll s = {.images_wanted = IMAGES_UNSET, .dp_images = IMAGES_UNSET};
     bool stop = false;
     common_defaults(&s.common);
     bool ok = parse(&s, argc, argv, &stop, error) &&

@@ -63,11 +63,10 @@ typedef struct Quality {
     CommonOptions common;
     const char *variance_list, *steps_list, *sampler_list, *metric_list, *scale_list, *out;
     const char *classifier, *train_labels, *test_labels;
-    int trajectory; /* TrajectoryKind */
-    double cov_floor;
+    int trajectory;         /* TrajectoryKind */
     double eta, clip_pixel; /* NAN: by default */
     int64_t samples, images_wanted, resamples, classifier_steps;
-    bool average_cov, fresh;
+    bool fresh;
 
     VarianceKind variances[VARIANCE_KINDS];
     int variance_count;
@@ -98,6 +97,9 @@ static bool parse(Quality *s, int argc, char **argv, bool *stop, Error *error)
         option_string("steps", "LIST", &s->steps_list,
                       "numbers of steps, 1 to N (default: 10,25,50)"),
         option_string("sampler", "LIST", &s->sampler_list, "ddpm, ddim (default: ddpm)"),
+        option_string("cov-scale", "LIST", &s->scale_list,
+                      "multiply the estimated Cov[x_0 | x_t] by each of these numbers; 0 leaves "
+                      "beta_tilde (default: 1)"),
         option_string("metrics", "LIST", &s->metric_list,
                       "frechet, kid, precision, recall, sliced (default: all; sliced alone needs "
                       "no classifier)"),
@@ -110,15 +112,6 @@ static bool parse(Quality *s, int argc, char **argv, bool *stop, Error *error)
                        "of the bootstrap (default: 100)"),
         option_string("out", "FILE", &s->out, "where the table goes, as CSV; the rest beside it"),
         option_flag("fresh", &s->fresh, "begin anew: do not use what was measured before a stop"),
-        option_heading("The variances"),
-        option_flag("average-cov", &s->average_cov,
-                    "take a head's mean over the image, one number per x_t, instead"),
-        option_number("cov-floor", "F", &s->cov_floor, 0, 1,
-                      "raise pixels to F times its mean over the image, after the clip: a head has "
-                      "many near zero (default: 0)"),
-        option_string("cov-scale", "LIST", &s->scale_list,
-                      "multiply the estimated Cov[x_0 | x_t] by each of these numbers; 0 leaves "
-                      "beta_tilde (default: 1)"),
         option_heading("The samplers"),
         option_choice("trajectory", "linear|quad|dp", &s->trajectory,
                       "which timesteps are visited; dp: as found by infer nll (default: linear)"),
@@ -140,7 +133,7 @@ static bool parse(Quality *s, int argc, char **argv, bool *stop, Error *error)
     const CommandLine line = {.usage = usage,
                               .options = options,
                               .count = sizeof options / sizeof options[0],
-                              .common = COMMON_NETWORK | COMMON_COMPUTE};
+                              .common = COMMON_ESTIMATE | COMMON_NETWORK | COMMON_COMPUTE};
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
 
@@ -207,12 +200,10 @@ static bool add_cell(Quality *s, const ReverseOptions *reverse, double scale, in
 {
     SamplingPlan *plan = &s->cells[s->task.cell_count++];
     *plan = (SamplingPlan){.reverse = *reverse,
-                           .estimate = estimate_defaults(),
+                           .estimate = s->common.estimate,
                            .trajectory = (TrajectoryKind)s->trajectory,
                            .steps = steps,
                            .timesteps = memory_small((size_t)steps + 1, sizeof(int))};
-    plan->estimate.average = s->average_cov;
-    plan->estimate.floor = s->cov_floor;
     plan->estimate.scale = scale;
     const int all = network_schedule(s->network)->timesteps;
     const bool dp = plan->trajectory == TRAJECTORY_DP;

@@ -66,9 +66,7 @@ typedef struct Sample {
     const char *variance_list, *steps_list, *noise_path, *out;
     int sampler, trajectory; /* Sampler, TrajectoryKind */
     int clip_x0, clip_cov;   /* CHOICE_..., UNSET: by default */
-    bool average_cov;
-    double cov_floor, cov_scale;
-    double eta, clip_pixel; /* NAN: by default */
+    double eta, clip_pixel;  /* NAN: by default */
     int64_t count, columns, scale;
 
     VarianceKind variances[VARIANCE_KINDS];
@@ -113,13 +111,6 @@ static bool parse(Sample *s, int argc, char **argv, bool *stop, Error *error)
                       "the predicted x_0 to [-1, 1] (default: on)"),
         option_choice("clip-cov", "on|off", &s->clip_cov,
                       "the estimated Cov[x_0 | x_t] to [0, 1] (default: as --clip-x0)"),
-        option_flag("average-cov", &s->average_cov,
-                    "take a head's mean over the image, one number per x_t, instead"),
-        option_number("cov-floor", "F", &s->cov_floor, 0, 1,
-                      "raise pixels to F times its mean over the image, after the clip: a head has "
-                      "many near zero (default: 0)"),
-        option_number("cov-scale", "C", &s->cov_scale, 0, LISTS_MOST_SCALE,
-                      "multiply it by C, after that; 0 leaves beta_tilde (default: 1)"),
         option_number("clip-pixel", "P", &s->clip_pixel, 0, 1e6,
                       "bound the last noise added to a mean magnitude of P grey levels of 255; "
                       "0: no bound (default: 2 for ddpm, 1 for ddim)"),
@@ -132,7 +123,8 @@ static bool parse(Sample *s, int argc, char **argv, bool *stop, Error *error)
     const CommandLine line = {.usage = usage,
                               .options = options,
                               .count = sizeof options / sizeof options[0],
-                              .common = COMMON_NETWORK | COMMON_COMPUTE};
+                              .common =
+                                  COMMON_ESTIMATE | COMMON_SCALE | COMMON_NETWORK | COMMON_COMPUTE};
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
 
@@ -176,14 +168,12 @@ static bool make_plan(Sample *s, SamplingPlan *plan, VarianceKind variance, int 
 {
     *plan = (SamplingPlan){
         .reverse = reverse_options(s, variance),
-        .estimate = {.average = s->average_cov,
-                     .clip = (s->clip_cov == UNSET ? s->clip_x0 : s->clip_cov) == CHOICE_ON,
-                     .floor = s->cov_floor,
-                     .scale = s->cov_scale},
+        .estimate = s->common.estimate,
         .trajectory = (TrajectoryKind)s->trajectory,
         .steps = steps,
         .timesteps = memory_small((size_t)steps + 1, sizeof(int)),
     };
+    plan->estimate.clip = (s->clip_cov == UNSET ? s->clip_x0 : s->clip_cov) == CHOICE_ON;
     if (!reverse_check(&plan->reverse, error) ||
         !network_check_variance(s->network, variance, error))
         return false;
@@ -320,7 +310,7 @@ static void release(Sample *s)
 
 bool sample_command(int argc, char **argv, Error *error)
 {
-    Sample s = {.clip_cov = UNSET, .cov_scale = 1, .eta = NAN, .clip_pixel = NAN, .count = UNSET};
+    Sample s = {.clip_cov = UNSET, .eta = NAN, .clip_pixel = NAN, .count = UNSET};
     bool stop = false;
     common_defaults(&s.common);
     bool ok = parse(&s, argc, argv, &stop, error) && (stop || draw(&s, error));

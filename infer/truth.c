@@ -48,8 +48,6 @@ typedef struct Truth {
     CommonOptions common;
     const char *variance_list, *out;
     int clip_cov;
-    bool average_cov;
-    double cov_floor, cov_scale;
     int64_t images_wanted, timesteps_wanted;
 
     VarianceKind variances[VARIANCE_KINDS];
@@ -84,19 +82,13 @@ static bool parse(Truth *s, int argc, char **argv, bool *stop, Error *error)
         option_integer("images", "N", &s->images_wanted, 1, IMAGE_ARRAY_LIMIT,
                        "the first N test images (default: 100)"),
         option_choice("clip-cov", "on|off", &s->clip_cov, "the estimates to [0, 1] (default: on)"),
-        option_flag("average-cov", &s->average_cov,
-                    "take a head's mean over the image, one number per x_t, instead"),
-        option_number("cov-floor", "F", &s->cov_floor, 0, 1,
-                      "raise pixels to F times its mean over the image, after the clip: a head has "
-                      "many near zero (default: 0)"),
-        option_number("cov-scale", "C", &s->cov_scale, 0, LISTS_MOST_SCALE,
-                      "multiply it by C, after that; 0 leaves beta_tilde (default: 1)"),
         option_string("out", "FILE", &s->out, "write the table there too, as CSV"),
     };
     const CommandLine line = {.usage = usage,
                               .options = options,
                               .count = sizeof options / sizeof options[0],
-                              .common = COMMON_NETWORK | COMMON_COMPUTE};
+                              .common =
+                                  COMMON_ESTIMATE | COMMON_SCALE | COMMON_NETWORK | COMMON_COMPUTE};
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
 
@@ -157,10 +149,8 @@ static bool prepare(Truth *s, Error *error)
         !network_prepare(s->network, s->images.count, error))
         return false;
     s->seed = s->common.seed >= 0 ? (uint64_t)s->common.seed : network_config(s->network)->seed;
-    const EstimateOptions estimate = {.average = s->average_cov,
-                                      .clip = s->clip_cov == CHOICE_ON,
-                                      .floor = s->cov_floor,
-                                      .scale = s->cov_scale};
+    EstimateOptions estimate = s->common.estimate;
+    estimate.clip = s->clip_cov == CHOICE_ON;
     s->predictor = network_predictor(s->network, &estimate);
     return allocate(s, error);
 }
@@ -324,7 +314,7 @@ static void release(Truth *s)
 
 bool truth_command(int argc, char **argv, Error *error)
 {
-    Truth s = {.images_wanted = IMAGES_UNSET, .cov_scale = 1};
+    Truth s = {.images_wanted = IMAGES_UNSET};
     bool stop = false;
     common_defaults(&s.common);
     bool ok = parse(&s, argc, argv, &stop, error);

@@ -149,6 +149,27 @@ notes 4 ""
 count 7 "<tr><th>beta_tilde</th>" $page
 count 0 "trajectory quad</th>" $page
 count 1 "test images; DDPM on the trajectory quad" $page
+
+# -- Other estimates of Cov: under their own names, and not from tables of the plain ones
+cp -R both floor
+compares --run r --variance beta_tilde,npr,sn --steps 2,3 --images 3 --samples 20 --cov-floor 0.1 --out floor
+page=floor/compare.html
+notes 1 "reuses" # the costs
+notes 1 "reuses floor/costs.csv"
+count 7 "<tr><th>npr-floor0.1</th>" $page
+count 0 "<tr><th>npr</th>" $page
+count 7 "<tr><th>beta_tilde</th>" $page
+value=$(sed -n 's/^npr-floor0.1,linear,3,\([^,]*\),.*/\1/p' floor/nll.csv)
+grep -q "^npr-floor0.1,3,$value," floor/figure-nll.csv || problem "figure-nll.csv has no $value"
+grep -q "^sn-floor0.1," floor/figure-calibration.csv || problem "figure-calibration.csv has no sn-floor0.1"
+cmp -s both/samples.png floor/samples.png && problem "a floor leaves the samples as they are"
+cmp -s both/figure-sigma.png floor/figure-sigma.png && problem "a floor leaves the maps as they are"
+compares --run r --variance beta_tilde,npr,sn --steps 2,3 --cov-floor 0.1 --out floor
+notes 4 "^infer: note: reuses floor/"
+compares --run r --variance npr,sn --steps 2 --images 3 --samples 0 --average-cov --cov-scale 0.5 --out floor
+notes 0 "reuses floor/nll.csv"
+count 2 "<tr><th>npr-average-x0.5</th>" $page
+
 fails "--sampler: ddim has none of these variances" --run r --variance beta --sampler ddpm,ddim
 fails "--sampler: expected ddpm or ddim, got \"other\"" --run r --sampler other
 fails "--trajectory: expected linear, quad or dp" --run r --trajectory other
