@@ -100,39 +100,49 @@ static char *samplers_text(const Comparison *c)
     return text;
 }
 
-/* What all commands are told; the samplers are those of the variances that the call is for. */
-static Call call_begin(const Comparison *c, const Sampler *samplers, int sampler_count,
-                       const char *out)
+/* What all commands are asked; the samplers are those of the variances that the call is for. */
+static Call call_begin(const Comparison *c, const Sampler *samplers, int sampler_count)
 {
     static const char *const precisions[] = {
         [PRECISION_AUTO] = "auto", [PRECISION_F32] = "f32", [PRECISION_BF16] = "bf16"};
     Call call = {0};
     const CommonOptions *common = c->common;
-    add(&call, "--run", memory_string(network_run(c->network)));
     add(&call, "--variance", variances_text(c, samplers, sampler_count));
     add(&call, "--steps", steps_text(c));
-    add(&call, "--out", memory_string(out));
     add(&call, "--precision", memory_string(precisions[common->precision]));
-    if (common->batch)
-        add(&call, "--batch", memory_format("%lld", (long long)common->batch));
-    if (common->threads)
-        add(&call, "--threads", memory_format("%lld", (long long)common->threads));
     if (common->seed >= 0)
         add(&call, "--seed", memory_format("%lld", (long long)common->seed));
     if (common->estimate.average)
         string_list_add(&call.arguments, "--average-cov");
     add(&call, "--cov-floor", memory_format("%.17g", common->estimate.floor));
     add(&call, "--cov-scale", memory_format("%.17g", common->estimate.scale));
-    if (common->quiet)
-        string_list_add(&call.arguments, "--quiet");
     return call;
 }
 
-/* The options that name the variances so. */
-static char *estimate_text(const EstimateOptions *estimate)
+/* All that infer sample has been asked so far, in one line. */
+static char *sample_text(const Call *call)
 {
-    return memory_format("--average-cov %d --cov-floor %.17g --cov-scale %.17g", estimate->average,
-                         estimate->floor, estimate->scale);
+    char *text = memory_string("infer sample");
+    for (int i = 0; i < call->arguments.count; i++) {
+        char *longer = memory_format("%s %s", text, call->arguments.items[i]);
+        memory_free(text);
+        text = longer;
+    }
+    return text;
+}
+
+/* Where from, where to, and what the results do not depend on. */
+static void call_places(Call *call, const Comparison *c, const char *out)
+{
+    const CommonOptions *common = c->common;
+    add(call, "--run", memory_string(network_run(c->network)));
+    add(call, "--out", memory_string(out));
+    if (common->batch)
+        add(call, "--batch", memory_format("%lld", (long long)common->batch));
+    if (common->threads)
+        add(call, "--threads", memory_format("%lld", (long long)common->threads));
+    if (common->quiet)
+        string_list_add(&call->arguments, "--quiet");
 }
 
 /* The commands that keep what is unfinished have an option not to use it. */
@@ -142,12 +152,17 @@ static void add_fresh(Call *call, const Comparison *c)
         string_list_add(&call->arguments, "--fresh");
 }
 
-static bool call_end(Call *call, bool (*command)(int argc, char **argv, Error *error), Error *error)
+static void call_free(Call *call)
 {
-    const bool ok = command(call->arguments.count, (char **)call->arguments.items, error);
     for (int i = 0; i < call->made_count; i++)
         memory_free(call->made[i]);
     string_list_free(&call->arguments);
+}
+
+static bool call_end(Call *call, bool (*command)(int argc, char **argv, Error *error), Error *error)
+{
+    const bool ok = command(call->arguments.count, (char **)call->arguments.items, error);
+    call_free(call);
     return ok;
 }
 
@@ -234,7 +249,8 @@ static bool make_nll(Comparison *c, Error *error)
 {
     char *path = compare_path(c, "nll.csv");
     char *more = compare_path(c, "nll-calibration.csv");
-    Call call = call_begin(c, bounds_sampler, 1, path);
+    Call call = call_begin(c, bounds_sampler, 1);
+    call_places(&call, c, path);
     add_fresh(&call, c);
     add(&call, "--trajectory", trajectories_text(c));
     add(&call, "--images", memory_format("%lld", (long long)(c->images ? c->images : 20)));
@@ -262,7 +278,8 @@ static bool usable_quality(Comparison *c, const char *directory)
 static bool make_quality(Comparison *c, Error *error)
 {
     char *path = compare_path(c, "quality.csv");
-    Call call = call_begin(c, c->samplers, c->sampler_count, path);
+    Call call = call_begin(c, c->samplers, c->sampler_count);
+    call_places(&call, c, path);
     add_fresh(&call, c);
     add(&call, "--sampler", samplers_text(c));
     add(&call, "--samples", memory_format("%lld", (long long)c->samples));
@@ -308,27 +325,21 @@ static bool find_grid(Comparison *c, int i, Error *error)
     const Sampler *sampler = &c->samplers[i];
     const char *name = *sampler == SAMPLER_DDPM ? "samples" : "samples-ddim";
     char *note = memory_format("%s/%s.txt", c->out, name);
-    char *variances = variances_text(c, sampler, 1), *steps = steps_text(c);
-    char *estimate = estimate_text(&c->common->estimate);
-    char *text = memory_format("infer sample --sampler %s --variance %s --steps %s --count %d "
-                               "--seed %lld --precision %d %s\n",
-                               sampler_name(*sampler), variances, steps, GRID_SAMPLES,
-                               (long long)c->common->seed, c->common->precision, estimate);
     c->grids[i] = memory_format("%s/%s.png", c->out, name);
+    Call call = call_begin(c, sampler, 1);
+    add(&call, "--sampler", memory_string(sampler_name(*sampler)));
+    add(&call, "--count", memory_format("%d", GRID_SAMPLES));
+    char *text = sample_text(&call);
     bool ok = true;
     if (!c->fresh && compare_is_new(c, c->grids[i]) && is_said(note, text)) {
         command_note(c->common, "reuses %s", c->grids[i]);
+        call_free(&call);
     } else {
-        Call call = call_begin(c, sampler, 1, c->grids[i]);
-        add(&call, "--sampler", memory_string(sampler_name(*sampler)));
-        add(&call, "--count", memory_format("%d", GRID_SAMPLES));
         (void)unlink(note); /* a picture without one is drawn anew */
+        call_places(&call, c, c->grids[i]);
         ok = call_end(&call, sample_command, error) && say(note, text, error);
     }
     memory_free(note);
-    memory_free(variances);
-    memory_free(steps);
-    memory_free(estimate);
     memory_free(text);
     return ok;
 }
