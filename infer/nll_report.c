@@ -6,8 +6,9 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
-enum { CALIBRATION_COLUMNS = 8 };
+enum { CALIBRATION_COLUMNS = 8, LEAST_WIDTH = 14 };
 
 static EstimateLabel label_of(const NllReport *r, int variance)
 {
@@ -15,6 +16,17 @@ static EstimateLabel label_of(const NllReport *r, int variance)
 }
 
 /* -- To read ---------------------------------------------------------------------------------- */
+
+/* Of the column of names. */
+static int name_width(const NllReport *r)
+{
+    int width = LEAST_WIDTH;
+    for (int v = 0; v < r->task->variance_count; v++) {
+        const int length = (int)strlen(label_of(r, v).text);
+        width = length >= width ? length + 1 : width;
+    }
+    return width;
+}
 
 /* The cell of a variance on a kind of trajectory with that many steps; -1: none. */
 static int find_cell(const NllReport *r, int variance, TrajectoryKind trajectory, int steps)
@@ -36,14 +48,15 @@ static bool is_column(const BoundCell *cell, TrajectoryKind trajectory)
 static void print_bounds(const NllReport *r, TrajectoryKind trajectory)
 {
     const BoundTask *task = r->task;
-    printf("bits per dimension of %s, +- standard error; %s trajectory\n\n%-14s", r->images,
-           trajectory_name(trajectory), "steps");
+    const int width = name_width(r);
+    printf("bits per dimension of %s, +- standard error; %s trajectory\n\n%-*s", r->images,
+           trajectory_name(trajectory), width, "steps");
     for (int c = 0; c < task->cell_count; c++)
         if (is_column(&task->cells[c], trajectory))
             printf(" %17d", task->cells[c].steps);
     printf("\n");
     for (int v = 0; v < task->variance_count; v++) {
-        printf("%-14s", label_of(r, v).text);
+        printf("%-*s", width, label_of(r, v).text);
         for (int c = 0; c < task->cell_count; c++) {
             if (!is_column(&task->cells[c], trajectory))
                 continue;
@@ -79,14 +92,15 @@ static void print_by_timestep(const NllReport *r, const char *title, const doubl
     int chosen[CALIBRATION_COLUMNS];
     const int count = choose_timesteps(r, chosen, CALIBRATION_COLUMNS);
     const size_t entries = (size_t)r->source->schedule->timesteps + 1;
-    printf("%s\n\n%-14s", title, "t");
+    const int width = name_width(r);
+    printf("%s\n\n%-*s", title, width, "t");
     for (int k = 0; k < count; k++)
         printf(" %8d", chosen[k]);
     printf("\n");
     for (int v = 0; v < r->task->variance_count; v++) {
         if (r->task->variances[v] == VARIANCE_BETA_TILDE) /* says that there is no error at all */
             continue;
-        printf("%-14s", label_of(r, v).text);
+        printf("%-*s", width, label_of(r, v).text);
         for (int k = 0; k < count; k++)
             printf(" %8.3g", values[(size_t)v * entries + (size_t)chosen[k]]);
         printf("\n");
@@ -110,6 +124,12 @@ void nll_report_print(const NllReport *r)
     printf("\n");
     print_by_timestep(r, "calibration on the whole: sum of r^2 / sum of Cov[x_0 | x_t]",
                       sums->ratio);
+    printf("\n");
+    print_by_timestep(
+        r,
+        "share of elements whose Cov[x_0 | x_t] is less than rounding to grey levels; "
+        "--cov-floor\nraises them",
+        sums->floored);
 }
 
 /* -- CSV -------------------------------------------------------------------------------------- */

@@ -4,6 +4,9 @@
 #include "stats/points.h"
 
 #include <stdio.h>
+#include <string.h>
+
+enum { LEAST_WIDTH = 14 };
 
 /* How many digits after the point say something. */
 static int digits_of(int metric)
@@ -60,23 +63,35 @@ static int find_cell(const QualityTask *task, Sampler sampler, int like, int col
     return -1;
 }
 
+/* Of the column of names. */
+static int name_width(const QualityTask *task)
+{
+    int width = LEAST_WIDTH;
+    for (int c = 0; c < task->cell_count; c++) {
+        const int length = (int)strlen(sampling_label(plan_of(task, c)).text);
+        width = length >= width ? length + 1 : width;
+    }
+    return width;
+}
+
 static void print_table(const QualityTask *task, int first, int end, int metric)
 {
     const SamplingPlan *plan = plan_of(task, first);
+    const int width = name_width(task);
     print_title(task, metric);
-    printf("%-14s", "steps");
+    printf("%-*s", width, "steps");
     for (int c = first; c < end && same_variance(task, c, first); c++)
         printf(" %19d", plan_of(task, c)->steps);
     printf("\n");
     for (int row = first; row < end; row++) {
         if (row > first && same_variance(task, row, row - 1))
             continue;
-        printf("%-14s", sampling_label(plan_of(task, row)).text);
+        printf("%-*s", width, sampling_label(plan_of(task, row)).text);
         for (int c = first; c < end && same_variance(task, c, first); c++)
             print_value(task, 1 + find_cell(task, plan->reverse.sampler, row, c), metric);
         printf("\n");
     }
-    printf("%-14s", "real");
+    printf("%-*s", width, "real");
     print_value(task, 0, metric);
     printf("\n\n");
 }

@@ -14,6 +14,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char usage[] =
     "usage: infer truth [options]\n"
@@ -36,7 +37,7 @@ static const char usage[] =
 
 enum { CHOICE_ON, CHOICE_OFF };
 
-enum { DEFAULT_TIMESTEPS = 11 };
+enum { DEFAULT_TIMESTEPS = 11, LEAST_WIDTH = 15 };
 
 /* Sums over images and elements at one timestep. */
 typedef struct Errors {
@@ -261,20 +262,31 @@ static Row row_of(const Truth *s, int v, int k)
                  .bias = e->bias[v] / count / cov};
 }
 
+static EstimateLabel label_of(const Truth *s, int v)
+{
+    return estimate_label(&s->predictor.source.options, s->variances[v]);
+}
+
+static int column_width(const Truth *s, int v)
+{
+    const int length = (int)strlen(label_of(s, v).text);
+    return length > LEAST_WIDTH ? length : LEAST_WIDTH;
+}
+
 static void print_table(const Truth *s)
 {
     printf("error of Cov[x_0 | x_t], in parts of its mean: root mean square (bias); %d test "
            "images\n\n%6s %9s %7s",
            s->images.count, "t", "Cov", "mean");
     for (int v = 0; v < s->variance_count; v++)
-        printf("  %15s", estimate_label(&s->predictor.source.options, s->variances[v]).text);
+        printf("  %*s", column_width(s, v), label_of(s, v).text);
     printf("\n");
     for (int k = 0; k < s->timesteps_count; k++) {
         const Row first = row_of(s, 0, k);
         printf("%6d %9.3g %7.4f", s->timesteps[k + 1], first.cov, first.mean_error);
         for (int v = 0; v < s->variance_count; v++) {
             const Row row = row_of(s, v, k);
-            printf("  %6.3g (%+6.2g)", row.rms, row.bias);
+            printf("  %*.3g (%+6.2g)", column_width(s, v) - 9, row.rms, row.bias);
         }
         printf("\n");
     }
@@ -287,10 +299,8 @@ static void write_table(FILE *to, const void *context)
     for (int v = 0; v < s->variance_count; v++)
         for (int k = 0; k < s->timesteps_count; k++) {
             const Row row = row_of(s, v, k);
-            fprintf(to, "%s,%d,%.6g,%.6g,%.6g,%.6g,%d\n",
-                    estimate_label(&s->predictor.source.options, s->variances[v]).text,
-                    s->timesteps[k + 1], row.cov, row.mean_error, row.rms, row.bias,
-                    s->images.count);
+            fprintf(to, "%s,%d,%.6g,%.6g,%.6g,%.6g,%d\n", label_of(s, v).text, s->timesteps[k + 1],
+                    row.cov, row.mean_error, row.rms, row.bias, s->images.count);
         }
 }
 

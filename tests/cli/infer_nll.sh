@@ -85,7 +85,7 @@ works infer nll --run r
 for variance in $variances; do
     case $variance in
     beta_tilde) tables=1 timesteps=0 ;; # no calibration
-    *) tables=3 timesteps=100 ;;
+    *) tables=4 timesteps=100 ;;
     esac
     [ "$(grep -c "^$variance " printed)" -eq $tables ] ||
         problem "$variance: expected in $tables tables: $(cat printed)"
@@ -94,6 +94,10 @@ for variance in $variances; do
 done
 grep -q "^bits per dimension of 100 test images" printed || problem "said: $(cat printed)"
 grep -q "^calibration: " printed || problem "expected the calibration in: $(cat printed)"
+share=$(sed -n '/^share of elements/,$ s/^sn .* //p' printed) # at the last timestep, 100
+zero=$(sed -n 's/^sn,100,[^,]*,[^,]*,\([^,]*\),.*/\1/p' r/nll-calibration.csv)
+[ "$share" = "$(printf %.3g "$zero")" ] || problem "sn at zero: $share, in the CSV $zero"
+[ "$zero" != 0 ] || problem "sn has no element at zero: expected many"
 grep -q "r/nll.csv, r/nll-calibration.csv, r/nll.h5: written" printed ||
     problem "said: $(cat printed)"
 header variance,trajectory,steps,bits_per_dim,stderr,images r/nll.csv
