@@ -167,6 +167,12 @@ networks() {
             samples network$seed-heads k$steps --variance beta,beta_tilde,analytic,npr,sn --steps $steps
             show_distances network$seed-heads k$steps
         done
+        # The multiples that part scale chose, on the first network's samples.
+        samples network$seed-heads npr-x2 --variance npr --steps 10 --cov-scale 2
+        samples network$seed-heads analytic-x4 --variance analytic --steps 10 --cov-scale 4
+        for scaled in npr-x2 analytic-x4; do
+            echo "network$seed-heads,k10,$scaled,$(distance "$dir/network$seed-heads/$scaled.csv" $scaled)"
+        done
         for variance in beta beta_tilde analytic npr sn; do
             echo "$seed,$variance,$(bound "$dir/network$seed-heads/nll.csv" $variance)"
         done
