@@ -140,9 +140,15 @@ heads() {
 quality() {
     constants 1234 200
     fit_all 1234
-    for steps in 10 25 50 100; do
-        samples exact12-1234 k$steps --variance beta,beta_tilde,analytic,npr,sn --steps $steps
+    kinds=beta,beta_tilde,analytic,npr,sn
+    for steps in 10 25 50; do
+        samples exact12-1234 k$steps --variance $kinds --steps $steps
         show_distances exact12-1234 k$steps
+    done
+    samples exact12-1234 k100 --variance $kinds --steps 100 --precision bf16
+    samples exact12-1234 k10-bf16 --variance $kinds --steps 10 --precision bf16 # what that changes
+    for table in k100 k10-bf16; do
+        show_distances exact12-1234 $table
     done
     samples adam-1234 k10 --variance npr,sn --steps 10
     show_distances adam-1234 k10
@@ -220,7 +226,7 @@ choose_scale() {
             bounds "$solved" "$split-$factor-few" --variance analytic,npr,sn --steps 10,25 \
                 --cov-scale $factor --split $split
             factors "$dir/$solved/$split-$factor-few.csv" |
-                awk -F, -v OFS=, -v split=$split '$5 + 0 > 0 { print split, $1, $2, $4, $5 }'
+                awk -F, -v OFS=, -v images=$split '$5 + 0 > 0 { print images, $1, $2, $4, $5 }'
         done
     done | sort -t, -k1,1r -k2,2 -k4,4n -k3,3n
 }
