@@ -36,9 +36,10 @@ static int estimate_options(Option *at, CommonOptions *common)
         option_heading("What is done to an estimated Cov[x_0 | x_t]"),
         option_flag("average-cov", &common->estimate.average,
                     "take a head's mean over the image, one number per x_t, instead"),
-        option_number("cov-floor", "F", &common->estimate.floor, 0, 1,
-                      "raise pixels to F times its mean over the image: heads leave many at zero, "
-                      "which costs likelihood (default: 0; docs/likelihood.md)"),
+        option_number(
+            "cov-floor", "F", &common->estimate.floor, 0, 1,
+            "raise pixels to at least F times its mean over the image: heads leave many at zero, "
+            "which costs likelihood (default: 0; docs/likelihood.md)"),
     };
     memcpy(at, options, sizeof options);
     return sizeof options / sizeof options[0];

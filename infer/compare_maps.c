@@ -129,9 +129,12 @@ static void measure(const Maps *m, MapRow *row, int time)
     row->sn = sum_sn / count;
     row->npr = sum_npr / count;
     row->difference = sqrt(difference / count);
+    const double variance_sn = squares_sn / count - row->sn * row->sn;
+    const double variance_npr = squares_npr / count - row->npr * row->npr;
+    const bool constant = variance_sn <= 1e-12 * row->sn * row->sn ||
+                          variance_npr <= 1e-12 * row->npr * row->npr; /* but for rounding */
     row->correlation =
-        (product / count - row->sn * row->npr) / sqrt((squares_sn / count - row->sn * row->sn) *
-                                                      (squares_npr / count - row->npr * row->npr));
+        constant ? NAN : (product / count - row->sn * row->npr) / sqrt(variance_sn * variance_npr);
 }
 
 /* Sigmas become what a picture shows, -1 .. 1. */

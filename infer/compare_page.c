@@ -193,16 +193,22 @@ static void put_maps(const Page *page)
         end_section(page);
         return;
     }
+    const EstimateOptions *estimate = &c->common->estimate;
+    fprintf(page->to, "<p class=\"soft\">The estimates are %s and %s.</p>\n",
+            estimate_label(estimate, VARIANCE_SN).text,
+            estimate_label(estimate, VARIANCE_NPR).text);
     put_picture(page, &page->maps, "Maps of sigma by SN and NPR, and their difference");
     fputs("<div class=\"wide\"><table>\n<thead><tr><th>t</th><th>largest σ</th><th>mean σ, SN</th>"
           "<th>mean σ, NPR</th><th>rms difference</th><th>correlation</th></tr></thead>\n<tbody>\n",
           page->to);
     for (int k = 0; k < c->map_count; k++) {
         const MapRow *row = &c->map_rows[k];
-        fprintf(page->to,
-                "<tr><th>%d</th><td>%.4f</td><td>%.4f</td><td>%.4f</td><td>%.4f</td>"
-                "<td>%.3f</td></tr>\n",
-                row->t, row->most, row->sn, row->npr, row->difference, row->correlation);
+        fprintf(page->to, "<tr><th>%d</th><td>%.4f</td><td>%.4f</td><td>%.4f</td><td>%.4f</td>",
+                row->t, row->most, row->sn, row->npr, row->difference);
+        if (isnan(row->correlation))
+            fputs("<td>–</td></tr>\n", page->to);
+        else
+            fprintf(page->to, "<td>%.3f</td></tr>\n", row->correlation);
     }
     fputs("</tbody></table></div>\n", page->to);
     end_section(page);

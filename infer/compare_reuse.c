@@ -186,7 +186,9 @@ static bool holds(const Comparison *c, const Csv *table, CompareKey key, int64_t
 static bool holds_bounds(const Comparison *c)
 {
     for (int i = 0; i < c->trajectory_count; i++)
-        if (!holds(c, &c->nll, (CompareKey){.trajectory = c->trajectories[i]}, c->images))
+        if (!holds(c, &c->nll,
+                   (CompareKey){.trajectory = c->trajectories[i], .sampler = SAMPLER_DDPM},
+                   c->images))
             return false;
     return true;
 }
@@ -194,7 +196,10 @@ static bool holds_bounds(const Comparison *c)
 static bool holds_quality(const Comparison *c)
 {
     for (int i = 0; i < c->sampler_count; i++)
-        if (!holds(c, &c->quality, (CompareKey){.sampler = c->samplers[i], .metric = "sliced"},
+        if (!holds(c, &c->quality,
+                   (CompareKey){.trajectory = TRAJECTORY_LINEAR,
+                                .sampler = c->samplers[i],
+                                .metric = "sliced"},
                    c->any_samples ? 0 : c->samples))
             return false;
     return true;
@@ -352,13 +357,14 @@ static bool find_grids(Comparison *c, Error *error)
     return true;
 }
 
+/* The run's own tables first: somebody measured them for their numbers, and not for a page. */
 bool compare_find_tables(Comparison *c, Error *error)
 {
     const char *run = network_run(c->network);
-    if ((c->fresh || (!usable_nll(c, c->out) && !usable_nll(c, run))) && !make_nll(c, error))
+    if ((c->fresh || (!usable_nll(c, run) && !usable_nll(c, c->out))) && !make_nll(c, error))
         return false;
     if (c->samples > 0) {
-        c->has_quality = !c->fresh && (usable_quality(c, c->out) || usable_quality(c, run));
+        c->has_quality = !c->fresh && (usable_quality(c, run) || usable_quality(c, c->out));
         if (!c->has_quality && !make_quality(c, error))
             return false;
     }

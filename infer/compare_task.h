@@ -20,8 +20,11 @@ enum { COMPARE_MAP_TIMES = 5 };
 
 typedef enum CompareSection { COMPARE_NLL, COMPARE_QUALITY, COMPARE_CALIBRATION } CompareSection;
 
-/* Bounds on every trajectory, five metrics with every sampler, calibration. */
-enum { COMPARE_MAX_FIGURES = TRAJECTORY_KINDS + 5 * LISTS_SAMPLERS + 1 };
+/* Figures: bounds on every trajectory, metrics with every sampler, calibration. */
+enum {
+    COMPARE_METRICS = 5,
+    COMPARE_MAX_FIGURES = TRAJECTORY_KINDS + COMPARE_METRICS * LISTS_SAMPLERS + 1
+};
 
 typedef struct Figure {
     CompareSection section; /* of the page */
@@ -33,10 +36,11 @@ typedef struct Figure {
 /* What the maps show, as numbers: means over the pixels of all images at one timestep. */
 typedef struct MapRow {
     int t;
-    double most;        /* the sigma that is white */
-    double sn, npr;     /* the means of sigma */
-    double difference;  /* the root mean square of sigma_sn - sigma_npr */
-    double correlation; /* of sigma_sn and sigma_npr over pixels */
+    double most;       /* the sigma that is white */
+    double sn, npr;    /* the means of sigma */
+    double difference; /* the root mean square of sigma_sn - sigma_npr */
+    double
+        correlation; /* of sigma_sn and sigma_npr over pixels; NAN where one of them is constant */
 } MapRow;
 
 typedef struct Comparison {
@@ -81,7 +85,7 @@ typedef struct CompareKey {
     const char *variance; /* its label */
     int steps;
     TrajectoryKind trajectory;
-    Sampler sampler;    /* nll.csv: not looked at */
+    Sampler sampler;    /* nll.csv, where no row has one: DDPM */
     const char *metric; /* nll.csv: NULL */
 } CompareKey;
 
@@ -94,7 +98,6 @@ typedef struct CompareMetric {
     bool most_is_best;
 } CompareMetric;
 
-enum { COMPARE_METRICS = 5 };
 extern const CompareMetric compare_metrics[COMPARE_METRICS];
 
 /* A table of the page: a row for each variance on each trajectory, or of a metric with each sampler, and a column

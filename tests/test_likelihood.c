@@ -296,6 +296,9 @@ START_TEST(the_floor_is_between_the_clip_and_the_scale)
     for (int i = 0; i < 4; i++)
         ck_assert_double_eq_tol(cov[i], raised[i], 1e-6);
     ck_assert_str_eq(estimate_label(&source.options, VARIANCE_NPR).text, "npr-floor0.75");
+    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_EXACT).text, "exact-floor0.75");
+    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_ANALYTIC_DIAG).text,
+                     "analytic_diag-floor0.75");
     ck_assert_str_eq(estimate_label(&source.options, VARIANCE_ANALYTIC).text, "analytic");
     ck_assert_str_eq(estimate_label(&source.options, VARIANCE_BETA).text, "beta");
 

@@ -119,8 +119,12 @@ compares --run r --variance npr,sn --steps 2 --samples 0 --fresh
 notes 0 reuses
 
 # -- Other trajectories and samplers: in groups of the same tables, with charts and pictures of their own
+compares --run r --variance beta,beta_tilde,npr,sn --steps 2,3 --images 3 --samples 20 --out both
 compares --run r --variance beta,beta_tilde,npr,sn --steps 2,3 --images 3 --samples 20 \
     --trajectory linear,quad --sampler ddpm,ddim --out both
+notes 2 reuses # what is of the first alone is not enough
+notes 1 "reuses both/samples.png"
+notes 1 "reuses both/costs.csv"
 page=both/compare.html
 for figure in nll nll-quad frechet frechet-ddim kid-ddim precision-ddim recall-ddim sliced-ddim; do
     [ -s both/figure-$figure.svg ] || problem "no figure-$figure.svg"
@@ -169,6 +173,9 @@ notes 4 "^infer: note: reuses floor/"
 compares --run r --variance npr,sn --steps 2 --images 3 --samples 0 --average-cov --cov-scale 0.5 --out floor
 notes 0 "reuses floor/nll.csv"
 count 2 "<tr><th>npr-average-x0.5</th>" $page
+count 1 "The estimates are sn-average-x0.5 and npr-average-x0.5" $page
+compares --run r --variance npr,sn --steps 2 --images 3 --samples 0 --cov-scale 0 --out floor
+grep -q "nan" $page && problem "the correlation of maps without any sigma is nan on the page"
 
 fails "--sampler: ddim has none of these variances" --run r --variance beta --sampler ddpm,ddim
 fails "--sampler: expected ddpm or ddim, got \"other\"" --run r --sampler other
@@ -176,6 +183,8 @@ fails "--trajectory: expected linear, quad or dp" --run r --trajectory other
 
 # -- Tables of the run serve as well; what has no labels, or no heads, goes without
 infer nll --run r --steps 2,4 --images 2 --quiet || problem "infer nll failed"
+compares --run r --variance npr,sn --steps 2 --samples 0 # compare's own serves, and the run's goes first
+notes 1 "reuses r/nll.csv"
 compares --run r --steps 4 --samples 0 --out elsewhere
 notes 1 "reuses r/nll.csv and r/nll-calibration.csv"
 [ ! -e elsewhere/nll.csv ] || problem "elsewhere/nll.csv was made"
