@@ -143,10 +143,10 @@ bool command_parse(const CommandLine *line, CommonOptions *common, int argc, cha
     return ok && (*stop || apply(common, error));
 }
 
-char *settings_begin(const CommonOptions *common, uint64_t seed)
+char *settings_begin(const CommonOptions *common, uint64_t network, uint64_t seed)
 {
-    return memory_format("seed %llu, %s", (unsigned long long)seed,
-                         common->type == DTYPE_BF16 ? "bf16" : "f32");
+    return memory_format("network %016llx, seed %llu, %s", (unsigned long long)network,
+                         (unsigned long long)seed, common->type == DTYPE_BF16 ? "bf16" : "f32");
 }
 
 void settings_add(char **settings, const char *format, ...)

@@ -68,9 +68,10 @@ void common_free(CommonOptions *common);
 bool command_parse(const CommandLine *line, CommonOptions *common, int argc, char **argv,
                    StringList *positional, bool *stop, Error *error);
 
-/* "seed 1234, f32": what every result depends on besides the network and what was asked for. Commands add
- * what departs from their defaults, as in ", clip-cov off"; results with the same text compare. Caller frees. */
-char *settings_begin(const CommonOptions *common, uint64_t seed);
+/* "network 0123456789abcdef, seed 1234, f32": what every result depends on besides what was asked for; `network` is
+ * network_identity's. Commands add what departs from their defaults, as in ", clip-cov off"; results with the
+ * same text compare. Caller frees. */
+char *settings_begin(const CommonOptions *common, uint64_t network, uint64_t seed);
 void settings_add(char **settings, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A line on stderr about something that the user should know, unless --quiet. */

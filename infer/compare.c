@@ -21,10 +21,11 @@ static const char usage[] =
     "it lie its figures as SVG, PNG and CSV.\n"
     "\n"
     "Results that are there already are reused: nll.csv and quality.csv of the run\n"
-    "directory, and what compare itself has made, if they are newer than the\n"
-    "checkpoints, hold what is asked, and were made with the same seed and precision\n"
-    "and without options like --clip-cov. What is missing is measured as infer nll\n"
-    "and infer quality would, on few images: run those first for surer numbers.\n"
+    "directory, and what compare itself has made, if they are of this very network,\n"
+    "hold what is asked, and were made with the same seed and precision and without\n"
+    "options like --clip-cov. What is missing is measured as infer nll and infer\n"
+    "quality would, on few images: run those first for surer numbers. The classifier\n"
+    "and the files of --trajectory dp are kept in the run directory, as theirs are.\n"
     "\n"
     "examples:\n"
     "  infer compare\n"
@@ -103,12 +104,8 @@ static bool check_options(Compare *s, Error *error)
 
 static bool choose_variances(Comparison *c, Error *error)
 {
-    const bool all = c->variance_count == 0;
-    for (int kind = 0; all && kind < VARIANCE_KINDS; kind++) {
-        Error ignored = {0};
-        if (network_check_variance(c->network, (VarianceKind)kind, &ignored))
-            c->variances[c->variance_count++] = (VarianceKind)kind;
-    }
+    if (c->variance_count == 0)
+        c->variance_count = network_variances(c->network, c->variances);
     for (int v = 0; v < c->variance_count; v++) {
         if (!network_check_variance(c->network, c->variances[v], error))
             return false;
@@ -183,9 +180,15 @@ static bool make_directory(Compare *s, Error *error)
 
 static bool prepare(Compare *s, Error *error)
 {
-    s->c.common = &s->common;
-    return network_open(&s->c.network, &s->common, error) && choose_variances(&s->c, error) &&
-           check_samplers(&s->c, error) && choose_steps(&s->c, error) && make_directory(s, error);
+    Comparison *c = &s->c;
+    c->common = &s->common;
+    if (!network_open(&c->network, &s->common, error))
+        return false;
+    c->seed = s->common.seed >= 0 ? (uint64_t)s->common.seed : network_config(c->network)->seed;
+    c->identity = network_identity(c->network);
+    c->settings = settings_begin(&s->common, c->identity, c->seed);
+    return choose_variances(c, error) && check_samplers(c, error) && choose_steps(c, error) &&
+           make_directory(s, error);
 }
 
 static bool work(Compare *s, Error *error)
@@ -213,6 +216,7 @@ static void release(Compare *s)
         memory_free(c->figures[f].light.data);
         memory_free(c->figures[f].dark.data);
     }
+    memory_free(c->settings);
     memory_free(c->quality_problem);
     for (int i = 0; i < c->sampler_count; i++)
         memory_free(c->grids[i]);

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { IMAGES = 16, ROUNDS = 7, MOST = NETWORK_MAX_HEADS + 1 };
 
@@ -76,21 +77,26 @@ static void write_table(FILE *to, const void *context)
 {
     const Times *times = context;
     const Comparison *c = times->c;
-    fprintf(to, "variance,head,seconds_per_image,relative,images,threads\n");
+    fprintf(to, "variance,head,seconds_per_image,relative,images,threads,network\n");
     for (int v = 0; v < c->variance_count; v++) {
         const char *head = variance_head(c->variances[v]);
         const double time = times->best[head ? 1 + network_find_head(c->network, head) : 0];
-        fprintf(to, "%s,%s,%.6g,%.6g,%d,%d\n", variance_name(c->variances[v]), head ? head : "",
-                time, time / times->best[0], IMAGES, omp_get_max_threads());
+        fprintf(to, "%s,%s,%.6g,%.6g,%d,%d,%016llx\n", variance_name(c->variances[v]),
+                head ? head : "", time, time / times->best[0], IMAGES, omp_get_max_threads(),
+                (unsigned long long)c->identity);
     }
 }
 
 static bool usable(Comparison *c, const char *path)
 {
     Error ignored = {0};
-    bool ok = !c->fresh && compare_is_new(c, path) && csv_read(&c->costs, path, &ignored);
-    for (int v = 0; ok && v < c->variance_count; v++)
-        ok = csv_find(&c->costs, 0, "variance", variance_name(c->variances[v])) >= 0;
+    char network[32];
+    snprintf(network, sizeof network, "%016llx", (unsigned long long)c->identity);
+    bool ok = !c->fresh && csv_read(&c->costs, path, &ignored);
+    for (int v = 0; ok && v < c->variance_count; v++) {
+        const int row = csv_find(&c->costs, 0, "variance", variance_name(c->variances[v]));
+        ok = row >= 0 && strcmp(csv_cell(&c->costs, row, "network"), network) == 0;
+    }
     if (ok)
         command_note(c->common, "reuses %s", path);
     else

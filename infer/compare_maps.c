@@ -81,10 +81,9 @@ static void make_points(Maps *m, const Comparison *c)
     for (int i = 0; i < m->count; i++) {
         const int image = i % m->images.count;
         m->t[i] = c->map_rows[i / m->images.count].t;
-        random_normal((RandomKey){.seed = network_config(c->network)->seed,
-                                  .purpose = RANDOM_LIKELIHOOD,
-                                  .sample = (uint32_t)image},
-                      m->noise + (size_t)i * dims, dims);
+        random_normal(
+            (RandomKey){.seed = c->seed, .purpose = RANDOM_LIKELIHOOD, .sample = (uint32_t)image},
+            m->noise + (size_t)i * dims, dims);
         forward_noise(network_schedule(c->network), &m->t[i], m->images.x_0 + (size_t)image * dims,
                       m->noise + (size_t)i * dims, 1, dims, m->kinds[0] + (size_t)i * dims);
     }

@@ -1,12 +1,12 @@
 /* The tables and the pictures of other commands: what is there and holds what is asked, or new ones. */
 #include "base/memory.h"
 #include "compare_task.h"
+#include "dp.h"
 #include "io/hdf5_file.h"
 #include "model/precision.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { GRID_SAMPLES = 9 };
@@ -16,24 +16,6 @@ static const Sampler bounds_sampler[] = {SAMPLER_DDPM};
 char *compare_path(const Comparison *c, const char *name)
 {
     return memory_format("%s/%s", c->out, name);
-}
-
-static bool older(const struct stat *one, const struct stat *other)
-{
-    return one->st_mtim.tv_sec != other->st_mtim.tv_sec
-               ? one->st_mtim.tv_sec < other->st_mtim.tv_sec
-               : one->st_mtim.tv_nsec < other->st_mtim.tv_nsec;
-}
-
-bool compare_is_new(const Comparison *c, const char *path)
-{
-    struct stat file, checkpoint;
-    if (stat(path, &file) != 0)
-        return false;
-    for (int i = 0; i < network_files(c->network); i++)
-        if (stat(network_file(c->network, i), &checkpoint) != 0 || older(&file, &checkpoint))
-            return false;
-    return true;
 }
 
 /* -- Other commands, as a user would call them ------------------------------------------------ */
@@ -119,10 +101,10 @@ static Call call_begin(const Comparison *c, const Sampler *samplers, int sampler
     return call;
 }
 
-/* All that infer sample has been asked so far, in one line. */
-static char *sample_text(const Call *call)
+/* All that infer sample has been asked so far and what else its samples depend on, in one line. */
+static char *sample_text(const Call *call, const Comparison *c)
 {
-    char *text = memory_string("infer sample");
+    char *text = memory_format("%s: infer sample", c->settings);
     for (int i = 0; i < call->arguments.count; i++) {
         char *longer = memory_format("%s %s", text, call->arguments.items[i]);
         memory_free(text);
@@ -193,56 +175,87 @@ static bool holds_bounds(const Comparison *c)
     return true;
 }
 
-static bool holds_quality(const Comparison *c)
+static bool holds_metric(const Comparison *c, const char *metric)
 {
     for (int i = 0; i < c->sampler_count; i++)
         if (!holds(c, &c->quality,
                    (CompareKey){.trajectory = TRAJECTORY_LINEAR,
                                 .sampler = c->samplers[i],
-                                .metric = "sliced"},
+                                .metric = metric},
                    c->any_samples ? 0 : c->samples))
             return false;
     return true;
 }
 
-static bool usable(const Comparison *c, const char *path, Csv *table)
+static bool holds_quality(const Comparison *c)
 {
-    Error ignored = {0};
-    if (compare_is_new(c, path) && csv_read(table, path, &ignored))
-        return true;
-    csv_free(table);
-    return false;
+    for (int m = 0; m < COMPARE_METRICS; m++)
+        if (!holds_metric(c, compare_metrics[m].name))
+            return false;
+    return true;
 }
 
-/* Whether the table whose other numbers are in the HDF5 file `name` was made as this comparison would make it. */
-static bool made_alike(const Comparison *c, const char *directory, const char *name)
+/* The terms of a table, or all resamples: the HDF5 file `name`, if it was made as this comparison would make
+ * it. NULL if not. */
+static Hdf5File *open_alike(const Comparison *c, const char *directory, const char *name)
 {
-    const int64_t seed = c->common->seed;
-    char *path = memory_format("%s/%s", directory, name), *found = NULL;
-    char *settings =
-        settings_begin(c->common, seed >= 0 ? (uint64_t)seed : network_config(c->network)->seed);
+    char *path = memory_format("%s/%s", directory, name), *settings = NULL;
     Hdf5File *file = NULL;
     Error ignored = {0};
-    const bool alike = access(path, F_OK) == 0 && hdf5_open(&file, path, &ignored) &&
-                       hdf5_read_attribute_string(file, "/", "settings", &found, &ignored) &&
-                       strcmp(found, settings) == 0;
-    hdf5_close(file);
+    if (access(path, F_OK) == 0 && hdf5_open(&file, path, &ignored) &&
+        (!hdf5_read_attribute_string(file, "/", "settings", &settings, &ignored) ||
+         strcmp(settings, c->settings) != 0)) {
+        hdf5_close(file);
+        file = NULL;
+    }
     memory_free(path);
-    memory_free(found);
     memory_free(settings);
-    return alike;
+    return file;
+}
+
+/* The best timesteps of a variance may have been found anew, on other images, since the bounds on them. */
+static bool dp_is_the_same(const Comparison *c, Hdf5File *terms, int v, int steps)
+{
+    Error ignored = {0};
+    const int64_t dims[1] = {steps + 1};
+    int *now = memory_small((size_t)dims[0], sizeof *now);
+    int64_t *then = memory_small((size_t)dims[0], sizeof *then);
+    char *name = memory_format("%s/dp_%d/timesteps", c->labels[v].text, steps);
+    bool same =
+        dp_trajectory(c->network, c->variances[v], &c->common->estimate, steps, now, &ignored) &&
+        hdf5_read(terms, name, HDF5_INT64, 1, dims, then, &ignored);
+    for (int k = 0; same && k <= steps; k++)
+        same = now[k] == then[k];
+    memory_free(now);
+    memory_free(then);
+    memory_free(name);
+    return same;
+}
+
+static bool trajectories_are_the_same(const Comparison *c, Hdf5File *terms)
+{
+    for (int i = 0; i < c->trajectory_count; i++)
+        for (int v = 0; c->trajectories[i] == TRAJECTORY_DP && v < c->variance_count; v++)
+            for (int k = 0; k < c->steps_count; k++)
+                if (!dp_is_the_same(c, terms, v, c->steps[k]))
+                    return false;
+    return true;
 }
 
 static bool usable_nll(Comparison *c, const char *directory)
 {
     char *path = memory_format("%s/nll.csv", directory);
     char *more = memory_format("%s/nll-calibration.csv", directory);
-    const bool ok = usable(c, path, &c->nll) && usable(c, more, &c->calibration) &&
-                    made_alike(c, directory, "nll.h5") && holds_bounds(c);
+    Hdf5File *terms = open_alike(c, directory, "nll.h5");
+    Error ignored = {0};
+    const bool ok = terms && csv_read(&c->nll, path, &ignored) &&
+                    csv_read(&c->calibration, more, &ignored) && holds_bounds(c) &&
+                    trajectories_are_the_same(c, terms);
     if (ok)
         command_note(c->common, "reuses %s and %s", path, more);
     memory_free(path);
     memory_free(more);
+    hdf5_close(terms);
     if (!ok) {
         csv_free(&c->nll);
         csv_free(&c->calibration);
@@ -269,13 +282,15 @@ static bool make_nll(Comparison *c, Error *error)
 static bool usable_quality(Comparison *c, const char *directory)
 {
     char *path = memory_format("%s/quality.csv", directory);
-    const bool ok =
-        usable(c, path, &c->quality) && made_alike(c, directory, "quality.h5") && holds_quality(c);
+    Hdf5File *resamples = open_alike(c, directory, "quality.h5");
+    Error ignored = {0};
+    const bool ok = resamples && csv_read(&c->quality, path, &ignored) && holds_quality(c);
     if (ok)
         command_note(c->common, "reuses %s", path);
     else
         csv_free(&c->quality);
     memory_free(path);
+    hdf5_close(resamples);
     return ok;
 }
 
@@ -334,9 +349,9 @@ static bool find_grid(Comparison *c, int i, Error *error)
     Call call = call_begin(c, sampler, 1);
     add(&call, "--sampler", memory_string(sampler_name(*sampler)));
     add(&call, "--count", memory_format("%d", GRID_SAMPLES));
-    char *text = sample_text(&call);
+    char *text = sample_text(&call, c);
     bool ok = true;
-    if (!c->fresh && compare_is_new(c, c->grids[i]) && is_said(note, text)) {
+    if (!c->fresh && access(c->grids[i], F_OK) == 0 && is_said(note, text)) {
         command_note(c->common, "reuses %s", c->grids[i]);
         call_free(&call);
     } else {

@@ -47,6 +47,9 @@ typedef struct Comparison {
     CommonOptions *common;
     Network *network;
     const char *out; /* the directory of the results */
+    uint64_t identity; /* of the network */
+    uint64_t seed;
+    char *settings; /* what results must have been made with (command.h) */
     VarianceKind variances[VARIANCE_KINDS];
     EstimateLabel labels[VARIANCE_KINDS]; /* [variance_count]: what the tables call them */
     int variance_count;
@@ -73,9 +76,6 @@ typedef struct Comparison {
 
 /* The path of a file of results, `name` in the directory `out`. Caller frees. */
 char *compare_path(const Comparison *c, const char *name);
-
-/* Whether `path` is there and was written after every checkpoint of the network. */
-bool compare_is_new(const Comparison *c, const char *path);
 
 /* Whether the sampler can use the variance: DDIM has no beta. */
 bool compare_possible(Sampler sampler, VarianceKind variance);

@@ -87,6 +87,18 @@ uint64_t network_fingerprint(const Network *network, VarianceKind variance)
     return print;
 }
 
+uint64_t network_identity(const Network *network)
+{
+    VarianceKind kinds[VARIANCE_KINDS];
+    const int count = network_variances(network, kinds);
+    uint64_t print = FINGERPRINT_START;
+    for (int v = 0; v < count; v++) {
+        const uint64_t one = network_fingerprint(network, kinds[v]);
+        print = fingerprint(print, &one, sizeof one);
+    }
+    return print;
+}
+
 int network_files(const Network *network)
 {
     return network->file_count;
@@ -118,6 +130,17 @@ bool network_check_variance(const Network *network, VarianceKind variance, Error
                            variance_name(variance), diag ? "_diag" : "", network->origin,
                            network->is_run ? "run" : "checkpoint", network->origin);
     return true;
+}
+
+int network_variances(const Network *network, VarianceKind *kinds)
+{
+    int count = 0;
+    for (int kind = 0; kind < VARIANCE_KINDS; kind++) {
+        Error ignored = {0};
+        if (network_check_variance(network, (VarianceKind)kind, &ignored))
+            kinds[count++] = (VarianceKind)kind;
+    }
+    return count;
 }
 
 /* -- Graphs ----------------------------------------------------------------------------------- */

@@ -64,6 +64,9 @@ const char *network_origin(const Network *network);
 /* Tells apart networks, and of each what a variance reads besides: its head, its constants. */
 uint64_t network_fingerprint(const Network *network, VarianceKind variance);
 
+/* The same for all variances that it has together. */
+uint64_t network_identity(const Network *network);
+
 /* The checkpoints that have this very network: that of the trunk, and others with the same one. */
 int network_files(const Network *network);
 const char *network_file(const Network *network, int file);
@@ -71,6 +74,9 @@ const char *network_file(const Network *network, int file);
 /* An input error if the variance needs a head, the analytic constants or a mixture and they are not there;
  * it names the command that makes them. */
 bool network_check_variance(const Network *network, VarianceKind variance, Error *error);
+
+/* kinds [VARIANCE_KINDS] := every variance that needs nothing, or nothing that is not there. Returns how many. */
+int network_variances(const Network *network, VarianceKind *kinds);
 
 /* -- Evaluating ------------------------------------------------------------------------------- */
 

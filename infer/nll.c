@@ -156,16 +156,6 @@ static bool check_options(Nll *s, Error *error)
     return true;
 }
 
-/* Every variance that needs nothing, or nothing that is not there. */
-static void default_variances(Nll *s)
-{
-    for (int kind = 0; kind < VARIANCE_KINDS; kind++) {
-        Error ignored = {0};
-        if (network_check_variance(s->network, (VarianceKind)kind, &ignored))
-            s->variances[s->task.variance_count++] = (VarianceKind)kind;
-    }
-}
-
 static void default_step_counts(Nll *s)
 {
     const int most = network_schedule(s->network)->timesteps;
@@ -179,7 +169,7 @@ static void default_step_counts(Nll *s)
 static bool choose_variances(Nll *s, Error *error)
 {
     if (s->task.variance_count == 0)
-        default_variances(s);
+        s->task.variance_count = network_variances(s->network, s->variances);
     for (int v = 0; v < s->task.variance_count; v++)
         if (!network_check_variance(s->network, s->variances[v], error))
             return false;
@@ -389,7 +379,7 @@ static bool write_results(const Nll *s, const NllReport *report, Error *error)
 /* An average, a floor and a scale of the estimates are in the variances' names. */
 static char *settings_text(const Nll *s)
 {
-    char *text = settings_begin(&s->common, s->task.seed);
+    char *text = settings_begin(&s->common, network_identity(s->network), s->task.seed);
     if (s->split == IMAGES_TRAIN)
         settings_add(&text, "training images");
     if (s->data)

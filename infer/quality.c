@@ -164,16 +164,6 @@ static bool check_options(Quality *s, Error *error)
 
 /* -- Cells ------------------------------------------------------------------------------------ */
 
-/* Every variance that needs nothing, or nothing that is not there. */
-static void default_variances(Quality *s)
-{
-    for (int kind = 0; kind < VARIANCE_KINDS; kind++) {
-        Error ignored = {0};
-        if (network_check_variance(s->network, (VarianceKind)kind, &ignored))
-            s->variances[s->variance_count++] = (VarianceKind)kind;
-    }
-}
-
 static void default_step_counts(Quality *s)
 {
     const int most = network_schedule(s->network)->timesteps;
@@ -241,7 +231,7 @@ static bool add_variance(Quality *s, Sampler sampler, VarianceKind variance, Err
 static bool make_cells(Quality *s, Error *error)
 {
     if (s->variance_count == 0)
-        default_variances(s);
+        s->variance_count = network_variances(s->network, s->variances);
     if (s->steps_count == 0)
         default_step_counts(s);
     s->cells = memory_small(
@@ -341,7 +331,7 @@ static bool allocate_values(Quality *s, Error *error)
 /* An average, a floor and a scale of the estimates are in the variances' names. */
 static char *settings_text(const Quality *s)
 {
-    char *text = settings_begin(&s->common, s->seed);
+    char *text = settings_begin(&s->common, network_identity(s->network), s->seed);
     if (!isnan(s->eta))
         settings_add(&text, "eta %.9g", s->eta);
     if (!isnan(s->clip_pixel))

@@ -103,11 +103,8 @@ static bool choose_variances(Truth *s, Error *error)
                            network_origin(s->network));
     if (!lists_variances(s->variance_list, s->variances, &s->variance_count, error))
         return false;
-    for (int kind = 0; !s->variance_list && kind < VARIANCE_KINDS; kind++) {
-        Error ignored = {0};
-        if (network_check_variance(s->network, (VarianceKind)kind, &ignored))
-            s->variances[s->variance_count++] = (VarianceKind)kind;
-    }
+    if (!s->variance_list)
+        s->variance_count = network_variances(s->network, s->variances);
     for (int v = 0; v < s->variance_count; v++)
         if (!network_check_variance(s->network, s->variances[v], error))
             return false;

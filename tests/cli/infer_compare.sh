@@ -73,7 +73,7 @@ value=$(sed -n 's/^npr,linear,3,\([^,]*\),.*/\1/p' r/compare/nll.csv)
 grep -q "^npr,3,$value," r/compare/figure-nll.csv || problem "figure-nll.csv has no $value"
 [ "$(wc -l <r/compare/figure-sigma.csv)" -eq 6 ] || problem "figure-sigma.csv: expected 5 timesteps"
 [ "$(wc -l <r/compare/costs.csv)" -eq 5 ] || problem "costs.csv: expected 4 variances"
-grep -q "^beta,,[0-9.e-]*,1,16,1$" r/compare/costs.csv || problem "costs.csv: $(cat r/compare/costs.csv)"
+grep -q "^beta,,[0-9.e-]*,1,16,1,[0-9a-f]*$" r/compare/costs.csv || problem "costs.csv: $(cat r/compare/costs.csv)"
 
 # The page is one file: no address of another, all pictures within.
 count 0 "://" $page
@@ -101,7 +101,7 @@ cmp r/compare/costs.csv costs.csv || problem "the costs have changed"
 compares --run r --variance npr --steps 3 --quiet
 [ -z "$(cat printed errors)" ] || problem "--quiet, but: $(cat printed errors)"
 
-# -- What is not there, not what is asked, damaged, or older than the network, is measured again
+# -- What is not there, not what is asked, damaged, or of another network, is measured again
 compares --run r --variance beta,beta_tilde,npr,sn --steps 2,3 --images 4
 notes 1 "reuses r/compare/quality.csv"
 notes 0 "reuses r/compare/nll.csv"
@@ -111,9 +111,16 @@ notes 0 "reuses r/compare/quality.csv"
 echo "variance,steps" >r/compare/nll.csv
 compares --run r --variance npr,sn --steps 2
 notes 0 "reuses r/compare/nll.csv"
-touch r/stage2-npr+sn.h5
+touch r/*.h5
 compares --run r --variance npr,sn --steps 2 --samples 0
-notes 0 reuses
+notes 3 reuses # a checkpoint may be younger, if it is the same
+mkdir other
+cp r/stage1.h5 other
+train --config tiny.yaml --run other --quiet --stage 2 --loss npr,sn --seed 9 || problem "train --stage 2 failed"
+touch -d "1 day ago" other/*.h5
+cp -p other/stage2-npr+sn.h5 r
+compares --run r --variance npr,sn --steps 2 --samples 0
+notes 0 reuses # other heads, however old
 count 1 "Left out: --samples 0 was asked for" $page
 compares --run r --variance npr,sn --steps 2 --samples 0 --fresh
 notes 0 reuses
@@ -153,6 +160,23 @@ notes 4 ""
 count 7 "<tr><th>beta_tilde</th>" $page
 count 0 "trajectory quad</th>" $page
 count 1 "test images; DDPM on the trajectory quad" $page
+
+# -- Bounds on the best timesteps are of those that were found last, and the search is the run's
+compares --run r --variance npr --trajectory dp --steps 3 --samples 0 --images 2 --out best
+compares --run r --variance npr --trajectory dp --steps 3 --samples 0 --images 2 --out best
+notes 1 "reuses best/nll.csv"
+infer nll --run r --variance npr --trajectory dp --steps 3 --images 2 --dp-images 2 --out n.csv --quiet ||
+    problem "infer nll --trajectory dp failed"
+compares --run r --variance npr --trajectory dp --steps 3 --samples 0 --images 2 --out best
+value=$(sed -n 's/^npr,dp,3,\([^,]*\),.*/\1/p' n.csv)
+grep -q "^npr,dp,3,$value," best/nll.csv || problem "expected $value in: $(cat best/nll.csv)"
+
+# -- A table of one metric is not the quality
+infer quality --run r --variance npr --steps 2 --samples 20 --metrics sliced --quiet || problem "infer quality failed"
+compares --run r --variance npr --steps 2 --samples 20 --images 2 --out one
+notes 0 "reuses r/quality.csv"
+count 1 "<h3>Fréchet distance" one/compare.html
+rm r/quality.*
 
 # -- Other estimates of Cov: under their own names, and not from tables of the plain ones
 cp -R both floor
