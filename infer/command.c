@@ -7,8 +7,8 @@
 #include "lists.h"
 #include "model/precision.h"
 
+#include <assert.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -131,6 +131,7 @@ bool command_parse(const CommandLine *line, CommonOptions *common, int argc, cha
         count += compute_options(table + count, common);
     count += general_options(table + count, common);
 
+    assert(count <= line->count + COMMON_LIMIT);
     bool ok = options_parse(table, count, argc, argv, positional, error);
     *stop = ok && (common->help || common->version);
     if (ok && common->help) {
@@ -175,9 +176,7 @@ void command_note(const CommonOptions *common, const char *format, ...)
 
 bool command_continues(Error *error)
 {
-    int signal = interrupt_requested();
-    if (signal == 0)
+    if (!interrupt_requested())
         return true;
-    return error_runtime(error, "stopped by %s, nothing was written",
-                         signal == SIGINT ? "SIGINT" : "SIGTERM");
+    return error_runtime(error, "stopped by %s, nothing was written", interrupt_name());
 }

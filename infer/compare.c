@@ -1,4 +1,5 @@
 /* infer compare: all that can be said of a run's variances, on one page. */
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "compare_task.h"
 #include "image_array.h"
@@ -191,13 +192,23 @@ static bool prepare(Compare *s, Error *error)
            make_directory(s, error);
 }
 
+/* Of a signal, that nothing measured is lost; any other error stays as it is. */
+static bool explain_stop(const Comparison *c, Error *error)
+{
+    return interrupt_requested() &&
+           error_runtime(error,
+                         "stopped by %s; what was measured is kept in %s, and the same "
+                         "command goes on",
+                         interrupt_name(), c->out);
+}
+
 static bool work(Compare *s, Error *error)
 {
     Comparison *c = &s->c;
     if (!compare_find_tables(c, error) || !compare_draw_figures(c, error) ||
         !compare_draw_maps(c, error) || !compare_measure_costs(c, error) ||
         !compare_write_page(c, s->page, error))
-        return false;
+        return explain_stop(c, error);
     if (!s->common.quiet)
         printf("%s: written\n", s->page);
     return true;

@@ -157,20 +157,11 @@ static bool draw_nll(Comparison *c, TrajectoryKind trajectory, Error *error)
 {
     Chart chart = {.plot = {.x_label = "steps K", .y_label = "bits/dim", .log_x = true}};
     const char *name = trajectory_name(trajectory);
-    const bool usual = trajectory == TRAJECTORY_LINEAR;
     add_over_steps(&chart, c, &c->nll, "bits_per_dim", (CompareKey){.trajectory = trajectory});
     chart.plot.log_y = spans_decades(&chart);
     return finish(c, &chart, COMPARE_NLL,
-                  memory_format("nll%s%s", usual ? "" : "-", usual ? "" : name),
+                  compare_stem("nll", name, trajectory == TRAJECTORY_LINEAR),
                   memory_format("Bound on bits per dimension over K, %s", name), error);
-}
-
-static double floor_of(const Comparison *c, const char *metric)
-{
-    for (int row = -1; (row = csv_find(&c->quality, row + 1, "variance", "real")) >= 0;)
-        if (strcmp(csv_cell(&c->quality, row, "metric"), metric) == 0)
-            return csv_number(&c->quality, row, "value");
-    return NAN;
 }
 
 static bool draw_quality(Comparison *c, const char *metric, Sampler sampler, Error *error)
@@ -179,12 +170,12 @@ static bool draw_quality(Comparison *c, const char *metric, Sampler sampler, Err
         return true;
     Chart chart = {.plot = {.x_label = "steps K", .y_label = metric, .log_x = true}};
     const char *name = sampler_name(sampler);
-    const bool usual = sampler == SAMPLER_DDPM;
     add_over_steps(&chart, c, &c->quality, "value",
                    (CompareKey){.sampler = sampler, .metric = metric});
-    add_level(&chart, "real", floor_of(c, metric));
-    return finish(c, &chart, COMPARE_QUALITY,
-                  memory_format("%s%s%s", metric, usual ? "" : "-", usual ? "" : name),
+    const int real = compare_floor_row(&c->quality, metric);
+    if (real >= 0)
+        add_level(&chart, "real", csv_number(&c->quality, real, "value"));
+    return finish(c, &chart, COMPARE_QUALITY, compare_stem(metric, name, sampler == SAMPLER_DDPM),
                   memory_format("%s over K, %s", metric, name), error);
 }
 
@@ -195,13 +186,15 @@ static bool draw_calibration(Comparison *c, Error *error)
     for (int v = 0; v < c->variance_count; v++) {
         const char *name = c->labels[v].text;
         int row = csv_find(table, 0, "variance", name);
-        if (row < 0)
-            continue; /* beta_tilde, which estimates nothing */
+        if (row < 0 || estimate_is_zero(&c->common->estimate, c->variances[v]))
+            continue; /* says that there is no error at all */
         PlotSeries *series = add_series(&chart, name, (int)c->variances[v], table->rows);
         for (; row >= 0; row = csv_find(table, row + 1, "variance", name))
             add_point(series, table->rows, csv_number(table, row, "t"),
                       csv_number(table, row, "mean_square"), csv_number(table, row, "stderr"));
     }
+    if (chart.plot.count == 0)
+        return true;
     add_level(&chart, "calibrated", 1);
     return finish(c, &chart, COMPARE_CALIBRATION, memory_string("calibration"),
                   memory_string("Calibration over t"), error);

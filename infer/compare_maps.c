@@ -19,9 +19,6 @@
 
 enum { IMAGES = 8, SHOWN = 2, KINDS = 4, CELL = 84 };
 
-static const char *const labels[SHOWN * KINDS] = {"x_t", "sn", "npr", "sn-npr",
-                                                  "x_t", "sn", "npr", "sn-npr"};
-
 /* Arrays [COMPARE_MAP_TIMES, IMAGES, dims], as many as `times` timesteps and `images` images need. */
 typedef struct Maps {
     Images images;
@@ -151,6 +148,11 @@ static void scale(Maps *m, const MapRow *row, int time)
 static bool draw(const Maps *m, const Comparison *c, Error *error)
 {
     const Config *config = network_config(c->network);
+    const EstimateOptions *estimate = &c->common->estimate;
+    const EstimateLabel sn = estimate_label(estimate, VARIANCE_SN);
+    const EstimateLabel npr = estimate_label(estimate, VARIANCE_NPR);
+    const char *const labels[SHOWN * KINDS] = {"x_t", sn.text, npr.text, "sn-npr",
+                                               "x_t", sn.text, npr.text, "sn-npr"};
     const float *grids[SHOWN * KINDS * COMPARE_MAP_TIMES];
     char columns[COMPARE_MAP_TIMES][16];
     const char *column_labels[COMPARE_MAP_TIMES];

@@ -193,10 +193,6 @@ static void put_maps(const Page *page)
         end_section(page);
         return;
     }
-    const EstimateOptions *estimate = &c->common->estimate;
-    fprintf(page->to, "<p class=\"soft\">The estimates are %s and %s.</p>\n",
-            estimate_label(estimate, VARIANCE_SN).text,
-            estimate_label(estimate, VARIANCE_NPR).text);
     put_picture(page, &page->maps, "Maps of sigma by SN and NPR, and their difference");
     fputs("<div class=\"wide\"><table>\n<thead><tr><th>t</th><th>largest σ</th><th>mean σ, SN</th>"
           "<th>mean σ, NPR</th><th>rms difference</th><th>correlation</th></tr></thead>\n<tbody>\n",

@@ -5,6 +5,7 @@
 #include "io/hdf5_file.h"
 #include "model/precision.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,11 @@ enum { GRID_SAMPLES = 9 };
 
 static const Sampler bounds_sampler[] = {SAMPLER_DDPM};
 
+char *compare_stem(const char *what, const char *way, bool usual)
+{
+    return usual ? memory_string(what) : memory_format("%s-%s", what, way);
+}
+
 char *compare_path(const Comparison *c, const char *name)
 {
     return memory_format("%s/%s", c->out, name);
@@ -20,14 +26,17 @@ char *compare_path(const Comparison *c, const char *name)
 
 /* -- Other commands, as a user would call them ------------------------------------------------ */
 
+enum { CALL_MOST_VALUES = 16 };
+
 typedef struct Call {
     StringList arguments;
-    char *made[16]; /* those of the arguments that are this call's own */
+    char *made[CALL_MOST_VALUES]; /* those of the arguments that are this call's own */
     int made_count;
 } Call;
 
 static void add(Call *call, const char *option, char *value)
 {
+    assert(call->made_count < CALL_MOST_VALUES);
     string_list_add(&call->arguments, option);
     string_list_add(&call->arguments, value);
     call->made[call->made_count++] = value;
@@ -343,7 +352,7 @@ static bool say(const char *path, const char *text, Error *error)
 static bool find_grid(Comparison *c, int i, Error *error)
 {
     const Sampler *sampler = &c->samplers[i];
-    const char *name = *sampler == SAMPLER_DDPM ? "samples" : "samples-ddim";
+    char *name = compare_stem("samples", sampler_name(*sampler), *sampler == SAMPLER_DDPM);
     char *note = memory_format("%s/%s.txt", c->out, name);
     c->grids[i] = memory_format("%s/%s.png", c->out, name);
     Call call = call_begin(c, sampler, 1);
@@ -359,6 +368,7 @@ static bool find_grid(Comparison *c, int i, Error *error)
         call_places(&call, c, c->grids[i]);
         ok = call_end(&call, sample_command, error) && say(note, text, error);
     }
+    memory_free(name);
     memory_free(note);
     memory_free(text);
     return ok;

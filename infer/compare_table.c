@@ -25,6 +25,14 @@ int compare_row(const Csv *table, const CompareKey *key)
     return -1;
 }
 
+int compare_floor_row(const Csv *quality, const char *metric)
+{
+    int row = csv_find(quality, 0, "variance", "real");
+    while (row >= 0 && strcmp(csv_cell(quality, row, "metric"), metric) != 0)
+        row = csv_find(quality, row + 1, "variance", "real");
+    return row;
+}
+
 /* The groups of rows: trajectories, or samplers. */
 static int groups_of(const CompareTable *t)
 {
@@ -111,17 +119,9 @@ static void put_group(FILE *to, const CompareTable *t, int group)
     fputs("</tbody>\n", to);
 }
 
-static int floor_row(const CompareTable *t)
-{
-    int row = csv_find(t->csv, 0, "variance", "real");
-    while (row >= 0 && strcmp(csv_cell(t->csv, row, "metric"), t->metric->name) != 0)
-        row = csv_find(t->csv, row + 1, "variance", "real");
-    return row;
-}
-
 static void put_floor(FILE *to, const CompareTable *t)
 {
-    const int row = floor_row(t);
+    const int row = compare_floor_row(t->csv, t->metric->name);
     if (row < 0)
         return;
     fputs("<tbody class=\"floor\">\n<tr><th>real images</th>", to);

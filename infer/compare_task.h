@@ -46,7 +46,7 @@ typedef struct MapRow {
 typedef struct Comparison {
     CommonOptions *common;
     Network *network;
-    const char *out; /* the directory of the results */
+    const char *out;   /* the directory of the results */
     uint64_t identity; /* of the network */
     uint64_t seed;
     char *settings; /* what results must have been made with (command.h) */
@@ -73,6 +73,9 @@ typedef struct Comparison {
     MapRow map_rows[COMPARE_MAP_TIMES];
     int map_count;
 } Comparison;
+
+/* "nll" of the usual way, "nll-quad" of another: of a file's name. Caller frees. */
+char *compare_stem(const char *what, const char *way, bool usual);
 
 /* The path of a file of results, `name` in the directory `out`. Caller frees. */
 char *compare_path(const Comparison *c, const char *name);
@@ -108,6 +111,9 @@ typedef struct CompareTable {
     const char *column;          /* of csv: the values */
     const CompareMetric *metric; /* NULL: bounds */
 } CompareTable;
+
+/* The row of quality.csv that has real images in the place of samples; -1 if there is none. */
+int compare_floor_row(const Csv *quality, const char *metric);
 
 void compare_put_table(FILE *to, const CompareTable *table);
 

@@ -53,7 +53,7 @@ static void print_bounds(const NllReport *r, TrajectoryKind trajectory)
            trajectory_name(trajectory), width, "steps");
     for (int c = 0; c < task->cell_count; c++)
         if (is_column(&task->cells[c], trajectory))
-            printf(" %17d", task->cells[c].steps);
+            printf(" %19d", task->cells[c].steps);
     printf("\n");
     for (int v = 0; v < task->variance_count; v++) {
         printf("%-*s", width, label_of(r, v).text);
@@ -63,7 +63,7 @@ static void print_bounds(const NllReport *r, TrajectoryKind trajectory)
             double error,
                 mean =
                     bound_mean(r->bound, find_cell(r, v, trajectory, task->cells[c].steps), &error);
-            printf("  %8.3f +- %5.3f", mean, error);
+            printf("  %8.3f +- %6.3f", mean, error);
         }
         printf("\n");
     }
@@ -98,8 +98,8 @@ static void print_by_timestep(const NllReport *r, const char *title, const doubl
         printf(" %8d", chosen[k]);
     printf("\n");
     for (int v = 0; v < r->task->variance_count; v++) {
-        if (r->task->variances[v] == VARIANCE_BETA_TILDE) /* says that there is no error at all */
-            continue;
+        if (estimate_is_zero(&r->source->options, r->task->variances[v]))
+            continue; /* says that there is no error at all */
         printf("%-*s", width, label_of(r, v).text);
         for (int k = 0; k < count; k++)
             printf(" %8.3g", values[(size_t)v * entries + (size_t)chosen[k]]);
@@ -160,7 +160,8 @@ static void write_calibration(FILE *to, const void *context)
     for (int v = 0; v < r->task->variance_count; v++)
         for (int t = 1; t <= total; t++) {
             const size_t at = (size_t)v * ((size_t)total + 1) + (size_t)t;
-            if (!isnan(sums->ratio[at]))
+            if (!isnan(sums->ratio[at]) &&
+                !estimate_is_zero(&r->source->options, r->task->variances[v]))
                 fprintf(to, "%s,%d,%.6g,%.3g,%.4g,%.6g\n", label_of(r, v).text, t,
                         sums->calibration[at], sums->calibration_error[at], sums->floored[at],
                         sums->ratio[at]);

@@ -5,7 +5,6 @@
 #include "quality_store.h"
 
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 
 /* Work in progress. */
@@ -114,12 +113,11 @@ static bool measure_cell(Work *work, int c, Error *error)
 /* Of a signal, what is kept and how to go on; any other error stays as it is. */
 static bool explain_stop(const Work *work, Error *error)
 {
-    const int signal = interrupt_requested(), done = cells_measured(work->task);
-    if (signal == 0 || !work->run->unfinished || done == 0)
+    const int done = cells_measured(work->task);
+    if (!interrupt_requested() || !work->run->unfinished || done == 0)
         return false;
     return error_runtime(error, "stopped by %s after %d of %d cells; the same command goes on (%s)",
-                         signal == SIGINT ? "SIGINT" : "SIGTERM", done, work->task->cell_count,
-                         work->run->unfinished);
+                         interrupt_name(), done, work->task->cell_count, work->run->unfinished);
 }
 
 static bool measure_all(Work *work, Error *error)

@@ -36,7 +36,8 @@ static const char usage[] =
     "[n, C, H, W] in [-1, 1], not clipped after the last step. --variance and --steps\n"
     "take lists: then the picture is a table, a row for each variance and a column\n"
     "for each number of steps, the file has /samples/<variance>_<steps>, and all of\n"
-    "them start from the same x_T and meet the same noise.\n"
+    "them start from the same x_T and meet the same noise. What is done to Cov is part\n"
+    "of a variance's name: npr-floor0.03-x2.\n"
     "\n"
     "For programs that compute FID: DIR/ becomes a directory of PNG files, one for\n"
     "each sample (for lists a directory <variance>_<steps> each); FILE.npz gets the\n"
@@ -70,6 +71,7 @@ typedef struct Sample {
     int64_t count, columns, scale;
 
     VarianceKind variances[VARIANCE_KINDS];
+    EstimateLabel labels[VARIANCE_KINDS];
     int steps[LISTS_MAX_STEPS];
     SampleSettings settings;
     SamplingPlan *plans; /* [variances * steps] */
@@ -204,10 +206,12 @@ static bool make_plans(Sample *s, Error *error)
 
     const int columns = s->settings.steps_count;
     s->plans = memory_small((size_t)(s->settings.variance_count * columns), sizeof *s->plans);
-    for (int v = 0; v < s->settings.variance_count; v++)
+    for (int v = 0; v < s->settings.variance_count; v++) {
         for (int k = 0; k < columns; k++)
             if (!make_plan(s, &s->plans[v * columns + k], s->variances[v], s->steps[k], error))
                 return false;
+        s->labels[v] = sampling_label(&s->plans[v * columns]);
+    }
     return true;
 }
 
@@ -231,7 +235,7 @@ static bool prepare_noise(Sample *s, Error *error)
 static bool prepare(Sample *s, Error *error)
 {
     s->settings.path = s->out;
-    s->settings.variances = s->variances;
+    s->settings.labels = s->labels;
     s->settings.steps = s->steps;
     s->settings.columns = (int)s->columns;
     s->settings.scale = (int)s->scale;
@@ -289,7 +293,7 @@ static bool draw(Sample *s, Error *error)
     if (!s->common.quiet && kinds == 1)
         printf("%s: %d sample%s, %s %s, %d steps\n", s->out, s->settings.count,
                s->settings.count == 1 ? "" : "s", sampler_name((Sampler)s->sampler),
-               sampling_label(&s->plans[0]).text, s->steps[0]);
+               s->labels[0].text, s->steps[0]);
     else if (!s->common.quiet)
         printf("%s: %d samples of each of %d kinds, %s\n", s->out, s->settings.count, kinds,
                sampler_name((Sampler)s->sampler));

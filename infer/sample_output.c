@@ -87,7 +87,7 @@ static bool draw_table(const SampleOutput *output, Canvas *canvas, Error *error)
     const char **rows = memory_small((size_t)settings->variance_count, sizeof *rows);
     const char **columns = memory_small((size_t)settings->steps_count, sizeof *columns);
     for (int v = 0; v < settings->variance_count; v++)
-        rows[v] = variance_name(settings->variances[v]);
+        rows[v] = settings->labels[v].text;
     for (int k = 0; k < settings->steps_count; k++)
         columns[k] =
             memory_format("%d step%s", settings->steps[k], settings->steps[k] == 1 ? "" : "s");
@@ -141,8 +141,7 @@ static char *array_name(const SampleOutput *output, int variance, int steps)
     const SampleSettings *settings = output->settings;
     if (output->combinations == 1)
         return memory_string("samples");
-    return memory_format("samples/%s_%d", variance_name(settings->variances[variance]),
-                         settings->steps[steps]);
+    return memory_format("samples/%s_%d", settings->labels[variance].text, settings->steps[steps]);
 }
 
 static bool begin_arrays(SampleOutput *output, Error *error)
@@ -218,10 +217,10 @@ static bool put_pictures(SampleOutput *output, int variance, int steps, int firs
                          const float *images, Error *error)
 {
     const SampleSettings *settings = output->settings;
-    char *group = output->combinations == 1
-                      ? NULL
-                      : memory_format("%s_%d", variance_name(settings->variances[variance]),
-                                      settings->steps[steps]);
+    char *group =
+        output->combinations == 1
+            ? NULL
+            : memory_format("%s_%d", settings->labels[variance].text, settings->steps[steps]);
     const bool ok = picture_directory_add(output->directory, group, first, images, count, error);
     memory_free(group);
     return ok;

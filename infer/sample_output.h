@@ -19,7 +19,7 @@
 
 typedef struct SampleSettings {
     const char *path;
-    const VarianceKind *variances; /* [variance_count] */
+    const EstimateLabel *labels; /* [variance_count]: what the variances are called */
     int variance_count;
     const int *steps; /* [steps_count] */
     int steps_count;

@@ -6,7 +6,6 @@
 #include "io/hdf5_file.h"
 #include "output.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -112,8 +111,7 @@ static bool restore(const Sweep *s, int *t, Error *error)
 /* The sums of timesteps `t` and above are there, and something went wrong after. */
 static bool stop(const Sweep *s, int t, Error *error)
 {
-    const int signal = interrupt_requested();
-    if (signal == 0 || !s->options->unfinished)
+    if (!interrupt_requested() || !s->options->unfinished)
         return false;
     Error failure = {0};
     if (!store(s, t, &failure)) {
@@ -121,7 +119,7 @@ static bool stop(const Sweep *s, int t, Error *error)
         return false;
     }
     return error_runtime(error, "stopped by %s; the same command goes on from t = %d (%s)",
-                         signal == SIGINT ? "SIGINT" : "SIGTERM", t - 1, s->options->unfinished);
+                         interrupt_name(), t - 1, s->options->unfinished);
 }
 
 static bool visit_all(const Sweep *s, int from, Progress *progress, Error *error)

@@ -1,10 +1,11 @@
-# What the scripts in tests/cli share: a scratch directory, and complaints that do not end a script, which
+# What the scripts in tests/cli share: a scratch directory, where the tests are, and complaints that do not end a script, which
 # looks at everything and ends with `exit $result`. Each begins with `. tests/script.sh`, in the root of the
 # repository, and is in the scratch directory from there on.
 # shellcheck shell=sh disable=SC2034 # result is for the scripts
 set -u
 
 export OMP_WAIT_POLICY=passive # see tests/infer_program.h
+tests=$PWD/tests
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 cd "$directory" || exit 1

@@ -36,6 +36,11 @@ int interrupt_requested(void)
     return atomic_load(&received);
 }
 
+const char *interrupt_name(void)
+{
+    return interrupt_requested() == SIGINT ? "SIGINT" : "SIGTERM";
+}
+
 int interrupt_exit_code(void)
 {
     int signal = interrupt_requested();

@@ -12,5 +12,8 @@ void interrupt_install(void);
 /* 0, or the signal received: SIGINT or SIGTERM. */
 int interrupt_requested(void);
 
+/* "SIGINT" or "SIGTERM", after one was received. */
+const char *interrupt_name(void);
+
 /* What a shell expects of a program stopped by that signal: 130 or 143; 0 if there was none. */
 int interrupt_exit_code(void);

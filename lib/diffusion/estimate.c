@@ -16,6 +16,11 @@ bool estimate_is_scalar(const EstimateOptions *options, VarianceKind kind)
            (variance_head(kind) && options->average);
 }
 
+bool estimate_is_zero(const EstimateOptions *options, VarianceKind kind)
+{
+    return kind == VARIANCE_BETA_TILDE || (options->scale == 0 && !variance_is_fixed(kind));
+}
+
 static bool has_floor(const EstimateOptions *options, VarianceKind kind)
 {
     return options->floor > 0 && !estimate_is_scalar(options, kind);
@@ -46,13 +51,18 @@ static void fill(float *cov, size_t count, double value)
         cov[i] = (float)value;
 }
 
-/* The clip comes after: it is of what is used. */
-static void average(float *cov, size_t count, bool clip)
+static double mean_of(const float *cov, size_t count)
 {
     double sum = 0;
     for (size_t i = 0; i < count; i++)
         sum += cov[i];
-    const double mean = sum / (double)count;
+    return sum / (double)count;
+}
+
+/* The clip comes after: it is of what is used. */
+static void average(float *cov, size_t count, bool clip)
+{
+    const double mean = mean_of(cov, count);
     fill(cov, count, clip ? variance_clipped(mean) : mean);
 }
 
@@ -92,10 +102,7 @@ static void learned(const EstimateSource *source, VarianceKind kind, int t, cons
 
 static void raise_to_floor(float *cov, size_t count, double part)
 {
-    double sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += cov[i];
-    const float least = (float)(part * sum / (double)count);
+    const float least = (float)(part * mean_of(cov, count));
     for (size_t i = 0; i < count; i++)
         cov[i] = cov[i] < least ? least : cov[i];
 }

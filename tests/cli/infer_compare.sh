@@ -35,6 +35,19 @@ picture() {
     cmp shown "$2" || problem "the page does not show $2"
 }
 
+# shows DIRECTORY CELLS [METRIC TITLE MOST]: the page's table of bounds, or of a metric of which most is best (1) or not (0),
+# has that many numbers, all of them those of the CSV.
+shows() {
+    if [ $# -eq 2 ]; then
+        found=$(awk -v column=bits_per_dim -v group=trajectory -v usual=linear \
+            -f "$tests/compare_page.awk" "$1/nll.csv" "$1/compare.html")
+    else
+        found=$(awk -v column=value -v group=sampler -v usual=ddpm -v metric="$3" -v title="$4" -v most="$5" \
+            -f "$tests/compare_page.awk" "$1/quality.csv" "$1/compare.html")
+    fi
+    [ "$found" = "$2 compared" ] || problem "$1/compare.html, table of ${3:-bounds}: $found"
+}
+
 tiny_recipe
 train --config tiny.yaml --run r --quiet --stage 1 || problem "train --stage 1 failed"
 train --config tiny.yaml --run r --quiet --stage 2 --loss npr,sn || problem "train --stage 2 failed"
@@ -151,6 +164,12 @@ grep -q "^npr,3,$value," both/figure-nll-quad.csv || problem "figure-nll-quad.cs
 value=$(sed -n 's/^sn,ddim,linear,2,frechet,\([^,]*\),.*/\1/p' both/quality.csv)
 grep -q "^sn,2,$value," both/figure-frechet-ddim.csv || problem "figure-frechet-ddim.csv has no $value"
 grep -q "^beta," both/figure-frechet-ddim.csv && problem "figure-frechet-ddim.csv has beta"
+shows both 16
+shows both 16 frechet "Fréchet distance" 0
+shows both 16 kid "Kernel distance" 0
+shows both 16 precision "Precision" 1
+shows both 16 recall "Recall" 1
+shows both 16 sliced "Sliced" 0
 picture "Samples of every variance and number of steps, ddpm" both/samples.png $page
 picture "Samples of every variance and number of steps, ddim" both/samples-ddim.png $page
 cmp -s both/samples.png both/samples-ddim.png && problem "both samplers have the same samples"
@@ -171,6 +190,19 @@ compares --run r --variance npr --trajectory dp --steps 3 --samples 0 --images 2
 value=$(sed -n 's/^npr,dp,3,\([^,]*\),.*/\1/p' n.csv)
 grep -q "^npr,dp,3,$value," best/nll.csv || problem "expected $value in: $(cat best/nll.csv)"
 
+# -- Stopped: what was measured stays, and the same command goes on
+infer compare --run r --steps 3 --samples 10 --images 3000 --threads 1 --out stopped >printed 2>errors &
+child=$!
+until grep -q "^bound:" errors || ! kill -0 $child 2>/dev/null; do
+    sleep 0.02
+done
+kill -INT $child
+wait $child
+status=$?
+[ $status -eq 130 ] || problem "SIGINT: exit status $status"
+tail -n 1 errors | grep -q "^infer: stopped by SIGINT; what was measured is kept in stopped, and the same command goes on$" ||
+    problem "SIGINT: said: $(cat errors)"
+
 # -- A table of one metric is not the quality
 infer quality --run r --variance npr --steps 2 --samples 20 --metrics sliced --quiet || problem "infer quality failed"
 compares --run r --variance npr --steps 2 --samples 20 --images 2 --out one
@@ -185,6 +217,8 @@ page=floor/compare.html
 notes 1 "reuses" # the costs
 notes 1 "reuses floor/costs.csv"
 count 7 "<tr><th>npr-floor0.1</th>" $page
+shows floor 6
+shows floor 8 frechet "Fréchet distance" 0
 count 0 "<tr><th>npr</th>" $page
 count 7 "<tr><th>beta_tilde</th>" $page
 value=$(sed -n 's/^npr-floor0.1,linear,3,\([^,]*\),.*/\1/p' floor/nll.csv)
@@ -197,7 +231,7 @@ notes 4 "^infer: note: reuses floor/"
 compares --run r --variance npr,sn --steps 2 --images 3 --samples 0 --average-cov --cov-scale 0.5 --out floor
 notes 0 "reuses floor/nll.csv"
 count 2 "<tr><th>npr-average-x0.5</th>" $page
-count 1 "The estimates are sn-average-x0.5 and npr-average-x0.5" $page
+shows floor 2
 compares --run r --variance npr,sn --steps 2 --images 3 --samples 0 --cov-scale 0 --out floor
 grep -q "nan" $page && problem "the correlation of maps without any sigma is nan on the page"
 

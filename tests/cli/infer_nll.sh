@@ -145,6 +145,8 @@ for variance in analytic sn npr exact; do
     [ "$(sed -n "s/^$variance-x0,//p" scaled.csv)" = "$(sed -n 's/^beta_tilde,//p' scaled.csv)" ] ||
         problem "nothing of $variance is not beta_tilde: $(cat scaled.csv)"
 done
+rows 0 scaled-calibration.csv "sn-x0," # as of beta_tilde, which has no calibration
+! grep -q inf printed || problem "--cov-scale 0: $(cat printed)"
 scaled 0.5
 rows 1 scaled.csv "sn-x0.5,"
 mv scaled-calibration.csv half.csv
@@ -405,6 +407,11 @@ begins_anew --run r $sweep --images 400 --fresh
 cp kept r/nll.unfinished.h5
 # shellcheck disable=SC2086
 begins_anew --run r $sweep --images 400 --seed 9
+for option in "--cov-floor 0.1" "--cov-scale 2" --average-cov; do
+    cp kept r/nll.unfinished.h5
+    # shellcheck disable=SC2086
+    begins_anew --run r $sweep --images 400 $option
+done
 rm r/nll*
 
 # Where there is no place for results there is none for half of them.
@@ -423,6 +430,12 @@ half INT 130 r/dp.unfinished.h5 steps --run r $sweep
 for file in nll.csv dp-beta.h5 dp-sn.h5; do
     [ ! -e "r/$file" ] || problem "stopped, but there is r/$file"
 done
+cp r/dp.unfinished.h5 kept
+# shellcheck disable=SC2086
+start steps --run r $sweep --cov-floor 0.1
+interrupt TERM 143
+! grep -q "^goes on" errors || problem "--cov-floor: goes on: $(cat errors)"
+cp kept r/dp.unfinished.h5
 # shellcheck disable=SC2086
 works infer nll --run r $sweep
 went_on r/dp.unfinished.h5

@@ -182,6 +182,12 @@ done
 tail -n 1 errors | grep -q "^infer: stopped by SIGTERM after [1-3] of 4 cells; the same command goes on (r/quality.unfinished.h5)$" ||
     problem "SIGTERM: said: $(cat errors)"
 files r "classifier.h5 metrics.csv quality.unfinished.h5 stage1.h5 stage2-npr+sn.h5"
+cp r/quality.unfinished.h5 kept
+# shellcheck disable=SC2086
+works infer quality $long --cov-floor 0.1
+! grep -q "^goes on" errors || problem "another floor: goes on: $(cat errors)"
+rm r/quality.csv r/quality.h5
+mv kept r/quality.unfinished.h5
 # shellcheck disable=SC2086
 works infer quality $long
 grep -q "goes on after [1-3] of 4 cells" errors || problem "expected it to go on: $(cat errors)"
@@ -199,6 +205,8 @@ files pictures.d "beta_tilde_2 beta_tilde_3 sn_2 sn_3"
 files pictures.d/sn_3 "000000.png 000001.png 000002.png"
 works infer sample --run r --variance sn --cov-scale 0.5 --steps 2 --count 1 --out half.png
 says "^half.png: 1 sample, ddpm sn-x0.5, 2 steps$"
+works infer sample --run r --variance npr,sn --cov-floor 0.1 --steps 2 --count 1 --out named/
+files named "npr-floor0.1_2 sn-floor0.1_2"
 works infer sample --run r --steps 2 --count 3 --batch 2 --out new/
 files new "000000.png 000001.png 000002.png"
 works infer sample --run r --steps 2 --count 3 --batch 2 --out a.npz
