@@ -188,7 +188,7 @@ $(BUILD)/seeds $(BUILD)/replay: $(BUILD)/%: $(BUILD)/fuzz/%.o $(target_objects) 
 # since Archer (of LLVM 14) crashes at the end of a child that was forked with it loaded.
 thread_suites := bound classifier dataset dropout graph head_bins layers loop losses mixture model nn optimizer \
                  params patch_gram progress quality_metrics random unet weight_gradient \
-                 analytic infer nll quality train_continue train_exact
+                 analytic analytic_files infer nll quality train_continue train_exact
 thread_flags  := CC=clang BUILD=build/thread SANITIZE=thread CFLAGS='-O1 -g -Wno-pass-failed' # loops not vectorised
 archer         = $(abspath $(dir $(realpath $(shell command -v clang)))../lib/libarcher.so)
 

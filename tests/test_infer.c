@@ -300,6 +300,20 @@ START_TEST(lists_are_single_runs)
 }
 END_TEST
 
+/* What was done to the estimate is in the name, in the list, and beside the array. */
+START_TEST(the_file_says_what_was_done_to_the_estimate)
+{
+    static const char name[] = "samples/npr-floor0.25-x2_1";
+    program_begin();
+    infer_ok("sample --checkpoint " GOLDEN_B " --variance beta_tilde,npr --steps 1 --count 1 "
+             "--cov-floor 0.25 --cov-scale 2 --out $D/list.h5");
+    ck_assert(golden_attr(in_directory("list.h5"), name, "cov_floor") == 0.25);
+    ck_assert(golden_attr(in_directory("list.h5"), name, "cov_scale") == 2);
+    ck_assert_int_eq(golden_attr_int(in_directory("list.h5"), name, "average_cov"), 0);
+    program_end();
+}
+END_TEST
+
 /* -- Pictures --------------------------------------------------------------------------------- */
 
 static void ck_png_size(const char *name, int width, int height)
@@ -337,4 +351,4 @@ END_TEST
 
 SUITE_MAIN("infer", samples_of_a_are_golden, samples_of_b_are_golden, predictions_are_golden,
            negative_variances_add_no_noise, batch_and_threads_change_rounding_only,
-           lists_are_single_runs, pictures_are_grids)
+           lists_are_single_runs, the_file_says_what_was_done_to_the_estimate, pictures_are_grids)

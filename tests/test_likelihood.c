@@ -225,95 +225,87 @@ END_TEST
 
 /* -- Estimates of every kind ------------------------------------------------------------------ */
 
-START_TEST(the_average_comes_before_the_clip)
+static void ck_label(const EstimateOptions *options, VarianceKind kind, const char *label)
 {
+    ck_assert_str_eq(estimate_label(options, kind).text, label);
+}
+
+/* What NPR's estimate becomes where, before anything is done to it, it is -0.2, 0.4, 1.6 and 0.2. */
+static void ck_npr(const EstimateOptions *options, const double expected[4], const char *label)
+{
+    enum { T = 700 };
     use_schedule(SCHEDULE_LINEAR, 1000);
-    const int t = 700;
-    const double scale = schedule.beta_bar[t] / schedule.alpha_bar[t];
-    const float g[4] = {(float)(-0.2 / scale), (float)(0.4 / scale), (float)(1.6 / scale),
-                        (float)(0.2 / scale)};
+    const double unit = schedule.beta_bar[T] / schedule.alpha_bar[T];
+    const float g[4] = {(float)(-0.2 / unit), (float)(0.4 / unit), (float)(1.6 / unit),
+                        (float)(0.2 / unit)};
     const float zero[4] = {0};
     float cov[4];
-    EstimateSource source = {.schedule = &schedule, .dims = 4, .options = estimate_defaults()};
-    estimate_cov_x0(&source, VARIANCE_NPR, t, zero, zero, g, cov);
-    const float clipped[4] = {0, 0.4f, 1, 0.2f};
+    const EstimateSource source = {.schedule = &schedule, .dims = 4, .options = *options};
+    estimate_cov_x0(&source, VARIANCE_NPR, T, zero, zero, g, cov);
     for (int i = 0; i < 4; i++)
-        ck_assert_double_eq_tol(cov[i], clipped[i], 1e-6);
-    ck_assert(!estimate_is_scalar(&source.options, VARIANCE_NPR));
-    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_NPR).text, "npr");
+        ck_assert_double_eq_tol(cov[i], expected[i], 1e-6);
+    ck_label(options, VARIANCE_NPR, label);
+}
 
-    source.options.average = true; /* 2.0 / 4, and not 1.6 / 4 */
-    estimate_cov_x0(&source, VARIANCE_NPR, t, zero, zero, g, cov);
-    for (int i = 0; i < 4; i++)
-        ck_assert_double_eq_tol(cov[i], 0.5, 1e-6);
-    ck_assert(estimate_is_scalar(&source.options, VARIANCE_NPR));
-    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_NPR).text, "npr-average");
-    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_ANALYTIC).text, "analytic");
+START_TEST(the_average_comes_before_the_clip)
+{
+    EstimateOptions options = estimate_defaults();
+    ck_npr(&options, (const double[4]){0, 0.4, 1, 0.2}, "npr");
+    ck_assert(!estimate_is_scalar(&options, VARIANCE_NPR));
+
+    options.average = true; /* 2.0 / 4, and not 1.6 / 4 */
+    ck_npr(&options, (const double[4]){0.5, 0.5, 0.5, 0.5}, "npr-average");
+    ck_assert(estimate_is_scalar(&options, VARIANCE_NPR));
+    ck_label(&options, VARIANCE_ANALYTIC, "analytic");
 }
 END_TEST
 
 START_TEST(the_scale_comes_after_the_clip)
 {
-    use_schedule(SCHEDULE_LINEAR, 1000);
-    const int t = 700;
-    const double unit = schedule.beta_bar[t] / schedule.alpha_bar[t];
-    const float g[4] = {(float)(-0.2 / unit), (float)(0.4 / unit), (float)(1.6 / unit),
-                        (float)(0.2 / unit)};
-    const double scaled[4] = {0, 1, 2.5, 0.5}, averaged = 2.5 * 0.5;
-    const float zero[4] = {0};
-    float cov[4], fixed[4];
-    EstimateSource source = {.schedule = &schedule, .dims = 4, .options = estimate_defaults()};
-    source.options.scale = 2.5;
-    estimate_cov_x0(&source, VARIANCE_NPR, t, zero, zero, g, cov);
-    for (int i = 0; i < 4; i++)
-        ck_assert_double_eq_tol(cov[i], scaled[i], 1e-6);
-    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_NPR).text, "npr-x2.5");
+    EstimateOptions options = estimate_defaults();
+    options.scale = 2.5;
+    ck_npr(&options, (const double[4]){0, 1, 2.5, 0.5}, "npr-x2.5");
+    options.average = true;
+    ck_npr(&options, (const double[4]){1.25, 1.25, 1.25, 1.25}, "npr-average-x2.5");
 
-    source.options.average = true;
-    estimate_cov_x0(&source, VARIANCE_NPR, t, zero, zero, g, cov);
-    ck_assert_double_eq_tol(cov[3], averaged, 1e-6);
-    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_NPR).text, "npr-average-x2.5");
-
-    estimate_cov_x0(&source, VARIANCE_BETA, t, zero, zero, NULL, fixed); /* no estimate */
-    ck_assert_double_eq_tol(fixed[0], schedule.beta_bar[t], 1e-6);
-    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_BETA).text, "beta");
+    const EstimateSource source = {.schedule = &schedule, .dims = 1, .options = options};
+    float fixed;
+    estimate_cov_x0(&source, VARIANCE_BETA, 700, NULL, NULL, NULL, &fixed); /* no estimate */
+    ck_assert_double_eq_tol(fixed, schedule.beta_bar[700], 1e-6);
+    ck_label(&options, VARIANCE_BETA, "beta");
 }
 END_TEST
 
 START_TEST(the_floor_is_between_the_clip_and_the_scale)
 {
-    use_schedule(SCHEDULE_LINEAR, 1000);
-    const int t = 700;
-    const double unit = schedule.beta_bar[t] / schedule.alpha_bar[t];
-    const float g[4] = {(float)(-0.2 / unit), (float)(0.4 / unit), (float)(1.6 / unit),
-                        (float)(0.2 / unit)}; /* clipped, their mean is 0.4 */
-    const double raised[4] = {0.3, 0.4, 1, 0.3};
-    const float zero[4] = {0};
-    float cov[4];
-    EstimateSource source = {.schedule = &schedule, .dims = 4, .options = estimate_defaults()};
-    source.options.floor = 0.75;
-    estimate_cov_x0(&source, VARIANCE_NPR, t, zero, zero, g, cov);
-    for (int i = 0; i < 4; i++)
-        ck_assert_double_eq_tol(cov[i], raised[i], 1e-6);
-    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_NPR).text, "npr-floor0.75");
-    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_EXACT).text, "exact-floor0.75");
-    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_ANALYTIC_DIAG).text,
-                     "analytic_diag-floor0.75");
-    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_ANALYTIC).text, "analytic");
-    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_BETA).text, "beta");
+    EstimateOptions options = estimate_defaults();
+    options.floor = 0.75; /* of 0.4, the mean of what is clipped */
+    ck_npr(&options, (const double[4]){0.3, 0.4, 1, 0.3}, "npr-floor0.75");
+    ck_label(&options, VARIANCE_EXACT, "exact-floor0.75");
+    ck_label(&options, VARIANCE_ANALYTIC_DIAG, "analytic_diag-floor0.75");
+    ck_label(&options, VARIANCE_ANALYTIC, "analytic");
+    ck_label(&options, VARIANCE_BETA, "beta");
 
-    source.options.scale = 2;
-    estimate_cov_x0(&source, VARIANCE_NPR, t, zero, zero, g, cov);
-    for (int i = 0; i < 4; i++)
-        ck_assert_double_eq_tol(cov[i], 2 * raised[i], 1e-6);
-    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_NPR).text, "npr-floor0.75-x2");
+    options.scale = 2;
+    ck_npr(&options, (const double[4]){0.6, 0.8, 2, 0.6}, "npr-floor0.75-x2");
+    options.average = true; /* one number has none below it */
+    ck_npr(&options, (const double[4]){1, 1, 1, 1}, "npr-average-x2");
+}
+END_TEST
 
-    source.options.average = true; /* one number has none below it */
-    ck_assert_str_eq(estimate_label(&source.options, VARIANCE_NPR).text, "npr-average-x2");
+START_TEST(what_is_nothing_is_beta_tilde)
+{
+    EstimateOptions options = estimate_defaults();
+    ck_assert(estimate_is_zero(&options, VARIANCE_BETA_TILDE));
+    ck_assert(!estimate_is_zero(&options, VARIANCE_SN));
+    options.scale = 0;
+    ck_npr(&options, (const double[4]){0, 0, 0, 0}, "npr-x0");
+    ck_assert(estimate_is_zero(&options, VARIANCE_SN));
+    ck_assert(!estimate_is_zero(&options, VARIANCE_BETA)); /* which has no scale */
 }
 END_TEST
 
 SUITE_MAIN("likelihood", steps_are_what_they_are_defined_as, a_step_of_no_length_is_free, any_kappa,
            impossible_variances_are_no_number, the_mean_is_clipped, levels_share_the_probability,
            the_grid_is_the_sum, the_average_comes_before_the_clip, the_scale_comes_after_the_clip,
-           the_floor_is_between_the_clip_and_the_scale)
+           the_floor_is_between_the_clip_and_the_scale, what_is_nothing_is_beta_tilde)
