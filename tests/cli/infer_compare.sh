@@ -191,14 +191,9 @@ value=$(sed -n 's/^npr,dp,3,\([^,]*\),.*/\1/p' n.csv)
 grep -q "^npr,dp,3,$value," best/nll.csv || problem "expected $value in: $(cat best/nll.csv)"
 
 # -- Stopped: what was measured stays, and the same command goes on
-infer compare --run r --steps 3 --samples 10 --images 3000 --threads 1 --out stopped >printed 2>errors &
-child=$!
-until grep -q "^bound:" errors || ! kill -0 $child 2>/dev/null; do
-    sleep 0.02
-done
-kill -INT $child
-wait $child
-status=$?
+begins ^bound: infer compare --run r --steps 3 --samples 10 --images 10000 --threads 1 --out stopped
+kill -INT "$child"
+goes_on
 [ $status -eq 130 ] || problem "SIGINT: exit status $status"
 tail -n 1 errors | grep -q "^infer: stopped by SIGINT; what was measured is kept in stopped, and the same command goes on$" ||
     problem "SIGINT: said: $(cat errors)"
