@@ -1,7 +1,7 @@
 #!/bin/sh
 # The demo: both stages of training on a small network, then samples of three variances at three
 # numbers of steps from the same noise, in one picture, and a page that compares the variances. `make demo`
-# runs it; it takes a few minutes. Run again, it finds what is there and only draws the picture.
+# runs it; it takes three to four minutes on two cores. Run again, it finds what is there and only draws the picture.
 #
 #     demo.sh [RUN [options of train]]     RUN: another directory than checkpoints/quick
 set -eu
@@ -25,9 +25,8 @@ train --stage 2 --loss npr,sn --config "$config" --run "$run" "$@"
 echo "3/5  samples at 10, 25 and 50 steps"
 infer sample --run "$run" --variance beta_tilde,npr,sn --steps 10,25,50 --count 16 \
     --out "$run/samples.png"
-echo "4/5  a small comparison of the variances"
-infer compare --run "$run" --variance beta_tilde,npr,sn --steps 10,25 --images 16 --samples 0 \
-    >/dev/null
+echo "4/5  a small comparison of the variances: bounds, and the quality of samples"
+infer compare --run "$run" --variance beta_tilde,npr,sn --steps 10,25 --images 16 >/dev/null
 echo "5/5  done"
 cat <<EOF
 
@@ -39,8 +38,8 @@ cat <<EOF
 
 Next:
   bin/infer info $run/stage2-npr+sn.h5
-  bin/infer compare --run $run --samples 500
-                            with the quality of samples, in some minutes
+  bin/infer compare --run $run --images 100 --samples 1000
+                            surer numbers of more variances, in a quarter of an hour
   bin/infer sample --run $run --variance sn --steps 100 --out more.png
   bin/train --stage 1       the real recipe, about an hour; then
   bin/train --stage 2 --loss npr,sn
