@@ -5,11 +5,12 @@
 #
 #     heads     bounds of heads that are solved for, with 1, 12 and 40 bins, and of Adam's, three seeds each on
 #               one network; and of solved ones that Adam refines
-#     quality   samples: variances at 10 to 100 steps; DDIM at 10 and 25; at 10 Adam's heads, and three seeds
-#               of solved ones
-#     networks  bounds, and samples at 10 and 25 steps, of two more networks with heads of their own
-#     scale     bounds and samples with multiples of Cov[x_0 | x_t], and with its mean over the image; the
-#               multiples that bounds of training images choose
+#     quality   samples: variances at 10 to 1000 steps; DDIM at 10 to 100; ten steps of the quadratic trajectory;
+#               at 10 and 25 heads of the other kinds, and at 10 solved ones of two other seeds
+#     networks  bounds, and samples at 10, 25 and 50 steps, of two more networks with heads of their own; DDIM's
+#               at 10 and 50
+#     scale     bounds and samples with multiples of Cov[x_0 | x_t], and with its mean over the image; what
+#               variance does to pixels; the multiples that bounds of training images choose
 #     floor     the same with no pixel of Cov below a part of its mean over the image, and that together with multiples
 #     mean      bounds and samples where stage 1 was stopped early, of another seed's network
 #     dropout   bounds and samples of the small network trained with dropout, which is left on or off under the
@@ -17,11 +18,11 @@
 #     mixture   the same two questions where the truth is known: errors of Cov and samples, stopped and scaled
 #
 # train and infer are those on PATH. Runs and tables go to DIR; what is there is not repeated. A network takes
-# half an hour on two cores, its constants for analytic ten minutes, all parts together several hours.
+# half an hour on two cores, its constants for analytic ten minutes, all parts together about eight hours.
 set -eu
 
 if [ $# -lt 2 ]; then
-    sed -n 's/^# \{0,1\}//; 2,20p' "$0" >&2
+    sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2
     exit 2
 fi
 dir=$1
@@ -115,23 +116,28 @@ distance() {
     awk -F, -v v="$2" '$1 == v && $5 == "frechet" { printf "%s%.2f +- %.2f", sep, $6, $7; sep = "," }' "$1"
 }
 
-# show_distances NAME TABLE
+# show_distances NAME TABLE: of everything in it, a row per variance.
 show_distances() {
-    for variance in beta beta_tilde analytic npr sn; do
-        echo "$1,$2,$variance,$(distance "$dir/$1/$2.csv" $variance)"
-    done
+    awk -F, -v table="$1,$2" '$5 == "frechet" {
+            if (!($1 in row)) variance[++n] = $1
+            row[$1] = row[$1] sprintf(",%.2f +- %.2f", $6, $7) }
+        END { for (i = 1; i <= n; i++) print table "," variance[i] row[variance[i]] }' "$dir/$1/$2.csv"
 }
 
 # -- Parts
 
 heads() {
-    network 1234
+    constants 1234 200 # before the first link to the network
     echo "heads,seed,variance,K=10,K=25,K=50,K=100"
     for seed in $seeds; do
         fit_all "$seed"
         for kind in adam exact1 exact12 exact40; do
             show_bounds $kind "$seed"
         done
+    done
+    bounds exact12-1234 nll1000 --variance npr,sn --steps 1000
+    for variance in npr sn; do
+        echo "exact12,1234,$variance,K=1000,$(bound "$dir/exact12-1234/nll1000.csv" $variance)"
     done
     refine 1234
     show_bounds refined 1234
@@ -140,26 +146,34 @@ heads() {
 quality() {
     constants 1234 200
     fit_all 1234
+    solved=exact12-1234
     kinds=beta,beta_tilde,analytic,npr,sn
     for steps in 10 25 50; do
-        samples exact12-1234 k$steps --variance $kinds --steps $steps
-        show_distances exact12-1234 k$steps
+        samples $solved k$steps --variance $kinds --steps $steps
     done
-    samples exact12-1234 k100 --variance $kinds --steps 100 --precision bf16
-    samples exact12-1234 k10-bf16 --variance $kinds --steps 10 --precision bf16 # what that changes
-    for table in k100 k10-bf16; do
-        show_distances exact12-1234 $table
+    samples $solved k100 --variance $kinds --steps 100 --precision bf16
+    samples $solved k1000 --variance beta,beta_tilde,npr,sn --steps 1000 --precision bf16 --samples 250
+    samples $solved k10-bf16 --variance $kinds --steps 10 --precision bf16 # what that changes
+    kinds=beta_tilde,analytic,npr,sn
+    for steps in 10 25 50; do
+        samples $solved ddim$steps --variance $kinds --steps $steps --sampler ddim
     done
-    samples adam-1234 k10 --variance npr,sn --steps 10
-    show_distances adam-1234 k10
+    samples $solved ddim100 --variance $kinds --steps 100 --sampler ddim --precision bf16
+    samples $solved quad10 --variance $kinds --steps 10 --trajectory quad --sampler ddpm,ddim
+    for table in k10 k25 k50 k100 k1000 k10-bf16 ddim10 ddim25 ddim50 ddim100 quad10; do
+        show_distances $solved $table
+    done
+    # Other heads of the same network.
+    for steps in 10 25; do
+        for heads in adam exact1 exact40; do
+            samples $heads-1234 k$steps --variance npr,sn --steps $steps
+            show_distances $heads-1234 k$steps
+        done
+    done
     for seed in 1 2; do
         fit_all $seed
         samples exact12-$seed k10 --variance npr,sn --steps 10
         show_distances exact12-$seed k10
-    done
-    for steps in 10 25; do
-        samples exact12-1234 ddim$steps --variance beta_tilde,analytic,npr,sn --steps $steps --sampler ddim
-        show_distances exact12-1234 ddim$steps
     done
 }
 
@@ -169,9 +183,14 @@ networks() {
         fit network$seed-heads "$dir/network-$seed/stage1.h5" --seed $seed
         bounds network$seed-heads nll --steps 10,25,50,100
         bounds network$seed-heads floor --variance npr,sn --steps 10,25,50,100 --cov-floor 0.03
-        for steps in 10 25; do
+        for steps in 10 25 50; do
             samples network$seed-heads k$steps --variance beta,beta_tilde,analytic,npr,sn --steps $steps
             show_distances network$seed-heads k$steps
+        done
+        samples network$seed-heads ddim10 --variance beta_tilde,analytic,npr,sn --steps 10 --sampler ddim
+        samples network$seed-heads ddim50 --variance npr,sn --steps 50 --sampler ddim
+        for steps in 10 50; do
+            show_distances network$seed-heads ddim$steps
         done
         # The multiples that part scale chose, on the first network's samples.
         samples network$seed-heads npr-x2 --variance npr --steps 10 --cov-scale 2
@@ -202,10 +221,11 @@ scale() {
     samples "$solved" scaled-most --variance analytic --steps 10 --cov-scale 6,8
     samples "$solved" scaled25 --variance analytic,npr --steps 25 --cov-scale 2
     samples "$solved" average --variance npr,sn --steps 10 --average-cov
+    samples "$solved" ddim10-scaled --variance analytic,npr,sn --steps 10 --sampler ddim --cov-scale 0.5,2,4
     # What was chosen above, on other noise and other images.
     samples "$solved" other --variance beta_tilde,analytic,npr,sn --steps 10 --cov-scale 1,2,4 --seed 7
     echo "table,variance,factor,Frechet distance,standard error"
-    for table in scaled scaled-more scaled-most scaled25 average other; do
+    for table in scaled scaled-more scaled-most scaled25 ddim10-scaled average other; do
         factors "$dir/$solved/$table.csv" |
             awk -F, -v OFS=, -v table=$table '$6 == "frechet" { print table, $1, $2, $7, $8 }'
     done | tee "$dir/scale.csv"
@@ -215,7 +235,43 @@ scale() {
         factors "$dir/$solved/test-$factor.csv" | awk -F, -v OFS=, '$5 + 0 > 0 { print $1, $2, $4, $5 }'
     done
     plot_scale
+    show_contrast
     choose_scale
+}
+
+# contrast: of images of 28 x 28 numbers, a number a line: their variance over the images, as the mean over pixels,
+# and the mean square of the step from a pixel to the next in its row.
+contrast() {
+    awk '{ i = (NR - 1) % 784; sum[i] += $1; square[i] += $1 ^ 2
+            if (i % 28 > 0) steps += ($1 - last) ^ 2
+            last = $1 }
+        END { n = NR / 784
+            for (i = 0; i < 784; i++) variance += (square[i] / n - (sum[i] / n) ^ 2) / 784
+            printf "%.3f,%.3f\n", variance, steps / (n * 28 * 27) }'
+}
+
+# contrast_of NAME ARGUMENT...: of 500 samples. Needs h5dump (Debian: hdf5-tools).
+contrast_of() {
+    file=$dir/$solved/contrast-$1.h5
+    shift
+    [ -e "$file" ] || infer sample --run "$dir/$solved" --count 500 --out "$file" --quiet "$@"
+    h5dump -y -w 1 -d /samples -o "$dir/contrast" "$file" >/dev/null
+    tr -d ', ' <"$dir/contrast" | contrast
+    rm "$dir/contrast"
+}
+
+show_contrast() {
+    echo "samples,variance over images,mean square step between neighbours"
+    for variance in beta beta_tilde analytic npr sn; do
+        echo "$variance,$(contrast_of $variance --variance $variance --steps 10)"
+    done
+    echo "npr x2,$(contrast_of npr-x2 --variance npr --steps 10 --cov-scale 2)"
+    echo "analytic x4,$(contrast_of analytic-x4 --variance analytic --steps 10 --cov-scale 4)"
+    echo "npr by DDIM,$(contrast_of npr-ddim --variance npr --steps 10 --sampler ddim)"
+    echo "npr quad,$(contrast_of npr-quad --variance npr --steps 10 --trajectory quad)"
+    echo "npr K=50,$(contrast_of npr-50 --variance npr --steps 50)"
+    images=$(sed -n 's/^ *test: *\([^ ]*\).*/\1/p' configs/fashion-mnist.yaml)
+    echo "test images,$(gzip -dc "$images" | tail -c +17 | od -An -v -t u1 -w1 | awk '{ print $1 / 127.5 - 1 }' | contrast)"
 }
 
 # choose_scale: what bounds of training images say of the multiples whose samples are known, and those of test
