@@ -154,13 +154,14 @@ quality() {
     samples $solved k100 --variance $kinds --steps 100 --precision bf16
     samples $solved k1000 --variance beta,beta_tilde,npr,sn --steps 1000 --precision bf16 --samples 250
     samples $solved k10-bf16 --variance $kinds --steps 10 --precision bf16 # what that changes
+    samples $solved ddim10-bf16 --variance beta_tilde,analytic,npr,sn --steps 10 --sampler ddim --precision bf16
     kinds=beta_tilde,analytic,npr,sn
     for steps in 10 25 50; do
         samples $solved ddim$steps --variance $kinds --steps $steps --sampler ddim
     done
     samples $solved ddim100 --variance $kinds --steps 100 --sampler ddim --precision bf16
     samples $solved quad10 --variance $kinds --steps 10 --trajectory quad --sampler ddpm,ddim
-    for table in k10 k25 k50 k100 k1000 k10-bf16 ddim10 ddim25 ddim50 ddim100 quad10; do
+    for table in k10 k25 k50 k100 k1000 k10-bf16 ddim10 ddim10-bf16 ddim25 ddim50 ddim100 quad10; do
         show_distances $solved $table
     done
     # Other heads of the same network.
@@ -256,7 +257,7 @@ contrast_of() {
     shift
     [ -e "$file" ] || infer sample --run "$dir/$solved" --count 500 --out "$file" --quiet "$@"
     h5dump -y -w 1 -d /samples -o "$dir/contrast" "$file" >/dev/null
-    tr -d ', ' <"$dir/contrast" | contrast
+    tr -d ', ' <"$dir/contrast" | grep . | contrast # it begins with an empty line
     rm "$dir/contrast"
 }
 
@@ -305,7 +306,7 @@ plot_scale() {
 mean() {
     network 2
     echo "steps of stage 1,variance,Frechet K=10,bounds K=10,K=25,K=50"
-    for steps in 00000500 00002000; do # of 5000
+    for steps in 00000500 00002000 00005000; do
         fit "stopped$steps" "$dir/network-2/stage1-$steps.h5"
         bounds "stopped$steps" nll --variance beta_tilde,npr,sn --steps 10,25,50
         samples "stopped$steps" k10 --variance beta_tilde,npr,sn --steps 10
@@ -335,6 +336,8 @@ floor() {
                 --cov-scale $factor --split train
         done
     done
+    # The best of them, of test images.
+    floor_bounds $solved test-floor1-x0.25 --variance sn --steps 10,25 --cov-floor 1 --cov-scale 0.25
     for part in 0.03 0.3; do
         floor_bounds $solved test-floor$part --variance analytic_diag,npr,sn --steps 10,25,50,100 --cov-floor $part
     done
