@@ -133,6 +133,19 @@ static inline void file_copy(hid_t file, const char *name, const char *source, c
     H5Fclose(from);
 }
 
+/* The configuration that a checkpoint holds becomes `text`. */
+static inline void replace_config(hid_t file, const char *text)
+{
+    H5Ldelete(file, "config", H5P_DEFAULT);
+    hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
+    H5Tset_size(type, strlen(text) + 1);
+    hid_t data = H5Dcreate2(file, "config", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert(data >= 0 && H5Dwrite(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) >= 0);
+    H5Dclose(data);
+    H5Sclose(space);
+    H5Tclose(type);
+}
+
 /* A copy of a whole golden file, open for changes. */
 static inline hid_t file_from(const char *name, const char *source)
 {

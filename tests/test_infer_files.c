@@ -78,17 +78,10 @@ static void change_int_attribute(const char *name, const char *attribute, int va
     H5Fclose(file);
 }
 
-static void replace_config(const char *name, const char *text)
+static void change_config(const char *name, const char *text)
 {
     hid_t file = H5Fopen(in_directory(name), H5F_ACC_RDWR, H5P_DEFAULT);
-    H5Ldelete(file, "config", H5P_DEFAULT);
-    hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
-    H5Tset_size(type, strlen(text) + 1);
-    hid_t data = H5Dcreate2(file, "config", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    ck_assert(data >= 0 && H5Dwrite(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) >= 0);
-    H5Dclose(data);
-    H5Sclose(space);
-    H5Tclose(type);
+    replace_config(file, text);
     H5Fclose(file);
 }
 
@@ -133,9 +126,9 @@ START_TEST(files_that_disagree_are_refused)
     ck_assert(says("npr.h5: its network is not that of") && says("sn.h5"));
 
     /* The same shapes, another network: only the configuration tells. */
-    replace_config("npr.h5", "data: {channels: 3, resolution: 16}\n"
-                             "model: {channels: 16, channel_mult: [1, 2], res_blocks: 1, "
-                             "attention: [8], norm_groups: 4}\n");
+    change_config("npr.h5", "data: {channels: 3, resolution: 16}\n"
+                            "model: {channels: 16, channel_mult: [1, 2], res_blocks: 1, "
+                            "attention: [8], norm_groups: 4}\n");
     infer_fails(2, "differ in the configuration: model.norm_groups",
                 "predict --checkpoint $D/sn.h5 --checkpoint $D/npr.h5 --input $D/points.h5 "
                 "--output $D/out.h5");
@@ -263,9 +256,9 @@ START_TEST(bad_checkpoints_are_refused)
 
     /* A network that the file does not hold, and far more of it than there is memory. */
     make_with("bad.h5", true, true);
-    replace_config("bad.h5", "data: {channels: 3, resolution: 16}\n"
-                             "model: {channels: 4096, channel_mult: [1, 2], norm_groups: 1024, "
-                             "res_blocks: 16, attention: [8]}\n");
+    change_config("bad.h5", "data: {channels: 3, resolution: 16}\n"
+                            "model: {channels: 4096, channel_mult: [1, 2], norm_groups: 1024, "
+                            "res_blocks: 16, attention: [8]}\n");
     infer_fails(2, "bad.h5:/trunk_ema/", PREDICT "$D/bad.h5");
     ck_assert(says("expected shape"));
 

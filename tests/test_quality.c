@@ -17,14 +17,7 @@ enum { METRICS = 5, SLICED = 4, COLUMNS = 1 + 30 };
 static void make_checkpoint(const char *name, const char *text)
 {
     hid_t file = file_from(name, GOLDEN_A);
-    H5Ldelete(file, "config", H5P_DEFAULT);
-    hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
-    H5Tset_size(type, strlen(text) + 1);
-    hid_t data = H5Dcreate2(file, "config", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    ck_assert(data >= 0 && H5Dwrite(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text) >= 0);
-    H5Dclose(data);
-    H5Sclose(space);
-    H5Tclose(type);
+    replace_config(file, text);
     H5Fclose(file);
 }
 
