@@ -114,7 +114,11 @@ typedef struct Walk {
 
 static bool is_new(Walk *walk, hid_t id)
 {
-    H5O_info_t info;
+#if H5_VERSION_GE(1, 12, 0)
+    H5O_info1_t info;
+#else
+    H5O_info_t info; /* the same, before it had a number */
+#endif
     if (H5Oget_info2(id, &info, H5O_INFO_BASIC) < 0)
         return false;
     for (size_t i = 0; i < walk->count; i++)
