@@ -17,6 +17,7 @@ SANITIZE ?=
 BUILD    ?= build$(if $(SANITIZE),/sanitize)
 SUITE    ?=
 SKIP     ?=
+JOBS     ?=
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 
@@ -139,11 +140,14 @@ have-deps:
 
 # -- Testing -----------------------------------------------------------------------------------
 
+# Side by side, as many as there are cores; JOBS sets another number.
+run_tests = @JOBS='$(JOBS)' PATH="$(abspath $(BIN)):$$PATH" bash tests/run.sh
+
 test: $(suites) $(programs) $(BIN)/bench
-	@PATH="$(abspath $(BIN)):$$PATH" sh tests/run.sh $(suites) $(scripts)
+	$(run_tests) $(suites) $(scripts)
 
 test-suites: $(suites) $(programs)
-	@PATH="$(abspath $(BIN)):$$PATH" sh tests/run.sh $(suites)
+	$(run_tests) $(suites)
 
 # kill -9, hundreds of times; KILLS for each of three kinds of training.
 KILLS ?= 100
@@ -261,6 +265,7 @@ help:
 #H
 #H   CC, CFLAGS, CPPFLAGS, LDFLAGS   compiler and flags; a change rebuilds what it must
 #H   SUITE="layers train"            of the tests only these; SKIP="corpus" all but these
+#H   JOBS=1                          how many tests run at once; as many as there are cores
 #H   WERROR=1                        warnings are errors
 #H   SANITIZE=address,undefined      build with sanitizers, in build/sanitize
 #H   V=1                             show the commands
