@@ -1,13 +1,27 @@
-/* Calls that must succeed, and calls that must fail with the right line. */
+/* Expectations of tests: calls that succeed, calls that fail with the right line, small errors of numbers.
+ *
+ * A suite that uses assert_ok and assert_fails declares `static Error error;`, the error of the last call,
+ * and gives &error to its calls. */
 #pragma once
 
 #include "base/error.h"
 
 #include <check.h>
+#include <math.h>
 #include <string.h>
 
-/* Of the last call; what the calls below are given. */
-static Error error;
+/* The larger of the two, and NaN where one of them is NaN, which fmax would forget: the largest of many
+ * errors is no more than a tolerance only if all of them are numbers. */
+static inline double larger(double a, double b)
+{
+    return a >= b || isnan(a) ? a : b;
+}
+
+/* The smaller, or NaN likewise. */
+static inline double smaller(double a, double b)
+{
+    return -larger(-a, -b);
+}
 
 #define assert_ok(call)                                                                            \
     do {                                                                                           \

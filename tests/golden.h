@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include "expect.h"
+
 #include <check.h>
 #include <hdf5.h>
 #include <math.h>
@@ -263,7 +265,7 @@ static inline double golden_tolerance(const char *file, const char *dataset)
     double *values = golden_doubles(file, dataset, &rank, dims);
     double largest = 0;
     for (size_t i = 0; i < golden_count(rank, dims); i++)
-        largest = fmax(largest, fabs(values[i]));
+        largest = larger(largest, fabs(values[i]));
     free(values);
 
     hid_t handle = golden_open(file);

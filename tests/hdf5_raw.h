@@ -9,6 +9,7 @@
 
 static inline Hdf5File *open_file(const char *path)
 {
+    Error error;
     Hdf5File *file;
     assert_ok(hdf5_open(&file, path, &error));
     return file;

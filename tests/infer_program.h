@@ -164,10 +164,8 @@ static inline void ck_arrays_close(const char *what, const float *got, const flo
                                    size_t count, double tolerance)
 {
     double worst = 0;
-    for (size_t i = 0; i < count; i++) {
-        double difference = fabs((double)got[i] - (double)want[i]);
-        worst = difference <= worst ? worst : difference; /* a NaN stays */
-    }
+    for (size_t i = 0; i < count; i++)
+        worst = larger(worst, fabs((double)got[i] - (double)want[i]));
     ck_assert_msg(worst <= tolerance, "%s: off by %g, at most %g allowed", what, worst, tolerance);
 }
 

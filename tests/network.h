@@ -15,6 +15,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "expect.h"
 #include "nn/layers.h"
 #include "suite.h"
 
@@ -222,9 +223,8 @@ static inline double distance(const float *got, const float *want, size_t count)
 {
     double largest = 0, worst = 0;
     for (size_t i = 0; i < count; i++) {
-        double error = fabs((double)got[i] - want[i]);
-        worst = error > worst || isnan(error) ? error : worst;
-        largest = fmax(largest, fabs((double)want[i]));
+        worst = larger(worst, fabs((double)got[i] - want[i]));
+        largest = larger(largest, fabs((double)want[i]));
     }
     return worst / largest;
 }
@@ -271,7 +271,7 @@ static inline Difference network_difference_at(Network *net, Leaf leaf, size_t i
     u[i] = 1.0f;
     Difference d = network_difference(net, leaf, u, network_step);
     for (size_t k = 0; k < leaf.count; k++)
-        d.scale = fmax(d.scale, 2 * network_step * fabs((double)leaf.gradient[k]));
+        d.scale = larger(d.scale, 2 * network_step * fabs((double)leaf.gradient[k]));
     memory_free(u);
     return d;
 }

@@ -11,6 +11,7 @@
 #include "diffusion/bound.h"
 #include "diffusion/forward.h"
 #include "diffusion/mixture.h"
+#include "expect.h"
 #include "golden.h"
 #include "golden_network.h"
 
@@ -177,7 +178,7 @@ START_TEST(tables_are_golden)
          * relative to is the largest of the steps to s, as the golden files' own rule has it. */
         double largest = 0;
         for (size_t t = s + 1; t < row; t++)
-            largest = fmax(largest, want[s * row + t]);
+            largest = larger(largest, want[s * row + t]);
         for (size_t t = 0; t < row; t++)
             if (s >= t)
                 ck_assert(isinf(got[s * row + t]));
@@ -429,7 +430,7 @@ static void check_every_trajectory(Oracle *o, const Predictor *predictor, int st
         for (int k = 1; k <= steps; k++)
             path += table[(size_t)best[k - 1] * row + (size_t)best[k]];
         for (int c = 0; c < count; c++)
-            least = fmin(least, bound_mean(bound, v * count + c, &ignored));
+            least = smaller(least, bound_mean(bound, v * count + c, &ignored));
         ck_assert_msg(fabs(path - least) <= 1e-7 * least,
                       "%s, %d steps: %.12g by dynamic programming, %.12g by brute force",
                       variance_name(every_kind[v]), steps, path, least);

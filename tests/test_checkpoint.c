@@ -15,6 +15,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+static Error error; /* of the last call */
+
 /* -- Golden files ----------------------------------------------------------------------------- */
 
 /* The tensors of a group as the file has them. */

@@ -13,6 +13,8 @@
 
 #include <math.h>
 
+static Error error; /* of the last call */
+
 /* -- The loss --------------------------------------------------------------------------------- */
 
 enum { ROWS = 5, CLASSES = 4, LOGITS = ROWS * CLASSES };

@@ -10,6 +10,8 @@
 
 #include <hdf5.h>
 
+static Error error; /* of the last call */
+
 /* Asked by the address sanitizer: the HDF5 library forgets memory when it gives up on a damaged file. */
 const char *__lsan_default_suppressions(void);
 

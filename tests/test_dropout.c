@@ -1,5 +1,6 @@
 /* Dropout masks: as many dropped as there should be, independent, and exactly as defined. */
 #include "base/memory.h"
+#include "expect.h"
 #include "masks.h"
 #include "nn/dropout.h"
 #include "suite.h"
@@ -29,8 +30,8 @@ START_TEST(masks_drop_what_they_should)
         float least = INFINITY, scale = 0;
         for (size_t i = 0; i < MASK; i++) {
             mean += mask[i] / (double)MASK;
-            scale = fmaxf(scale, mask[i]);
-            least = mask[i] != 0.0f ? fminf(least, mask[i]) : least;
+            scale = (float)larger(scale, mask[i]);
+            least = mask[i] != 0.0f ? (float)smaller(least, mask[i]) : least;
         }
         ck_assert(least == scale);
         /* The probability is rounded to 16 bits, and the scale is the inverse of what is kept. */

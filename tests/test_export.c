@@ -13,6 +13,8 @@
 #include <sys/resource.h>
 #include <zlib.h>
 
+static Error error; /* of the last call */
+
 enum { SIDE = 3, IMAGES = 70, PIXELS = SIDE * SIDE }; /* more images than are converted at a time */
 
 /* Any values of which each byte is hit, and some beyond the ends. */

@@ -8,6 +8,8 @@
 
 #include <sys/stat.h>
 
+static Error error; /* of the last call */
+
 /* -- Round trips ------------------------------------------------------------------------------ */
 
 START_TEST(arrays_survive)

@@ -6,6 +6,8 @@
 #include "scratch.h"
 #include "suite.h"
 
+static Error error; /* of the last call */
+
 /* -- Arrays ----------------------------------------------------------------------------------- */
 
 START_TEST(types_convert_within_their_class_only)

@@ -10,6 +10,8 @@
 
 #include <math.h>
 
+static Error error; /* of the last call */
+
 enum { BINS = 3, BATCH = 4, SIDE = 6, FEATURES = 8, OUTPUTS = 2, DIMS = SIDE * SIDE * OUTPUTS };
 
 /* -- Bins ------------------------------------------------------------------------------------- */

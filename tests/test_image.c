@@ -12,6 +12,8 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+static Error error; /* of the last call */
+
 static uint8_t pixel(const Canvas *canvas, int x, int y, int channel)
 {
     return canvas->pixels[(y * canvas->width + x) * canvas->channels + channel];

@@ -201,7 +201,7 @@ START_TEST(negative_variances_add_no_noise)
     predict_at(x_1, 1, eps, NULL);
     for (int i = 0; i < ELEMENTS; i++) {
         want[i] = (float)((x_1[i] - sqrt(bbar_s) * eps[i]) / sqrt(abar_s));
-        largest = fmax(largest, fabs((double)want[i]));
+        largest = larger(largest, fabs((double)want[i]));
     }
 
     infer_ok("sample --checkpoint " GOLDEN_A " --variance sn --steps 2 --clip-x0 off "

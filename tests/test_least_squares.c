@@ -9,6 +9,8 @@
 
 #include <math.h>
 
+static Error error; /* of the last call */
+
 enum { FEATURES = 12, TARGETS = 4, MANY = 400 };
 
 /* Observations: phi [count, FEATURES], whose last element is 1, and y [count, TARGETS]. */

@@ -14,6 +14,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+static Error error; /* of the last call */
+
 enum { SIZE = 6, LAST = 20 };
 
 /* Which steps, counted from 1, give what instead of a loss; ended by 0. */

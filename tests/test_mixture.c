@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "diffusion/forward.h"
 #include "diffusion/mixture.h"
+#include "expect.h"
 #include "golden.h"
 #include "suite.h"
 
@@ -328,8 +329,8 @@ START_TEST(builtin_images_keep_their_promises)
             ck_assert_double_eq_tol(total, 1, 1e-15);
             for (size_t i = 0; i < count; i++) {
                 double sigma = sqrt(mixture.variance[i]);
-                least = fmin(least, sigma);
-                most = fmax(most, sigma);
+                least = smaller(least, sigma);
+                most = larger(most, sigma);
                 ck_assert(0.0199 < sigma && sigma < 0.31);
                 ck_assert_double_lt(fabs(mixture.mean[i]), 0.41);
                 ck_assert_double_le(fabs(mixture.mean[i]) + 1.9 * sigma, 1);

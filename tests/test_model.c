@@ -77,9 +77,8 @@ static void ck_close(const char *what, const float *got, const float *want, size
 {
     double largest = 0, worst = 0;
     for (size_t i = 0; i < count; i++) {
-        double difference = fabs((double)got[i] - want[i]);
-        largest = fmax(largest, fabs((double)want[i]));
-        worst = difference > worst || isnan(difference) ? difference : worst;
+        largest = larger(largest, fabs((double)want[i]));
+        worst = larger(worst, fabs((double)got[i] - want[i]));
     }
     double tolerance = fmax(1e-4 * largest, 10 * f32_error);
     ck_assert_msg(worst <= tolerance, "%s: off by %g, at most %g allowed (largest %g)", what, worst,
@@ -203,8 +202,10 @@ static double off_by(const float *got, const float *want, size_t count)
 /* In bfloat16 every layer rounds to 2^-9, and the network is some thirty layers deep. */
 START_TEST(predictions_in_bfloat16_are_near)
 {
-    if (primitive_support(DTYPE_BF16) == SUPPORT_NONE)
-        return; /* no AVX-512 */
+    if (primitive_support(DTYPE_BF16) == SUPPORT_NONE) {
+        suite_skips("bf16, which is AVX-512");
+        return;
+    }
     for (int g = 0; g < GOLDENS; g++) {
         const Golden *golden = &goldens[g];
         Net net;
@@ -241,7 +242,7 @@ static void ck_gradients(const char *what, const ParamSet *set, const float *got
         for (int i = 0; i < set->count; i++)
             if (strstr(set->items[i].name, kinds[kind]))
                 for (size_t j = 0; j < set->items[i].count; j++)
-                    largest = fmax(largest, fabs((double)want[set->items[i].offset + j]));
+                    largest = larger(largest, fabs((double)want[set->items[i].offset + j]));
         for (int i = 0; i < set->count; i++) {
             const Param *param = &set->items[i];
             if (!strstr(param->name, kinds[kind]))

@@ -1,6 +1,7 @@
 /* Parameters: how they lie in the flat array and how they start. Statistical bounds are five standard
  * deviations; the numbers are the same in every run, so a test passes always or never. */
 #include "base/memory.h"
+#include "expect.h"
 #include "model/unet.h"
 #include "nn/params.h"
 #include "suite.h"
@@ -75,8 +76,8 @@ START_TEST(parameters_start_within_their_bounds)
         double least = 1, most = -1, mean = 0, variance = 0;
         for (size_t k = 0; k < param->count; k++) {
             double value = values[param->offset + k];
-            least = fmin(least, value);
-            most = fmax(most, value);
+            least = smaller(least, value);
+            most = larger(most, value);
             mean += value / n;
             variance += value * value / n;
         }

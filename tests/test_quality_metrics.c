@@ -13,6 +13,8 @@
 
 #include <omp.h>
 
+static Error error; /* of the last call */
+
 #define GOLDEN "tests/golden/quality.h5"
 
 enum { MAX_COLUMNS = 512 };

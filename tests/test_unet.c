@@ -148,7 +148,7 @@ static double dependence_on_time(int groups, double *gradient)
         memcpy(end, "conv1", sizeof "conv1");
         strcat(leaf.name, ".weight");
         const Param *conv = &net.params.items[params_find(&net.params, leaf.name)];
-        *gradient = fmax(*gradient, length / norm_of(net.gradients + conv->offset, conv->count));
+        *gradient = larger(*gradient, length / norm_of(net.gradients + conv->offset, conv->count));
     }
 
     const size_t count = value_count(net.out);
@@ -235,8 +235,8 @@ static double off_by(const Value *value, Tensor t)
         return INFINITY;
     double largest = 0, worst = 0;
     for (size_t i = 0; i < tensor_size(t); i++) {
-        worst = fmax(worst, fabs(((const float *)value->data)[i] - t.at[i]));
-        largest = fmax(largest, fabs(t.at[i]));
+        worst = larger(worst, fabs(((const float *)value->data)[i] - t.at[i]));
+        largest = larger(largest, fabs(t.at[i]));
     }
     return worst / largest;
 }
