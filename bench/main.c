@@ -3,7 +3,7 @@
 #include "base/options.h"
 #include "base/program.h"
 #include "base/version.h"
-#include "io/config.h"
+#include "io/recipe.h"
 #include "measure.h"
 #include "nn/primitive.h"
 #include "rounding.h"
@@ -113,7 +113,7 @@ static void print_line(FILE *csv, const Task *task, const Settings *settings, co
 /* The recipe of a network with data that are always there; --batch goes for both stages. */
 static bool load_network(const char *name, const Settings *settings, Config *config, Error *error)
 {
-    char *path = memory_format("configs/%s.yaml", name), batches[2][64];
+    char batches[2][64];
     StringList overrides = {0};
     string_list_add(&overrides, "data.format=mixture");
     if (settings->batch > 0)
@@ -124,9 +124,8 @@ static bool load_network(const char *name, const Settings *settings, Config *con
         }
     for (int i = 0; i < settings->overrides.count; i++)
         string_list_add(&overrides, settings->overrides.items[i]);
-    bool done = config_load(config, path, overrides.items, overrides.count, error);
+    bool done = recipe_load(config, name, overrides.items, overrides.count, error);
     string_list_free(&overrides);
-    memory_free(path);
     return done;
 }
 
@@ -178,7 +177,7 @@ int main(int argc, char **argv)
         .networks = "quick,fashion-mnist,cifar10", .work = -1, .precision = -1, .steps = 7};
     const Option options[] = {
         option_string("networks", "NAMES", &s.networks,
-                      "recipes in configs/, by name (default: quick,fashion-mnist,cifar10)"),
+                      "recipes, by name or path (default: quick,fashion-mnist,cifar10)"),
         option_choice("work", "stage1|stage2|stage2-both|exact|sample|bounds|dp", &s.work,
                       "what to time (default: everything)"),
         option_choice("precision", "f32|bf16", &s.precision, "default: both"),

@@ -59,9 +59,9 @@ static int network_options(Option *at, CommonOptions *common)
         option_string("run", "DIR", &common->source.run,
                       "a run directory, with every head in it (default: checkpoints/<name>, by "
                       "the configuration's name)"),
-        option_string("config", "FILE", &common->source.config,
-                      "the configuration that names the run directory (default: "
-                      "configs/fashion-mnist.yaml)"),
+        option_string("config", "RECIPE", &common->source.config,
+                      "the recipe that names the run directory: a file, or the name of one "
+                      "(default: fashion-mnist; train --help lists where names are looked up)"),
         option_list("set", "KEY=VALUE", &common->source.overrides,
                     "override one key of that configuration; repeatable"),
         option_list("checkpoint", "FILE", &common->source.checkpoints,

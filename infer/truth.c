@@ -98,7 +98,7 @@ static bool choose_variances(Truth *s, Error *error)
     if (!network_mixture(s->network))
         return error_input(error,
                            "%s: Cov[x_0 | x_t] is known where data.format is mixture, not for "
-                           "these data; train --stage 1 --config configs/mixture.yaml trains on "
+                           "these data; train --stage 1 --config mixture trains on "
                            "one",
                            network_origin(s->network));
     if (!lists_variances(s->variance_list, s->variances, &s->variance_count, error))

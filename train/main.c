@@ -48,10 +48,14 @@ static const char usage[] =
     "command. A run that is complete is left alone; a larger number of steps, as in\n"
     "--set stage1.steps=40000, continues it.\n"
     "\n"
+    "A recipe is found by its path or by its name: quick is quick.yaml in configs/,\n"
+    "or else in the source tree's configs/ or PREFIX/share/varhead/configs/ of the\n"
+    "program that runs.\n"
+    "\n"
     "examples:\n"
     "  train --stage 1\n"
     "  train --stage 2 --loss npr,sn\n"
-    "  train --stage 1 --config configs/quick.yaml --set stage1.lr=5e-4 --run try\n"
+    "  train --stage 1 --config quick --set stage1.lr=5e-4 --run try\n"
     "\n";
 
 /* Prints lines, broken between words where they are wider than a page of help. */
@@ -219,8 +223,9 @@ int main(int argc, char **argv)
         option_heading("What to train"),
         option_integer("stage", "1|2", &s.stage, 1, 2, "the stage"),
         option_string("loss", "LOSSES", &s.loss, "stage 2: sn, npr, or npr,sn for both at once"),
-        option_string("config", "FILE", &s.config,
-                      "the recipe (default: configs/fashion-mnist.yaml)"),
+        option_string("config", "RECIPE", &s.config,
+                      "the recipe: a file, or the name of one in configs/ (default: "
+                      "fashion-mnist)"),
         option_list("set", "KEY=VALUE", &s.overrides,
                     "override one key of the recipe, as in stage1.batch=64; repeatable"),
         option_string("run", "DIR", &s.run, "where results go (default: checkpoints/<name>)"),

@@ -85,7 +85,7 @@ configured() {
     cat >wrong.yaml
     fails "$expected" "$text" --stage 1 --config wrong.yaml --run r
 }
-fails 2 "missing.yaml: expected a configuration, got: No such file or directory" \
+fails 2 "missing.yaml: there is no such file, and no recipe of that name; there are " \
     --stage 1 --config missing.yaml --run r
 fails 2 ".: expected a configuration, got: Is a directory" --stage 1 --config . --run r
 configured 2 'wrong.yaml:2: unknown key "model.chanels"; did you mean "model.channels"?' <<'END'
