@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "command.h"
 #include "io/checkpoint.h"
+#include "model/precision.h"
 #include "network.h"
 #include "run_files.h"
 
@@ -218,6 +219,16 @@ static void print_recipe(const Config *config)
              config->stage2.ema, dropout);
 }
 
+/* A file that varhead didn't write may not say. */
+static void print_precision(const Config *config)
+{
+    static const char *const trained[] = {"not stored", "trained in f32", "trained in bf16"};
+    DType here = DTYPE_F32;
+    (void)precision_choose(PRECISION_AUTO, &here, &(Error){0}); /* auto is always possible */
+    line("precision", "%s", trained[config->precision]);
+    line("", "auto would be %s here: %s", precision_name(here), precision_reason());
+}
+
 /* Whoever else wrote the constants may not say from how much. */
 static void print_constants(Checkpoint *checkpoint)
 {
@@ -290,6 +301,7 @@ static bool print_checkpoint(const Info *info, Checkpoint *checkpoint, Error *er
         print_uses(checkpoint);
         line("diffusion", "%s schedule, %d timesteps",
              schedule_kind_name(config->diffusion.schedule), config->diffusion.timesteps);
+        print_precision(config);
         print_data(config);
         print_recipe(config);
         if (info->verify)

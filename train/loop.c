@@ -1,3 +1,4 @@
+/* The loop: continue, step, show, save. */
 #include "loop.h"
 
 #include "base/clock.h"
@@ -143,6 +144,22 @@ static bool name_last_good(const Loop *loop, Error *error)
                      access(loop->stage->path, F_OK) == 0 ? ", and the old one is as it was" : "");
 }
 
+/* The loss that is shown of learner `i` follows that of the newest step. */
+static void follow(Loop *loop, int i, double loss)
+{
+    const double blend = loop->shown[i] == 0.0 ? 1.0 : loop->stage->smoothing;
+    if (isfinite(loss))
+        loop->shown[i] += blend * (loss - loop->shown[i]);
+}
+
+static void follow_earlier(void *context, const char *target, double loss)
+{
+    Loop *loop = context;
+    for (int i = 0; i < loop->stage->learner_count; i++)
+        if (strcmp(loop->stage->learners[i].target, target) == 0)
+            follow(loop, i, loss);
+}
+
 static bool step(Loop *loop, Error *error)
 {
     Stage *stage = loop->stage;
@@ -158,9 +175,7 @@ static bool step(Loop *loop, Error *error)
     for (int i = 0; i < stage->learner_count; i++) {
         metrics_write(loop->metrics, stage->learners[i].target, loop->step, losses[i],
                       optimizer_learning_rate(&stage->settings, loop->step), norms[i], speed);
-        double blend = loop->shown[i] == 0.0 ? 1.0 : stage->smoothing;
-        if (isfinite(losses[i]))
-            loop->shown[i] += blend * (losses[i] - loop->shown[i]);
+        follow(loop, i, losses[i]);
     }
     return true;
 }
@@ -239,8 +254,11 @@ static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, 
         (lock->fd < 0 && !run_lock_retake(lock, stage->run, error)) || !can_save(stage, error))
         return false;
     loop.metrics = metrics_new(stage->run, stage->name, loop.step);
+    metrics_earlier(loop.metrics, follow_earlier, &loop);
     progress_start(&loop.progress, stage->name, loop.step, stage->steps, stage->batch, "images/s",
                    options->quiet);
+    if (options->computes)
+        progress_note(&loop.progress, "%s computes in %s", stage->name, options->computes);
     if (loop.step > 0)
         progress_note(&loop.progress, "continuing %s at step %lld", stage->path,
                       (long long)loop.step);

@@ -10,6 +10,7 @@
 #include "stages.h"
 
 #include <errno.h>
+#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -117,20 +118,33 @@ static bool parse_losses(const char *text, Stage2Task *task, Error *error)
 /* What `auto` amounts to here is what the checkpoint will say, so that a run is never continued in
  * another arithmetic on another machine. Heads that are solved for are solved for on the features that
  * infer will give them, and those are float32; the one pass is short in any case. */
-static bool resolve_precision(const Settings *settings, Config *config, Error *error)
+static bool resolve_precision(const Settings *settings, Config *config, const char **reason,
+                              Error *error)
 {
-    DType type;
-    if (config->precision == PRECISION_AUTO && settings->stage == 2 &&
-        config->stage2.solver == SOLVER_EXACT)
-        config->precision = PRECISION_F32;
-    if (!precision_choose(config->precision, &type, error))
+    DType type = DTYPE_F32;
+    const bool automatic = config->precision == PRECISION_AUTO;
+    const bool solved = settings->stage == 2 && config->stage2.solver == SOLVER_EXACT;
+    *reason = !automatic ? "as asked"
+              : solved   ? "auto: heads are solved for in the type that infer reads them in"
+                         : NULL;
+    if (!(automatic && solved) && !precision_choose(config->precision, &type, error))
         return false;
     config->precision = type == DTYPE_BF16 ? PRECISION_BF16 : PRECISION_F32;
     return true;
 }
 
+/* "bf16 (auto: the processor has bfloat16 instructions), 2 threads"; `reason` as from resolve_precision. */
+static char *describe_arithmetic(const Config *config, const char *reason)
+{
+    const int threads = omp_get_max_threads();
+    const char *name = config->precision == PRECISION_BF16 ? "bf16" : "f32";
+    return memory_format("%s (%s%s), %d thread%s", name,
+                         reason ? "" : "auto: ", reason ? reason : precision_reason(), threads,
+                         threads == 1 ? "" : "s");
+}
+
 /* --seed and --precision are short for overrides of those keys. */
-static bool load_config(const Settings *settings, Config *config, Error *error)
+static bool load_config(const Settings *settings, Config *config, const char **reason, Error *error)
 {
     static const char *const precisions[] = {"precision=auto", "precision=f32", "precision=bf16"};
     StringList overrides = {0};
@@ -147,7 +161,7 @@ static bool load_config(const Settings *settings, Config *config, Error *error)
     string_list_free(&overrides);
     if (done)
         config_settle(config);
-    return done && resolve_precision(settings, config, error);
+    return done && resolve_precision(settings, config, reason, error);
 }
 
 static bool run_stage1(const Settings *settings, const Config *config, const char *run,
@@ -202,17 +216,21 @@ static bool check_settings(const Settings *settings, Error *error)
     return true;
 }
 
-static bool run(const Settings *settings, Error *error)
+static bool run(Settings *settings, Error *error)
 {
     Config config;
-    if (!check_settings(settings, error) || !load_config(settings, &config, error))
+    const char *reason;
+    if (!check_settings(settings, error) || !load_config(settings, &config, &reason, error))
         return false;
     program_set_threads((int)settings->threads);
+    char *computes = describe_arithmetic(&config, reason);
+    settings->loop.computes = computes;
     char *directory =
         settings->run ? memory_string(settings->run) : memory_format("checkpoints/%s", config.name);
     bool done = settings->stage == 1 ? run_stage1(settings, &config, directory, error)
                                      : run_stage2(settings, &config, directory, error);
     memory_free(directory);
+    memory_free(computes);
     return done;
 }
 

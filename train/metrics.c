@@ -1,9 +1,11 @@
+/* Collects rows in memory, and puts them in the file whenever a checkpoint is saved. */
 #include "metrics.h"
 
 #include "base/memory.h"
 #include "io/atomic_file.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,16 +23,21 @@ struct Metrics {
     size_t length, capacity;
 };
 
+static bool of_run(const char *line, const char *run)
+{
+    const size_t length = strlen(run);
+    return strncmp(line, run, length) == 0 && line[length] == ',';
+}
+
 /* Whether a row stays: those of other runs do, and this run's up to `step`. A last line without
  * its newline was cut off by a crash and goes. */
 static bool keeps(const char *line, const char *run, int64_t step)
 {
-    size_t length = strlen(run);
     if (!strchr(line, '\n'))
         return false;
-    if (strncmp(line, run, length) != 0 || line[length] != ',')
+    if (!of_run(line, run))
         return true;
-    const char *target_end = strchr(line + length + 1, ',');
+    const char *target_end = strchr(line + strlen(run) + 1, ',');
     return target_end && strtoll(target_end + 1, NULL, 10) <= step;
 }
 
@@ -109,6 +116,34 @@ Metrics *metrics_new(const char *directory, const char *run, int64_t step)
     m->run = run;
     m->step = step;
     return m;
+}
+
+/* Reads "RUN,TARGET,STEP,LOSS,...", of which TARGET is cut off in `line`; false for other rows. */
+static bool parse_row(char *line, const Metrics *m, char **target, double *loss)
+{
+    if (!of_run(line, m->run) || !keeps(line, m->run, m->step))
+        return false;
+    *target = line + strlen(m->run) + 1;
+    char *at = strchr(*target, ',');
+    *at = '\0';
+    at = strchr(at + 1, ',');
+    *loss = at ? strtod(at + 1, NULL) : NAN;
+    return at != NULL;
+}
+
+void metrics_earlier(const Metrics *m, void (*take)(void *context, const char *target, double loss),
+                     void *context)
+{
+    FILE *file = m->step > 0 ? fopen(m->path, "r") : NULL;
+    char *line = NULL, *target;
+    double loss;
+    size_t size = 0;
+    while (file && getline(&line, &size, file) > 0)
+        if (parse_row(line, m, &target, &loss))
+            take(context, target, loss);
+    free(line);
+    if (file)
+        fclose(file);
 }
 
 void metrics_write(Metrics *m, const char *target, int64_t step, double loss, double learning_rate,

@@ -21,6 +21,11 @@ typedef struct Metrics Metrics;
  * file. `run` is not copied. */
 Metrics *metrics_new(const char *directory, const char *run, int64_t step);
 
+/* Hands over the losses that the run has left in the file up to the step from which it continues, in
+ * their order; none where there is no file. */
+void metrics_earlier(const Metrics *metrics,
+                     void (*take)(void *context, const char *target, double loss), void *context);
+
 void metrics_write(Metrics *metrics, const char *target, int64_t step, double loss,
                    double learning_rate, double gradient_norm, double images_per_second);
 

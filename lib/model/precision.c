@@ -1,6 +1,24 @@
+/* Chooses the type that a network computes in, and says why. */
 #include "model/precision.h"
 
 #include "nn/primitive.h"
+
+#include <stdlib.h>
+
+const char *precision_name(DType type)
+{
+    return type == DTYPE_BF16 ? "bf16" : "f32";
+}
+
+/* oneDNN's variable can hide instructions; it had another name before. */
+const char *precision_reason(void)
+{
+    if (primitive_support(DTYPE_BF16) == SUPPORT_FAST)
+        return "the processor has bfloat16 instructions";
+    return getenv("ONEDNN_MAX_CPU_ISA") || getenv("DNNL_MAX_CPU_ISA")
+               ? "oneDNN finds no bfloat16 instructions within ONEDNN_MAX_CPU_ISA"
+               : "the processor has no bfloat16 instructions";
+}
 
 bool precision_choose(PrecisionChoice choice, DType *type, Error *error)
 {

@@ -6,7 +6,6 @@ set -eu
 golden=$PWD/tests/golden
 recipe=$PWD/configs/fashion-mnist.yaml
 version=$(sed -n 's/.*VARHEAD_VERSION "\(.*\)"/\1/p' lib/base/version.h)
-export OMP_WAIT_POLICY=passive # see tests/infer_program.h
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 cd "$directory"
@@ -51,6 +50,7 @@ says "checkpoints/fashion-mnist/stage2-npr+sn.h5  (1.6 MB)"
 says "177,427 parameters"
 says "npr, sn (simple, 467 parameters each)"
 says "no E||eps_hat||^2/d"
+says "precision  not stored"
 [ -z "$(infer info --quiet)" ] || fail "infer info --quiet is not silent"
 
 output=$(infer sample --variance sn --steps 3 --count 4 --out samples.png 2>/dev/null)

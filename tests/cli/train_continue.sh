@@ -142,6 +142,58 @@ OMP_NUM_THREADS=2 OMP_THREAD_LIMIT=1 OMP_DYNAMIC=true timeout -s KILL 120 \
     train --config tiny.yaml --run r --stage 1 --fresh --seed 3 --set stage1.steps=3 \
     --precision f32 --quiet || problem "with a limit on threads: exit status $?"
 
+# The loss that is shown goes on where it was: at the end of a run in parts it is what it is in one piece.
+# shown RUN: the last "loss 12.34", or with two heads "npr 1.23  sn 4.56", that was said.
+shown() {
+    sed -n 's/.* images\/s  \(.*[0-9]\.[0-9][0-9]\)  .*/\1/p' errors | tail -n 1
+}
+for stage in "1" "2 --loss npr,sn --init r/stage1.h5"; do
+    for steps in 3 9 12; do
+        # shellcheck disable=SC2086 # several words
+        works train --config tiny.yaml --threads 1 --run parts --stage $stage --set stage1.steps=$steps \
+            --set stage2.steps=$steps
+    done
+    parts=$(shown)
+    # shellcheck disable=SC2086 # several words
+    works train --config tiny.yaml --threads 1 --run whole --stage $stage --set stage1.steps=12 --set stage2.steps=12
+    whole=$(shown)
+    if [ -z "$whole" ] || [ "$parts" != "$whole" ]; then
+        problem "stage $stage: in parts the loss shown is \"$parts\", in one piece \"$whole\""
+    fi
+done
+mv parts/metrics.csv kept # without it, or with one that is none, it starts anew
+works train --config tiny.yaml --threads 1 --run parts --stage 1 --set stage1.steps=13
+printf 'stage1\nstage1,\nstage1,eps\nstage1,eps,1\nstage1,eps,2,much\n\0\nstage1,eps,3,nan,,,\n' >parts/metrics.csv
+works train --config tiny.yaml --threads 1 --run parts --stage 1 --set stage1.steps=14
+
+# The first line says what the run computes in, and why.
+# computes TEXT ARGUMENT...: so `train ARGUMENT...` does.
+computes() {
+    text=$1
+    shift
+    works train --config tiny.yaml --threads 1 --run computes --fresh "$@"
+    case $(head -n 1 errors) in
+    "$text"*", 1 thread") ;;
+    *) problem "train $*: expected first \"$text\" in: $(cat errors)" ;;
+    esac
+}
+computes "stage1 computes in f32 (as asked)" --stage 1 --precision f32
+case $(ONEDNN_VERBOSE=1 train --config tiny.yaml --run v --stage 1 --precision f32 --quiet | grep "isa:") in
+*bfloat16*) computes "stage1 computes in bf16 (auto: the processor has bfloat16 instructions)" --stage 1 ;;
+*) computes "stage1 computes in f32 (auto: " --stage 1 ;;
+esac
+computes "stage2-sn computes in f32 (auto: heads are solved for in the type that infer reads them in)" \
+    --stage 2 --loss sn --init r/stage1.h5 --set stage2.solver=exact
+export ONEDNN_MAX_CPU_ISA=AVX2
+computes "stage1 computes in f32 (auto: oneDNN finds no bfloat16 instructions within ONEDNN_MAX_CPU_ISA)" --stage 1
+works infer info computes/stage1.h5
+grep -A 1 "^  precision  trained in f32$" printed | grep -q \
+    "^             auto would be f32 here: oneDNN finds no bfloat16 instructions within ONEDNN_MAX_CPU_ISA$" ||
+    problem "infer info: $(cat printed)"
+export ONEDNN_MAX_CPU_ISA="$isa"
+works train --config tiny.yaml --threads 1 --run computes --stage 1 --fresh --quiet
+[ -z "$(cat errors)" ] || problem "--quiet, but: $(cat errors)"
+
 # The rows of other runs stay; a last row that a crash cut off goes.
 printf 'other,eps,9,1,1,1,1\nstage10,eps,9,1,1,1,1\nstage1,eps,7,1,1,1,1\nother,eps,10,1' \
     >>r/metrics.csv
