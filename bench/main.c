@@ -1,4 +1,5 @@
 /* bench: how fast training and sampling are, and how far from the least they could take. */
+#include "base/idle_threads.h"
 #include "base/memory.h"
 #include "base/options.h"
 #include "base/program.h"
@@ -173,6 +174,7 @@ static bool run(const Settings *settings, Error *error)
 
 int main(int argc, char **argv)
 {
+    idle_threads_sleep(argv);
     Settings s = {
         .networks = "quick,fashion-mnist,cifar10", .work = -1, .precision = -1, .steps = 7};
     const Option options[] = {

@@ -1,4 +1,5 @@
 /* infer: what can be done with a trained model. This file only finds the command. */
+#include "base/idle_threads.h"
 #include "base/interrupt.h"
 #include "base/nearest.h"
 #include "base/program.h"
@@ -89,6 +90,7 @@ static bool run(int argc, char **argv, Error *error)
 
 int main(int argc, char **argv)
 {
+    idle_threads_sleep(argv);
     Error error = {0};
     interrupt_install();
     bool done = run(argc, argv, &error);

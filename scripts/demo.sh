@@ -26,7 +26,7 @@ echo "3/5  samples at 10, 25 and 50 steps"
 infer sample --run "$run" --variance beta_tilde,npr,sn --steps 10,25,50 --count 16 \
     --out "$run/samples.png"
 echo "4/5  a small comparison of the variances: bounds, and the quality of samples"
-infer compare --run "$run" --variance beta_tilde,npr,sn --steps 10,25 --images 16 >/dev/null
+infer compare --run "$run" --variance beta_tilde,npr,sn --steps 10,25 --images 16 --samples 100 >/dev/null
 echo "5/5  done"
 cat <<EOF
 

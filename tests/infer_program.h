@@ -26,8 +26,6 @@ static inline void program_begin(void)
              parent ? parent : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(program_directory));
     setenv("D", program_directory, 1);
-    /* On a busy machine threads that wait by spinning, for others that can't run, take forever. */
-    setenv("OMP_WAIT_POLICY", "passive", 1);
 
     char here[1024], path[8192];
     ck_assert_ptr_nonnull(getcwd(here, sizeof here));

@@ -4,7 +4,6 @@
 # shellcheck shell=sh disable=SC2034 # result is for the scripts
 set -u
 
-export OMP_WAIT_POLICY=passive # see tests/infer_program.h
 tests=$PWD/tests
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT

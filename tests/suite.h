@@ -23,6 +23,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/idle_threads.h"
 
 #include <check.h>
 #include <stdbool.h>
@@ -87,5 +88,6 @@ static inline int suite_run(const char *name, const TTest *const *tests, int cou
     {                                                                                              \
         const TTest *const tests[] = {__VA_ARGS__};                                                \
         int count = (int)(sizeof tests / sizeof tests[0]);                                         \
+        idle_threads_sleep(argv);                                                                  \
         return suite_run(name, tests, count, argc > 1 ? argv[1] : NULL);                           \
     }

@@ -48,8 +48,6 @@ static inline void train_exec(char *arguments)
         _exit(126);
     snprintf(path, sizeof path, "%s:%s/bin", getenv("PATH"), here);
     setenv("PATH", path, 1);
-    /* On a busy machine threads that wait by spinning, for others that can't run, take forever. */
-    setenv("OMP_WAIT_POLICY", "passive", 1);
     if (train_largest_file > 0)
         setrlimit(RLIMIT_FSIZE, &(struct rlimit){train_largest_file, train_largest_file});
     if (train_as_nobody)

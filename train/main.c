@@ -1,4 +1,5 @@
 /* train: the command line of the two training stages. */
+#include "base/idle_threads.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/options.h"
@@ -236,6 +237,7 @@ static bool run(Settings *settings, Error *error)
 
 int main(int argc, char **argv)
 {
+    idle_threads_sleep(argv);
     Settings s = {.precision = -1};
     const Option options[] = {
         option_heading("What to train"),

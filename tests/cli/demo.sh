@@ -2,7 +2,6 @@
 # The demo, cut short: it ends well, leaves every file that it names, and can be run again. On the
 # built-in mixture, so that it does not depend on a data set, and at a few steps.
 set -eu
-export OMP_WAIT_POLICY=passive
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 

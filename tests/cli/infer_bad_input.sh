@@ -6,7 +6,6 @@ set -u
 
 a=tests/golden/golden_a.h5
 b=tests/golden/golden_b.h5
-export OMP_WAIT_POLICY=passive # see tests/infer_program.h
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 errors=$directory/errors

@@ -5,7 +5,6 @@ set -eu
 
 version=$(sed -n 's/.*VARHEAD_VERSION "\(.*\)"/\1/p' lib/base/version.h)
 root=$PWD
-export OMP_WAIT_POLICY=passive # see tests/train_program.h
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 cd "$directory"

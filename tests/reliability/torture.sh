@@ -11,7 +11,6 @@ set -u
 
 kills=${1:-20}
 seed=${SEED:-1}
-export OMP_WAIT_POLICY=passive
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 cd "$directory" || exit 1
