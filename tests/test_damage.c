@@ -139,6 +139,88 @@ START_TEST(the_damaged_array_is_named)
 }
 END_TEST
 
+/* What others write may be compressed, and then compared first, last or not at all. */
+typedef struct Stored {
+    const char *name;
+    bool checksum_first, deflate,
+        checksum_last; /* in the order of writing: reading begins with the last */
+} Stored;
+
+static void store(hid_t file, const Stored *stored, hid_t type, hsize_t count, const void *values)
+{
+    hid_t space = H5Screate_simple(1, &count, NULL), creation = H5Pcreate(H5P_DATASET_CREATE);
+    H5Pset_chunk(creation, 1, &count);
+    if (stored->checksum_first)
+        H5Pset_fletcher32(creation);
+    if (stored->deflate)
+        H5Pset_deflate(creation, 6);
+    if (stored->checksum_last)
+        H5Pset_fletcher32(creation);
+    hid_t data = H5Dcreate2(file, stored->name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+    ck_assert(data >= 0 && H5Dwrite(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    H5Dclose(data);
+    H5Pclose(creation);
+    H5Sclose(space);
+}
+
+/* Inverts a byte in the middle of the only chunk of a data set. */
+static void damage_chunk(const char *path, const char *name)
+{
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    hid_t data = H5Dopen2(file, name, H5P_DEFAULT);
+    const hsize_t origin = 0;
+    unsigned skipped;
+    haddr_t address;
+    hsize_t stored;
+    size_t size;
+    ck_assert(H5Dget_chunk_info_by_coord(data, &origin, &skipped, &address, &stored) >= 0);
+    H5Dclose(data);
+    H5Fclose(file);
+    char *bytes = scratch_read(path, &size);
+    ck_assert_uint_le(address + stored, size);
+    bytes[address + stored / 2] ^= '\xff';
+    scratch_write(path, bytes, size);
+    free(bytes);
+}
+
+START_TEST(a_wrong_checksum_is_told_from_other_damage)
+{
+    static const Stored stored[] = {{"bare", false, false, true},
+                                    {"packed", false, true, true},
+                                    {"packed_later", true, true, false},
+                                    {"without", false, true, false}};
+    enum { KINDS = sizeof stored / sizeof stored[0], COUNT = 1000 };
+    const char *path = scratch_path("a.h5");
+    int64_t values[COUNT];
+    uint64_t state = 1;
+    for (int i = 0; i < COUNT; i++)
+        values[i] = (int64_t)(state = state * 6364136223846793005 + 1442695040888963407) >> 32;
+    hid_t raw = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    for (int i = 0; i < KINDS; i++)
+        store(raw, &stored[i], H5T_NATIVE_INT64, COUNT, values);
+    hid_t text = H5Tcopy(H5T_C_S1);
+    H5Tset_size(text, 12);
+    store(raw, &(Stored){"text", .checksum_last = true}, text, 1, "some words");
+    H5Tclose(text);
+    H5Fclose(raw);
+    for (int i = 0; i < KINDS; i++)
+        damage_chunk(path, stored[i].name);
+    damage_chunk(path, "text");
+
+    Hdf5File *file;
+    char *words = NULL;
+    assert_ok(hdf5_open(&file, path, &error));
+    for (int i = 0; i < KINDS; i++)
+        assert_fails(
+            hdf5_read(file, stored[i].name, HDF5_INT64, 1, (int64_t[]){COUNT}, values, &error),
+            stored[i].checksum_last ? ": its checksum is wrong: the file was damaged"
+                                    : ": cannot be read (");
+    assert_fails(hdf5_read_string(file, "text", &words, &error),
+                 "a.h5:/text: its checksum is wrong: the file was damaged after it was written");
+    hdf5_close(file);
+}
+END_TEST
+
 START_TEST(everything_that_is_written_has_a_checksum)
 {
     const char *path = scratch_path("a.h5");
@@ -210,5 +292,5 @@ START_TEST(numbers_that_are_none_are_found)
 END_TEST
 
 SUITE_MAIN("damage", no_changed_byte_goes_unnoticed, the_damaged_array_is_named,
-           everything_that_is_written_has_a_checksum, what_is_damaged_is_not_copied,
-           numbers_that_are_none_are_found)
+           a_wrong_checksum_is_told_from_other_damage, everything_that_is_written_has_a_checksum,
+           what_is_damaged_is_not_copied, numbers_that_are_none_are_found)

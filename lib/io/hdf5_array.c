@@ -379,23 +379,6 @@ bool hdf5_shape(Hdf5File *file, const char *name, int *rank, int64_t *dims, Erro
     return ok;
 }
 
-bool hdf5_was_read(const Hdf5File *file, const char *name, herr_t status, Error *error)
-{
-    Hdf5Reason reason = {""};
-    if (status < 0)
-        reason = hdf5_reason(); /* the next call would clear it */
-    if (!hdf5_is_whole(file, error))
-        return false;
-    if (status >= 0)
-        return true;
-    Hdf5Place place = hdf5_place(file, name);
-    if (strstr(reason.text, "Fletcher32") != NULL)
-        return error_input(error,
-                           "%s: its checksum is wrong: the file was damaged after it was written",
-                           place.text);
-    return error_input(error, "%s: cannot be read (%s)", place.text, reason.text);
-}
-
 bool hdf5_read(Hdf5File *file, const char *name, Hdf5Type type, int rank, const int64_t *dims,
                void *values, Error *error)
 {
@@ -405,7 +388,7 @@ bool hdf5_read(Hdf5File *file, const char *name, Hdf5Type type, int rank, const 
     if (dataset < 0)
         return false;
     herr_t status = H5Dread(dataset, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
-    bool ok = hdf5_was_read(file, name, status, error);
+    bool ok = hdf5_was_read(file, name, dataset, status, error);
     H5Oclose(dataset);
     return ok;
 }
@@ -505,7 +488,7 @@ bool hdf5_rows_open(Hdf5Rows **rows, Hdf5File *file, const char *name, Hdf5Type 
     hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
     H5Pset_chunk_cache(access, CHUNK_CACHE_SLOTS, CHUNK_CACHE_BYTES, H5D_CHUNK_CACHE_W0_DEFAULT);
     hid_t dataset = H5Dopen2(file->id, name, access);
-    bool ok = hdf5_was_read(file, name, dataset >= 0 ? 0 : -1, error);
+    bool ok = hdf5_was_read(file, name, dataset, dataset >= 0 ? 0 : -1, error);
     H5Pclose(access);
     if (ok)
         *rows = new_rows(file, name, type, rank, dims, dataset);
@@ -563,7 +546,7 @@ bool hdf5_rows_read(Hdf5Rows *rows, int64_t first, int64_t count, void *values, 
         return false;
     herr_t status = H5Dread(rows->dataset, memory_type(rows->type), spaces.memory, spaces.file,
                             H5P_DEFAULT, values);
-    bool ok = hdf5_was_read(rows->file, rows->name, status, error);
+    bool ok = hdf5_was_read(rows->file, rows->name, rows->dataset, status, error);
     close_spaces(spaces);
     return ok;
 }

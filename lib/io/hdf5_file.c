@@ -1,5 +1,5 @@
 /* Opening, creating and listing HDF5 files. Arrays are in hdf5_array.c, strings and attributes in
- * hdf5_text.c. */
+ * hdf5_text.c, words for what failed in hdf5_reason.c. */
 #include "io/hdf5_file.h"
 
 #include "base/memory.h"
@@ -11,41 +11,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-
-/* -- Words for messages ----------------------------------------------------------------------- */
-
-Hdf5Place hdf5_place(const Hdf5File *file, const char *name)
-{
-    Hdf5Place place;
-    snprintf(place.text, sizeof place.text, "%s:/%s", file->path, name + (name[0] == '/'));
-    return place;
-}
-
-/* The walk begins at the innermost function; the first description is the real reason. */
-static herr_t take_first(unsigned index, const H5E_error2_t *entry, void *reason)
-{
-    if (index == 0 && entry->desc != NULL)
-        snprintf(((Hdf5Reason *)reason)->text, sizeof(Hdf5Reason), "%s", entry->desc);
-    return 0;
-}
-
-Hdf5Reason hdf5_reason(void)
-{
-    Hdf5Reason reason = {"HDF5 gives no reason"};
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_first, &reason);
-    return reason;
-}
-
-bool hdf5_written(Hdf5File *file, const char *name, bool ok, Error *error)
-{
-    if (file->write_errno != 0)
-        return error_runtime(error, "%s: cannot be written: %s", file->path,
-                             strerror(file->write_errno));
-    if (!ok)
-        return error_runtime(error, "%s: cannot be written: %s", hdf5_place(file, name).text,
-                             hdf5_reason().text);
-    return true;
-}
 
 /* -- Opening and closing ---------------------------------------------------------------------- */
 

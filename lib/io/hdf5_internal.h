@@ -36,6 +36,10 @@ typedef struct Hdf5Reason {
 
 Hdf5Reason hdf5_reason(void);
 
+/* The same of a call that was to read a data set or an attribute, as the end of a line: "cannot be read (...)", or
+ * that its checksum is wrong. An `id` that is negative is neither. */
+Hdf5Reason hdf5_reason_of_reading(hid_t id);
+
 /* hdf5_open without the trial (hdf5_trial.h). */
 bool hdf5_open_untried(Hdf5File **file, const char *path, Error *error);
 
@@ -45,8 +49,9 @@ bool hdf5_status(const Hdf5File *file, struct stat *status);
 /* Whether a file that is read is no shorter than when it was opened. */
 bool hdf5_is_whole(const Hdf5File *file, Error *error);
 
-/* After a call that read the object `name`, with its status: true if it gave what is in the file. */
-bool hdf5_was_read(const Hdf5File *file, const char *name, herr_t status, Error *error);
+/* After a call that read or opened the object `name`, with its id (negative: not opened) and its status: true if it
+ * gave what is in the file. */
+bool hdf5_was_read(const Hdf5File *file, const char *name, hid_t id, herr_t status, Error *error);
 
 /* Whether an open data set is as large as it says and all there; its rank and its shape in dims
  * [HDF5_MAX_RANK]. */

@@ -12,7 +12,8 @@ static bool read_block(const Hdf5File *file, const char *name, hid_t dataset, hi
     hid_t memory = H5Screate_simple(rank, extent, NULL), space = H5Dget_space(dataset);
     H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, extent, NULL);
     herr_t status = H5Dread(dataset, type, memory, space, H5P_DEFAULT, values);
-    bool ok = hdf5_was_read(file, name, status, error); /* before the next call: it forgets why */
+    bool ok = hdf5_was_read(file, name, dataset, status,
+                            error); /* before the next call: it forgets why */
     H5Sclose(space);
     H5Sclose(memory);
     return ok;
@@ -79,7 +80,7 @@ static bool check_object(const Checking *checking, const char *name)
 {
     hid_t object = H5Oopen(checking->file->id, name, checking->file->access);
     if (object < 0)
-        return hdf5_was_read(checking->file, name, -1, checking->error);
+        return hdf5_was_read(checking->file, name, object, -1, checking->error);
     bool ok = true;
     if (H5Iget_type(object) == H5I_DATASET)
         ok = check_dataset(checking->file, name, object, checking->error);

@@ -41,7 +41,8 @@ static bool source_read(const Source *source, hid_t type, void *value, Error *er
                         : H5Dread(source->id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value);
     if (status >= 0)
         return true;
-    return error_input(error, "%s: cannot be read (%s)", source->place.text, hdf5_reason().text);
+    const Hdf5Reason reason = hdf5_reason_of_reading(source->id);
+    return error_input(error, "%s: %s", source->place.text, reason.text);
 }
 
 static bool source_is_single(const Source *source, Error *error)
