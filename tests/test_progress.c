@@ -4,50 +4,67 @@
 #include "base/progress.h"
 
 #include <fcntl.h>
+#include <stdarg.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* What `work` writes to stderr when that is `target`, whose other end is `source`. */
-static void capture(void (*work)(void), int source, int target, char *text, size_t size)
+/* The width of the terminal that stderr is; 0: it is none. The two functions by which a program learns this stand
+ * here in the C library's place, since a terminal is not to be had everywhere (a chroot has no /dev/pts). A terminal
+ * would also put a carriage return before each newline. */
+static int width_of_terminal;
+
+int isatty(int fd)
 {
+    return fd == STDERR_FILENO && width_of_terminal > 0;
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+    va_list arguments;
+    ck_assert_int_eq(fd, STDERR_FILENO);
+    ck_assert_uint_eq(request, TIOCGWINSZ);
+    va_start(arguments, request);
+    *va_arg(arguments, struct winsize *) =
+        (struct winsize){.ws_row = 24, .ws_col = (unsigned short)width_of_terminal};
+    va_end(arguments);
+    return 0;
+}
+
+/* What `work` writes to stderr. */
+static void capture(void (*work)(void), char *text, size_t size)
+{
+    int ends[2];
+    ck_assert_int_eq(pipe(ends), 0);
     fflush(stderr);
     int saved = dup(STDERR_FILENO);
-    dup2(target, STDERR_FILENO);
-    close(target);
+    dup2(ends[1], STDERR_FILENO);
+    close(ends[1]);
     work();
     fflush(stderr);
 
     /* Non-blocking: what is there is all there will be. */
-    fcntl(source, F_SETFL, O_NONBLOCK);
+    fcntl(ends[0], F_SETFL, O_NONBLOCK);
     size_t used = 0;
     ssize_t got;
-    while (used < size - 1 && (got = read(source, text + used, size - 1 - used)) > 0)
+    while (used < size - 1 && (got = read(ends[0], text + used, size - 1 - used)) > 0)
         used += (size_t)got;
     text[used] = '\0';
     dup2(saved, STDERR_FILENO);
     close(saved);
-    close(source);
+    close(ends[0]);
 }
 
 static void capture_pipe(void (*work)(void), char *text, size_t size)
 {
-    int ends[2];
-    ck_assert_int_eq(pipe(ends), 0);
-    capture(work, ends[0], ends[1], text, size);
+    width_of_terminal = 0;
+    capture(work, text, size);
 }
 
 static void capture_terminal(void (*work)(void), int width, char *text, size_t size)
 {
-    int master = posix_openpt(O_RDWR | O_NOCTTY);
-    ck_assert_int_ge(master, 0);
-    ck_assert_int_eq(grantpt(master), 0);
-    ck_assert_int_eq(unlockpt(master), 0);
-    int slave = open(ptsname(master), O_RDWR | O_NOCTTY);
-    ck_assert_int_ge(slave, 0);
-    struct winsize window = {.ws_row = 24, .ws_col = (unsigned short)width};
-    ck_assert_int_eq(ioctl(slave, TIOCSWINSZ, &window), 0);
+    width_of_terminal = width;
     setenv("TERM", "xterm", 1);
-    capture(work, master, slave, text, size);
+    capture(work, text, size);
 }
 
 static int count_of(const char *text, char c)
@@ -213,10 +230,10 @@ START_TEST(progress_on_a_terminal)
     ck_assert_ptr_nonnull(
         strstr(text, "]  50 %  50/100  64.0 images/s  loss 1.50  0:50 left\033[K"));
     /* The note stands on a line of its own, and the last state, drawn once, below it. */
-    ck_assert_ptr_nonnull(strstr(text, "\r\033[Ksaved\r\n\rstage 1 ["));
+    ck_assert_ptr_nonnull(strstr(text, "\r\033[Ksaved\n\rstage 1 ["));
     ck_assert_int_eq(count_of(text, '['), 7); /* three bars, four erasures */
     ck_assert_ptr_null(strstr(text, "loss 9"));
-    ck_assert_str_eq(text + strlen(text) - 5, "\033[K\r\n");
+    ck_assert_str_eq(text + strlen(text) - 4, "\033[K\n");
     ck_assert_ptr_nonnull(strstr(text, "51 %  51/100"));
 }
 END_TEST
