@@ -154,6 +154,11 @@ START_TEST(every_key_is_read)
 }
 END_TEST
 
+static void ck_name(Config config, const char *name)
+{
+    ck_assert_str_eq(config.name, name);
+}
+
 START_TEST(ways_to_write_a_value)
 {
     ck_assert(parse("data: {flip: TRUE}").data.flip);
@@ -163,8 +168,8 @@ START_TEST(ways_to_write_a_value)
     ck_assert(parse("stage1: {lr: 1.}").stage1.lr == 1);
     ck_assert(!signbit(parse("stage1: {ema: -0.0}").stage1.ema));
     ck_assert_int_eq(parse("stage1: {steps: +12}").stage1.steps, 12);
-    ck_assert_str_eq(parse("name: 123").name, "123");
-    ck_assert_str_eq(parse("name: 'true'").name, "true");
+    ck_name(parse("name: 123"), "123");
+    ck_name(parse("name: 'true'"), "true");
     ck_assert_int_eq(parse("precision: 'f32'").precision, PRECISION_F32);
     ck_assert_int_eq(parse("stage1.batch: 5").stage1.batch, 5); /* with its dots, as in --set */
     ck_assert_int_eq(parse("\"seed\": 5").seed, 5);
@@ -202,18 +207,23 @@ START_TEST(golden_configurations_are_complete)
 }
 END_TEST
 
+static void ck_files(Config config, const char *train, const char *test)
+{
+    ck_assert_str_eq(config.data.train, train);
+    ck_assert_str_eq(config.data.test, test);
+}
+
 START_TEST(files_follow_the_images)
 {
     Config usual;
     config_defaults(&usual);
-    ck_assert_str_eq(parse("seed: 1").data.test, usual.data.test);
-    ck_assert_str_eq(parse("data: {format: idx}").data.train, usual.data.train);
-    ck_assert_str_eq(parse("data: {resolution: 28, channels: 1}").data.test, usual.data.test);
-    ck_assert_str_eq(parse("data: {format: mixture}").data.train, "");
-    ck_assert_str_eq(parse("data: {train: other.gz}").data.train, "other.gz");
-    ck_assert_str_eq(parse("data: {train: other.gz}").data.test, "");
-    ck_assert_str_eq(parse("data: {train: , test: ''}").data.train, "");
-    ck_assert_str_eq(parse_with(golden_a, "data.test=").data.test, "");
+    ck_files(parse("seed: 1"), usual.data.train, usual.data.test);
+    ck_files(parse("data: {format: idx}"), usual.data.train, usual.data.test);
+    ck_files(parse("data: {resolution: 28, channels: 1}"), usual.data.train, usual.data.test);
+    ck_files(parse("data: {format: mixture}"), "", "");
+    ck_files(parse("data: {train: other.gz}"), "other.gz", "");
+    ck_files(parse("data: {train: , test: ''}"), "", "");
+    ck_files(parse_with(golden_a, "data.test="), "", "");
 
     const char *both[] = {"data.format=hdf5", "data.train=a.h5", "data.test="};
     Config config;

@@ -227,7 +227,8 @@ END_TEST
 
 static void ck_label(const EstimateOptions *options, VarianceKind kind, const char *label)
 {
-    ck_assert_str_eq(estimate_label(options, kind).text, label);
+    const EstimateLabel got = estimate_label(options, kind);
+    ck_assert_str_eq(got.text, label);
 }
 
 /* What NPR's estimate becomes where, before anything is done to it, it is -0.2, 0.4, 1.6 and 0.2. */

@@ -34,7 +34,7 @@ void manifold_radii(const Points *points, int k, double *radii)
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < points->count; i++) {
         double least[MANIFOLD_MAX_NEIGHBOURS];
-        for (int n = 0; n < k; n++)
+        for (int n = 0; n < MANIFOLD_MAX_NEIGHBOURS; n++)
             least[n] = INFINITY;
         for (int j = 0; j < points->count; j++)
             if (j != i)
