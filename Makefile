@@ -32,11 +32,17 @@ compile_flags  := -std=c17 -D_GNU_SOURCE -Ilib -I. -Wall -Wextra -fno-math-errno
 # and answers to the same names, so that even then there is one pool of threads and not two.
 link_flags     := -fopenmp $(sanitize_flags)
 
-# pkg-config is asked when a flag is first used, not when this file is read: by then `make test`
-# or `make demo` may have installed what it is asked about. $(eval) keeps the answer.
+# pkg-config and the compiler are asked when a flag is first used, not when this file is read: by then `make test`
+# or `make demo` may have installed them. $(eval) keeps the answer.
 library_cflags = $(eval library_cflags := $$(shell pkg-config --cflags $(packages)))$(library_cflags)
 library_libs   = $(eval library_libs := -ldnnl $$(shell pkg-config --libs $(packages)) -lm)$(library_libs)
 check_libs     = $(eval check_libs := $$(shell pkg-config --libs check))$(check_libs)
+# gcc 12 for 64-bit Arm ends with an internal error where it vectorises some of our sums: the preprocessor says whether
+# this is it. (Loops that say `omp simd` are vectorised all the same.)
+spared_flags   = $(eval spared_flags := $$(shell $(ask_spared)))$(spared_flags)
+ask_spared     = printf '%s\n' '$(hash)if __GNUC__ == 12 && !defined __clang__ && defined __aarch64__' \
+                     -fno-tree-loop-vectorize '$(hash)endif' | $(CC) -E -P -x c -
+hash          := \#
 packages      := hdf5 yaml-0.1 libpng zlib lapacke cairo
 
 # -- Files -------------------------------------------------------------------------------------
@@ -113,7 +119,7 @@ $(BUILD)/tests/test_corpus: $(target_objects)
 
 $(BUILD)/%.o: %.c $(BUILD)/flags | have-deps
 	@mkdir -p $(@D)
-	$(call say,CC) $(CC) $(CPPFLAGS) $(compile_flags) $(library_cflags) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC) $(CC) $(CPPFLAGS) $(compile_flags) $(spared_flags) $(library_cflags) $(CFLAGS) -MMD -MP -c $< -o $@
 
 -include $(patsubst %.o,%.d,$(call to_objects,$(sources)))
 

@@ -143,7 +143,7 @@ prepare() {
     find /tmp -mindepth 1 -delete # what an earlier run was killed over
     rm -f /etc/resolv.conf
     cp /mnt/resolv.conf /etc
-    echo 'Acquire::Check-Valid-Until "false";' >/etc/apt/apt.conf.d/99varhead
+    echo 'Acquire::Check-Valid-Until "false"; Dpkg::Use-Pty "false";' >/etc/apt/apt.conf.d/99varhead
     if ! command -v make >/dev/null; then
         apt-get -qq update || true # the package lists at hand may do
         apt-get -qq install --yes --no-install-recommends make >/dev/null

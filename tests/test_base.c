@@ -99,15 +99,15 @@ START_TEST(memory_large_refuses_overflow)
 }
 END_TEST
 
+/* More than any processor's addresses reach (57 bits), so that it is wanting on every machine, emulated ones and
+ * those that promise more memory than they have. */
 START_TEST(memory_large_reports_exhaustion)
 {
-#ifndef ADDRESS_SANITIZER /* its shadow memory alone is more than any limit */
-    struct rlimit limit = {1u << 30, 1u << 30};
-    ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+#ifndef ADDRESS_SANITIZER /* it ends the program */
     Error error = {0};
-    ck_assert_ptr_null(memory_large(4u << 20, 1024, "the images", &error));
+    ck_assert_ptr_null(memory_large((size_t)1 << 50, 1024, "the images", &error));
     ck_assert_int_eq(error.kind, ERROR_RUNTIME);
-    ck_assert_str_eq(error.message, "the images: not enough memory for 4096.0 MiB");
+    ck_assert_str_eq(error.message, "the images: not enough memory for 1099511627776.0 MiB");
 #endif
 }
 END_TEST
