@@ -56,9 +56,11 @@ file == 1 {
 }
 END { print cells + 0, "compared" }
 
-# Further apart than the digits of `shown`.
+# Further apart than the digits of `shown`, or no numbers.
 function far(shown, exact, digits)
 {
+    if (shown !~ /^-?[0-9]/ || exact !~ /^-?[0-9]/)
+        return 1
     digits = index(shown, ".") ? length(shown) - index(shown, ".") : 0
     return (shown - exact) ^ 2 > (0.51 * 10 ^ -digits) ^ 2
 }
