@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* More than any table has, so that a line of commas can't ask for more memory than there is. */
+enum { MOST_COLUMNS = 64 };
+
 static bool read_text(Csv *csv, const char *path, Error *error)
 {
     int64_t size = 0;
@@ -24,9 +27,9 @@ static bool read_text(Csv *csv, const char *path, Error *error)
     return ok;
 }
 
-static int count_of(const char *text, char which)
+static size_t count_of(const char *text, char which)
 {
-    int count = 0;
+    size_t count = 0;
     for (; *text; text++)
         count += *text == which;
     return count;
@@ -34,29 +37,40 @@ static int count_of(const char *text, char which)
 
 static bool cut_line(Csv *csv, char *text, int line)
 {
+    char **cells = csv->cells + (size_t)line * (size_t)csv->columns;
     int column = 0;
     for (char *cell; (cell = strsep(&text, ",")); column++)
         if (column < csv->columns)
-            csv->cells[line * csv->columns + column] = cell;
+            cells[column] = cell;
     return column == csv->columns;
 }
 
-bool csv_read(Csv *csv, const char *path, Error *error)
+static bool cut_text(Csv *csv, const char *path, Error *error)
 {
-    *csv = (Csv){0};
-    if (!read_text(csv, path, error))
-        return false;
-    const int lines = count_of(csv->text, '\n') + 1;
+    const size_t lines = count_of(csv->text, '\n') + 1;
     char *rest = csv->text, *line = strsep(&rest, "\n");
-    csv->columns = count_of(line, ',') + 1;
-    csv->cells = memory_small((size_t)lines * (size_t)csv->columns, sizeof *csv->cells);
-    for (int i = 0; line && (*line || i == 0); line = strsep(&rest, "\n"), i++) {
+    const size_t columns = count_of(line, ',') + 1;
+    if (columns > MOST_COLUMNS)
+        return error_input(error, "%s:1: expected at most %d cells, found %zu", path, MOST_COLUMNS,
+                           columns);
+    csv->columns = (int)columns;
+    csv->cells = memory_large(lines, columns * sizeof *csv->cells, "a table", error);
+    for (int i = 0; csv->cells && line && (*line || i == 0); line = strsep(&rest, "\n"), i++) {
         if (!cut_line(csv, line, i))
             return error_input(error, "%s:%d: expected %d cells, as in its first line", path, i + 1,
                                csv->columns);
         csv->rows = i;
     }
-    return true;
+    return csv->cells != NULL;
+}
+
+bool csv_read(Csv *csv, const char *path, Error *error)
+{
+    *csv = (Csv){0};
+    if (read_text(csv, path, error) && cut_text(csv, path, error))
+        return true;
+    csv_free(csv);
+    return false;
 }
 
 void csv_free(Csv *csv)

@@ -9,7 +9,8 @@ typedef struct Csv {
     int columns, rows;
 } Csv;
 
-/* Reads the file. An input error if it can't be read, or if a line has more or fewer cells than the first. */
+/* Reads the file. An input error if it can't be read, if a line has more or fewer cells than the first,
+ * or if that has more than any table. */
 bool csv_read(Csv *csv, const char *path, Error *error);
 void csv_free(Csv *csv); /* fine on a zeroed struct */
 
