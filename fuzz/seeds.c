@@ -5,7 +5,9 @@
  * changed byte goes deep into the library; what varhead writes has them and is refused early. */
 #include "base/memory.h"
 #include "fuzz/target.h"
+#include "infer/feature_net.h"
 #include "infer/network.h"
+#include "infer/quality_meter.h"
 #include "io/checkpoint.h"
 
 #include <hdf5.h>
@@ -226,6 +228,72 @@ static void fill_description(hid_t file, Storage storage)
         (hsize_t[]){4}, numbers);
 }
 
+static void text_array(hid_t file, const char *name, const char *text)
+{
+    hid_t type = string_type(text, false), space = H5Screate(H5S_SCALAR);
+    hid_t data = H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    H5Dwrite(data, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text);
+    H5Dclose(data);
+    H5Sclose(space);
+    H5Tclose(type);
+}
+
+/* A sweep over the bound of one variance on a trajectory of two steps. */
+static void fill_sweep(hid_t file, Storage storage)
+{
+    static const char *const of_timesteps[] = {"terms", "terms_error", "calibration",
+                                               "ratio", "floored",     "calibration_error"};
+    string(file, "format", "varhead-sweep", false);
+    text_array(file, "key", FUZZ_KEY);
+    integer(file, "t", FUZZ_TIMESTEPS);
+    add(file, "bits", storage, H5T_IEEE_F64LE, H5T_NATIVE_FLOAT, 1, (hsize_t[]){1}, numbers);
+    for (size_t i = 0; i < sizeof of_timesteps / sizeof of_timesteps[0]; i++)
+        add(file, of_timesteps[i], storage, H5T_IEEE_F64LE, H5T_NATIVE_FLOAT, 1,
+            (hsize_t[]){FUZZ_TIMESTEPS + 1}, numbers);
+}
+
+static void fill_quality(hid_t file, Storage storage)
+{
+    string(file, "format", "varhead-quality", storage == DEFLATED);
+    text_array(file, "key", FUZZ_KEY);
+    add(file, "values", storage, H5T_IEEE_F64LE, H5T_NATIVE_FLOAT, 3,
+        (hsize_t[]){2, QUALITY_METRICS, 3}, numbers);
+}
+
+static void fill_labels(hid_t file, Storage storage)
+{
+    const int64_t labels[] = {1, 0, 2};
+    hid_t stored = storage == COMPACT ? H5T_STD_U8BE : H5T_STD_I64LE;
+    add(file, "labels", storage, stored, H5T_NATIVE_INT64, 1, (hsize_t[]){3}, labels);
+}
+
+/* All weights are 0, and the name says so. */
+static void fill_classifier(hid_t file, Storage storage)
+{
+    enum { CLASSES = 2 };
+    ParamSet params = {0};
+    Graph *graph = graph_new(&params, (GraphOptions){.batch = 1});
+    classifier_build(graph, 4, 1, CLASSES);
+    graph_free(graph);
+    float *weights = memory_small(params.size, sizeof *weights);
+    char *name = feature_net_name(weights, params.size);
+    string(file, "format", CLASSIFIER_FORMAT, storage == DEFLATED);
+    string(file, "name", name, false);
+    string(file, "data", "the mixture", false);
+    integer(file, "version", 1);
+    integer(file, "resolution", 4);
+    integer(file, "channels", 1);
+    integer(file, "classes", CLASSES);
+    integer(file, "steps", 1);
+    integer(file, "seed", 1);
+    integer(file, "test_images", 10);
+    attribute(file, "accuracy", H5T_IEEE_F64LE, H5T_NATIVE_FLOAT, numbers);
+    add_group(file, "weights", &params, storage);
+    params_free(&params);
+    memory_free(weights);
+    memory_free(name);
+}
+
 /* -- What is no HDF5 -------------------------------------------------------------------------- */
 
 static void write_idx(void)
@@ -235,6 +303,19 @@ static void write_idx(void)
     gzFile file = gzopen(seed_path("idx", "compressed.gz"), "wb9");
     gzwrite(file, bytes, sizeof bytes);
     gzclose(file);
+}
+
+static void write_labels(void)
+{
+    uint8_t bytes[8 + 3] = {0, 0, 8, 1, 0, 0, 0, 3, 1, 0, 2};
+    write_bytes(seed_path("labels", "plain"), bytes, sizeof bytes);
+}
+
+static void write_csv(void)
+{
+    static const char table[] = "variance,trajectory,steps,bits_per_dim,stderr,images\n"
+                                "sn,linear,2,3.5,0.1,3\nnpr,dp,10,nan,-1e-3,3\n";
+    write_bytes(seed_path("csv", "bounds.csv"), table, strlen(table));
 }
 
 static void write_configs(void)
@@ -285,7 +366,13 @@ int main(int argc, char **argv)
     each_kind("checkpoint", "whole", fill_checkpoint);
     each_kind("checkpoint", "description", fill_description);
     each_kind("resume", "whole", fill_checkpoint);
+    each_kind("sweep", "sums", fill_sweep);
+    each_kind("quality", "values", fill_quality);
+    each_kind("classifier", "zero", fill_classifier);
+    each_kind("labels", "labels", fill_labels);
     write_idx();
+    write_labels();
+    write_csv();
     write_configs();
     return 0;
 }

@@ -29,6 +29,11 @@ FuzzTarget fuzz_resume;     /* a checkpoint, as `train` continues it */
 FuzzTarget fuzz_predict;    /* the --input of `infer predict` */
 FuzzTarget fuzz_noise;      /* the --noise of `infer sample` and of `infer nll` */
 FuzzTarget fuzz_dp;         /* costs of steps, dp-<variance>.h5 */
+FuzzTarget fuzz_sweep;      /* an unfinished sweep of `infer nll` */
+FuzzTarget fuzz_quality;    /* an unfinished table of `infer quality` */
+FuzzTarget fuzz_classifier; /* the classifier of `infer quality` */
+FuzzTarget fuzz_labels;     /* labels in IDX or HDF5 */
+FuzzTarget fuzz_csv;        /* a table that `infer compare` reads back */
 
 typedef struct FuzzEntry {
     const char *name;
@@ -65,3 +70,6 @@ const char *fuzz_network(void);
 /* Its configuration, as YAML, and the N in it. */
 extern const char fuzz_network_config[];
 enum { FUZZ_TIMESTEPS = 24 };
+
+/* Which unfinished files say that they are of the same command. */
+#define FUZZ_KEY "the same command"

@@ -13,7 +13,7 @@ build/fuzz/seeds build/fuzz/seed-files
 set -- "$corpus" "build/fuzz/seed-files/$TARGET"
 [ ! -d "tests/corpus/$TARGET" ] || set -- "$@" "tests/corpus/$TARGET"
 longest=16384
-[ "$TARGET" != checkpoint ] && [ "$TARGET" != resume ] || longest=131072
+case $TARGET in checkpoint | resume | classifier) longest=131072 ;; esac
 
 # Memory that was never set is filled, so that a use of it shows. HDF5 forgets some when it gives up.
 export ASAN_OPTIONS=max_malloc_fill_size=16777216:allocator_may_return_null=1:detect_leaks=1

@@ -65,6 +65,36 @@ START_TEST(checkpoints_to_continue)
 }
 END_TEST
 
+START_TEST(unfinished_sweeps)
+{
+    replay("sweep", 1);
+}
+END_TEST
+
+START_TEST(unfinished_tables)
+{
+    replay("quality", 1);
+}
+END_TEST
+
+START_TEST(classifiers)
+{
+    replay("classifier", 1);
+}
+END_TEST
+
+START_TEST(labels_of_images)
+{
+    replay("labels", 2);
+}
+END_TEST
+
+START_TEST(tables_of_other_commands)
+{
+    replay("csv", 1);
+}
+END_TEST
+
 /* What kills a reader is seen: or the tests above would show nothing. */
 static void dies(const uint8_t *bytes, size_t size)
 {
@@ -128,4 +158,6 @@ START_TEST(idx_files_with_a_byte_changed)
 END_TEST
 
 SUITE_MAIN("corpus", recipes, idx_files, image_files, checkpoints, checkpoints_to_continue,
-           a_death_is_noticed, recipes_with_a_byte_changed, idx_files_with_a_byte_changed)
+           unfinished_sweeps, unfinished_tables, classifiers, labels_of_images,
+           tables_of_other_commands, a_death_is_noticed, recipes_with_a_byte_changed,
+           idx_files_with_a_byte_changed)
