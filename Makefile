@@ -61,7 +61,7 @@ bench_sources   := $(wildcard bench/*.c) $(filter-out train/main.c,$(train_sourc
 target_sources  := $(filter-out fuzz/fuzzer.c fuzz/seeds.c fuzz/replay.c,$(wildcard fuzz/*.c)) # and their replay
 target_objects  := $(call to_objects,$(target_sources) $(filter-out infer/main.c,$(infer_sources)))
 sources         := $(library_sources) $(train_sources) $(infer_sources) $(bench_sources) \
-                   $(suite_sources) $(helper_sources) $(target_sources) fuzz/seeds.c fuzz/replay.c
+                   $(suite_sources) $(helper_sources) tests/preload/onednn_fault.c $(target_sources) fuzz/seeds.c fuzz/replay.c
 
 library  := $(BUILD)/libvarhead.a
 programs := $(if $(train_sources),$(BIN)/train) $(if $(infer_sources),$(BIN)/infer)
@@ -83,7 +83,7 @@ endif
 suites  := $(filter-out $(foreach s,$(SKIP),%/test_$(s)),$(suites))
 scripts := $(filter-out $(foreach s,$(SKIP),tests/cli/$(s).sh),$(scripts))
 
-formatted := $(sort $(foreach d,lib/* train infer bench tests fuzz,$(wildcard $(d)/*.c $(d)/*.h)))
+formatted := $(sort $(foreach d,lib/* train infer bench tests tests/preload fuzz,$(wildcard $(d)/*.c $(d)/*.h)))
 
 # One short line for each command; V=1 shows the commands themselves.
 say = $(if $(V),,@printf '%-4s  %s\n' $(1) $@;)
@@ -113,6 +113,12 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(call to_objects,$(helper_source
 
 # The loop of training is tested with a stage made for it.
 $(BUILD)/tests/test_loop: $(call to_objects,$(filter-out train/main.c,$(train_sources)))
+
+# A oneDNN that errs stands before the real one: in a suite, and for programs by LD_PRELOAD.
+$(BUILD)/tests/test_product_check: $(BUILD)/tests/preload/onednn_fault.o
+$(BUILD)/tests/onednn_fault.so: tests/preload/onednn_fault.c $(BUILD)/flags | have-deps
+	@mkdir -p $(@D)
+	$(call say,LINK) $(CC) $(CPPFLAGS) $(compile_flags) $(CFLAGS) -fPIC -shared $< -o $@
 
 # The replay of hostile files calls what the fuzzers call.
 $(BUILD)/tests/test_corpus: $(target_objects)
@@ -149,7 +155,7 @@ have-deps:
 # Side by side, as many as there are cores; JOBS sets another number.
 run_tests = @JOBS='$(JOBS)' PATH="$(abspath $(BIN)):$$PATH" bash tests/run.sh
 
-test: $(suites) $(programs) $(BIN)/bench
+test: $(suites) $(programs) $(BIN)/bench $(BUILD)/tests/onednn_fault.so
 	$(run_tests) $(suites) $(scripts)
 
 test-suites: $(suites) $(programs)

@@ -125,7 +125,10 @@ static bool sample_make(SampleRunner *r, const Task *task, Error *error)
         return false;
     params_initialise(&r->params, config->seed, r->weights);
     random_normal((RandomKey){.purpose = RANDOM_SAMPLE_START}, r->x, count * r->dims);
-    return graph_finish(r->graph, error) && graph_load_weights(r->graph, r->weights, error);
+    if (!graph_finish(r->graph, error))
+        return false;
+    graph_load_weights(r->graph, r->weights);
+    return true;
 }
 
 static void sample_free(SampleRunner *r)

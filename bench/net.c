@@ -39,8 +39,10 @@ static bool make_head(Net *net, int k, const Config *config, Checkpoint *checkpo
                                       : random_weights(set, config->seed, error);
     if (net->head_weights[k] && !checkpoint)
         tame(set, net->head_weights[k]);
-    return net->head_weights[k] && graph_finish(net->head_graphs[k], error) &&
-           graph_load_weights(net->head_graphs[k], net->head_weights[k], error);
+    if (!net->head_weights[k] || !graph_finish(net->head_graphs[k], error))
+        return false;
+    graph_load_weights(net->head_graphs[k], net->head_weights[k]);
+    return true;
 }
 
 bool net_make(Net *net, const Config *config, Checkpoint *checkpoint, DType type, int images,
@@ -54,9 +56,9 @@ bool net_make(Net *net, const Config *config, Checkpoint *checkpoint, DType type
     net->unet = unet_build(net->graph, config);
     net->weights = checkpoint ? checkpoint_load_params(checkpoint, "trunk_ema", &net->params, error)
                               : random_weights(&net->params, config->seed, error);
-    if (!net->weights || !graph_finish(net->graph, error) ||
-        !graph_load_weights(net->graph, net->weights, error))
+    if (!net->weights || !graph_finish(net->graph, error))
         return false;
+    graph_load_weights(net->graph, net->weights);
     for (int k = 0; k < NET_HEADS; k++)
         if (!make_head(net, k, config, checkpoint, options, error))
             return false;

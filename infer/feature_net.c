@@ -208,7 +208,10 @@ static bool build(FeatureNet *net, Error *error)
 {
     net->graph = graph_new(&net->params, (GraphOptions){.batch = BATCH});
     net->net = classifier_build(net->graph, net->resolution, net->channels, net->classes);
-    return graph_finish(net->graph, error) && graph_load_weights(net->graph, net->weights, error);
+    if (!graph_finish(net->graph, error))
+        return false;
+    graph_load_weights(net->graph, net->weights);
+    return true;
 }
 
 bool feature_net_open(FeatureNet **result, const FeatureNetRequest *request, Error *error)

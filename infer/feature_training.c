@@ -131,8 +131,8 @@ static bool step(Training *t, int64_t i, double *loss, Error *error)
         flip(t, (uint32_t)i, images);
     for (int k = 0; k < BATCH; k++)
         t->batch_labels[k] = t->labels.values[t->indices[k]];
-    if (!graph_load_weights(t->graph, t->state.weights, error) ||
-        !graph_forward(t->graph, (uint32_t)i, error))
+    graph_load_weights(t->graph, t->state.weights);
+    if (!graph_forward(t->graph, (uint32_t)i, error))
         return false;
     *loss = classifier_loss(value_data(t->classifier.logits), t->batch_labels, BATCH,
                             t->net->classes, value_gradient(t->classifier.logits));
@@ -170,8 +170,7 @@ static bool test(Training *t, Error *error)
 {
     const int64_t count = dataset_count(t->test);
     int64_t hits = 0;
-    if (!graph_load_weights(t->graph, t->state.ema, error))
-        return false;
+    graph_load_weights(t->graph, t->state.ema);
     for (int64_t first = 0; first < count; first += BATCH) {
         const int part = (int)(count - first < BATCH ? count - first : BATCH);
         for (int k = 0; k < part; k++)

@@ -170,11 +170,11 @@ bool network_prepare(Network *network, int64_t count, Error *error)
     network->graph =
         graph_new(&network->params, (GraphOptions){.batch = batch, .type = network->type});
     network->unet = unet_build(network->graph, &network->config);
-    if (!graph_finish(network->graph, error) ||
-        !graph_load_weights(network->graph, network->weights, error)) {
+    if (!graph_finish(network->graph, error)) {
         network_release_graphs(network);
         return false;
     }
+    graph_load_weights(network->graph, network->weights);
     network->times = memory_small((size_t)batch, sizeof *network->times);
     network->bin = memory_small((size_t)batch, sizeof *network->bin);
     network->batch = batch;
@@ -193,11 +193,13 @@ static bool build_head(Network *network, NetworkHead *head, Error *error)
         graph_new(&head->params, (GraphOptions){.batch = network->batch, .type = network->type});
     head->head = head_build(head->graph, &head->config, head->bins.count, network->unet.features,
                             network->unet.temb);
-    if (graph_finish(head->graph, error) && graph_load_weights(head->graph, head->weights, error))
-        return true;
-    graph_free(head->graph);
-    head->graph = NULL;
-    return false;
+    if (!graph_finish(head->graph, error)) {
+        graph_free(head->graph);
+        head->graph = NULL;
+        return false;
+    }
+    graph_load_weights(head->graph, head->weights);
+    return true;
 }
 
 /* -- Evaluating ------------------------------------------------------------------------------- */

@@ -42,7 +42,7 @@ static inline void golden_head(GoldenNetwork *net, Checkpoint *checkpoint, Varia
     snprintf(group, sizeof group, "heads_ema/%s", variance_head(kind));
     net->head_weights[kind] = golden_weights(checkpoint, group, &net->head_params[kind]);
     must(graph_finish(net->head_graphs[kind], &error), &error);
-    must(graph_load_weights(net->head_graphs[kind], net->head_weights[kind], &error), &error);
+    graph_load_weights(net->head_graphs[kind], net->head_weights[kind]);
 }
 
 static inline void golden_network_make(GoldenNetwork *net, const char *path, int batch)
@@ -61,7 +61,7 @@ static inline void golden_network_make(GoldenNetwork *net, const char *path, int
     net->unet = unet_build(net->graph, &net->config);
     net->weights = golden_weights(checkpoint, "trunk_ema", &net->params);
     must(graph_finish(net->graph, &error), &error);
-    must(graph_load_weights(net->graph, net->weights, &error), &error);
+    graph_load_weights(net->graph, net->weights);
     golden_head(net, checkpoint, VARIANCE_SN);
     golden_head(net, checkpoint, VARIANCE_NPR);
     if (checkpoint_has(checkpoint, "analytic/ms_eps")) {

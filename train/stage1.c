@@ -18,8 +18,8 @@ static bool evaluate(Stage *stage, uint32_t step, double *losses, Error *error)
 {
     Stage1 *s = (Stage1 *)stage;
     OptimizerState *state = &stage->learners[0].state;
+    graph_load_weights(s->graph, state->weights);
     if (!batch_draw(&s->batch, step, value_data(s->net.x), value_data(s->net.time), error) ||
-        !graph_load_weights(s->graph, state->weights, error) ||
         !graph_forward(s->graph, step, error))
         return false;
     const float *eps_hat = value_data(s->net.eps);

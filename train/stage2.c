@@ -16,8 +16,8 @@ bool stage2_run_trunk(Stage2 *s, uint32_t step, Error *error)
 
 bool stage2_run_head(Stage2 *s, int i, const float *weights, uint32_t step, Error *error)
 {
-    if (!graph_load_weights(s->graphs[i], weights, error) ||
-        !graph_forward(s->graphs[i], step, error))
+    graph_load_weights(s->graphs[i], weights);
+    if (!graph_forward(s->graphs[i], step, error))
         return false;
     head_read(&s->heads[i], s->bin, s->batch.size, s->output);
     return true;
@@ -90,8 +90,10 @@ static bool build_trunk(Stage2 *s, Error *error)
                                                    .dropout = config->stage2.trunk_dropout,
                                                    .seed = config->seed});
     s->trunk = unet_build(s->trunk_graph, config);
-    return load_trunk(s, error) && graph_finish(s->trunk_graph, error) &&
-           graph_load_weights(s->trunk_graph, s->trunk_weights, error);
+    if (!load_trunk(s, error) || !graph_finish(s->trunk_graph, error))
+        return false;
+    graph_load_weights(s->trunk_graph, s->trunk_weights);
+    return true;
 }
 
 /* -- The heads -------------------------------------------------------------------------------- */

@@ -314,9 +314,10 @@ static bool build_basis(Stage2 *s, Error *error)
     if (!e->basis_weights)
         return false;
     copy_norm(s, &e->basis_params, e->basis_weights);
-    return graph_finish(e->basis_graph, error) &&
-           graph_load_weights(e->basis_graph, e->basis_weights, error) &&
-           patch_gram_make(&e->gram, basis, s->task.count, e->outputs, error);
+    if (!graph_finish(e->basis_graph, error))
+        return false;
+    graph_load_weights(e->basis_graph, e->basis_weights);
+    return patch_gram_make(&e->gram, basis, s->task.count, e->outputs, error);
 }
 
 static bool allocate(Stage2 *s, Error *error)

@@ -17,7 +17,6 @@ typedef struct ConvOp {
     ConvShape shape;
     Primitive *forward, *backward_data, *backward_weights;
     Packing pack_forward, pack_data;
-    Primitive *unpack_gradient;
     size_t added_bytes; /* scratch where backward-data writes before it is added */
     size_t cast_bytes;  /* scratch for the output's gradient in the type of the convolution */
 } ConvOp;
@@ -45,14 +44,8 @@ static bool prepare_backward(Graph *graph, ConvOp *conv, Error *error)
                             type, type, error))
             return false;
         op->reads_input[0] = true;
-        weights_scratch = primitive_scratch_bytes(conv->backward_weights);
-    }
-    if (conv->backward_weights && !primitive_is_plain(conv->backward_weights)) {
-        if (!primitive_pack(&conv->unpack_gradient, conv->backward_weights, error))
-            return false;
         weights_scratch = memory_aligned(primitive_weights_bytes(conv->backward_weights)) +
-                          larger(primitive_scratch_bytes(conv->backward_weights),
-                                 primitive_scratch_bytes(conv->unpack_gradient));
+                          primitive_scratch_bytes(conv->backward_weights);
     }
     if (op->out->type != type)
         conv->cast_bytes = memory_aligned(value_count(op->out) * dtype_size(type));
@@ -71,12 +64,12 @@ static bool conv_prepare(Graph *graph, Op *op, Error *error)
     return !op->backward || prepare_backward(graph, conv, error);
 }
 
-static bool conv_pack(Graph *graph, Op *op, Error *error)
+static void conv_pack(Graph *graph, Op *op)
 {
     ConvOp *conv = (ConvOp *)op;
     const float *weights = op_weights(graph, op->weight);
-    return packing_run(&conv->pack_forward, weights, error) &&
-           packing_run(&conv->pack_data, weights, error);
+    packing_run(&conv->pack_forward, weights);
+    packing_run(&conv->pack_data, weights);
 }
 
 static bool conv_forward(Graph *graph, Op *op, Error *error)
@@ -113,20 +106,21 @@ static bool backward_data(ConvOp *conv, void *dy, char *scratch, Error *error)
 static bool backward_weights(Graph *graph, ConvOp *conv, void *dy, char *scratch, Error *error)
 {
     Op *op = &conv->op;
-    void *plain = op_gradients(graph, op->weight), *packed = plain;
-    if (conv->unpack_gradient) {
-        packed = scratch;
-        scratch += memory_aligned(primitive_weights_bytes(conv->backward_weights));
-    }
+    const size_t packed_bytes = primitive_weights_bytes(conv->backward_weights);
+    void *plain = op_gradients(graph, op->weight);
+    void *packed = packed_bytes > 0 ? scratch : plain;
     void *gradient[OPERAND_COUNT] = {
         [OPERAND_SRC] = op->in[0]->data,
         [OPERAND_WEIGHTS] = packed,
         [OPERAND_BIAS] = op_gradients(graph, op->bias),
         [OPERAND_DST] = dy,
     };
-    void *unpack[OPERAND_COUNT] = {[OPERAND_SRC] = packed, [OPERAND_DST] = plain};
-    return primitive_run(conv->backward_weights, gradient, scratch, error) &&
-           (!conv->unpack_gradient || primitive_run(conv->unpack_gradient, unpack, scratch, error));
+    if (!primitive_run(conv->backward_weights, gradient, scratch + memory_aligned(packed_bytes),
+                       error))
+        return false;
+    if (packed_bytes > 0)
+        primitive_unpack(conv->backward_weights, packed, plain);
+    return true;
 }
 
 static bool conv_backward(Graph *graph, Op *op, Error *error)
@@ -151,7 +145,6 @@ static void conv_release(Op *op)
     primitive_free(conv->forward);
     primitive_free(conv->backward_data);
     primitive_free(conv->backward_weights);
-    primitive_free(conv->unpack_gradient);
     packing_free(&conv->pack_forward);
     packing_free(&conv->pack_data);
 }

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "nn/elementwise.h"
 #include "nn/memory_plan.h"
+#include "nn/product_check.h"
 #include "nn/profile.h"
 
 #include <assert.h>
@@ -195,16 +196,25 @@ static void plan_op_buffers(Graph *graph, MemoryPlan *plan)
     }
 }
 
+static bool prepare_ops(Graph *graph, Error *error)
+{
+    bool done = true;
+    for (int i = 0; done && i < graph->op_count; i++) {
+        Op *op = graph->ops[i];
+        done = !op->kind->prepare || op->kind->prepare(graph, op, error);
+        if (!done)
+            error_prefix(error, "%s",
+                         op->weight < 0 ? op->kind->name : graph->params->items[op->weight].name);
+    }
+    product_check_end();
+    return done;
+}
+
 bool graph_finish(Graph *graph, Error *error)
 {
     plan_gradient_flow(graph);
-    for (int i = 0; i < graph->op_count; i++) {
-        Op *op = graph->ops[i];
-        if (op->kind->prepare && !op->kind->prepare(graph, op, error))
-            return error_prefix(error, "%s",
-                                op->weight < 0 ? op->kind->name
-                                               : graph->params->items[op->weight].name);
-    }
+    if (!prepare_ops(graph, error))
+        return false;
     plan_data_lives(graph);
     MemoryPlan plan = {0};
     plan_values(graph, &plan);
@@ -223,17 +233,16 @@ bool graph_finish(Graph *graph, Error *error)
 
 /* Running. */
 
-bool graph_load_weights(Graph *graph, const float *weights, Error *error)
+void graph_load_weights(Graph *graph, const float *weights)
 {
     const double begin = profile_begin();
     graph->weights = weights;
     for (int i = 0; i < graph->op_count; i++) {
         Op *op = graph->ops[i];
-        if (op->kind->pack && !op->kind->pack(graph, op, error))
-            return false;
+        if (op->kind->pack)
+            op->kind->pack(graph, op);
     }
     profile_end(begin, "packing of weights", PROFILE_OTHER);
-    return true;
 }
 
 bool graph_forward(Graph *graph, uint32_t step, Error *error)

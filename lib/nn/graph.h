@@ -65,7 +65,7 @@ bool graph_finish(Graph *graph, Error *error);
 
 /* Takes its weights from the flat array `weights` (layout: params), which must stay where it is.
  * To be called again whenever its numbers have changed. */
-bool graph_load_weights(Graph *graph, const float *weights, Error *error);
+void graph_load_weights(Graph *graph, const float *weights);
 
 /* Runs forward. `step` keys the dropout masks. */
 bool graph_forward(Graph *graph, uint32_t step, Error *error);

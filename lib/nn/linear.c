@@ -94,12 +94,12 @@ static bool linear_prepare(Graph *graph, Op *op, Error *error)
     return true;
 }
 
-static bool linear_pack(Graph *graph, Op *op, Error *error)
+static void linear_pack(Graph *graph, Op *op)
 {
     LinearOp *linear = (LinearOp *)op;
     const float *weights = op_weights(graph, op->weight);
-    return packing_run(&linear->pack_forward, weights, error) &&
-           packing_run(&linear->pack_data, weights, error);
+    packing_run(&linear->pack_forward, weights);
+    packing_run(&linear->pack_data, weights);
 }
 
 /* What a product reads: the packed weights, or those in the parameters. */

@@ -44,7 +44,7 @@ struct Value {
 typedef struct OpKind {
     const char *name;
     bool (*prepare)(Graph *graph, Op *op, Error *error);
-    bool (*pack)(Graph *graph, Op *op, Error *error);
+    void (*pack)(Graph *graph, Op *op);
     bool (*forward)(Graph *graph, Op *op, Error *error);
     bool (*backward)(Graph *graph, Op *op, Error *error);
     void (*release)(Op *op);

@@ -4,15 +4,15 @@
 #include "nn/op.h"
 
 typedef struct Packing {
-    Primitive *reorder;
-    void *packed; /* NULL: there is nothing to pack */
-    void *scratch;
+    /* The primitive that reads them; NULL: there is nothing to pack. */
+    const Primitive *user;
+    void *packed;
 } Packing;
 
-/* For the weights of `user`; counts its memory as the graph's. */
+/* For the weights of `user`, which has to outlive the packing; counts its memory as the graph's. */
 bool packing_prepare(Packing *packing, Graph *graph, const Primitive *user, Error *error);
 
 /* `weights`: as they lie in the parameters. */
-bool packing_run(Packing *packing, const float *weights, Error *error);
+void packing_run(Packing *packing, const float *weights);
 
 void packing_free(Packing *packing);

@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "nn/op.h"
+#include "nn/product_check.h"
 
 #include <string.h>
 
@@ -106,7 +107,9 @@ bool patch_gram_make(PatchGram **result, const Value *z, int kinds, int outputs,
     g->rows = memory_large(chunk_rows(g) * columns, dtype_size(g->type), "patches", error);
     g->square =
         g->rows ? memory_large(columns * columns, sizeof *g->square, "a Gram matrix", error) : NULL;
-    if (g->square && prepare_bands(g, error)) {
+    const bool done = g->square && prepare_bands(g, error);
+    product_check_end();
+    if (done) {
         *result = g;
         return true;
     }

@@ -3,9 +3,14 @@
  * Everything outside this module speaks of shapes and pointers; the library's descriptors,
  * memories and attributes stay behind it (and what its versions do differently behind onednn.h).
  *
- * Activations are NHWC, float32 or bfloat16. Weights are packed into the type and the layout that
- * the library's fastest implementation wants (primitive_pack), once each time they change.
- * Biases and gradients of weights are float32 always, and sums are float32 inside.
+ * Activations are NHWC, float32 or bfloat16, and are never rearranged. Weights are packed into the
+ * type and the layout that the library's fastest implementation wants (primitive_pack), by code of
+ * our own, once each time they change. Biases and gradients of weights are float32 always, and sums
+ * are float32 inside.
+ *
+ * No product is trusted unseen. Before a primitive is handed out, a few elements of its result are
+ * compared with plain loops in double (product_check.h). Where they differ, the library's next
+ * implementation is tried; where none is right, the primitive cannot be had.
  */
 #pragma once
 
@@ -66,22 +71,33 @@ typedef enum Operand {
 typedef struct Primitive Primitive;
 
 /* `type` is that of src and weights; dst_type that of dst, which only a forward pass may have of
- * another type. `added`: a forward pass adds OPERAND_ADDED. */
+ * another type. `added`: a forward pass adds OPERAND_ADDED. Both fail with a run-time error where the
+ * library has no implementation or none that is right, and for want of memory. Not to be called by
+ * two threads at once. */
 bool primitive_conv(Primitive **primitive, const ConvShape *shape, ConvPass pass, bool added,
                     DType type, DType dst_type, Error *error);
 bool primitive_matmul(Primitive **primitive, const MatmulShape *shape, Error *error);
 
-/* From plain float32 weights, of a convolution [out, in, kernel, kernel], to what `user` reads, or,
- * for CONV_BACKWARD_WEIGHTS, from what it writes to the plain ones. SRC and DST. */
-bool primitive_pack(Primitive **primitive, const Primitive *user, Error *error);
-
 void primitive_free(Primitive *primitive);
 
 size_t primitive_scratch_bytes(const Primitive *primitive);
-/* Whether it writes weights [out, in, kernel, kernel] as they are: then there is nothing to pack. */
-bool primitive_is_plain(const Primitive *user);
+/* Of the packed weights, or, for CONV_BACKWARD_WEIGHTS, of their packed gradient. 0: it reads or
+ * writes plain float32 weights, of a convolution [out, in, kernel, kernel], and nothing is to be
+ * packed. */
+size_t primitive_weights_bytes(const Primitive *primitive);
 
-size_t primitive_weights_bytes(const Primitive *user); /* of the packed layout */
+/* From plain weights to what the primitive reads. `packed` has primitive_weights_bytes bytes, which
+ * have to be zero the first time. */
+void primitive_pack(const Primitive *primitive, const float *plain, void *packed);
+
+/* From the packed gradient that the primitive has written to the plain one. */
+void primitive_unpack(const Primitive *primitive, const void *packed, float *plain);
+
+/* Who computes it: "jit:avx512_core_amx_bf16". */
+const char *primitive_implementation(const Primitive *primitive);
+
+/* "oneDNN 2.6.3" */
+const char *primitive_library(void);
 
 /* Runs it. `operands` [OPERAND_COUNT] are pointers, those it does not use NULL; `scratch` has
  * primitive_scratch_bytes bytes. All pointers are aligned to 64 bytes or more for speed. */
