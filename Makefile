@@ -21,6 +21,10 @@ JOBS     ?=
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 
+# make takes names apart at spaces, and with an empty name objects would go to /lib.
+$(if $(and $(filter 1,$(words $(BUILD))),$(filter-out /,$(BUILD))),,$(error \
+    BUILD=$(BUILD): expected the name of a directory, without spaces))
+
 # -- Flags -------------------------------------------------------------------------------------
 
 # Run-time dispatch (target_clones) resolves before a sanitizer is set up: one or the other.
@@ -232,20 +236,20 @@ lint:
 
 # -- Installing --------------------------------------------------------------------------------
 
-bindir    := $(DESTDIR)$(PREFIX)/bin
-sharedir  := $(DESTDIR)$(PREFIX)/share/varhead
+# What is given to the shell between ' and '.
+quote = '$(subst ','\'',$(1))'
+
+to_install := $(programs) $(sort $(wildcard configs/*.yaml))
 
 install: all
-	install -d $(bindir) $(sharedir)/configs
-	install -m 755 $(programs) $(bindir)
-	install -m 644 $(wildcard configs/*.yaml) $(sharedir)/configs
+	@DESTDIR=$(call quote,$(DESTDIR)) PREFIX=$(call quote,$(PREFIX)) sh scripts/install.sh install $(to_install)
 
 uninstall:
-	rm -f $(bindir)/train $(bindir)/infer
-	rm -rf $(sharedir)
+	@DESTDIR=$(call quote,$(DESTDIR)) PREFIX=$(call quote,$(PREFIX)) sh scripts/install.sh uninstall
 
 clean:
-	rm -rf build bin $(BUILD)
+	@sh scripts/clean.sh build bin
+	$(if $(filter-out build,$(BUILD)),@sh scripts/clean.sh $(call quote,$(BUILD)) $(call quote,$(BIN)))
 
 help:
 	@sed -n 's/^#H \{0,1\}//p' Makefile
@@ -266,12 +270,12 @@ help:
 #H   make deps         install the Debian packages that varhead needs and that are missing
 #H                     (make test and make demo do so themselves)
 #H   make install      copy the programs to PREFIX/bin, the recipes to PREFIX/share/varhead
-#H   make uninstall    remove them again
+#H   make uninstall    remove them again, and nothing else
 #H   make format       lay out the sources with clang-format; make check-format only looks
 #H   make torture KILLS=200
 #H                     kill training at random instants, continue it, and compare what comes out
 #H   make lint         look for mistakes with clang-tidy (.clang-tidy) and cppcheck (.cppcheck)
-#H   make clean        remove build/ and bin/; never data/ or checkpoints/
+#H   make clean        remove what was built in build/ and bin/, and in BUILD; nothing else
 #H
 #H Variables, given after the target: make test CC=clang BUILD=build/clang
 #H

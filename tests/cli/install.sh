@@ -1,0 +1,110 @@
+#!/bin/sh
+# `make install`, `uninstall` and `clean` in places with other files: what is not ours stays, whatever the directory is called.
+root=$PWD
+. tests/script.sh
+
+make_in_root() {
+    make -s -C "$root" --no-print-directory "$@"
+}
+
+# same NAME TEXT: the file holds this.
+same() {
+    [ "$(cat "$1" 2>&1)" = "$2" ] || problem "$1: expected \"$2\", found \"$(cat "$1" 2>&1)\""
+}
+
+# gone PATH...
+gone() {
+    for path; do
+        [ ! -e "$path" ] || problem "$path: is still there"
+    done
+}
+
+# -- A name with a space, whose first half is a directory of the user's
+mkdir my "it's"
+echo precious >my/file
+PREFIX="$directory/my tools"
+works make_in_root install PREFIX="$PREFIX"
+works "$PREFIX/bin/train" --version
+works "$PREFIX/bin/infer" --version
+cmp "$root/configs/quick.yaml" "$PREFIX/share/varhead/configs/quick.yaml" || problem "quick.yaml differs"
+echo mine >"$PREFIX/bin/mine"
+echo mine >"$PREFIX/share/varhead/notes"
+echo mine >"$PREFIX/share/varhead/configs/mine.yaml"
+works make_in_root install PREFIX="$PREFIX" # once more, in the same place
+works make_in_root uninstall PREFIX="$PREFIX"
+same my/file precious
+same "$PREFIX/bin/mine" mine
+same "$PREFIX/share/varhead/notes" mine
+same "$PREFIX/share/varhead/configs/mine.yaml" mine
+[ "$(find "$PREFIX" -type f | wc -l)" -eq 3 ] || problem "not only mine: $(find "$PREFIX" -type f)"
+
+# -- Nothing is left where nothing was
+for PREFIX in "$directory/a b/c" "$directory/it's/\"new\""; do
+    works make_in_root install PREFIX="$PREFIX"
+    works make_in_root install PREFIX="$PREFIX"
+    works make_in_root uninstall PREFIX="$PREFIX"
+    gone "$PREFIX" "$directory/a b"
+done
+[ -d "it's" ] || problem "a directory that was there is gone"
+
+# -- A stage
+works make_in_root install DESTDIR="$directory/the stage" PREFIX=/opt/my\ tools
+[ -x "the stage/opt/my tools/bin/train" ] || problem "DESTDIR: no program"
+works make_in_root uninstall DESTDIR="$directory/the stage" PREFIX=/opt/my\ tools
+gone "the stage/opt"
+
+# -- What was never installed is not removed, and another's program not replaced
+mkdir -p other/bin
+echo other >other/bin/train
+works make_in_root uninstall PREFIX="$directory/other"
+same other/bin/train other
+make_in_root install PREFIX="$directory/other" >printed 2>errors && problem "replaced another's program"
+grep -q -F "other/bin/train: is another program" errors || problem "install over another's: $(cat errors)"
+same other/bin/train other
+
+# -- A recipe that somebody has changed stays
+PREFIX=$directory/changed
+works make_in_root install PREFIX="$PREFIX"
+echo changed >"$PREFIX/share/varhead/configs/quick.yaml"
+works make_in_root install PREFIX="$PREFIX"
+same "$PREFIX/share/varhead/configs/quick.yaml.~1~" changed
+echo changed >"$PREFIX/share/varhead/configs/quick.yaml"
+works make_in_root uninstall PREFIX="$PREFIX"
+same "$PREFIX/share/varhead/configs/quick.yaml" changed
+gone "$PREFIX/bin"
+
+# -- Clean: in a copy of the tree, with a build that takes a moment
+mkdir tree
+cp -r "$root/Makefile" "$root/scripts" "$root/lib" "$root/train" "$root/infer" "$root/tests" "$root/configs" tree
+cd tree || exit 1
+unset MAKEFLAGS MAKELEVEL # of the make that runs this test: its BUILD is not meant
+mkdir foreign
+echo precious >foreign/file
+echo "foreign/lib/a.o: a.c" >foreign/a.d # no object's
+works make -s BUILD=foreign foreign/lib/base/error.o
+works make -s build/lib/base/error.o
+works make -s BUILD=build/other build/other/lib/base/error.o
+echo precious >build/lib/file
+works make -s clean BUILD=foreign
+same foreign/file precious
+same build/lib/file precious
+[ "$(find foreign build -type f | wc -l)" -eq 3 ] || problem "clean left $(find foreign build -type f)"
+gone build/other
+rm -r build
+works make -s build/lib/base/error.o
+works make -s clean
+gone build bin
+
+# A name that make would take apart, none, and the root of all: refused.
+mkdir some where
+for name in "some where" "" /; do
+    make -s clean BUILD="$name" >printed 2>errors && problem "clean BUILD=\"$name\": was taken"
+    grep -q -F "BUILD=$name: expected the name of a directory, without spaces" errors ||
+        problem "clean BUILD=\"$name\": $(cat errors)"
+done
+{ [ -d some ] && [ -d where ]; } || problem "clean removed directories with half of the name"
+# Sources are not built, whatever the directory is called.
+works make -s clean BUILD=lib
+[ -f lib/base/error.c ] || problem "clean BUILD=lib removed the sources"
+
+exit $result
