@@ -4,6 +4,7 @@
 #include "base/options.h"
 #include "base/program.h"
 #include "base/version.h"
+#include "io/file_kind.h"
 #include "io/recipe.h"
 #include "measure.h"
 #include "nn/primitive.h"
@@ -91,8 +92,7 @@ static void print_header(FILE *csv)
     printf("%-16s %-9s %-18s %6s %10s %10s %10s %7s %9s\n", "network", "precision", "work", "batch",
            "ms/step", "images/s", "floor ms", "ratio", "peak MB");
     if (csv)
-        fprintf(csv, "network,precision,work,batch,threads,ms_per_step,images_per_s,floor_ms,ratio,"
-                     "peak_mb\n");
+        fputs(file_kind_beginning(FILE_BENCH), csv);
 }
 
 static void print_line(FILE *csv, const Task *task, const Settings *settings, const Measurement *m,
@@ -158,6 +158,8 @@ static bool run_network(const char *name, const Settings *settings, FILE *csv, E
 
 static bool run(const Settings *settings, Error *error)
 {
+    if (settings->csv && !file_kind_allows(settings->csv, FILE_BENCH, error))
+        return false;
     FILE *csv = settings->csv ? fopen(settings->csv, "w") : NULL;
     if (settings->csv && !csv)
         return error_input(error, "%s: cannot be written", settings->csv);

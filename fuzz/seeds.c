@@ -9,6 +9,7 @@
 #include "infer/network.h"
 #include "infer/quality_meter.h"
 #include "io/checkpoint.h"
+#include "io/file_kind.h"
 
 #include <hdf5.h>
 #include <stdio.h>
@@ -277,7 +278,7 @@ static void fill_classifier(hid_t file, Storage storage)
     graph_free(graph);
     float *weights = memory_small(params.size, sizeof *weights);
     char *name = feature_net_name(weights, params.size);
-    string(file, "format", CLASSIFIER_FORMAT, storage == DEFLATED);
+    string(file, "format", file_kind_format(FILE_CLASSIFIER), storage == DEFLATED);
     string(file, "name", name, false);
     string(file, "data", "the mixture", false);
     integer(file, "version", 1);

@@ -5,6 +5,7 @@
 #include "image_array.h"
 #include "images.h"
 #include "output.h"
+#include "run_files.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -176,7 +177,94 @@ static bool make_directory(Compare *s, Error *error)
     if (stat(s->directory, &found) != 0 || !S_ISDIR(found.st_mode))
         return error_input(error, "%s: is there and is no directory", s->directory);
     s->page = compare_path(&s->c, "compare.html");
-    return output_check(s->page, error);
+    return true;
+}
+
+/* -- What is there already -------------------------------------------------------------------- */
+
+/* The tables of a run directory are what somebody measured for its numbers. */
+static bool check_directory(const Compare *s, Error *error)
+{
+    const NetworkSource source = {.run = s->directory};
+    RunFiles files;
+    Error none = {0};
+    if (!run_files_find(&files, &source, &none))
+        return true;
+    run_files_free(&files);
+    return error_input(error,
+                       "%s: is a run directory, whose nll.csv and quality.csv would be replaced; "
+                       "expected another directory in --out",
+                       s->directory);
+}
+
+static bool check_file(const Comparison *c, const char *stem, const char *ending, FileKind kind,
+                       Error *error)
+{
+    const OutputInputs inputs = output_inputs(c->network, c->common);
+    char *name = memory_format("%s%s", stem, ending), *path = compare_path(c, name);
+    const bool ok = output_check(path, kind, &inputs, error);
+    memory_free(name);
+    memory_free(path);
+    return ok;
+}
+
+/* Takes over the name of the figure. */
+static bool check_figure(const Comparison *c, char *name, Error *error)
+{
+    char *stem = memory_format("figure-%s", name);
+    const bool ok = check_file(c, stem, ".csv", FILE_POINTS, error) &&
+                    check_file(c, stem, ".svg", FILE_CHART, error) &&
+                    check_file(c, stem, ".png", FILE_PICTURE, error);
+    memory_free(stem);
+    memory_free(name);
+    return ok;
+}
+
+static bool check_figures(const Comparison *c, Error *error)
+{
+    bool ok = check_figure(c, memory_string("calibration"), error);
+    for (int i = 0; ok && i < c->trajectory_count; i++)
+        ok = check_figure(c, compare_trajectory_stem("nll", c->trajectories[i]), error);
+    for (int i = 0; i < c->sampler_count; i++)
+        for (int m = 0; ok && m < COMPARE_METRICS; m++)
+            ok = check_figure(c, compare_sampler_stem(compare_metrics[m].name, c->samplers[i]),
+                              error);
+    return ok;
+}
+
+static bool check_grids(const Comparison *c, Error *error)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < c->sampler_count; i++) {
+        char *stem = compare_sampler_stem("samples", c->samplers[i]);
+        ok = check_file(c, stem, ".png", FILE_PICTURE, error) &&
+             check_file(c, stem, ".txt", FILE_NOTE, error);
+        memory_free(stem);
+    }
+    return ok;
+}
+
+/* All that may be written, before hours of measuring. (infer nll and infer quality look at theirs once more.) */
+static bool check_files(const Compare *s, Error *error)
+{
+    static const struct {
+        const char *name;
+        FileKind kind;
+    } files[] = {
+        {"compare.html", FILE_PAGE},
+        {"nll.csv", FILE_BOUNDS},
+        {"nll-calibration.csv", FILE_CALIBRATION},
+        {"nll.h5", FILE_BOUND_TERMS},
+        {"quality.csv", FILE_QUALITY},
+        {"quality.h5", FILE_QUALITY_VALUES},
+        {"costs.csv", FILE_TIMES},
+        {"figure-sigma.csv", FILE_SIGMA},
+        {"figure-sigma.png", FILE_PICTURE},
+    };
+    bool ok = check_directory(s, error);
+    for (size_t i = 0; ok && i < sizeof files / sizeof files[0]; i++)
+        ok = check_file(&s->c, files[i].name, "", files[i].kind, error);
+    return ok && check_figures(&s->c, error) && check_grids(&s->c, error);
 }
 
 static bool prepare(Compare *s, Error *error)
@@ -189,7 +277,7 @@ static bool prepare(Compare *s, Error *error)
     c->identity = network_identity(c->network);
     c->settings = settings_begin(&s->common, c->identity, c->seed);
     return choose_variances(c, error) && check_samplers(c, error) && choose_steps(c, error) &&
-           make_directory(s, error);
+           make_directory(s, error) && check_files(s, error);
 }
 
 /* Of a signal, that nothing measured is lost; any other error stays as it is. */

@@ -77,7 +77,6 @@ static void write_table(FILE *to, const void *context)
 {
     const Times *times = context;
     const Comparison *c = times->c;
-    fprintf(to, "variance,head,seconds_per_image,relative,images,threads,network\n");
     for (int v = 0; v < c->variance_count; v++) {
         const char *head = variance_head(c->variances[v]);
         const double time = times->best[head ? 1 + network_find_head(c->network, head) : 0];
@@ -108,9 +107,9 @@ bool compare_measure_costs(Comparison *c, Error *error)
 {
     char *path = compare_path(c, "costs.csv");
     Times times = {.c = c};
-    const bool ok = usable(c, path) ||
-                    (measure(&times, error) && output_text(path, write_table, &times, error) &&
-                     csv_read(&c->costs, path, error));
+    const bool ok = usable(c, path) || (measure(&times, error) &&
+                                        output_text(path, FILE_TIMES, write_table, &times, error) &&
+                                        csv_read(&c->costs, path, error));
     memory_free(path);
     return ok;
 }

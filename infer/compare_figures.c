@@ -55,29 +55,9 @@ static void free_chart(Chart *chart)
 
 /* -- Files ------------------------------------------------------------------------------------ */
 
-static bool write_bytes(const char *path, const PlotBytes *bytes, Error *error)
-{
-    AtomicFile file = {0};
-    if (!atomic_file_begin(&file, path, error))
-        return false;
-    for (size_t done = 0; done < bytes->size;) {
-        const ssize_t part = write(file.fd, bytes->data + done, bytes->size - done);
-        if (part < 0 && errno == EINTR)
-            continue;
-        if (part < 0) {
-            error_runtime(error, "%s: cannot be written: %s", path, strerror(errno));
-            atomic_file_abandon(&file);
-            return false;
-        }
-        done += (size_t)part;
-    }
-    return atomic_file_commit(&file, error);
-}
-
 static void write_points(FILE *to, const void *context)
 {
     const Plot *plot = context;
-    fprintf(to, "series,x,y,stderr\n");
     for (int s = 0; s < plot->count; s++) {
         const PlotSeries *series = &plot->series[s];
         for (int i = 0; i < series->count; i++) {
@@ -97,8 +77,9 @@ static bool write_figure(const Comparison *c, const Plot *plot, const Figure *fi
          *png = memory_format("%s.png", stem);
     PlotBytes picture = {0};
     const bool ok = plot_render(plot, PLOT_PNG, false, &picture, error) &&
-                    write_bytes(png, &picture, error) && write_bytes(svg, &figure->light, error) &&
-                    output_text(csv, write_points, plot, error);
+                    output_bytes(png, FILE_PICTURE, picture.data, picture.size, error) &&
+                    output_bytes(svg, FILE_CHART, figure->light.data, figure->light.size, error) &&
+                    output_text(csv, FILE_POINTS, write_points, plot, error);
     memory_free(picture.data);
     memory_free(stem);
     memory_free(csv);
@@ -159,8 +140,7 @@ static bool draw_nll(Comparison *c, TrajectoryKind trajectory, Error *error)
     const char *name = trajectory_name(trajectory);
     add_over_steps(&chart, c, &c->nll, "bits_per_dim", (CompareKey){.trajectory = trajectory});
     chart.plot.log_y = spans_decades(&chart);
-    return finish(c, &chart, COMPARE_NLL,
-                  compare_stem("nll", name, trajectory == TRAJECTORY_LINEAR),
+    return finish(c, &chart, COMPARE_NLL, compare_trajectory_stem("nll", trajectory),
                   memory_format("Bound on bits per dimension over K, %s", name), error);
 }
 
@@ -175,7 +155,7 @@ static bool draw_quality(Comparison *c, const char *metric, Sampler sampler, Err
     const int real = compare_floor_row(&c->quality, metric);
     if (real >= 0)
         add_level(&chart, "real", csv_number(&c->quality, real, "value"));
-    return finish(c, &chart, COMPARE_QUALITY, compare_stem(metric, name, sampler == SAMPLER_DDPM),
+    return finish(c, &chart, COMPARE_QUALITY, compare_sampler_stem(metric, sampler),
                   memory_format("%s over K, %s", metric, name), error);
 }
 

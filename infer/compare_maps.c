@@ -187,7 +187,6 @@ static bool draw(const Maps *m, const Comparison *c, Error *error)
 static void write_numbers(FILE *to, const void *context)
 {
     const Comparison *c = context;
-    fprintf(to, "t,largest_sigma,mean_sigma_sn,mean_sigma_npr,rms_difference,correlation\n");
     for (int k = 0; k < c->map_count; k++) {
         const MapRow *row = &c->map_rows[k];
         fprintf(to, "%d,%.6g,%.6g,%.6g,%.6g,%.6g\n", row->t, row->most, row->sn, row->npr,
@@ -220,8 +219,8 @@ bool compare_draw_maps(Comparison *c, Error *error)
     Maps m = {0};
     c->maps = compare_path(c, "figure-sigma.png");
     char *csv = compare_path(c, "figure-sigma.csv");
-    const bool ok =
-        make_maps(c, &m, error) && draw(&m, c, error) && output_text(csv, write_numbers, c, error);
+    const bool ok = make_maps(c, &m, error) && draw(&m, c, error) &&
+                    output_text(csv, FILE_SIGMA, write_numbers, c, error);
     memory_free(csv);
     release(&m);
     return ok;

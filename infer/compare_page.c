@@ -253,9 +253,7 @@ static void put_title(const Page *page)
     const Comparison *c = page->c;
     const Config *config = network_config(c->network);
     FILE *to = page->to;
-    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
-          to);
+    fputs("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>", to);
     html_text(to, config->name);
     fprintf(to, ": reverse variances compared</title>\n<style>\n%s</style>\n</head>\n<body>\n<h1>",
             style);
@@ -305,7 +303,7 @@ bool compare_write_page(const Comparison *c, const char *path, Error *error)
     bool ok = !c->maps || read_bytes(&page.maps, c->maps, error);
     for (int i = 0; ok && i < c->sampler_count; i++)
         ok = read_bytes(&page.grids[i], c->grids[i], error);
-    ok = ok && output_text(path, write_page, &page, error);
+    ok = ok && output_text(path, FILE_PAGE, write_page, &page, error);
     for (int i = 0; i < c->sampler_count; i++)
         memory_free(page.grids[i].data);
     memory_free(page.maps.data);

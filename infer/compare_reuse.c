@@ -4,6 +4,7 @@
 #include "dp.h"
 #include "io/hdf5_file.h"
 #include "model/precision.h"
+#include "output.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -14,9 +15,16 @@ enum { GRID_SAMPLES = 9 };
 
 static const Sampler bounds_sampler[] = {SAMPLER_DDPM};
 
-char *compare_stem(const char *what, const char *way, bool usual)
+char *compare_trajectory_stem(const char *what, TrajectoryKind kind)
 {
-    return usual ? memory_string(what) : memory_format("%s-%s", what, way);
+    return kind == TRAJECTORY_LINEAR ? memory_string(what)
+                                     : memory_format("%s-%s", what, trajectory_name(kind));
+}
+
+char *compare_sampler_stem(const char *what, Sampler sampler)
+{
+    return sampler == SAMPLER_DDPM ? memory_string(what)
+                                   : memory_format("%s-%s", what, sampler_name(sampler));
 }
 
 char *compare_path(const Comparison *c, const char *name)
@@ -113,7 +121,7 @@ static Call call_begin(const Comparison *c, const Sampler *samplers, int sampler
 /* All that infer sample has been asked so far and what else its samples depend on, in one line. */
 static char *sample_text(const Call *call, const Comparison *c)
 {
-    char *text = memory_format("%s: infer sample", c->settings);
+    char *text = memory_format("of %s, as", c->settings);
     for (int i = 0; i < call->arguments.count; i++) {
         char *longer = memory_format("%s %s", text, call->arguments.items[i]);
         memory_free(text);
@@ -332,27 +340,31 @@ static bool make_quality(Comparison *c, Error *error)
 static bool is_said(const char *path, const char *text)
 {
     char line[1024] = "";
+    const char *beginning = file_kind_beginning(FILE_NOTE);
+    const size_t begins = strlen(beginning);
     FILE *from = fopen(path, "r");
     if (!from)
         return false;
-    const bool same = fgets(line, sizeof line, from) && strcmp(line, text) == 0;
+    const bool same = fgets(line, sizeof line, from) && strncmp(line, beginning, begins) == 0 &&
+                      strcmp(line + begins, text) == 0;
     fclose(from);
     return same;
 }
 
+static void write_note(FILE *to, const void *text)
+{
+    fputs(text, to);
+}
+
 static bool say(const char *path, const char *text, Error *error)
 {
-    FILE *to = fopen(path, "w");
-    const bool ok = to && fputs(text, to) >= 0;
-    if ((to && fclose(to) != 0) || !ok)
-        return error_runtime(error, "%s: cannot be written", path);
-    return true;
+    return output_text(path, FILE_NOTE, write_note, text, error);
 }
 
 static bool find_grid(Comparison *c, int i, Error *error)
 {
     const Sampler *sampler = &c->samplers[i];
-    char *name = compare_stem("samples", sampler_name(*sampler), *sampler == SAMPLER_DDPM);
+    char *name = compare_sampler_stem("samples", *sampler);
     char *note = memory_format("%s/%s.txt", c->out, name);
     c->grids[i] = memory_format("%s/%s.png", c->out, name);
     Call call = call_begin(c, sampler, 1);
@@ -364,7 +376,7 @@ static bool find_grid(Comparison *c, int i, Error *error)
         command_note(c->common, "reuses %s", c->grids[i]);
         call_free(&call);
     } else {
-        (void)unlink(note); /* a picture without one is drawn anew */
+        file_kind_remove(note, FILE_NOTE); /* a picture without one is drawn anew */
         call_places(&call, c, c->grids[i]);
         ok = call_end(&call, sample_command, error) && say(note, text, error);
     }

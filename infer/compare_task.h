@@ -74,8 +74,10 @@ typedef struct Comparison {
     int map_count;
 } Comparison;
 
-/* "nll" of the usual way, "nll-quad" of another: of a file's name. Caller frees. */
-char *compare_stem(const char *what, const char *way, bool usual);
+/* "nll" for the usual trajectory, "nll-quad" for another, and "samples-ddim" likewise: of a file's name. Caller
+ * frees. */
+char *compare_trajectory_stem(const char *what, TrajectoryKind kind);
+char *compare_sampler_stem(const char *what, Sampler sampler);
 
 /* The path of a file of results, `name` in the directory `out`. Caller frees. */
 char *compare_path(const Comparison *c, const char *name);

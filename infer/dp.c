@@ -4,9 +4,8 @@
 #include "base/memory.h"
 #include "diffusion/best_path.h"
 #include "images.h"
-#include "io/atomic_file.h"
+#include "io/file_kind.h"
 #include "io/hdf5_file.h"
-#include "output.h"
 #include "predictor.h"
 #include "sweep.h"
 
@@ -14,7 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char format_name[] = "varhead-dp";
 enum { VERSION = 1 };
 
 /* -- Files ------------------------------------------------------------------------------------ */
@@ -49,9 +47,9 @@ static bool read_identity(Hdf5File *file, Identity *identity, Error *error)
     char *format = NULL;
     int64_t network = 0;
     bool ok = hdf5_read_attribute_string(file, "/", "format", &format, error);
-    if (ok && strcmp(format, format_name) != 0)
+    if (ok && strcmp(format, file_kind_format(FILE_STEP_COSTS)) != 0)
         ok = error_input(error, "%s: expected the format %s, found \"%.40s\"", hdf5_path(file),
-                         format_name, format);
+                         file_kind_format(FILE_STEP_COSTS), format);
     memory_free(format);
     ok = ok && hdf5_read_attribute_int(file, "/", "version", &identity->version, error);
     if (!ok || identity->version != VERSION)
@@ -69,9 +67,10 @@ static bool write_file(const char *path, const Identity *identity, double prior,
 {
     Hdf5File *file = NULL;
     const int64_t dims[] = {timesteps + 1, timesteps + 1};
-    bool ok = hdf5_create(&file, path, error) &&
+    bool ok = hdf5_create_as(&file, path, file_kind_rule(FILE_STEP_COSTS), error) &&
               hdf5_write(file, "costs", HDF5_FLOAT64, 2, dims, costs, error) &&
-              hdf5_write_attribute_string(file, "/", "format", format_name, error) &&
+              hdf5_write_attribute_string(file, "/", "format", file_kind_format(FILE_STEP_COSTS),
+                                          error) &&
               hdf5_write_attribute_int(file, "/", "version", VERSION, error) &&
               hdf5_write_attribute_int(file, "/", "network", (int64_t)identity->network, error) &&
               hdf5_write_attribute_int(file, "/", "images", identity->images, error) &&
@@ -114,16 +113,6 @@ static bool read_costs(const Network *network, VarianceKind variance, Hdf5File *
 
 /* -- Finding ---------------------------------------------------------------------------------- */
 
-/* Whether `path` can be written at all. */
-static bool check_writing(const char *path, Error *error)
-{
-    AtomicFile probe;
-    if (!atomic_file_begin(&probe, path, error))
-        return false;
-    atomic_file_abandon(&probe);
-    return true;
-}
-
 static bool is_as_asked(const DpRequest *request, const Identity *identity)
 {
     return identity->bf16 == (request->type == DTYPE_BF16) && !request->data &&
@@ -149,7 +138,7 @@ static bool is_there(const Network *network, const DpRequest *request, VarianceK
         *there = ok && !request->fresh && is_as_asked(request, &identity) &&
                  read_costs(network, variance, file, &costs, &useless);
     }
-    ok = ok && (*there || check_writing(path, error));
+    ok = ok && (*there || atomic_file_possible(path, file_kind_rule(FILE_STEP_COSTS), error));
     memory_free(costs);
     hdf5_close(file);
     memory_free(path);
@@ -205,8 +194,8 @@ static bool find(Network *network, const DpRequest *request, const BoundTask *ta
                                   .key = key,
                                   .fresh = request->fresh,
                                   .quiet = request->quiet};
-    bool ok = output_replaces(unfinished, SWEEP_FORMAT, error) &&
-              check_writing(unfinished, error) && bound_make(&bound, &predictor, task, error) &&
+    bool ok = atomic_file_possible(unfinished, file_kind_rule(FILE_SWEEP), error) &&
+              bound_make(&bound, &predictor, task, error) &&
               sweep_run(bound, task, predictor.source.schedule, &options, error) &&
               store_tables(network, request, bound, task, error);
     if (ok)

@@ -4,7 +4,9 @@
 #include "base/memory.h"
 #include "command.h"
 #include "feature_training.h"
+#include "io/file_kind.h"
 #include "io/hdf5_file.h"
+#include "output.h"
 
 #include <math.h>
 #include <string.h>
@@ -75,7 +77,8 @@ static bool write_attributes(const FeatureNet *net, Hdf5File *file, Error *error
                    {"steps", net->steps},
                    {"seed", net->seed},
                    {"test_images", net->test_images}};
-    bool ok = hdf5_write_attribute_string(file, "/", "format", CLASSIFIER_FORMAT, error) &&
+    bool ok = hdf5_write_attribute_string(file, "/", "format", file_kind_format(FILE_CLASSIFIER),
+                                          error) &&
               hdf5_write_attribute_string(file, "/", "name", net->name, error) &&
               hdf5_write_attribute_string(file, "/", "data", net->data, error) &&
               hdf5_write_attribute_double(file, "/", "accuracy", net->accuracy, error);
@@ -87,7 +90,7 @@ static bool write_attributes(const FeatureNet *net, Hdf5File *file, Error *error
 static bool write_file(const FeatureNet *net, Error *error)
 {
     Hdf5File *file = NULL;
-    if (!hdf5_create(&file, net->path, error))
+    if (!hdf5_create_as(&file, net->path, file_kind_rule(FILE_CLASSIFIER), error))
         return false;
     if (write_attributes(net, file, error) && each_tensor(net, file, write_tensor, error))
         return hdf5_commit(file, error);
@@ -102,13 +105,13 @@ static bool check_format(Hdf5File *file, Error *error)
     Error missing;
     const bool is_one = hdf5_attribute_exists(file, "/", "format") &&
                         hdf5_read_attribute_string(file, "/", "format", &format, &missing) &&
-                        strcmp(format, CLASSIFIER_FORMAT) == 0;
+                        strcmp(format, file_kind_format(FILE_CLASSIFIER)) == 0;
     memory_free(format);
     if (!is_one)
         return error_input(error,
                            "%s: is no classifier (its attribute format is not %s); name "
                            "another file with --classifier",
-                           hdf5_path(file), CLASSIFIER_FORMAT);
+                           hdf5_path(file), file_kind_format(FILE_CLASSIFIER));
     if (!hdf5_read_attribute_int(file, "/", "version", &version, error))
         return false;
     return version == VERSION || error_input(error, "%s: is of version %lld, expected %d",
@@ -201,7 +204,8 @@ static bool make_anew(FeatureNet *net, const FeatureNetRequest *request, Error *
     net->channels = request->config->data.channels;
     net->steps = request->steps;
     net->seed = request->seed;
-    return feature_training_run(net, request, error) && write_file(net, error);
+    return output_check_name("--classifier", net->path, ".h5.hdf5", error) &&
+           feature_training_run(net, request, error) && write_file(net, error);
 }
 
 static bool build(FeatureNet *net, Error *error)

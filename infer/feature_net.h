@@ -15,8 +15,6 @@
 #include "model/classifier.h"
 #include "nn/params.h"
 
-#define CLASSIFIER_FORMAT "varhead-classifier"
-
 enum { FEATURE_NET_STEPS = 1200 }; /* of training, if nobody says otherwise */
 
 typedef struct FeatureNet {

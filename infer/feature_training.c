@@ -4,8 +4,8 @@
 #include "base/progress.h"
 #include "base/random.h"
 #include "command.h"
-#include "io/atomic_file.h"
 #include "io/epoch.h"
+#include "io/file_kind.h"
 #include "io/labels.h"
 #include "nn/optimizer.h"
 
@@ -196,23 +196,14 @@ static void hand_over(Training *t)
     net->name = feature_net_name(net->weights, net->params.size);
 }
 
-/* A file that can't be written is better found out before the training. */
-static bool can_store(const char *path, Error *error)
-{
-    AtomicFile probe;
-    if (!atomic_file_begin(&probe, path, error))
-        return false;
-    atomic_file_abandon(&probe);
-    return true;
-}
-
 bool feature_training_run(FeatureNet *net, const FeatureNetRequest *request, Error *error)
 {
     Training *t = memory_small(1, sizeof *t);
     t->net = net;
     t->config = request->config;
-    bool ok = open_data(t, request, error) && can_store(request->path, error) && build(t, error) &&
-              train(t, request->quiet, error) && test(t, error);
+    bool ok = open_data(t, request, error) &&
+              atomic_file_possible(request->path, file_kind_rule(FILE_CLASSIFIER), error) &&
+              build(t, error) && train(t, request->quiet, error) && test(t, error);
     if (ok)
         hand_over(t);
     release(t);

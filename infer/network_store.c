@@ -1,18 +1,10 @@
 /* Adding to the checkpoints what was measured of their network. */
-#include "io/atomic_file.h"
+#include "io/file_kind.h"
 #include "network_internal.h"
 
 static const char group[] = "analytic";
 
-/* To begin the file is the exact test: it needs the directory and the permission. */
-static bool check_place(const char *path, Error *error)
-{
-    AtomicFile probe;
-    bool ok = atomic_file_begin(&probe, path, error);
-    if (ok)
-        atomic_file_abandon(&probe);
-    return ok;
-}
+enum { MOST_TRIES = 10 }; /* with a checkpoint that a training writes anew meanwhile */
 
 static bool check_content(const char *path, Error *error)
 {
@@ -26,7 +18,8 @@ static bool check_content(const char *path, Error *error)
 bool network_check_storing(const Network *network, Error *error)
 {
     for (int i = 0; i < network->file_count; i++)
-        if (!check_place(network->files[i], error) || !check_content(network->files[i], error))
+        if (!atomic_file_possible(network->files[i], file_kind_rule(FILE_CHECKPOINT), error) ||
+            !check_content(network->files[i], error))
             return false;
     return true;
 }
@@ -67,21 +60,34 @@ static bool write_constants(const Network *network, CheckpointWriter *writer,
            checkpoint_write_attribute(writer, group, "seed", constants->seed, error);
 }
 
-static bool store_in(const Network *network, const char *path, const NetworkConstants *constants,
-                     Error *error)
+/* *overtaken: a training has written the file anew since it was read here, and it has that content. */
+static bool store_once(const Network *network, const char *path, const NetworkConstants *constants,
+                       bool *overtaken, Error *error)
 {
+    *overtaken = false;
     Checkpoint *checkpoint = NULL;
     CheckpointWriter *writer = NULL;
     bool ok = checkpoint_open(&checkpoint, path, error) &&
               check_unchanged(network, checkpoint, error) &&
               checkpoint_amend(&writer, checkpoint, group, error);
     if (ok && write_constants(network, writer, constants, error))
-        ok = checkpoint_commit(writer, error);
+        ok = checkpoint_commit_amended(writer, overtaken, error);
     else {
         checkpoint_discard(writer);
         ok = false;
     }
     checkpoint_close(checkpoint);
+    return ok;
+}
+
+/* A training saves now and then, and writing takes a second for a gigabyte: what it has saved meanwhile is
+ * amended instead. */
+static bool store_in(const Network *network, const char *path, const NetworkConstants *constants,
+                     Error *error)
+{
+    bool overtaken = true, ok = false;
+    for (int tries = 0; tries < MOST_TRIES && !ok && overtaken; tries++)
+        ok = store_once(network, path, constants, &overtaken, error);
     return ok;
 }
 

@@ -141,6 +141,8 @@ static bool check_options(Nll *s, Error *error)
         !lists_steps(s->steps_list, s->steps, &s->steps_count, error) ||
         !lists_trajectories(s->trajectory_list, s->trajectories, &s->trajectory_count, error))
         return false;
+    if (s->out && !output_check_name("--out", s->out, ".csv", error))
+        return false;
     if (s->trajectory_count == 0)
         s->trajectories[s->trajectory_count++] = TRAJECTORY_LINEAR;
     if (has_dp(s) && s->clip_cov == CHOICE_OFF)
@@ -181,23 +183,17 @@ static bool choose_variances(Nll *s, Error *error)
 
 /* -- Where results go ------------------------------------------------------------------------- */
 
-static bool check_path(const Nll *s, const char *path, Error *error)
-{
-    const Config *config = network_config(s->network);
-    const char *const inputs[] = {s->input, s->noise_path, s->data, config->data.train,
-                                  config->data.test};
-    return output_check_beside(path, inputs, sizeof inputs / sizeof inputs[0], error);
-}
-
-/* What else has these names stays: all but the first are ours to choose, not the user's. */
 static bool check_paths(const Nll *s, Error *error)
 {
     const Paths *p = &s->paths;
-    return !p->table ||
-           (check_path(s, p->table, error) && check_path(s, p->calibration, error) &&
-            check_path(s, p->terms, error) && output_replaces(p->terms, NLL_TERMS_FORMAT, error) &&
-            check_path(s, p->unfinished, error) &&
-            output_replaces(p->unfinished, SWEEP_FORMAT, error));
+    OutputInputs inputs = output_inputs(s->network, &s->common);
+    output_inputs_add(&inputs, "the file of --input", s->input);
+    output_inputs_add(&inputs, "the file of --noise", s->noise_path);
+    output_inputs_add(&inputs, "the file of --data", s->data);
+    return !p->table || (output_check(p->table, FILE_BOUNDS, &inputs, error) &&
+                         output_check(p->calibration, FILE_CALIBRATION, &inputs, error) &&
+                         output_check(p->terms, FILE_BOUND_TERMS, &inputs, error) &&
+                         output_check(p->unfinished, FILE_SWEEP, &inputs, error));
 }
 
 static bool choose_paths(Nll *s, Error *error)

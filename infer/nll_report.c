@@ -137,7 +137,6 @@ void nll_report_print(const NllReport *r)
 static void write_table(FILE *to, const void *context)
 {
     const NllReport *r = context;
-    fprintf(to, "variance,trajectory,steps,bits_per_dim,stderr,images\n");
     for (int c = 0; c < r->task->cell_count; c++) {
         const BoundCell *cell = &r->task->cells[c];
         double error, mean = bound_mean(r->bound, c, &error);
@@ -148,7 +147,7 @@ static void write_table(FILE *to, const void *context)
 
 bool nll_report_table(const NllReport *report, const char *path, Error *error)
 {
-    return output_text(path, write_table, report, error);
+    return output_text(path, FILE_BOUNDS, write_table, report, error);
 }
 
 static void write_calibration(FILE *to, const void *context)
@@ -156,7 +155,6 @@ static void write_calibration(FILE *to, const void *context)
     const NllReport *r = context;
     const BoundSums *sums = bound_sums(r->bound);
     const int total = r->source->schedule->timesteps;
-    fprintf(to, "variance,t,mean_square,stderr,floored,ratio\n");
     for (int v = 0; v < r->task->variance_count; v++)
         for (int t = 1; t <= total; t++) {
             const size_t at = (size_t)v * ((size_t)total + 1) + (size_t)t;
@@ -170,7 +168,7 @@ static void write_calibration(FILE *to, const void *context)
 
 bool nll_report_calibration(const NllReport *report, const char *path, Error *error)
 {
-    return output_text(path, write_calibration, report, error);
+    return output_text(path, FILE_CALIBRATION, write_calibration, report, error);
 }
 
 /* -- HDF5 ------------------------------------------------------------------------------------- */
@@ -225,8 +223,9 @@ static bool write_cell(const NllReport *r, Hdf5File *file, int c, Error *error)
 bool nll_report_terms(const NllReport *report, const char *path, Error *error)
 {
     Hdf5File *file = NULL;
-    bool ok = hdf5_create(&file, path, error) &&
-              hdf5_write_attribute_string(file, "/", "format", NLL_TERMS_FORMAT, error) &&
+    bool ok = hdf5_create_as(&file, path, file_kind_rule(FILE_BOUND_TERMS), error) &&
+              hdf5_write_attribute_string(file, "/", "format", file_kind_format(FILE_BOUND_TERMS),
+                                          error) &&
               hdf5_write_attribute_string(file, "/", "settings", report->settings, error);
     for (int c = 0; ok && c < report->task->cell_count; c++)
         ok = write_cell(report, file, c, error);

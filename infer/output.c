@@ -1,9 +1,8 @@
 #include "output.h"
 
 #include "base/memory.h"
-#include "io/atomic_file.h"
-#include "io/hdf5_file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -16,92 +15,106 @@ bool output_has_extension(const char *path, const char *extension)
     return length > end && strcasecmp(path + length - end, extension) == 0;
 }
 
-/* What an HDF5 file says that it is; NULL: nothing, or it is none. Caller frees. */
-static char *format_of(const char *path)
+bool output_check_name(const char *option, const char *path, const char *extensions, Error *error)
 {
-    Hdf5File *file = NULL;
-    Error unused;
-    char *format = NULL;
-    if (access(path, F_OK) != 0 || !hdf5_open(&file, path, &unused))
-        return NULL;
-    if (!hdf5_attribute_exists(file, "/", "format") ||
-        !hdf5_read_attribute_string(file, "/", "format", &format, &unused))
-        format = NULL;
-    hdf5_close(file);
-    return format;
+    const char *second = strchr(extensions + 1, '.');
+    char first[16] = "";
+    memcpy(first, extensions, second ? (size_t)(second - extensions) : strlen(extensions));
+    if (output_has_extension(path, first) || (second && output_has_extension(path, second)))
+        return true;
+    return error_input(error, "%s: expected a name that ends in %s%s%s, got \"%s\"", option, first,
+                       second ? " or " : "", second ? second : "", path);
 }
 
-/* Checkpoints, tables of dp, classifiers: what took long to make. */
-static bool is_kept(const char *format)
+static bool same_file(const char *a, const char *b)
 {
-    return format && strcmp(format, NLL_TERMS_FORMAT) != 0 && strcmp(format, SWEEP_FORMAT) != 0 &&
-           strcmp(format, QUALITY_FORMAT) != 0;
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
 }
 
-bool output_replaces(const char *path, const char *format, Error *error)
+void output_inputs_add(OutputInputs *inputs, const char *name, const char *path)
 {
-    char *found = format_of(path);
-    const bool ok = access(path, F_OK) != 0 || (found && strcmp(found, format) == 0);
-    memory_free(found);
-    return ok || error_input(error,
-                             "%s: is in the way, and is not a %s file; move it, or name "
-                             "another place with --out",
-                             path, format);
+    if (!path)
+        return;
+    assert(inputs->count < OUTPUT_MOST_INPUTS);
+    inputs->items[inputs->count].name = name;
+    inputs->items[inputs->count++].path = path;
 }
 
-bool output_is_not(const char *path, const char *input, Error *error)
+OutputInputs output_inputs(const Network *network, const CommonOptions *common)
 {
-    struct stat written, read;
-    if (stat(path, &written) == 0 && stat(input, &read) == 0 && written.st_dev == read.st_dev &&
-        written.st_ino == read.st_ino)
-        return error_input(error, "%s: is the input too; name another file to write", path);
-    return true;
+    const Config *config = network_config(network);
+    OutputInputs inputs = {0};
+    output_inputs_add(&inputs, "data.train of this run", config->data.train);
+    output_inputs_add(&inputs, "data.test of this run", config->data.test);
+    output_inputs_add(&inputs, "the recipe of --config", common->source.config);
+    return inputs;
 }
 
-bool output_check(const char *path, Error *error)
+bool output_check(const char *path, FileKind kind, const OutputInputs *inputs, Error *error)
 {
-    char *format = format_of(path);
-    const bool kept = is_kept(format);
-    if (kept)
-        error_input(error, "%s: is a %s, which would be lost; name another file to write", path,
-                    strcmp(format, "varhead-checkpoint") == 0 ? "checkpoint" : format);
-    memory_free(format);
-    if (kept)
-        return false;
-    /* To begin the file is the exact test: it needs the directory, the permission and a name. */
-    AtomicFile probe;
-    if (!atomic_file_begin(&probe, path, error))
-        return false;
-    atomic_file_abandon(&probe);
-    return true;
+    for (int i = 0; i < inputs->count; i++)
+        if (same_file(path, inputs->items[i].path))
+            return error_input(error, "%s: is %s, which would be lost; name another file to write",
+                               path, inputs->items[i].name);
+    return atomic_file_possible(path, file_kind_rule(kind), error);
 }
 
-bool output_check_beside(const char *path, const char *const *inputs, int count, Error *error)
-{
-    for (int i = 0; i < count; i++)
-        if (inputs[i] && !output_is_not(path, inputs[i], error))
-            return false;
-    return output_check(path, error);
-}
-
-bool output_text(const char *path, void (*write)(FILE *to, const void *context),
-                 const void *context, Error *error)
+/* What is written to the stream goes to the file of `context`. */
+static bool write_file(const char *path, FileKind kind,
+                       bool (*write)(FILE *to, const void *context), const void *context,
+                       Error *error)
 {
     AtomicFile file = {0};
-    if (!atomic_file_begin(&file, path, error))
+    if (!atomic_file_begin(&file, path, file_kind_rule(kind), error))
         return false;
     FILE *to = fdopen(dup(file.fd), "w");
-    bool written = to != NULL;
-    if (to) {
-        write(to, context);
-        written = !ferror(to);
-        written = fclose(to) == 0 && written;
-    }
+    bool written = to && write(to, context) && !ferror(to);
+    written = to && fclose(to) == 0 && written;
     if (written)
         return atomic_file_commit(&file, error);
     error_runtime(error, "%s: cannot be written: %s", path, strerror(errno));
     atomic_file_abandon(&file);
     return false;
+}
+
+typedef struct Text {
+    FileKind kind;
+    void (*write)(FILE *to, const void *context);
+    const void *context;
+} Text;
+
+static bool write_text(FILE *to, const void *context)
+{
+    const Text *text = context;
+    fputs(file_kind_beginning(text->kind), to);
+    text->write(to, text->context);
+    return true;
+}
+
+bool output_text(const char *path, FileKind kind, void (*write)(FILE *to, const void *context),
+                 const void *context, Error *error)
+{
+    const Text text = {.kind = kind, .write = write, .context = context};
+    return write_file(path, kind, write_text, &text, error);
+}
+
+typedef struct Bytes {
+    const void *bytes;
+    size_t size;
+} Bytes;
+
+static bool write_bytes(FILE *to, const void *context)
+{
+    const Bytes *all = context;
+    return fwrite(all->bytes, 1, all->size, to) == all->size;
+}
+
+bool output_bytes(const char *path, FileKind kind, const void *bytes, size_t size, Error *error)
+{
+    const Bytes all = {.bytes = bytes, .size = size};
+    return write_file(path, kind, write_bytes, &all, error);
 }
 
 char *output_sibling(const char *path, const char *ending)

@@ -2,36 +2,46 @@
 #pragma once
 
 #include "base/error.h"
+#include "command.h"
+#include "io/file_kind.h"
+#include "network.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 
-/* What files of results say of themselves, in the attribute `format`: terms of bounds, sums of a sweep
- * that was stopped, and measures of samples. */
-#define NLL_TERMS_FORMAT "varhead-nll"
-#define SWEEP_FORMAT "varhead-sweep"
-#define QUALITY_FORMAT "varhead-quality"
-
 /* Whether `path` ends in `extension` (".png"), in either case. */
 bool output_has_extension(const char *path, const char *extension);
 
-/* An error if `path` and `input` are the same file, which would be lost. */
-bool output_is_not(const char *path, const char *input, Error *error);
+/* An input error unless it ends in one of `extensions`, ".csv" or ".h5.hdf5" (all of them in one text): what `option`
+ * names becomes such a file. */
+bool output_check_name(const char *option, const char *path, const char *extensions, Error *error);
 
-/* The same for several inputs, those that are NULL left out, and then output_check. */
-bool output_check_beside(const char *path, const char *const *inputs, int count, Error *error);
+/* The files that a command reads, and what a user would call them: "data.train of this run". */
+enum { OUTPUT_MOST_INPUTS = 12 };
 
-/* An error if `path` can't be written, or is a checkpoint or another file that varhead keeps, which would be
- * lost. */
-bool output_check(const char *path, Error *error);
+typedef struct OutputInputs {
+    struct {
+        const char *name, *path; /* not copied */
+    } items[OUTPUT_MOST_INPUTS];
+    int count;
+} OutputInputs;
 
-/* An error if `path` is there and is anything but an HDF5 file whose attribute `format` says that it is
- * of this kind: for names that the user did not choose. */
-bool output_replaces(const char *path, const char *format, Error *error);
+/* The data of the run, and the recipe that was named; the command adds its own, those that are NULL left out. */
+OutputInputs output_inputs(const Network *network, const CommonOptions *common);
+void output_inputs_add(OutputInputs *inputs, const char *name, const char *path);
 
-/* Writes a text file, whole or not at all: what `write` prints to the stream, given `context`. */
-bool output_text(const char *path, void (*write)(FILE *to, const void *context),
+/* Whether `path` can become a file of that kind (io/file_kind.h). An input error says what is in the way, and which of
+ * the command's inputs that is; a run-time error why nothing can be written there. To be asked before the work, and
+ * again after files have been made that were not there: whoever writes the file asks once more. */
+bool output_check(const char *path, FileKind kind, const OutputInputs *inputs, Error *error);
+
+/* Writes a text file, whole or not at all: what files of its kind begin with, and then what `write` prints to the
+ * stream, given `context`. */
+bool output_text(const char *path, FileKind kind, void (*write)(FILE *to, const void *context),
                  const void *context, Error *error);
+
+/* Writes a file of these bytes, likewise. */
+bool output_bytes(const char *path, FileKind kind, const void *bytes, size_t size, Error *error);
 
 /* `path` with `ending` in the place of its extension ".csv", or behind it if it has another. Caller
  * frees. */

@@ -49,7 +49,7 @@ static bool parse(Predict *p, int argc, char **argv, bool *stop, Error *error)
         option_heading("What to evaluate"),
         option_string("input", "FILE", &p->input_path, "the HDF5 file with /x and /t; required"),
         option_string("output", "FILE", &p->output_path,
-                      "the HDF5 file to be written, or replaced; required"),
+                      "the HDF5 file to be written, .h5; replaces an earlier one; required"),
     };
     const CommandLine line = {.usage = usage,
                               .options = options,
@@ -85,12 +85,19 @@ static bool open_input(Predict *p, Error *error)
            read_timesteps(p, error);
 }
 
+static bool check_output(const Predict *p, Error *error)
+{
+    OutputInputs inputs = output_inputs(p->network, &p->common);
+    output_inputs_add(&inputs, "the file of --input", p->input_path);
+    return output_check(p->output_path, FILE_PREDICTIONS, &inputs, error);
+}
+
 static bool begin_output(Predict *p, Error *error)
 {
     const Config *config = network_config(p->network);
-    bool ok = output_is_not(p->output_path, p->input_path, error) &&
-              output_check(p->output_path, error) &&
-              hdf5_create(&p->output, p->output_path, error) &&
+    bool ok = hdf5_create_as(&p->output, p->output_path, file_kind_rule(FILE_PREDICTIONS), error) &&
+              hdf5_write_attribute_string(p->output, "/", "format",
+                                          file_kind_format(FILE_PREDICTIONS), error) &&
               image_array_create(&p->eps, p->output, "eps", config, p->count, error);
     for (int i = 0; ok && i < network_heads(p->network); i++)
         ok = image_array_create(&p->heads[i], p->output, network_head_name(p->network, i), config,
@@ -157,9 +164,12 @@ static bool predict(Predict *p, Error *error)
 {
     if (!p->input_path || !p->output_path)
         return error_input(error, "expected --input FILE and --output FILE");
-    if (!network_open(&p->network, &p->common, error) || !open_input(p, error) ||
-        !begin_output(p, error) || !network_prepare(p->network, p->count, error) ||
-        !allocate(p, error) || !predict_all(p, error) || !commit(p, error))
+    if (!output_check_name("--output", p->output_path, ".h5.hdf5", error))
+        return false;
+    if (!network_open(&p->network, &p->common, error) || !check_output(p, error) ||
+        !open_input(p, error) || !begin_output(p, error) ||
+        !network_prepare(p->network, p->count, error) || !allocate(p, error) ||
+        !predict_all(p, error) || !commit(p, error))
         return false;
     if (!p->common.quiet) {
         printf("%s: eps", p->output_path);

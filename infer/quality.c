@@ -153,6 +153,8 @@ static bool check_options(Quality *s, Error *error)
         !lists_scales(s->scale_list, s->scales, &s->scale_count, error) ||
         !quality_metrics_parse(s->metric_list, s->task.wanted, error))
         return false;
+    if (s->out && !output_check_name("--out", s->out, ".csv", error))
+        return false;
     if (s->sampler_count == 0)
         s->samplers[s->sampler_count++] = SAMPLER_DDPM;
     if (s->scale_count == 0)
@@ -247,22 +249,16 @@ static bool make_cells(Quality *s, Error *error)
 
 /* -- Where results go ------------------------------------------------------------------------- */
 
-static bool check_path(const Quality *s, const char *path, Error *error)
-{
-    const Config *config = network_config(s->network);
-    const char *const inputs[] = {config->data.train, config->data.test, s->train_labels,
-                                  s->test_labels, s->classifier};
-    return output_check_beside(path, inputs, sizeof inputs / sizeof inputs[0], error);
-}
-
-/* The user chose only the first of the names: what else has the others stays. */
 static bool check_paths(const Quality *s, Error *error)
 {
     const Paths *p = &s->paths;
-    return !p->table || (check_path(s, p->table, error) && check_path(s, p->store, error) &&
-                         output_replaces(p->store, QUALITY_FORMAT, error) &&
-                         check_path(s, p->unfinished, error) &&
-                         output_replaces(p->unfinished, QUALITY_FORMAT, error));
+    OutputInputs inputs = output_inputs(s->network, &s->common);
+    output_inputs_add(&inputs, "the file of --train-labels", s->train_labels);
+    output_inputs_add(&inputs, "the file of --test-labels", s->test_labels);
+    output_inputs_add(&inputs, "the file of --classifier", s->classifier);
+    return !p->table || (output_check(p->table, FILE_QUALITY, &inputs, error) &&
+                         output_check(p->store, FILE_QUALITY_VALUES, &inputs, error) &&
+                         output_check(p->unfinished, FILE_QUALITY_VALUES, &inputs, error));
 }
 
 static bool choose_paths(Quality *s, Error *error)
@@ -396,7 +392,8 @@ static bool write_results(const Quality *s, const char *key, Error *error)
     if (!quality_store_write(&s->task, key, p->store, error) ||
         !quality_report_table(&s->task, p->table, error))
         return false;
-    (void)unlink(p->unfinished); /* one that stays is found by its own table alone */
+    file_kind_remove(p->unfinished,
+                     FILE_QUALITY_VALUES); /* one that stays is found by its own table alone */
     return true;
 }
 

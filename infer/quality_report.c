@@ -150,8 +150,6 @@ static void write_row(FILE *to, const QualityTask *task, int row, int metric)
 static void write_table(FILE *to, const void *context)
 {
     const QualityTask *task = context;
-    fprintf(to, "variance,sampler,trajectory,steps,metric,value,stderr,images,reference,"
-                "classifier,accuracy\n");
     for (int row = 0; row <= task->cell_count; row++)
         for (int m = 0; m < QUALITY_METRICS; m++)
             if (task->wanted[m])
@@ -160,5 +158,5 @@ static void write_table(FILE *to, const void *context)
 
 bool quality_report_table(const QualityTask *task, const char *path, Error *error)
 {
-    return output_text(path, write_table, task, error);
+    return output_text(path, FILE_QUALITY, write_table, task, error);
 }

@@ -46,7 +46,8 @@ static bool write_names(const QualityTask *task, Hdf5File *file, Error *error)
 
 static bool write_attributes(const QualityTask *task, Hdf5File *file, Error *error)
 {
-    return hdf5_write_attribute_string(file, "/", "format", QUALITY_FORMAT, error) &&
+    return hdf5_write_attribute_string(file, "/", "format", file_kind_format(FILE_QUALITY_VALUES),
+                                       error) &&
            hdf5_write_attribute_int(file, "/", "samples", task->count, error) &&
            hdf5_write_attribute_int(file, "/", "reference", task->reference, error) &&
            hdf5_write_attribute_int(file, "/", "resamples", task->columns - 1, error) &&
@@ -62,7 +63,7 @@ bool quality_store_write(const QualityTask *task, const char *key, const char *p
     Hdf5File *file = NULL;
     int64_t dims[3];
     shape_of(task, dims);
-    if (!hdf5_create(&file, path, error))
+    if (!hdf5_create_as(&file, path, file_kind_rule(FILE_QUALITY_VALUES), error))
         return false;
     if (write_attributes(task, file, error) && hdf5_write_string(file, "key", key, error) &&
         write_names(task, file, error) &&

@@ -141,8 +141,6 @@ static bool check_options(Sample *s, Error *error)
         return false;
     if (s->sampler == SAMPLER_DDPM && !isnan(s->eta))
         return error_input(error, "--eta is for --sampler ddim; ddpm has none");
-    if (s->noise_path && !output_is_not(s->out, s->noise_path, error))
-        return false;
     if (s->noise_path && s->count != UNSET)
         return error_input(error, "--count: with --noise there are as many samples as the file has "
                                   "x_T; expected one or the other");
@@ -239,7 +237,11 @@ static bool prepare(Sample *s, Error *error)
     s->settings.steps = s->steps;
     s->settings.columns = (int)s->columns;
     s->settings.scale = (int)s->scale;
-    return network_open(&s->network, &s->common, error) && make_plans(s, error) &&
+    if (!network_open(&s->network, &s->common, error))
+        return false;
+    OutputInputs inputs = output_inputs(s->network, &s->common);
+    output_inputs_add(&inputs, "the file of --noise", s->noise_path);
+    return sample_output_check(s->out, &inputs, error) && make_plans(s, error) &&
            prepare_noise(s, error) &&
            sample_output_begin(&s->output, &s->settings, network_config(s->network), error) &&
            network_prepare(s->network, s->settings.count, error) &&

@@ -6,7 +6,6 @@
 #include "io/image.h"
 #include "io/npz.h"
 #include "io/picture_directory.h"
-#include "output.h"
 
 #include <math.h>
 #include <string.h>
@@ -55,6 +54,16 @@ bool sample_output_check_name(const char *path, Error *error)
                        "--out: expected a name that ends in .png (a picture), .h5 (an array), / (a "
                        "directory of pictures) or .npz, got \"%s\"",
                        path);
+}
+
+/* A directory must be new (io/picture_directory.h). */
+bool sample_output_check(const char *path, const OutputInputs *inputs, Error *error)
+{
+    return is_directory(path) || output_check(path,
+                                              is_picture(path) ? FILE_PICTURE
+                                              : is_npz(path)   ? FILE_ARCHIVE
+                                                               : FILE_SAMPLES,
+                                              inputs, error);
 }
 
 static int combination(const SampleOutput *output, int variance, int steps)
@@ -118,8 +127,7 @@ static bool draw(const SampleOutput *output, Canvas *canvas, Error *error)
 /* Drawn at once, still black: a picture that can't be must not show after the sampling. */
 static bool begin_picture(SampleOutput *output, Error *error)
 {
-    if (!image_check_channels(output->config->data.channels, error) ||
-        !output_check(output->settings->path, error))
+    if (!image_check_channels(output->config->data.channels, error))
         return false;
     output->images = memory_small((size_t)output->combinations, sizeof *output->images);
     for (int i = 0; i < output->combinations; i++) {
@@ -147,7 +155,9 @@ static char *array_name(const SampleOutput *output, int variance, int steps)
 static bool begin_arrays(SampleOutput *output, Error *error)
 {
     const SampleSettings *settings = output->settings;
-    if (!output_check(settings->path, error) || !hdf5_create(&output->file, settings->path, error))
+    if (!hdf5_create_as(&output->file, settings->path, file_kind_rule(FILE_SAMPLES), error) ||
+        !hdf5_write_attribute_string(output->file, "/", "format", file_kind_format(FILE_SAMPLES),
+                                     error))
         return false;
     output->arrays = memory_small((size_t)output->combinations, sizeof *output->arrays);
     bool ok = true;
@@ -208,8 +218,7 @@ static bool begin_npz(SampleOutput *output, Error *error)
                            "--out: an .npz is for one variance and one number of steps, got %d "
                            "kinds; expected a name that ends in / (a directory for each) or .h5",
                            output->combinations);
-    return output_check(settings->path, error) &&
-           npz_create(&output->npz, settings->path, settings->count,
+    return npz_create(&output->npz, settings->path, settings->count,
                       output->config->data.resolution, output->config->data.channels, error);
 }
 

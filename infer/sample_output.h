@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "io/config.h"
+#include "output.h"
 #include "sampler.h"
 
 #include <stdint.h>
@@ -32,6 +33,9 @@ typedef struct SampleOutput SampleOutput;
 
 /* An input error unless `path` ends in .png, .h5, .hdf5, .npz or a slash. */
 bool sample_output_check_name(const char *path, Error *error);
+
+/* Whether such a file may be written there, beside these inputs (output.h). */
+bool sample_output_check(const char *path, const OutputInputs *inputs, Error *error);
 
 /* `settings` must outlive the output. */
 bool sample_output_begin(SampleOutput **output, const SampleSettings *settings,

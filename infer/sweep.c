@@ -3,8 +3,8 @@
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "io/file_kind.h"
 #include "io/hdf5_file.h"
-#include "output.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -53,10 +53,11 @@ static bool store(const Sweep *s, int t, Error *error)
     Hdf5File *file = NULL;
     Stored list[ARRAYS];
     list_arrays(s, list);
-    bool ok = hdf5_create(&file, s->options->unfinished, error) &&
-              hdf5_write_attribute_string(file, "/", "format", SWEEP_FORMAT, error) &&
-              hdf5_write_string(file, "key", s->options->key, error) &&
-              hdf5_write_attribute_int(file, "/", "t", t, error);
+    bool ok =
+        hdf5_create_as(&file, s->options->unfinished, file_kind_rule(FILE_SWEEP), error) &&
+        hdf5_write_attribute_string(file, "/", "format", file_kind_format(FILE_SWEEP), error) &&
+        hdf5_write_string(file, "key", s->options->key, error) &&
+        hdf5_write_attribute_int(file, "/", "t", t, error);
     for (int i = 0; ok && i < ARRAYS; i++)
         if (list[i].count > 0)
             ok = hdf5_write(file, list[i].name, HDF5_FLOAT64, 1, &list[i].count, list[i].values,
@@ -160,6 +161,7 @@ bool sweep_run(Bound *bound, const BoundTask *task, const Schedule *schedule,
 
 void sweep_forget(const SweepOptions *options)
 {
+    /* One that stays is found by its own sweep alone. */
     if (options->unfinished)
-        (void)unlink(options->unfinished); /* one that stays is found by its own sweep alone */
+        file_kind_remove(options->unfinished, FILE_SWEEP);
 }

@@ -9,7 +9,7 @@
 typedef struct SweepOptions {
     const char *what; /* "bound": for the progress */
     const char
-        *unfinished; /* the file, which output_replaces must have passed; NULL: nothing is stored */
+        *unfinished; /* the file, which output_check must have passed; NULL: nothing is stored */
     const char *key; /* says all that the sums depend on; a file with another key is not used */
     bool fresh;      /* a file is not used, whatever its key */
     bool quiet;

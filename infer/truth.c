@@ -139,9 +139,16 @@ static bool allocate(Truth *s, Error *error)
     return (s->moments = memory_large(batch, 4 * dims * sizeof(double), "moments", error)) != NULL;
 }
 
+static bool check_path(const Truth *s, Error *error)
+{
+    const OutputInputs inputs = output_inputs(s->network, &s->common);
+    return !s->out || output_check(s->out, FILE_TRUTH, &inputs, error);
+}
+
 static bool prepare(Truth *s, Error *error)
 {
-    if ((s->out && !output_check(s->out, error)) || !network_open(&s->network, &s->common, error) ||
+    if ((s->out && !output_check_name("--out", s->out, ".csv", error)) ||
+        !network_open(&s->network, &s->common, error) || !check_path(s, error) ||
         !choose_variances(s, error) || !choose_timesteps(s, error) ||
         !images_test(&s->images, s->network, NULL, s->images_wanted, error) ||
         !network_prepare(s->network, s->images.count, error))
@@ -292,7 +299,6 @@ static void print_table(const Truth *s)
 static void write_table(FILE *to, const void *context)
 {
     const Truth *s = context;
-    fprintf(to, "variance,t,cov,mean_error,rms,bias,images\n");
     for (int v = 0; v < s->variance_count; v++)
         for (int k = 0; k < s->timesteps_count; k++) {
             const Row row = row_of(s, v, k);
@@ -327,7 +333,7 @@ bool truth_command(int argc, char **argv, Error *error)
     bool ok = parse(&s, argc, argv, &stop, error);
     if (ok && !stop) {
         ok = prepare(&s, error) && compare_all(&s, error) &&
-             (!s.out || output_text(s.out, write_table, &s, error));
+             (!s.out || output_text(s.out, FILE_TRUTH, write_table, &s, error));
         if (ok && !s.common.quiet)
             print_table(&s);
     }

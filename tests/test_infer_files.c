@@ -356,8 +356,11 @@ START_TEST(outputs_are_checked_first)
     infer_fails(1, "no/a.h5: cannot be written: No such file or directory", "%s $D/no/a.h5", draw);
     infer_fails(1, "no/a.png: cannot be written: No such file or directory", "%s $D/no/a.png",
                 draw);
-    infer_fails(2, "is a directory",
+    infer_fails(2, "--output: expected a name that ends in .h5",
                 "predict --checkpoint " GOLDEN_A " --input $D/points.h5 --output $D");
+    ck_assert_int_eq(mkdir(in_directory("here.h5"), 0777), 0);
+    infer_fails(2, "here.h5: is a directory",
+                "predict --checkpoint " GOLDEN_A " --input $D/points.h5 --output $D/here.h5");
     infer_fails(2, "a picture of",
                 "sample --checkpoint " GOLDEN_A " --steps 1000 --count 5000 "
                 "--columns 1 --scale 10 --out $D/a.png");

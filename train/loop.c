@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "base/program.h"
 #include "base/progress.h"
-#include "io/atomic_file.h"
+#include "io/file_kind.h"
 #include "io/run_lock.h"
 #include "metrics.h"
 #include "nn/profile.h"
@@ -199,12 +199,25 @@ static bool keep_snapshot(const Stage *stage, int64_t step, Error *error)
 static bool save_now(Loop *loop, Error *error)
 {
     Stage *stage = loop->stage;
+    Error log = {0};
     if ((stage->settle && !stage->settle(stage, loop->step, error)) ||
-        !run_lock_keep(loop->lock, stage->run, error) || !metrics_flush(loop->metrics, error) ||
-        !save(stage, loop->step, error))
+        !run_lock_keep(loop->lock, stage->run, error))
+        return false;
+    /* Where another file has taken the name of the log, that file stays, and the weights are saved all the same. */
+    const bool logged = metrics_flush(loop->metrics, &log);
+    if (!logged && log.kind != ERROR_INPUT) {
+        *error = log;
+        return false;
+    }
+    if (!save(stage, loop->step, error))
         return false;
     loop->saved = loop->step;
-    return keep_snapshot(stage, loop->step, error);
+    if (!keep_snapshot(stage, loop->step, error))
+        return false;
+    if (logged)
+        return true;
+    *error = log;
+    return error_add(error, "; %s is saved (step %lld)", stage->path, (long long)loop->step);
 }
 
 /* Steps until the last or until a signal, saving now and then. */
@@ -221,16 +234,6 @@ static bool run(Loop *loop, Error *error)
     }
     /* Before the first step there is nothing to save, and with --fresh much to lose. */
     return loop->step == 0 || loop->saved == loop->step || save_now(loop, error);
-}
-
-/* A directory that can't be written is better found out now than after the first thousand steps. */
-static bool can_save(const Stage *stage, Error *error)
-{
-    AtomicFile probe;
-    if (!atomic_file_begin(&probe, stage->path, error))
-        return false;
-    atomic_file_abandon(&probe);
-    return true;
 }
 
 static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, Error *error)
@@ -251,9 +254,15 @@ static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, 
         return true;
     }
     if (!program_make_directory(stage->run, error) ||
-        (lock->fd < 0 && !run_lock_retake(lock, stage->run, error)) || !can_save(stage, error))
+        (lock->fd < 0 && !run_lock_retake(lock, stage->run, error)))
         return false;
+    /* A file that can't be written is better found out now than after the first thousand steps. */
     loop.metrics = metrics_new(stage->run, stage->name, loop.step);
+    if (!atomic_file_possible(stage->path, file_kind_rule(FILE_CHECKPOINT), error) ||
+        !metrics_possible(loop.metrics, error)) {
+        metrics_free(loop.metrics);
+        return false;
+    }
     metrics_earlier(loop.metrics, follow_earlier, &loop);
     progress_start(&loop.progress, stage->name, loop.step, stage->steps, stage->batch, "images/s",
                    options->quiet);

@@ -2,7 +2,7 @@
 #include "metrics.h"
 
 #include "base/memory.h"
-#include "io/atomic_file.h"
+#include "io/file_kind.h"
 
 #include <errno.h>
 #include <math.h>
@@ -11,8 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static const char header[] = "run,target,step,loss,learning_rate,gradient_norm,images_per_second\n";
 
 struct Metrics {
     char *path;
@@ -46,7 +44,7 @@ static void copy_rows(FILE *from, FILE *to, const char *run, int64_t step)
 {
     char *line = NULL;
     size_t size = 0;
-    fputs(header, to);
+    fputs(file_kind_beginning(FILE_LOG), to);
     if (from && getline(&line, &size, from) > 0)
         while (getline(&line, &size, from) > 0)
             if (keeps(line, run, step))
@@ -71,7 +69,7 @@ static bool rewrite(const Metrics *m, Error *error)
     if (!old && errno != ENOENT)
         return error_runtime(error, "%s: cannot be read: %s", m->path, strerror(errno));
     AtomicFile atomic = {0};
-    bool begun = atomic_file_begin(&atomic, m->path, error);
+    bool begun = atomic_file_begin(&atomic, m->path, file_kind_rule(FILE_LOG), error);
     int fd = begun ? dup(atomic.fd) : -1;
     FILE *new = fd < 0 ? NULL : fdopen(fd, "w");
     bool done = new != NULL;
@@ -97,12 +95,14 @@ static bool is_empty(FILE *file)
     return fstat(fileno(file), &status) == 0 && status.st_size == 0;
 }
 
-/* Where the file has been removed since, another begins. */
+/* Where the file has been removed since, another begins; where another file has its name, that one stays as it is. */
 static bool append(const Metrics *m, Error *error)
 {
+    if (!file_kind_allows(m->path, FILE_LOG, error))
+        return false;
     FILE *file = fopen(m->path, "a");
     if (file && is_empty(file))
-        fputs(header, file);
+        fputs(file_kind_beginning(FILE_LOG), file);
     bool done = file && write_waiting(m, file) && !ferror(file);
     if (file)
         done = fclose(file) == 0 && done;
@@ -116,6 +116,11 @@ Metrics *metrics_new(const char *directory, const char *run, int64_t step)
     m->run = run;
     m->step = step;
     return m;
+}
+
+bool metrics_possible(const Metrics *m, Error *error)
+{
+    return atomic_file_possible(m->path, file_kind_rule(FILE_LOG), error);
 }
 
 /* Reads "RUN,TARGET,STEP,LOSS,...", of which TARGET is cut off in `line`; false for other rows. */

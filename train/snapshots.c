@@ -1,7 +1,7 @@
 #include "snapshots.h"
 
 #include "base/memory.h"
-#include "io/atomic_file.h"
+#include "io/file_kind.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -19,13 +19,6 @@ static char *base_of(const char *path)
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
     return memory_format("%.*s", (int)(strlen(name) - strlen(suffix)), name);
-}
-
-static char *directory_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? memory_format("%.*s", (int)(slash - path + (slash == path)), path)
-                 : memory_string(".");
 }
 
 /* The step in "stage1-00005000.h5", a snapshot of `base`; -1: it is none. */
@@ -64,8 +57,11 @@ static void remove_old(const char *directory, const char *base, int64_t last, in
         return;
     for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
         int64_t step = step_of(entry->d_name, base);
-        if (step >= 0 && step <= last && count_between(directory, base, step, last) >= keep)
-            (void)unlinkat(dirfd(entries), entry->d_name, 0);
+        if (step < 0 || step > last || count_between(directory, base, step, last) < keep)
+            continue;
+        char *path = memory_format("%s/%s", directory, entry->d_name);
+        file_kind_remove(path, FILE_CHECKPOINT);
+        memory_free(path);
     }
     closedir(entries);
 }
@@ -74,9 +70,10 @@ bool snapshots_keep(const char *path, int64_t step, int64_t every, int keep, Err
 {
     if (keep == 0 || step % every != 0)
         return true;
-    char *base = base_of(path), *directory = directory_of(path);
+    const char *with_suffix = NULL;
+    char *base = base_of(path), *directory = atomic_directory_of(path, &with_suffix);
     char *name = memory_format("%s/%s-%0*lld%s", directory, base, DIGITS, (long long)step, suffix);
-    bool ok = atomic_file_link(path, name, error);
+    bool ok = atomic_file_link(path, name, file_kind_rule(FILE_CHECKPOINT), error);
     if (ok)
         remove_old(directory, base, step, keep);
     memory_free(name);

@@ -1,13 +1,12 @@
 #include "io/checkpoint.h"
 
 #include "base/memory.h"
+#include "io/file_kind.h"
 #include "io/hdf5_file.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char format_name[] = "varhead-checkpoint";
 
 struct Checkpoint {
     Hdf5File *file;
@@ -31,14 +30,14 @@ static bool check_format(Hdf5File *file, Error *error)
         return error_input(error,
                            "%s: is an HDF5 file, but no checkpoint: it has no attribute format "
                            "\"%s\"",
-                           path, format_name);
+                           path, file_kind_format(FILE_CHECKPOINT));
     char *format = NULL;
     if (!hdf5_read_attribute_string(file, "/", "format", &format, error))
         return false;
-    bool same = strcmp(format, format_name) == 0;
+    bool same = strcmp(format, file_kind_format(FILE_CHECKPOINT)) == 0;
     if (!same)
         error_input(error, "%s: attribute format: expected \"%s\", found \"%.60s\"", path,
-                    format_name, format);
+                    file_kind_format(FILE_CHECKPOINT), format);
     memory_free(format);
     return same;
 }
@@ -339,7 +338,8 @@ static bool write_identity(Hdf5File *file, const Config *config, int stage, int6
                            Error *error)
 {
     char *text = config_to_yaml(config);
-    bool ok = hdf5_write_attribute_string(file, "/", "format", format_name, error) &&
+    bool ok = hdf5_write_attribute_string(file, "/", "format", file_kind_format(FILE_CHECKPOINT),
+                                          error) &&
               hdf5_write_attribute_int(file, "/", "version", CHECKPOINT_VERSION, error) &&
               hdf5_write_attribute_int(file, "/", "stage", stage, error) &&
               hdf5_write_attribute_int(file, "/", "step", step, error) &&
@@ -353,7 +353,7 @@ bool checkpoint_create(CheckpointWriter **result, const char *path, const Config
 {
     *result = NULL;
     CheckpointWriter *writer = memory_small(1, sizeof *writer);
-    bool ok = hdf5_create(&writer->file, path, error) &&
+    bool ok = hdf5_create_as(&writer->file, path, file_kind_rule(FILE_CHECKPOINT), error) &&
               write_identity(writer->file, config, stage, step, error);
     if (ok)
         *result = writer;
@@ -424,7 +424,13 @@ bool checkpoint_write_attribute(CheckpointWriter *writer, const char *name, cons
 
 bool checkpoint_commit(CheckpointWriter *writer, Error *error)
 {
-    bool ok = hdf5_commit(writer->file, error);
+    bool overtaken;
+    return checkpoint_commit_amended(writer, &overtaken, error);
+}
+
+bool checkpoint_commit_amended(CheckpointWriter *writer, bool *overtaken, Error *error)
+{
+    bool ok = hdf5_commit_copy(writer->file, overtaken, error);
     memory_free(writer);
     return ok;
 }

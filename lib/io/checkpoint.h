@@ -129,5 +129,9 @@ bool checkpoint_write_attribute(CheckpointWriter *writer, const char *name, cons
  * error if it can't be; the old one is then as it was). Releases the writer either way. */
 bool checkpoint_commit(CheckpointWriter *writer, Error *error);
 
+/* The same for one that amends another, which is still open. Where a third has been put in its place meanwhile, that
+ * one stays, *overtaken becomes true, and the error is a run-time error. */
+bool checkpoint_commit_amended(CheckpointWriter *writer, bool *overtaken, Error *error);
+
 /* Gives the checkpoint up instead of committing it; NULL is fine. */
 void checkpoint_discard(CheckpointWriter *writer);

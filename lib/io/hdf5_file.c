@@ -118,10 +118,15 @@ static hid_t create_hdf5(const char *path, AtomicFile *target, int *write_errno)
 
 bool hdf5_create(Hdf5File **result, const char *path, Error *error)
 {
+    return hdf5_create_as(result, path, atomic_anything, error);
+}
+
+bool hdf5_create_as(Hdf5File **result, const char *path, AtomicRule rule, Error *error)
+{
     *result = NULL;
     Hdf5File *file = new_file(path);
     file->writing = true;
-    if (!atomic_file_begin(&file->target, path, error)) {
+    if (!atomic_file_begin(&file->target, path, rule, error)) {
         hdf5_close(file);
         return false;
     }
@@ -145,11 +150,20 @@ static void keep_status(const Hdf5File *file)
 
 bool hdf5_commit(Hdf5File *file, Error *error)
 {
+    bool overtaken;
+    return hdf5_commit_copy(file, &overtaken, error);
+}
+
+bool hdf5_commit_copy(Hdf5File *file, bool *overtaken, Error *error)
+{
     bool ok = H5Fclose(file->id) >= 0;
     file->id = H5I_INVALID_HID;
     if (file->keeps_status)
         keep_status(file);
+    if (file->keeps_status)
+        atomic_file_made_from(&file->target, &file->status);
     ok = hdf5_written(file, "", ok, error) && atomic_file_commit(&file->target, error);
+    *overtaken = file->target.overtaken;
     hdf5_close(file);
     return ok;
 }

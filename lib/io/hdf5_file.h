@@ -17,6 +17,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "io/atomic_file.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,7 +27,9 @@ typedef struct Hdf5File Hdf5File;
 /* Opens `path` for reading. Input error if it isn't a complete HDF5 file. */
 bool hdf5_open(Hdf5File **file, const char *path, Error *error);
 
-/* Begins a new file, to be committed to `path`; what has this name stays until then. */
+/* Begins a new file, to be committed to `path`; what has this name stays until then, and if the rule does not
+ * allow to replace it (io/file_kind.h). hdf5_create replaces any file. */
+bool hdf5_create_as(Hdf5File **file, const char *path, AtomicRule rule, Error *error);
 bool hdf5_create(Hdf5File **file, const char *path, Error *error);
 
 /* Begins a new file in the place of `source`, a file open for reading, with everything that it holds
@@ -41,6 +44,10 @@ bool hdf5_check_copy(Hdf5File *source, const char *leave_out, Error *error);
 /* Puts a created file in place. On failure (run-time error: disk full, ...) what had the name
  * before is as it was. Releases `file` either way. */
 bool hdf5_commit(Hdf5File *file, Error *error);
+
+/* The same for a copy whose source is still open. Where another file has the source's name by now, that one stays,
+ * *overtaken becomes true, and the error is a run-time error. */
+bool hdf5_commit_copy(Hdf5File *file, bool *overtaken, Error *error);
 
 /* Releases a file: one that was read, or one that was created and is given up. NULL is fine. */
 void hdf5_close(Hdf5File *file);

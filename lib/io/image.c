@@ -2,12 +2,14 @@
 
 #include "base/memory.h"
 #include "io/atomic_file.h"
+#include "io/file_kind.h"
 #include "io/font.h"
 
 #include <errno.h>
 #include <math.h>
 #include <png.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -115,33 +117,47 @@ int canvas_text_width(const char *text, int scale)
 
 /* -- PNG -------------------------------------------------------------------------------------- */
 
+static bool write_all(int fd, const unsigned char *bytes, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        const ssize_t part = write(fd, bytes + done, size - done);
+        if (part < 0 && errno != EINTR)
+            return false;
+        done += part > 0 ? (size_t)part : 0;
+    }
+    return true;
+}
+
 bool canvas_encode_png(const Canvas *canvas, int fd, const char *path, Error *error)
 {
-    FILE *stream = fdopen(dup(fd), "wb");
-    if (stream == NULL)
-        return error_runtime(error, "%s: cannot be written: %s", path, strerror(errno));
     png_image image = {
         .version = PNG_IMAGE_VERSION,
         .width = (png_uint_32)canvas->width,
         .height = (png_uint_32)canvas->height,
         .format = canvas->channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY,
     };
-    errno = 0;
-    bool ok = png_image_write_to_stdio(&image, stream, 0, canvas->pixels, 0, NULL) != 0 &&
-              fflush(stream) == 0;
-    int reason = errno;
-    fclose(stream);
+    char *bytes = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&bytes, &size);
+    bool encoded = stream && png_image_write_to_stdio(&image, stream, 0, canvas->pixels, 0, NULL);
+    encoded = stream && fclose(stream) == 0 && encoded;
     png_image_free(&image);
-    if (ok)
-        return true;
-    return error_runtime(error, "%s: cannot be written: %s", path,
-                         reason != 0 ? strerror(reason) : image.message);
+    if (!encoded) {
+        free(bytes);
+        return error_runtime(error, "%s: cannot be written: %s", path,
+                             image.message[0] ? image.message : "no memory is left");
+    }
+    unsigned char *marked = file_kind_mark_png((unsigned char *)bytes, &size);
+    free(bytes);
+    const bool written = write_all(fd, marked, size);
+    memory_free(marked);
+    return written || error_runtime(error, "%s: cannot be written: %s", path, strerror(errno));
 }
 
 bool canvas_write_png(const Canvas *canvas, const char *path, Error *error)
 {
     AtomicFile file;
-    if (!atomic_file_begin(&file, path, error))
+    if (!atomic_file_begin(&file, path, file_kind_rule(FILE_PICTURE), error))
         return false;
     if (canvas_encode_png(canvas, file.fd, path, error))
         return atomic_file_commit(&file, error);

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "io/atomic_file.h"
+#include "io/file_kind.h"
 #include "io/image.h"
 
 #include <assert.h>
@@ -17,6 +18,7 @@ enum {
     CENTRAL_SIZE = 46,
     END_SIZE = 22,
     NAME_SIZE = 9, /* "arr_0.npy" */
+    MARK_SIZE = 7, /* that varhead has written it (io/file_kind.h): the member's comment */
     NPY_SIZE = 128,
     ZIP_VERSION = 20, /* 2.0: plain files */
     FIRST_DAY = 0x21, /* 1 January 1980: nothing in the file depends on the time */
@@ -108,18 +110,20 @@ static bool write_local_header(const NpzWriter *writer, Error *error)
 
 static bool write_directory(const NpzWriter *writer, Error *error)
 {
-    uint8_t records[CENTRAL_SIZE + NAME_SIZE + END_SIZE] = {0};
+    uint8_t records[CENTRAL_SIZE + NAME_SIZE + MARK_SIZE + END_SIZE] = {0};
     const uint32_t start = (uint32_t)(LOCAL_SIZE + NAME_SIZE + writer->size);
     uint8_t *at = put16(put32(records, 0x02014b50), ZIP_VERSION);
-    put_member(writer, at); /* the rest: no extra field, no comment, disk 0, offset 0 */
+    at = put16(put_member(writer, at), 0); /* no extra field */
+    put16(at, MARK_SIZE);                  /* of a comment; the rest: disk 0, offset 0 */
     at = records + CENTRAL_SIZE;
     memcpy(at, member, NAME_SIZE);
-    at = put32(at + NAME_SIZE, 0x06054b50);
+    memcpy(at + NAME_SIZE, file_kind_ending(FILE_ARCHIVE), MARK_SIZE);
+    at = put32(at + NAME_SIZE + MARK_SIZE, 0x06054b50);
     at = put32(at, 0); /* disk 0 */
     at = put16(at, 1); /* one member here, one in all */
     at = put16(at, 1);
-    at = put32(at, CENTRAL_SIZE + NAME_SIZE);
-    put32(at, start);
+    at = put32(at, CENTRAL_SIZE + NAME_SIZE + MARK_SIZE);
+    put32(at, start); /* no comment on the archive, which some readers can't do with */
     return write_bytes(writer, records, sizeof records, -1, error);
 }
 
@@ -145,7 +149,8 @@ static bool append_npy_header(NpzWriter *writer, int resolution, Error *error)
 static bool check_size(const NpzWriter *writer, const char *path, Error *error)
 {
     const int64_t image = (int64_t)writer->pixels * writer->stored;
-    const int64_t room = UINT32_MAX - LOCAL_SIZE - 2 * NAME_SIZE - CENTRAL_SIZE - NPY_SIZE;
+    const int64_t room =
+        UINT32_MAX - LOCAL_SIZE - 2 * NAME_SIZE - CENTRAL_SIZE - NPY_SIZE - MARK_SIZE - END_SIZE;
     if (writer->count <= room / image)
         return true;
     return error_input(error,
@@ -168,7 +173,7 @@ bool npz_create(NpzWriter **result, const char *path, int64_t count, int resolut
         check_size(writer, path, error) &&
         (writer->chunk = memory_large(CHUNK_IMAGES, writer->pixels * (size_t)writer->stored,
                                       "images", error)) != NULL &&
-        atomic_file_begin(&writer->file, path, error) &&
+        atomic_file_begin(&writer->file, path, file_kind_rule(FILE_ARCHIVE), error) &&
         write_bytes(writer, room, sizeof room, -1, error) &&
         append_npy_header(writer, resolution, error);
     *result = ok ? writer : NULL;

@@ -1,28 +1,87 @@
 #include "io/picture_directory.h"
 
 #include "base/memory.h"
+#include "io/atomic_file.h"
 #include "io/image.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OPEN_DIRECTORIES = 8 }; /* at a time, while a tree is removed */
+enum { MOST_TRIES = 100 }; /* for a name that nobody has */
 
 struct PictureDirectory {
     char *path;      /* without a slash at its end */
     char *temporary; /* NULL once it has its name */
+    int fd;          /* of the temporary, locked; -1: none */
     Canvas canvas;   /* of one image */
 };
 
 static bool cannot_write(const char *path, Error *error)
 {
     return error_runtime(error, "%s: cannot be written: %s", path, strerror(errno));
+}
+
+/* -- Removing --------------------------------------------------------------------------------- */
+
+static int open_directory(int parent, const char *name)
+{
+    return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* "000123.png" */
+static bool is_picture_name(const char *name)
+{
+    const size_t digits = strspn(name, "0123456789");
+    return digits >= 6 && strcmp(name + digits, ".png") == 0;
+}
+
+/* Removes the pictures in the directory `name` of another, and in directories in it down to `depth`, and then these
+ * directories where they are empty. Anything else stays, and so what it lies in. */
+static void remove_pictures(int parent, const char *name, int depth)
+{
+    const int fd = open_directory(parent, name);
+    DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+    if (entries == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+        const bool own = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+        if (is_picture_name(entry->d_name))
+            (void)unlinkat(fd, entry->d_name, 0);
+        else if (!own && depth > 0)
+            remove_pictures(fd, entry->d_name, depth - 1);
+    }
+    closedir(entries);
+    (void)unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+/* Nobody will ever do the rest of a temporary without a lock. */
+static void remove_stale(const char *path)
+{
+    const char *base = NULL;
+    char *place = atomic_directory_of(path, &base);
+    DIR *entries = opendir(place);
+    memory_free(place);
+    if (entries == NULL)
+        return;
+    for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+        if (!atomic_is_temporary(entry->d_name, base))
+            continue;
+        bool unknown = false;
+        const int fd = open_directory(dirfd(entries), entry->d_name);
+        if (fd >= 0 && atomic_lock(fd, &unknown))
+            remove_pictures(dirfd(entries), entry->d_name, 1);
+        if (fd >= 0)
+            close(fd);
+    }
+    closedir(entries);
 }
 
 /* -- Beginning -------------------------------------------------------------------------------- */
@@ -65,20 +124,44 @@ static bool check_name(const char *path, Error *error)
                                 path);
 }
 
+/* Between its creation and its lock, another's search for what killed programs left may take it
+ * away. */
+static bool create_temporary(PictureDirectory *directory)
+{
+    for (int tries = 0; tries < MOST_TRIES; tries++) {
+        char *name = atomic_temporary_name(directory->path);
+        struct stat status;
+        if (mkdir(name, 0777) == 0) {
+            directory->fd = open_directory(AT_FDCWD, name);
+            if (directory->fd >= 0 && atomic_lock(directory->fd, NULL) &&
+                stat(name, &status) == 0) {
+                directory->temporary = name;
+                return true;
+            }
+            if (directory->fd >= 0)
+                close(directory->fd);
+            directory->fd = -1;
+        } else if (errno != EEXIST) {
+            memory_free(name);
+            return false;
+        }
+        memory_free(name);
+    }
+    errno = EAGAIN;
+    return false;
+}
+
 bool picture_directory_begin(PictureDirectory **result, const char *path, int resolution,
                              int channels, Error *error)
 {
     PictureDirectory *directory = memory_small(1, sizeof *directory);
     directory->path = without_slashes(path);
+    directory->fd = -1;
     bool ok = image_check_channels(channels, error) && check_name(directory->path, error) &&
               canvas_make(&directory->canvas, resolution, resolution, channels, 0, error);
     if (ok) {
-        char *temporary = memory_format("%s.tmp-%ld", directory->path, (long)getpid());
-        ok = mkdir(temporary, 0777) == 0 || cannot_write(directory->path, error);
-        if (ok)
-            directory->temporary = temporary;
-        else
-            memory_free(temporary);
+        remove_stale(directory->path);
+        ok = create_temporary(directory) || cannot_write(directory->path, error);
     }
     *result = ok ? directory : NULL;
     if (!ok)
@@ -132,6 +215,16 @@ static bool force(const char *path, Error *error)
     return ok;
 }
 
+/* Under a name that nobody takes for that of a temporary. */
+static void keep_aside(const PictureDirectory *directory, Error *error)
+{
+    const char *letters = strrchr(directory->temporary, '-') + 1;
+    char *kept = memory_format("%s.kept-%s", directory->path, letters);
+    const bool renamed = rename(directory->temporary, kept) == 0;
+    error_add(error, "; the pictures are in %s", renamed ? kept : directory->temporary);
+    memory_free(kept);
+}
+
 bool picture_directory_commit(PictureDirectory *directory, Error *error)
 {
     bool ok = force(directory->temporary, error);
@@ -139,7 +232,7 @@ bool picture_directory_commit(PictureDirectory *directory, Error *error)
         ok = rename(directory->temporary, directory->path) == 0;
         if (!ok) { /* somebody has put something there meanwhile: what took long to make stays */
             cannot_write(directory->path, error);
-            error_add(error, "; the pictures are in %s", directory->temporary);
+            keep_aside(directory, error);
         }
         memory_free(directory->temporary);
         directory->temporary = NULL;
@@ -149,19 +242,14 @@ bool picture_directory_commit(PictureDirectory *directory, Error *error)
     return ok;
 }
 
-static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status, (void)kind, (void)place;
-    (void)remove(path);
-    return 0;
-}
-
 void picture_directory_discard(PictureDirectory *directory)
 {
     if (!directory)
         return;
     if (directory->temporary)
-        (void)nftw(directory->temporary, remove_entry, OPEN_DIRECTORIES, FTW_DEPTH | FTW_PHYS);
+        remove_pictures(AT_FDCWD, directory->temporary, 1);
+    if (directory->fd >= 0)
+        close(directory->fd);
     canvas_free(&directory->canvas);
     memory_free(directory->temporary);
     memory_free(directory->path);

@@ -1,9 +1,9 @@
 /* Images for other programs as a directory of PNG files, one each: 000000.png and on.
  *
  * Programs that compute FID read every picture of a directory, so one that holds anything else will not do:
- * it must be new, or empty. The pictures go to a directory beside it, named after the process, which gets
- * the name at the end: it appears whole or not at all. (One that a killed program left behind may be
- * removed.)
+ * it must be new, or empty. The pictures go to a directory beside it, locked as a temporary file is
+ * (io/atomic_file.h), which gets the name at the end: it appears whole or not at all. One that a killed program left
+ * behind is removed by the next that writes there, if it holds such pictures alone.
  */
 #pragma once
 
@@ -22,7 +22,7 @@ bool picture_directory_add(PictureDirectory *directory, const char *group, int f
                            const float *images, int count, Error *error);
 
 /* Gives the directory its name. Releases it either way. Where the name has been taken meanwhile the pictures stay
- * in the other directory, which the error names. */
+ * in another directory, which the error names. */
 bool picture_directory_commit(PictureDirectory *directory, Error *error);
 
 /* Removes what was written. NULL is fine. */

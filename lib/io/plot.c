@@ -1,6 +1,7 @@
 #include "plot.h"
 
 #include "base/memory.h"
+#include "io/file_kind.h"
 
 #include <cairo-svg.h>
 #include <cairo.h>
@@ -361,6 +362,23 @@ static cairo_surface_t *surface_of(PlotFormat format, PlotBytes *bytes)
                                       PLOT_HEIGHT * PLOT_PNG_SCALE);
 }
 
+/* So that it is known for a chart of varhead, which another may replace. */
+static void mark(PlotFormat format, PlotBytes *bytes)
+{
+    static const char end[] = "</svg>\n"; /* which the ending has, too */
+    const char *ending = file_kind_ending(FILE_CHART);
+    const size_t ends = strlen(end);
+    if (format == PLOT_SVG) {
+        if (bytes->size > ends && memcmp(bytes->data + bytes->size - ends, end, ends) == 0)
+            bytes->size -= ends;
+        append(bytes, (const unsigned char *)ending, (unsigned)strlen(ending));
+        return;
+    }
+    unsigned char *marked = file_kind_mark_png(bytes->data, &bytes->size);
+    memory_free(bytes->data);
+    bytes->data = marked;
+}
+
 bool plot_render(const Plot *plot, PlotFormat format, bool dark, PlotBytes *bytes, Error *error)
 {
     *bytes = (PlotBytes){0};
@@ -380,8 +398,10 @@ bool plot_render(const Plot *plot, PlotFormat format, bool dark, PlotBytes *byte
     if (status == CAIRO_STATUS_SUCCESS)
         status = cairo_surface_status(surface);
     cairo_surface_destroy(surface);
-    if (status == CAIRO_STATUS_SUCCESS)
+    if (status == CAIRO_STATUS_SUCCESS) {
+        mark(format, bytes);
         return true;
+    }
     memory_free(bytes->data);
     *bytes = (PlotBytes){0};
     return error_runtime(error, "a chart cannot be drawn: %s", cairo_status_to_string(status));

@@ -41,6 +41,30 @@ static void write_holder(const RunLock *lock)
     (void)!pwrite(lock->fd, text, (size_t)length, 0);
 }
 
+/* A file of that name that no training has written: it would be overwritten and removed. */
+static bool is_foreign(const RunLock *lock)
+{
+    char text[32];
+    const ssize_t length = pread(lock->fd, text, sizeof text, 0);
+    if (length < 0 || length == (ssize_t)sizeof text)
+        return true;
+    for (ssize_t i = 0; i < length; i++)
+        if ((text[i] < '0' || text[i] > '9') && !(text[i] == '\n' && i == length - 1))
+            return true;
+    return false;
+}
+
+static bool refuse_foreign(RunLock *lock, Error *error)
+{
+    error_input(error,
+                "%s: is no lock of a training, and would be lost; move it, or train in another "
+                "directory with --run",
+                lock->path);
+    close(lock->fd);
+    lock->fd = -1;
+    return false;
+}
+
 bool run_lock_take(RunLock *lock, const char *directory, Error *error)
 {
     *lock = (RunLock){.path = memory_format("%s/lock", directory), .fd = -1};
@@ -59,6 +83,8 @@ bool run_lock_take(RunLock *lock, const char *directory, Error *error)
             break;
         close(lock->fd);
     }
+    if (is_foreign(lock))
+        return refuse_foreign(lock, error);
     write_holder(lock);
     return true;
 }

@@ -117,13 +117,15 @@ sample 2 "keep.h5: is a checkpoint, which would be lost" --out "$directory/keep.
 cmp -s $a "$directory/keep.h5" || problem "keep.h5 was changed"
 
 # A full disk: files of at most one block. What has the name stays as it was.
-echo old >"$directory/full.h5"
+infer sample --checkpoint $a --steps 2 --count 1 --quiet --out "$directory/full.h5"
+cp "$directory/full.h5" "$directory/old.h5"
 (
     ulimit -f 1
     sample 1 "full.h5: cannot be written" --quiet --count 64 --out "$directory/full.h5"
     exit $result
 ) || result=1
-[ "$(cat "$directory/full.h5")" = old ] || problem "full.h5 was changed"
+cmp -s "$directory/full.h5" "$directory/old.h5" || problem "full.h5 was changed"
+rm "$directory/old.h5"
 
 infer info $a >/dev/full 2>"$errors"
 status=$?
@@ -132,7 +134,7 @@ grep -q "standard output cannot be written" "$errors" || problem "said: $(cat "$
 
 # -- What is read must not be overwritten
 cp $a "$directory/both.h5"
-fails 2 "both.h5: is the input too" sample --checkpoint $a --steps 2 \
+fails 2 "both.h5: is the file of --noise, which would be lost" sample --checkpoint $a --steps 2 \
     --noise "$directory/both.h5" --out "$directory/both.h5"
 cmp -s $a "$directory/both.h5" || problem "both.h5 was changed"
 rm "$directory/both.h5"

@@ -122,7 +122,7 @@ notes 0 "reuses r/compare/nll.csv"
 compares --run r --variance npr,sn --steps 2 --samples 30
 notes 1 "reuses r/compare/nll.csv"
 notes 0 "reuses r/compare/quality.csv"
-echo "variance,steps" >r/compare/nll.csv
+echo "variance,steps" >>r/compare/nll.csv
 compares --run r --variance npr,sn --steps 2
 notes 0 "reuses r/compare/nll.csv"
 awk 'BEGIN { for (i = 0; i < 300000; i++) printf ","; for (i = 0; i < 300000; i++) print "" }' >r/compare/nll.csv

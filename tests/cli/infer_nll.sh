@@ -62,9 +62,9 @@ fails "the variance exact is known where data.format is mixture" \
     nll --checkpoint "$golden" --variance exact
 fails "data.format is mixture" truth --checkpoint "$golden"
 fails "--timesteps" truth --run r --timesteps 101
-fails "r/stage1.h5: is a checkpoint" nll --run r --out r/stage1.h5
+fails "--out: expected a name that ends in .csv" nll --run r --out r/stage1.h5
 fails "r/stage1.h5: is a checkpoint" nll --run r --out r/stage1.csv # nll.h5 would be there
-fails "r/stage1.h5: is a checkpoint" truth --run r --out r/stage1.h5
+fails "--out: expected a name that ends in .csv" truth --run r --out r/stage1.h5
 fails "--images: expected at most 10000, which the mixture has, got 100000" \
     nll --run r --images 100000
 fails "--dp-images: the mixture has 60000 images" \
@@ -388,17 +388,21 @@ begins_anew --run r $sweep --variance beta_tilde,sn --images 400
 
 # What is no such file, be it a damaged one, stays.
 size=$(wc -c <kept)
-for damage in "head -c $((size / 2))" "head -c 100" "head -c 0" "tail -c 1000"; do
+for damage in "head -c $((size / 2))" "head -c 100" "tail -c 1000"; do
     $damage kept >damaged
+    case $damage in
+    head*) what="an HDF5 file that can't be read" ;;
+    *) what="a file that varhead has not written" ;;
+    esac
     cp damaged r/nll.unfinished.h5
     # shellcheck disable=SC2086
-    fails "r/nll.unfinished.h5: is in the way" nll --run r $sweep --images 3
+    fails "r/nll.unfinished.h5: is $what, which would be lost" nll --run r $sweep --images 3
     same damaged r/nll.unfinished.h5
 done
 cp damaged r/nll.h5
 rm r/nll.unfinished.h5
 # shellcheck disable=SC2086
-fails "r/nll.h5: is in the way" nll --run r $sweep --images 3
+fails "r/nll.h5: is $what, which would be lost" nll --run r $sweep --images 3
 same damaged r/nll.h5
 rm r/nll.h5 damaged
 cp kept r/nll.unfinished.h5

@@ -53,7 +53,7 @@ refuses "--steps: a trajectory has from 1 to 100 steps, not 101" --steps 10,101
 refuses "--trajectory" --trajectory dp
 refuses "in two halves at most 5000 each; expected at least 5001" --images 5001
 refuses "--images: expected an integer from 10" --images 9
-refuses "r/stage1.h5: is a checkpoint" --out r/stage1.h5
+refuses "--out: expected a name that ends in .csv" --out r/stage1.h5
 refuses "r/stage1.h5: is no classifier" --classifier r/stage1.h5
 refuses "r: is a directory" --classifier r
 fails "--classifier: expected the name of a file" quality --checkpoint r/stage1.h5
@@ -122,8 +122,8 @@ says "^beta_tilde  *[0-9.]* +- "
 
 # -- What is in the way stays
 cp r/classifier.h5 r/other.h5
-refuses "r/other.h5: is a varhead-classifier, which would be lost" --out r/other.csv
-refuses "r/classifier.h5: is the input too" --classifier r/classifier.h5 --out r/classifier.h5
+refuses "r/other.h5: is a classifier of infer quality, which would be lost" --out r/other.csv
+refuses "--out: expected a name that ends in .csv" --classifier r/classifier.h5 --out r/classifier.h5
 [ "$(cksum <r/other.h5)" = "$state" ] || problem "what was in the way has changed"
 rm r/other.h5
 sed 's/resolution: 8/resolution: 4/; s/tiny/small/' tiny.yaml >small.yaml
@@ -132,7 +132,7 @@ fails "r/classifier.h5: classifies images of 8 x 8 pixels and 1 channels, expect
     quality --run small --classifier r/classifier.h5 --samples 10
 infer quality --quiet --run small --samples 10 --classifier-steps 2 --out small/classifier.csv 2>errors
 [ $? -eq 2 ] || problem "over the classifier: $(cat errors)"
-grep -q "small/classifier.h5: is a varhead-classifier, which would be lost" errors ||
+grep -q "small/classifier.h5: is a classifier of infer quality, which would be lost" errors ||
     problem "over the classifier: $(cat errors)"
 files small "classifier.h5 metrics.csv stage1.h5"
 cp r/classifier.h5 damaged.h5
@@ -210,6 +210,6 @@ files named "npr-floor0.1_2 sn-floor0.1_2"
 works infer sample --run r --steps 2 --count 3 --batch 2 --out new/
 files new "000000.png 000001.png 000002.png"
 works infer sample --run r --steps 2 --count 3 --batch 2 --out a.npz
-[ "$(wc -c <a.npz)" -eq $((39 + 128 + 3 * 64 * 3 + 77)) ] || problem "a.npz has $(wc -c <a.npz) bytes"
+[ "$(wc -c <a.npz)" -eq $((39 + 128 + 3 * 64 * 3 + 84)) ] || problem "a.npz has $(wc -c <a.npz) bytes"
 [ "$(od -A n -t x1 -N 4 a.npz | tr -d ' ')" = "504b0304" ] || problem "a.npz is no ZIP archive"
 exit $result

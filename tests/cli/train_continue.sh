@@ -161,9 +161,10 @@ for stage in "1" "2 --loss npr,sn --init r/stage1.h5"; do
         problem "stage $stage: in parts the loss shown is \"$parts\", in one piece \"$whole\""
     fi
 done
-mv parts/metrics.csv kept # without it, or with one that is none, it starts anew
+mv parts/metrics.csv kept # without it, or with rows that are none, it starts anew
 works train --config tiny.yaml --threads 1 --run parts --stage 1 --set stage1.steps=13
-printf 'stage1\nstage1,\nstage1,eps\nstage1,eps,1\nstage1,eps,2,much\n\0\nstage1,eps,3,nan,,,\n' >parts/metrics.csv
+head -n 1 kept >parts/metrics.csv
+printf 'stage1\nstage1,\nstage1,eps\nstage1,eps,1\nstage1,eps,2,much\n\0\nstage1,eps,3,nan,,,\n' >>parts/metrics.csv
 works train --config tiny.yaml --threads 1 --run parts --stage 1 --set stage1.steps=14
 
 # The first line says what the run computes in, and why.
