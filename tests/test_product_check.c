@@ -102,13 +102,13 @@ END_TEST
 static void check_next(const ConvShape *first, const ConvShape *second, ConvPass pass)
 {
     must(make_conv(first, pass, DTYPE_F32), &error);
-    char *preferred = strdup(last_log()->implementation);
+    char *preferred = strdup(last_log()->chosen.implementation);
     setenv("ONEDNN_FAULT", preferred, 1);
     notes = 0;
     product_log_notify(take_note);
     must(make_conv(second, pass, DTYPE_F32), &error);
     const ProductLog *log = last_log();
-    ck_assert_str_ne(log->implementation, preferred);
+    ck_assert_str_ne(log->chosen.implementation, preferred);
     ck_assert_msg(log->left_out && strstr(log->left_out, preferred), "%s", log->left_out);
     ck_assert_int_ge(notes, 1);
     ck_assert_msg(strstr(noted[0], primitive_library()) && strstr(noted[0], preferred) &&

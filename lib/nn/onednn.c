@@ -83,17 +83,20 @@ bool layout_blocked(ConstLayout layout, BlockedLayout *result)
                         *inner_dims, type, dnnl_memory_desc_get_size(layout));
 }
 
-/* Advances a description that `status` says was made to the implementation `index`. */
-static dnnl_status_t advance(dnnl_primitive_desc_t description, dnnl_status_t status, int index)
+/* Advances a description, which `status` says was made, to the first implementation that is
+ * accepted. */
+static dnnl_status_t advance(dnnl_primitive_desc_t description, dnnl_status_t status,
+                             ImplementationFilter filter)
 {
-    for (int i = 0; status == dnnl_success && i < index; i++)
+    while (status == dnnl_success &&
+           !filter.accepts(filter.context, implementation_name(description)))
         status = dnnl_primitive_desc_next_impl(description);
     return status;
 }
 
 dnnl_status_t describe_convolution(dnnl_primitive_desc_t *result, dnnl_engine_t engine,
                                    const ConvDescription *c, dnnl_primitive_desc_t hint,
-                                   dnnl_primitive_attr_t attributes, int index)
+                                   dnnl_primitive_attr_t attributes, ImplementationFilter filter)
 {
     const dnnl_alg_kind_t direct = dnnl_convolution_direct;
     dnnl_status_t status;
@@ -109,16 +112,16 @@ dnnl_status_t describe_convolution(dnnl_primitive_desc_t *result, dnnl_engine_t 
         status = dnnl_convolution_forward_primitive_desc_create(
             result, engine, c->pass, direct, c->src, c->weights, c->bias, c->dst, c->strides, NULL,
             c->pad_begin, c->pad_end, attributes);
-    return advance(*result, status, index);
+    return advance(*result, status, filter);
 }
 
 dnnl_status_t describe_matmul(dnnl_primitive_desc_t *result, dnnl_engine_t engine, ConstLayout src,
                               ConstLayout weights, ConstLayout bias, ConstLayout dst,
-                              dnnl_primitive_attr_t attributes, int index)
+                              dnnl_primitive_attr_t attributes, ImplementationFilter filter)
 {
     dnnl_status_t status =
         dnnl_matmul_primitive_desc_create(result, engine, src, weights, bias, dst, attributes);
-    return advance(*result, status, index);
+    return advance(*result, status, filter);
 }
 
 dnnl_status_t post_ops_append_sum(dnnl_post_ops_t post_ops)
@@ -162,26 +165,33 @@ bool layout_blocked(ConstLayout layout, BlockedLayout *result)
                         layout->data_type, dnnl_memory_desc_get_size(layout));
 }
 
+/* The description that an iterator stands on, if it is accepted; else NULL. */
+static dnnl_primitive_desc_t accepted(dnnl_primitive_desc_iterator_t iterator,
+                                      ImplementationFilter filter)
+{
+    dnnl_primitive_desc_t description = dnnl_primitive_desc_iterator_fetch(iterator);
+    if (description && filter.accepts(filter.context, implementation_name(description)))
+        return description;
+    dnnl_primitive_desc_destroy(description);
+    return NULL;
+}
+
 static dnnl_status_t describe(dnnl_primitive_desc_t *result, const_dnnl_op_desc_t operation,
                               dnnl_primitive_attr_t attributes, dnnl_engine_t engine,
-                              dnnl_primitive_desc_t hint, int index)
+                              dnnl_primitive_desc_t hint, ImplementationFilter filter)
 {
     dnnl_primitive_desc_iterator_t iterator = NULL;
     dnnl_status_t status =
         dnnl_primitive_desc_iterator_create(&iterator, operation, attributes, engine, hint);
-    for (int i = 0; status == dnnl_success && i < index; i++)
+    while (status == dnnl_success && !(*result = accepted(iterator, filter)))
         status = dnnl_primitive_desc_iterator_next(iterator);
-    if (status == dnnl_success) {
-        *result = dnnl_primitive_desc_iterator_fetch(iterator);
-        status = *result ? dnnl_success : dnnl_out_of_memory;
-    }
     dnnl_primitive_desc_iterator_destroy(iterator);
     return status;
 }
 
 dnnl_status_t describe_convolution(dnnl_primitive_desc_t *result, dnnl_engine_t engine,
                                    const ConvDescription *c, dnnl_primitive_desc_t hint,
-                                   dnnl_primitive_attr_t attributes, int index)
+                                   dnnl_primitive_attr_t attributes, ImplementationFilter filter)
 {
     const dnnl_alg_kind_t direct = dnnl_convolution_direct;
     dnnl_convolution_desc_t operation;
@@ -198,17 +208,17 @@ dnnl_status_t describe_convolution(dnnl_primitive_desc_t *result, dnnl_engine_t 
                                                     c->bias, c->dst, c->strides, c->pad_begin,
                                                     c->pad_end);
     return status != dnnl_success ? status
-                                  : describe(result, &operation, attributes, engine, hint, index);
+                                  : describe(result, &operation, attributes, engine, hint, filter);
 }
 
 dnnl_status_t describe_matmul(dnnl_primitive_desc_t *result, dnnl_engine_t engine, ConstLayout src,
                               ConstLayout weights, ConstLayout bias, ConstLayout dst,
-                              dnnl_primitive_attr_t attributes, int index)
+                              dnnl_primitive_attr_t attributes, ImplementationFilter filter)
 {
     dnnl_matmul_desc_t operation;
     dnnl_status_t status = dnnl_matmul_desc_init(&operation, src, weights, bias, dst);
     return status != dnnl_success ? status
-                                  : describe(result, &operation, attributes, engine, NULL, index);
+                                  : describe(result, &operation, attributes, engine, NULL, filter);
 }
 
 dnnl_status_t post_ops_append_sum(dnnl_post_ops_t post_ops)

@@ -39,14 +39,20 @@ typedef struct ConvDescription {
     dnnl_dims_t strides, pad_begin, pad_end;
 } ConvDescription;
 
-/* Both describe the implementation with number `index` in the library's order of preference, from
- * 0. Where there are fewer, the status is NO_MORE_IMPLEMENTATIONS. */
+/* Which implementation is meant: the first that `accepts`, by its name, in the library's order of
+ * preference. That order is no identity: what was made before comes first, in version 2. */
+typedef struct ImplementationFilter {
+    bool (*accepts)(const void *context, const char *name);
+    const void *context;
+} ImplementationFilter;
+
+/* Where no implementation is accepted, the status is NO_MORE_IMPLEMENTATIONS. */
 dnnl_status_t describe_convolution(dnnl_primitive_desc_t *result, dnnl_engine_t engine,
                                    const ConvDescription *conv, dnnl_primitive_desc_t hint,
-                                   dnnl_primitive_attr_t attributes, int index);
+                                   dnnl_primitive_attr_t attributes, ImplementationFilter filter);
 dnnl_status_t describe_matmul(dnnl_primitive_desc_t *result, dnnl_engine_t engine, ConstLayout src,
                               ConstLayout weights, ConstLayout bias, ConstLayout dst,
-                              dnnl_primitive_attr_t attributes, int index);
+                              dnnl_primitive_attr_t attributes, ImplementationFilter filter);
 
 /* "jit:avx512_core"; "unknown" where the library does not say. */
 const char *implementation_name(const_dnnl_primitive_desc_t description);

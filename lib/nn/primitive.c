@@ -165,18 +165,20 @@ Outcome primitive_plan_weights(Primitive *p, int argument, const int64_t *plain,
     return OUTCOME_DONE;
 }
 
-static Outcome build(Primitive *p, const Candidate *candidate, Error *error)
+static bool accepts(const void *context, const char *name)
 {
-    if (candidate->own) {
-        p->own_threads = omp_get_max_threads();
-        p->scratch_bytes = weight_gradient_scratch_bytes(&p->product.conv, p->own_threads);
-        return OUTCOME_DONE;
-    }
-    return p->product.is_matmul ? primitive_build_matmul(p, candidate, error)
-                                : primitive_build_conv(p, candidate, error);
+    const Candidate *candidate = context;
+    return product_log_accepts(candidate->log, name, candidate->in_place);
+}
+
+ImplementationFilter primitive_filter(const Candidate *candidate)
+{
+    return (ImplementationFilter){accepts, candidate};
 }
 
 /* -- Choosing --------------------------------------------------------------------------------- */
+
+static const char own_name[] = "varhead:amx_bf16";
 
 /* Where our own weight gradients are better than oneDNN's: with AMX, and channels enough to fill its
  * tiles. A rule and not a measurement at run time, so that the same run gives the same bits. */
@@ -190,23 +192,45 @@ static bool has_own(const Product *product)
                dnnl_cpu_isa_avx512_core_amx;
 }
 
-/* What came of one candidate: its primitive in *result if it is done, and NULL there if it is wrong. */
-static Outcome try(Primitive **result, ProductLog *log, const Product *product,
-                   const Candidate *candidate, Error *error)
+static Outcome build(Primitive *p, const Candidate *candidate, Error *error)
 {
+    if (has_own(&p->product) && product_log_accepts(candidate->log, own_name, false)) {
+        p->own_threads = omp_get_max_threads();
+        p->scratch_bytes = weight_gradient_scratch_bytes(&p->product.conv, p->own_threads);
+        return OUTCOME_DONE;
+    }
+    return p->product.is_matmul ? primitive_build_matmul(p, candidate, error)
+                                : primitive_build_conv(p, candidate, error);
+}
+
+/* Checks a primitive that was built, and writes what comes of it in the log. */
+static Outcome examine(Primitive *p, ProductLog *log, bool in_place, Error *error)
+{
+    double off = 0;
+    const char *name = primitive_implementation(p);
+    switch (product_check(p, &off, error)) {
+    case CHECK_RIGHT:
+        product_log_right(log, name, in_place, off);
+        return OUTCOME_DONE;
+    case CHECK_WRONG:
+        product_log_wrong(log, name, in_place, error);
+        return OUTCOME_DONE;
+    default:
+        return OUTCOME_FAILED;
+    }
+}
+
+/* What came of the next way to compute a product: a primitive in *result, or NULL there if it is
+ * wrong. */
+static Outcome try(Primitive **result, ProductLog *log, const Product *product, bool in_place,
+                   Error *error)
+{
+    const Candidate candidate = {log, in_place};
     Primitive *p = memory_small(1, sizeof *p);
     p->product = *product;
-    double off = 0;
-    Outcome outcome = build(p, candidate, error);
-    if (outcome == OUTCOME_DONE && !log->is_checked) {
-        const Check checked = product_check(p, &off, error);
-        if (checked == CHECK_RIGHT)
-            product_log_right(log, candidate, primitive_implementation(p), off);
-        else if (checked == CHECK_WRONG)
-            product_log_wrong(log, primitive_implementation(p), error);
-        else
-            outcome = OUTCOME_FAILED;
-    }
+    Outcome outcome = build(p, &candidate, error);
+    if (outcome == OUTCOME_DONE && !log->is_checked)
+        outcome = examine(p, log, in_place, error);
     const bool taken = outcome == OUTCOME_DONE && log->is_checked;
     if (!taken)
         primitive_free(p);
@@ -214,38 +238,24 @@ static Outcome try(Primitive **result, ProductLog *log, const Product *product,
     return outcome;
 }
 
-/* Tries the two ways of one of the library's implementations; the second is for a tensor that is
- * added. Absent where neither exists. */
-static Outcome try_implementation(Primitive **result, ProductLog *log, const Product *product,
-                                  int implementation, Error *error)
-{
-    Outcome all = OUTCOME_ABSENT;
-    for (int in_place = 0; in_place <= product->added; in_place++) {
-        const Candidate candidate = {.implementation = implementation, .in_place = in_place};
-        const Outcome outcome = try(result, log, product, &candidate, error);
-        if (outcome == OUTCOME_FAILED || *result)
-            return outcome;
-        if (outcome == OUTCOME_DONE)
-            all = OUTCOME_DONE;
-    }
-    return all;
-}
-
-/* False with the error of the last one tried. */
+/* Tries one way after the other until one is right; the two ways of an implementation to add a tensor
+ * follow one another. False with the error of the last one tried. */
 static bool try_all(Primitive **result, ProductLog *log, const Product *product, Error *error)
 {
-    if (has_own(product)) {
-        const Candidate own = {.own = true};
-        if (try(result, log, product, &own, error) == OUTCOME_FAILED || *result)
-            return *result != NULL;
+    bool tried = true;
+    while (tried) {
+        tried = false;
+        for (int in_place = 0; in_place <= product->added; in_place++) {
+            const Outcome outcome = try(result, log, product, in_place, error);
+            if (outcome == OUTCOME_FAILED || *result)
+                return *result != NULL;
+            tried = tried || outcome == OUTCOME_DONE;
+        }
     }
-    Outcome outcome = OUTCOME_DONE;
-    for (int i = 0; outcome == OUTCOME_DONE && !*result; i++)
-        outcome = try_implementation(result, log, product, i, error);
-    if (outcome == OUTCOME_ABSENT && log->left_out)
-        return error_runtime(error, "%s computes wrong numbers and has no other way: %s",
-                             primitive_library(), log->left_out);
-    return *result != NULL;
+    return log->left_out
+               ? error_runtime(error, "%s computes wrong numbers and has no other way: %s",
+                               primitive_library(), log->left_out)
+               : false;
 }
 
 static bool make(Primitive **result, const Product *product, Error *error)
@@ -257,7 +267,7 @@ static bool make(Primitive **result, const Product *product, Error *error)
     char *text = product_text(product);
     ProductLog *log = product_log_find(text, omp_get_max_threads());
     memory_free(text);
-    return log->is_checked ? try(result, log, product, &log->chosen, error) == OUTCOME_DONE
+    return log->is_checked ? try(result, log, product, log->chosen.in_place, error) == OUTCOME_DONE
                            : try_all(result, log, product, error);
 }
 
@@ -311,7 +321,7 @@ void primitive_unpack(const Primitive *p, const void *packed, float *plain)
 
 const char *primitive_implementation(const Primitive *p)
 {
-    return p->own_threads > 0 ? "varhead:amx_bf16" : implementation_name(p->description);
+    return p->own_threads > 0 ? own_name : implementation_name(p->description);
 }
 
 static void run_own(const Primitive *p, void *const *operands, void *scratch)

@@ -33,7 +33,7 @@ static void conv_layouts_free(ConvLayouts *l)
 
 static dnnl_status_t describe(dnnl_primitive_desc_t *description, const Product *product,
                               dnnl_primitive_attr_t attributes, dnnl_primitive_desc_t hint,
-                              const ConvLayouts *l, int implementation, Error *error)
+                              const ConvLayouts *l, ImplementationFilter filter, Error *error)
 {
     static const dnnl_prop_kind_t kinds[] = {[CONV_FORWARD] = dnnl_forward_training,
                                              [CONV_BACKWARD_DATA] = dnnl_backward_data,
@@ -50,7 +50,14 @@ static dnnl_status_t describe(dnnl_primitive_desc_t *description, const Product 
     dnnl_engine_t engine;
     if (!primitive_engine(&engine, error))
         return dnnl_runtime_error;
-    return describe_convolution(description, engine, &conv, hint, attributes, implementation);
+    return describe_convolution(description, engine, &conv, hint, attributes, filter);
+}
+
+static bool accept_any(const void *context, const char *name)
+{
+    (void)context;
+    (void)name;
+    return true;
 }
 
 /* The description of the forward pass that the backward ones ask for. */
@@ -60,7 +67,8 @@ static dnnl_status_t describe_hint(dnnl_primitive_desc_t *hint, const Product *p
     Product forward = *product;
     forward.pass = CONV_FORWARD;
     ConvLayouts layouts = conv_layouts(&forward);
-    dnnl_status_t status = describe(hint, &forward, NULL, NULL, &layouts, 0, error);
+    dnnl_status_t status = describe(hint, &forward, NULL, NULL, &layouts,
+                                    (ImplementationFilter){accept_any, NULL}, error);
     conv_layouts_free(&layouts);
     return status;
 }
@@ -78,7 +86,7 @@ static Outcome describe_candidate(Primitive *p, const Candidate *candidate, Erro
         status = describe_hint(&hint, product, error);
     if (status == dnnl_success)
         status = describe(&p->description, product, attributes, hint, &layouts,
-                          candidate->implementation, error);
+                          primitive_filter(candidate), error);
     if (candidate->in_place)
         p->copied_bytes = dnnl_memory_desc_get_size(layouts.dst);
     dnnl_primitive_desc_destroy(hint);

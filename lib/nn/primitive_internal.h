@@ -45,6 +45,15 @@ bool primitive_engine(dnnl_engine_t *engine, Error *error);
 
 dnnl_data_type_t primitive_type(DType type);
 
+/* What is looked for: the library's first implementation that the log accepts, used in one of two
+ * ways. */
+typedef struct Candidate {
+    const ProductLog *log;
+    bool in_place;
+} Candidate;
+
+ImplementationFilter primitive_filter(const Candidate *candidate);
+
 /* Describes and compiles p->product as the candidate says. */
 Outcome primitive_build_conv(Primitive *p, const Candidate *candidate, Error *error);
 Outcome primitive_build_matmul(Primitive *p, const Candidate *candidate, Error *error);

@@ -37,7 +37,7 @@ static dnnl_status_t describe(Primitive *p, const Candidate *candidate,
         s->accumulate ? primitive_append_added(attributes, c, true) : dnnl_success;
     if (status == dnnl_success)
         status = describe_matmul(&p->description, engine, a, b, bias, c, attributes,
-                                 candidate->implementation);
+                                 primitive_filter(candidate));
     layout_free(a);
     layout_free(b);
     layout_free(c);

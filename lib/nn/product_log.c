@@ -28,13 +28,26 @@ const ProductLog *product_log_first(void)
     return first;
 }
 
-void product_log_right(ProductLog *log, const Candidate *candidate, const char *implementation,
-                       double off)
+void product_log_right(ProductLog *log, const char *implementation, bool in_place, double off)
 {
     log->is_checked = true;
-    log->chosen = *candidate;
-    log->implementation = memory_string(implementation);
+    log->chosen = (Way){memory_string(implementation), in_place};
     log->off = off;
+}
+
+static bool is_way(const Way *way, const char *implementation, bool in_place)
+{
+    return way->in_place == in_place && strcmp(way->implementation, implementation) == 0;
+}
+
+bool product_log_accepts(const ProductLog *log, const char *implementation, bool in_place)
+{
+    if (log->is_checked)
+        return is_way(&log->chosen, implementation, in_place);
+    for (int i = 0; i < log->wrong_count; i++)
+        if (is_way(&log->wrong[i], implementation, in_place))
+            return false;
+    return true;
 }
 
 /* An implementation that is wrong for many shapes is one piece of news. */
@@ -50,8 +63,11 @@ static bool was_told(const char *implementation)
     return false;
 }
 
-void product_log_wrong(ProductLog *log, const char *implementation, const Error *difference)
+void product_log_wrong(ProductLog *log, const char *implementation, bool in_place,
+                       const Error *difference)
 {
+    log->wrong = memory_grow(log->wrong, (size_t)log->wrong_count + 1, sizeof *log->wrong);
+    log->wrong[log->wrong_count++] = (Way){memory_string(implementation), in_place};
     if (!log->left_out)
         log->left_out =
             memory_format("%s: %s: %s", implementation, log->product, difference->message);

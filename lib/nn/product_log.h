@@ -5,29 +5,28 @@
 
 #include "base/error.h"
 
-/* One way to compute a product. */
-typedef struct Candidate {
-    /* By code of our own; the rest does not count then. */
-    bool own;
-    /* Place in the library's order of preference, from 0. */
-    int implementation;
+#include <stdbool.h>
+
+/* One way to compute a product: by the library's implementation of this name, or by code of our own. */
+typedef struct Way {
+    char *implementation;
     /* A tensor that is added is copied to dst first, where the kernel adds to it. */
     bool in_place;
-} Candidate;
+} Way;
 
 /* An entry lives as long as the process; its strings belong to it. */
 typedef struct ProductLog {
     /* product_text, and the number of threads that share the work. */
     char *product;
     int threads;
-    /* A right candidate was found: this one. */
+    /* A right way was found: this one. */
     bool is_checked;
-    Candidate chosen;
-    /* Its name, "brgconv:avx512_core"; NULL before. */
-    char *implementation;
+    Way chosen;
     /* Its largest error as a share of what rounding may do. */
     double off;
-    /* The first candidate that was wrong, and how; NULL: none was. */
+    /* The ways that were wrong; and the first of them in words, NULL where there is none. */
+    Way *wrong;
+    int wrong_count;
     char *left_out;
     /* Primitives that were asked for. */
     int uses;
@@ -41,9 +40,12 @@ ProductLog *product_log_find(const char *product, int threads);
 const ProductLog *product_log_first(void);
 
 /* Records the result of a check. `difference` says what was wrong. */
-void product_log_right(ProductLog *log, const Candidate *candidate, const char *implementation,
-                       double off);
-void product_log_wrong(ProductLog *log, const char *implementation, const Error *difference);
+void product_log_right(ProductLog *log, const char *implementation, bool in_place, double off);
+void product_log_wrong(ProductLog *log, const char *implementation, bool in_place,
+                       const Error *difference);
+
+/* Whether this way is to be taken: it was chosen, or nothing was and it has not been wrong. */
+bool product_log_accepts(const ProductLog *log, const char *implementation, bool in_place);
 
 /* Has `note` called, with one line, when an implementation is left out for the first time; NULL: with
  * nothing, as at the start. The library prints nothing itself. */
