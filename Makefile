@@ -157,7 +157,7 @@ have-deps:
 # -- Testing -----------------------------------------------------------------------------------
 
 # Side by side, as many as there are cores; JOBS sets another number.
-run_tests = @JOBS='$(JOBS)' PATH="$(abspath $(BIN)):$$PATH" bash tests/run.sh
+run_tests = @JOBS='$(JOBS)' FAULTY_ONEDNN='$(abspath $(BUILD)/tests/onednn_fault.so)' PATH="$(abspath $(BIN)):$$PATH" bash tests/run.sh
 
 test: $(suites) $(programs) $(BIN)/bench $(BUILD)/tests/onednn_fault.so
 	$(run_tests) $(suites) $(scripts)

@@ -6,6 +6,7 @@
 #include "base/version.h"
 #include "lists.h"
 #include "model/precision.h"
+#include "nn/product_log.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -103,6 +104,11 @@ static int general_options(Option *at, CommonOptions *common)
     return sizeof options / sizeof options[0];
 }
 
+static void print_note(const char *text)
+{
+    fprintf(stderr, "infer: note: %s\n", text);
+}
+
 /* Results are made in float32 unless somebody asks otherwise: SN's variance is a difference of two
  * nearly equal numbers, and a table should not depend on the machine that made it. */
 static bool apply(CommonOptions *common, Error *error)
@@ -111,6 +117,7 @@ static bool apply(CommonOptions *common, Error *error)
     if (!precision_choose(bf16 ? PRECISION_BF16 : PRECISION_F32, &common->type, error))
         return false;
     program_set_threads((int)common->threads);
+    product_log_notify(common->quiet ? NULL : print_note);
     return true;
 }
 

@@ -22,6 +22,7 @@ bool quality_command(int argc, char **argv, Error *error);
 bool analytic_command(int argc, char **argv, Error *error);
 bool truth_command(int argc, char **argv, Error *error);
 bool info_command(int argc, char **argv, Error *error);
+bool doctor_command(int argc, char **argv, Error *error);
 
 /* Where the network comes from: a run directory, or files. */
 typedef struct NetworkSource {

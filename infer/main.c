@@ -24,6 +24,7 @@ static const Command commands[] = {
     {"analytic", "measure what the variance analytic needs, and store it", analytic_command},
     {"truth", "compare the variances with the exact one, on the built-in mixture", truth_command},
     {"info", "say what a checkpoint holds", info_command},
+    {"doctor", "say whether this machine computes right, and how fast", doctor_command},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -52,6 +53,7 @@ static void print_help(void)
          "  infer predict --input points.h5 --output predictions.h5\n"
          "  infer analytic\n"
          "  infer info checkpoints/fashion-mnist/stage1.h5\n"
+         "  infer doctor\n"
          "\n"
          "Exit codes: 0 done, 1 failed, 2 wrong input, 130 or 143 stopped by a signal.");
 }

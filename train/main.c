@@ -8,6 +8,7 @@
 #include "io/recipe.h"
 #include "loop.h"
 #include "model/precision.h"
+#include "nn/product_log.h"
 #include "stages.h"
 
 #include <errno.h>
@@ -217,6 +218,11 @@ static bool check_settings(const Settings *settings, Error *error)
     return true;
 }
 
+static void print_note(const char *text)
+{
+    fprintf(stderr, "train: note: %s\n", text);
+}
+
 static bool run(Settings *settings, Error *error)
 {
     Config config;
@@ -224,6 +230,7 @@ static bool run(Settings *settings, Error *error)
     if (!check_settings(settings, error) || !load_config(settings, &config, &reason, error))
         return false;
     program_set_threads((int)settings->threads);
+    product_log_notify(settings->loop.quiet ? NULL : print_note);
     char *computes = describe_arithmetic(&config, reason);
     settings->loop.computes = computes;
     char *directory =

@@ -1,0 +1,162 @@
+/* What Linux says in /proc, and a loop of multiply-adds.
+ *
+ * The loop keeps its sums in registers: enough of them to hide the latency of a multiply-add (4 to 5
+ * cycles on two units), and no more than there are (16 before AVX-512). Each instruction
+ * set needs a loop of its own, since both numbers and the vector's length differ.
+ */
+#include "base/cpu.h"
+
+#include "base/clock.h"
+
+#include <omp.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* -- Words ------------------------------------------------------------------------------------ */
+
+enum { LINE_SIZE = 8192 };
+
+/* The value of the first "key : value" line of a file in /proc, "" if there is none. */
+static void read_value(const char *path, const char *key, char *value, size_t size)
+{
+    char line[LINE_SIZE];
+    value[0] = '\0';
+    FILE *file = fopen(path, "r");
+    while (file && value[0] == '\0' && fgets(line, sizeof line, file)) {
+        const char *colon = strchr(line, ':');
+        if (!colon || strncmp(line, key, strlen(key)) != 0)
+            continue;
+        colon += 1 + strspn(colon + 1, " \t");
+        snprintf(value, size, "%.*s", (int)strcspn(colon, "\n"), colon);
+    }
+    if (file)
+        fclose(file);
+}
+
+const char *cpu_name(void)
+{
+    static char name[256];
+    read_value("/proc/cpuinfo", "model name", name, sizeof name);
+    return name[0] ? name : "unknown";
+}
+
+static bool has_word(const char *text, const char *word)
+{
+    const size_t length = strlen(word);
+    for (const char *at = text; (at = strstr(at, word)); at += length)
+        if ((at == text || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
+            return true;
+    return false;
+}
+
+const char *cpu_features(void)
+{
+    static const char *const known[] = {
+        "sse4_1",      "avx",      "avx2",        "fma",   "avx512f", "avx512bw", "avx512_vnni",
+        "avx512_bf16", "amx_bf16", "avx512_fp16", "asimd", "sve",     "bf16"};
+    static char found[256];
+    char all[LINE_SIZE];
+    read_value("/proc/cpuinfo", "flags", all, sizeof all);
+    if (!all[0])
+        read_value("/proc/cpuinfo", "Features", all, sizeof all); /* 64-bit Arm */
+    found[0] = '\0';
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (has_word(all, known[i]))
+            snprintf(found + strlen(found), sizeof found - strlen(found), "%s%s",
+                     found[0] ? " " : "", known[i]);
+    return found;
+}
+
+int cpu_cores(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : omp_get_num_procs();
+}
+
+static int64_t memory_line(const char *key)
+{
+    char value[64];
+    read_value("/proc/meminfo", key, value, sizeof value);
+    return strtoll(value, NULL, 10) * 1024; /* "24664120 kB" */
+}
+
+int64_t cpu_memory(void)
+{
+    return memory_line("MemTotal");
+}
+
+int64_t cpu_memory_available(void)
+{
+    return memory_line("MemAvailable");
+}
+
+/* -- Numbers ---------------------------------------------------------------------------------- */
+
+/* `rounds` times SUMS multiply-adds of vectors of `bytes` bytes; returns something of them all, so that
+ * the compiler keeps them. */
+#define MULTIPLY_ADDS(name, attribute, bytes, SUMS)                                                \
+    attribute static float name(int64_t rounds)                                                    \
+    {                                                                                              \
+        typedef float Vector __attribute__((vector_size(bytes)));                                  \
+        Vector sums[SUMS] = {{0}}, factor = {0}, total = {0};                                      \
+        factor += 0.999f;                                                                          \
+        for (int k = 0; k < (SUMS); k++)                                                           \
+            sums[k] += (float)k;                                                                   \
+        for (int64_t i = 0; i < rounds; i++)                                                       \
+            _Pragma("GCC unroll 12") for (int k = 0; k < (SUMS); k++) sums[k] =                    \
+                sums[k] * factor + factor;                                                         \
+        _Pragma("GCC unroll 12") for (int k = 0; k < (SUMS); k++) total += sums[k];                \
+        return total[0];                                                                           \
+    }
+
+MULTIPLY_ADDS(plain_sums, , 16, 12)
+
+/* Vectors of a length, and the sums that hide its latency. */
+typedef struct Kernel {
+    float (*run)(int64_t rounds);
+    int floats, sums;
+} Kernel;
+
+#if defined(__x86_64__)
+MULTIPLY_ADDS(avx2_sums, __attribute__((target("avx2,fma"))), 32, 12)
+MULTIPLY_ADDS(avx512_sums, __attribute__((target("avx512f"))), 64, 12)
+
+static Kernel best_kernel(void)
+{
+    if (__builtin_cpu_supports("avx512f"))
+        return (Kernel){avx512_sums, 16, 12};
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return (Kernel){avx2_sums, 8, 12};
+    return (Kernel){plain_sums, 4, 12};
+}
+#else
+static Kernel best_kernel(void)
+{
+    return (Kernel){plain_sums, 4, 12};
+}
+#endif
+
+double cpu_peak(int threads)
+{
+    enum { ROUNDS = 1 << 18, TIMES = 24 };
+    const Kernel kernel = best_kernel();
+    double best = 0;
+    volatile float sink = 0; /* what the sums amount to has to go somewhere */
+    for (int time = 0; time < TIMES; time++) {
+        const double begin = clock_seconds();
+#pragma omp parallel num_threads(threads)
+        {
+            const float sum = kernel.run(ROUNDS);
+#pragma omp critical(cpu_peak)
+            sink = sink + sum;
+        }
+        const double speed =
+            2.0 * ROUNDS * kernel.sums * kernel.floats * threads / (clock_seconds() - begin);
+        best = speed > best ? speed : best;
+    }
+    (void)sink;
+    return best;
+}
