@@ -94,8 +94,10 @@ static bool parse(Nll *s, int argc, char **argv, bool *stop, Error *error)
         option_flag("fresh", &s->fresh,
                     "begin anew: use neither an unfinished sweep nor the files of dp"),
         option_heading("The variances"),
-        option_choice("clip-cov", "on|off", &s->clip_cov,
-                      "the estimated Cov[x_0 | x_t] to [0, 1] (default: on)"),
+        option_choice(
+            "clip-cov", "on|off", &s->clip_cov,
+            "the estimated Cov[x_0 | x_t] to [0, 1]; off: the bound of a variance that is "
+            "not positive is nan (default: on)"),
         option_number("clip-pixel", "P", &s->clip_pixel, 0, 1e6,
                       "bound the noise of the step to t_1 to a mean magnitude of P grey levels "
                       "of 255, as sampling does (default: 0, no bound)"),
