@@ -183,6 +183,26 @@ static bool store_tables(const Network *network, const DpRequest *request, const
     return ok;
 }
 
+/* A table with a cost that is no number could never be read again. */
+static bool check_tables(const Network *network, const BoundTask *task, const Bound *bound,
+                         Error *error)
+{
+    const size_t entries = (size_t)network_schedule(network)->timesteps + 1;
+    for (int v = 0; v < task->variance_count; v++) {
+        const double *costs = bound_sums(bound)->tables + (size_t)v * entries * entries;
+        for (size_t s = 0; s < entries; s++)
+            for (size_t t = s + 1; t < entries; t++)
+                if (!isfinite(costs[s * entries + t]))
+                    return error_runtime(
+                        error,
+                        "%s: with %s the step from t = %zu to %zu costs %g bits per "
+                        "dimension; the network predicts numbers that are not finite",
+                        network_file(network, 0), variance_name(task->variances[v]), t, s,
+                        costs[s * entries + t]);
+    }
+    return true;
+}
+
 static bool find(Network *network, const DpRequest *request, const BoundTask *task, Error *error)
 {
     const Predictor predictor = network_predictor(network, &request->estimate);
@@ -197,6 +217,7 @@ static bool find(Network *network, const DpRequest *request, const BoundTask *ta
     bool ok = atomic_file_possible(unfinished, file_kind_rule(FILE_SWEEP), error) &&
               bound_make(&bound, &predictor, task, error) &&
               sweep_run(bound, task, predictor.source.schedule, &options, error) &&
+              check_tables(network, task, bound, error) &&
               store_tables(network, request, bound, task, error);
     if (ok)
         sweep_forget(&options);

@@ -76,17 +76,6 @@ static bool draw(Work *work, const SamplingPlan *cell, Error *error)
     return true;
 }
 
-/* Before samples are rounded: a byte of a picture is a number whatever it was made from. */
-static bool check_finite(const Work *work, const SamplingPlan *cell, Error *error)
-{
-    const size_t elements = (size_t)work->task->count * network_dims(work->run->network);
-    for (size_t i = 0; i < elements; i++)
-        if (!isfinite(work->images[i]))
-            return error_runtime(error, "%s, %d steps: a sample is not finite",
-                                 sampling_label(cell).text, cell->steps);
-    return true;
-}
-
 static bool measure_floor(const Work *work, Error *error)
 {
     const RealImages *real = work->run->real;
@@ -99,7 +88,7 @@ static bool measure_cell(Work *work, int c, Error *error)
 {
     const SamplingPlan *cell = &work->task->cells[c];
     const int count = work->task->count;
-    if (!draw(work, cell, error) || !check_finite(work, cell, error))
+    if (!draw(work, cell, error))
         return false;
     samples_round(work->run->network, work->images,
                   (size_t)count * network_dims(work->run->network));

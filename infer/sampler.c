@@ -3,6 +3,8 @@
 #include "base/memory.h"
 #include "predictor.h"
 
+#include <math.h>
+
 /* What one group of samples needs besides x. */
 typedef struct Work {
     Network *network;
@@ -81,6 +83,17 @@ static bool take_steps(Work *work, Noise *noise, int first, float *x, Progress *
     return true;
 }
 
+/* A byte of a picture is a number, whatever it was made from. */
+static bool check_finite(const Work *work, const float *x, Error *error)
+{
+    const size_t elements = (size_t)work->count * network_dims(work->network);
+    for (size_t i = 0; i < elements; i++)
+        if (!isfinite(x[i]))
+            return error_runtime(error, "%s, %d steps: a sample is not finite",
+                                 sampling_label(work->plan).text, work->plan->steps);
+    return true;
+}
+
 EstimateLabel sampling_label(const SamplingPlan *plan)
 {
     return estimate_label(&plan->estimate, plan->reverse.variance);
@@ -97,7 +110,7 @@ bool sampler_run(Network *network, const SamplingPlan *plan, Noise *noise, int f
                  .count = count};
     work.source.clip_x0 = plan->reverse.clip_x0;
     bool ok = work_make(&work, error) && noise_start(noise, first, count, x, error) &&
-              take_steps(&work, noise, first, x, progress, error);
+              take_steps(&work, noise, first, x, progress, error) && check_finite(&work, x, error);
     work_free(&work);
     return ok;
 }

@@ -29,6 +29,6 @@ EstimateLabel sampling_label(const SamplingPlan *plan);
 
 /* x [count, dims], NHWC := samples first .. first + count - 1, not clipped after the last step. The
  * variance must have passed network_check_variance, the options reverse_check. Every image's every
- * step is one of progress->total. */
+ * step is one of progress->total. A run-time error where a sample is not finite. */
 bool sampler_run(Network *network, const SamplingPlan *plan, Noise *noise, int first, int count,
                  float *x, Progress *progress, Error *error);

@@ -176,9 +176,11 @@ static void compare(Truth *s, int t, int i)
         x[k] = s->x_t[at + k];
     mixture_moments(source->mixture, schedule, t, x, eps, NULL, exact);
     for (size_t k = 0; k < dims; k++) {
-        double mean = (x[k] - noise * eps[k]) / signal,
-               hat = (x[k] - noise * predicted[k]) / signal;
-        double off = mean - (source->clip_x0 ? fmax(-1, fmin(hat, 1)) : hat);
+        const double mean = (x[k] - noise * eps[k]) / signal;
+        double hat = (x[k] - noise * predicted[k]) / signal;
+        if (source->clip_x0)
+            hat = hat < -1 ? -1 : hat > 1 ? 1 : hat; /* a NaN stays */
+        const double off = mean - hat;
         sums.cov += exact[k];
         sums.mean_error += off * off;
     }

@@ -449,6 +449,11 @@ START_TEST(best_trajectories_are_those_of_brute_force)
         check_every_trajectory(&o, &predictor, steps);
     predictor.source.options.average = true;
     check_every_trajectory(&o, &predictor, 3);
+    predictor.source.options.average = false;
+    predictor.source.options.scale = 2; /* estimates of up to 2 */
+    check_every_trajectory(&o, &predictor, 3);
+    predictor.source.options.scale = 1000;
+    check_every_trajectory(&o, &predictor, 3);
     oracle_free(&o);
 }
 END_TEST

@@ -8,6 +8,7 @@
 #include "diffusion/likelihood.h"
 #include "diffusion/reverse.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -114,7 +115,10 @@ static bool allocate_timestep(Bound *b, Error *error)
         return false;
     if (!b->task->tables)
         return true;
-    cov_grid_make(&b->grid, likelihood_kappa(b->schedule, 1, b->schedule->timesteps));
+    const EstimateOptions *estimate = &b->predictor->source.options;
+    assert(estimate->clip);
+    cov_grid_make(&b->grid, estimate_most(estimate),
+                  likelihood_kappa(b->schedule, 1, b->schedule->timesteps));
     const size_t sums = variances * cov_grid_sums(&b->grid);
     return allocate(&b->batch_sums, batch, sums, 0, error) &&
            allocate(&b->grid_sums, 1, sums, 0, error);

@@ -56,7 +56,7 @@ typedef struct BoundTask {
     int variance_count;
     const BoundCell *cells;
     int cell_count;    /* 0 is fine: only tables then */
-    bool tables;       /* of every variance; wants clipped estimates */
+    bool tables;       /* of every variance; estimates must be clipped (EstimateOptions.clip) */
     double clip_pixel; /* the noise of the last step that adds some, as in reverse.h; 0: not */
     int images;
     const float *x_0; /* [images, dims] */

@@ -17,11 +17,12 @@ size_t cov_grid_sums(const CovGrid *grid)
     return 2 * (size_t)grid->nodes + 1;
 }
 
-void cov_grid_make(CovGrid *grid, double most_kappa)
+void cov_grid_make(CovGrid *grid, double most_cov, double most_kappa)
 {
-    const double range = log(most_kappa / negligible); /* of log c, up to log 1 */
+    const double range = log(most_cov * most_kappa / negligible); /* of log c, up to log most_cov */
+    assert(most_cov > 0 && range > 0);
     *grid = (CovGrid){.nodes = (int)ceil(range * PER_UNIT) + AROUND};
-    grid->least = -(range + (double)BEFORE / PER_UNIT);
+    grid->least = log(most_cov) - (range + (double)BEFORE / PER_UNIT);
     grid->cov = memory_small((size_t)grid->nodes, sizeof *grid->cov);
     for (int k = 0; k < grid->nodes; k++)
         grid->cov[k] = exp(grid->least + (double)k / PER_UNIT);
@@ -56,8 +57,8 @@ static inline void lagrange(double x, double *weight)
 static inline void add(const CovGrid *grid, double cov, double count, double off2, double *sums)
 {
     const double position = (log(cov) - grid->least) * PER_UNIT;
-    if (!(position >= BEFORE)) { /* log 0 too */
-        sums[2 * grid->nodes] += off2;
+    if (position < BEFORE || isnan(position)) { /* log 0 too */
+        sums[2 * grid->nodes] += isnan(position) ? NAN : off2;
         return;
     }
     const int node = (int)position - BEFORE;

@@ -7,7 +7,8 @@
  * and s through kappa alone. Both functions are smooth in log c, and another kappa only shifts them. So
  * elements are spread over a grid in log c, each over the eight nodes around it with the weights of
  * Lagrange's interpolation, once as a count and once as r^2; after that a step costs as many evaluations
- * as there are nodes, however many elements there are. The relative error is below 1e-9 (1e-10 is seen).
+ * as there are nodes, however many elements there are. The relative error is below 1e-9 (1e-10 is seen) for
+ * estimates that are of the size of r^2, and below 2e-8 for any.
  */
 #pragma once
 
@@ -19,14 +20,15 @@ typedef struct CovGrid {
     double *cov; /* [nodes] */
 } CovGrid;
 
-/* A grid for estimates in [0, 1] and steps with kappa of at most `most_kappa`. */
-void cov_grid_make(CovGrid *grid, double most_kappa);
+/* A grid for estimates in [0, most_cov] and steps with kappa of at most `most_kappa`; both above 0. */
+void cov_grid_make(CovGrid *grid, double most_cov, double most_kappa);
 void cov_grid_free(CovGrid *grid);
 
 /* How many doubles the sums of a grid are; they begin as zeros, and may be added up. */
 size_t cov_grid_sums(const CovGrid *grid);
 
-/* sums += the elements with estimates cov [count] in [0, 1] and off2 [count]. */
+/* sums += the elements with estimates cov [count] in [0, most_cov] and off2 [count]. An estimate that is
+ * NaN makes the cost of every step NaN. */
 void cov_grid_add(const CovGrid *grid, const float *cov, const double *off2, size_t count,
                   double *sums);
 

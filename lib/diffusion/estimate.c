@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "diffusion/reverse.h"
 
+#include <math.h>
 #include <stdio.h>
 
 EstimateOptions estimate_defaults(void)
@@ -19,6 +20,13 @@ bool estimate_is_scalar(const EstimateOptions *options, VarianceKind kind)
 bool estimate_is_zero(const EstimateOptions *options, VarianceKind kind)
 {
     return kind == VARIANCE_BETA_TILDE || (options->scale == 0 && !variance_is_fixed(kind));
+}
+
+/* The scale comes after the clip, and beta, which is never scaled, is at most 1. */
+double estimate_most(const EstimateOptions *options)
+{
+    const double scaled = options->clip ? options->scale : INFINITY;
+    return scaled > 1 ? scaled : 1;
 }
 
 static bool has_floor(const EstimateOptions *options, VarianceKind kind)

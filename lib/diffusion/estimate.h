@@ -39,6 +39,9 @@ bool estimate_is_scalar(const EstimateOptions *options, VarianceKind kind);
 /* Whether it says that x_0 is known: beta_tilde, and whatever has the scale 0. */
 bool estimate_is_zero(const EstimateOptions *options, VarianceKind kind);
 
+/* The largest that an estimate of any kind can be; INFINITY without the clip. */
+double estimate_most(const EstimateOptions *options);
+
 /* "sn", or "sn-average", "sn-floor0.03", "sn-average-x0.5", "sn-floor0.03-x0.5" where the options make it
  * another variance. It is fit for the name of a file. */
 typedef struct EstimateLabel {

@@ -91,7 +91,7 @@ static void group_statistics(float *mean, float *rstd, const float *sum, const f
         }
         double variance = spread / (double)width;
         mean[g] = (float)centre;
-        rstd[g] = (float)(1.0 / sqrt((variance > 0.0 ? variance : 0.0) + epsilon));
+        rstd[g] = (float)(1.0 / sqrt((variance < 0.0 ? 0.0 : variance) + epsilon));
     }
 }
 
