@@ -57,7 +57,7 @@ inside() {
     root=$chroots/$1
     shift
     # shellcheck disable=SC2016 # variables of the inner shell
-    flock "$root.lock" unshare --mount sh -c '
+    unshare --mount sh -c '
         root=$0
         mount -t proc proc "$root/proc"
         mount --rbind /dev "$root/dev"
@@ -68,20 +68,30 @@ inside() {
             PATH=/usr/sbin:/usr/bin:/sbin:/bin PYTHONDONTWRITEBYTECODE=1 "$@"' "$root" "$@"
 }
 
+# check RELEASE NETWORK POINTS [GRADIENTS]: of tests/golden.
+check() {
+    checked_release=$1
+    network=/mnt/tests/golden/$2.h5
+    shift 2
+    for expected; do
+        shift
+        set -- "$@" "/mnt/tests/golden/$expected"
+    done
+    inside "$checked_release" python3 /mnt/bench/peer/check_net.py "$network" "$@" >&2 ||
+        fail 1 "$checked_release: PyTorch does not compute varhead's network, and is not timed"
+}
+
 # Debian's PyTorch is content with the reference BLAS, with which it is slow: OpenBLAS is asked for.
 prepare() {
     echo "== $1: chroot and PyTorch" >&2
-    sh scripts/debian.sh "$1" help >/dev/null
-    if ! inside "$1" python3 -c "import torch, h5py, yaml" 2>/dev/null; then
+    if [ ! -d "$chroots/$1" ] || ! inside "$1" python3 -c "import torch, h5py, yaml" 2>/dev/null; then
+        sh scripts/debian.sh "$1" help >/dev/null # makes the chroot where there is none
         inside "$1" apt-get -qq update || true # the package lists at hand may do
         inside "$1" apt-get -qq install --yes --no-install-recommends \
             python3-torch python3-h5py python3-yaml libopenblas0-openmp >/dev/null
     fi
-    golden=/mnt/tests/golden
-    inside "$1" python3 /mnt/bench/peer/check_net.py $golden/golden_a.h5 $golden/golden_a_expected.h5:predict \
-        $golden/golden_a_expected.h5:grad >&2 &&
-        inside "$1" python3 /mnt/bench/peer/check_net.py $golden/golden_b.h5 $golden/golden_b_expected.h5:predict >&2 ||
-        fail 1 "$1: PyTorch does not compute varhead's network, and is not timed"
+    check "$1" golden_a golden_a_expected.h5:predict golden_a_expected.h5:grad
+    check "$1" golden_b golden_b_expected.h5:predict
 }
 
 # -- Measurements: each is a line of the CSV -------------------------------------------------------
@@ -217,7 +227,7 @@ cd "$(dirname "$0")/.."
 while [ $# -gt 0 ]; do
     case $1 in
     --help | -h)
-        sed -n '2,/^set/s/^# \{0,1\}//p' scripts/peers.sh
+        sed '1d; /^set/,$d; s/^# \{0,1\}//' scripts/peers.sh
         exit 0
         ;;
     --prepare)
