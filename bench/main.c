@@ -106,9 +106,9 @@ static void print_line(FILE *csv, const Task *task, const Settings *settings, co
            m->ratio, peak);
     fflush(stdout);
     if (csv)
-        fprintf(csv, "%s,%s,\"%s\",%d,%d,%.3f,%.3f,%.3f,%.4f,%.0f\n", task->network, precision,
+        fprintf(csv, "%s,%s,\"%s\",%d,%d,%.3f,%.3f,%.3f,%.3f,%.4f,%.0f\n", task->network, precision,
                 work_name(task->work), m->batch, threads, 1e3 * m->step, m->batch / m->step,
-                1e3 * m->floor, m->ratio, peak);
+                m->batch / m->processor, 1e3 * m->floor, m->ratio, peak);
 }
 
 /* The recipe of a network with data that are always there; --batch goes for both stages. */

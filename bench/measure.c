@@ -158,17 +158,19 @@ static double median(double *values, int count)
 
 static bool time_steps(Runner *runner, const Task *task, Measurement *result, Error *error)
 {
-    double *steps = memory_small(3 * (size_t)task->steps, sizeof *steps), all = 0.0;
+    double *steps = memory_small(4 * (size_t)task->steps, sizeof *steps), all = 0.0;
     double *floors = steps + task->steps, *ratios = floors + task->steps;
+    double *processor = ratios + task->steps;
     primitive_record();
     bool done = runner->step(runner, 0, error);
     primitive_record_end();
     primitive_replay();
     profile_start();
     for (int i = 0; done && i < task->steps; i++) {
-        const double begin = clock_seconds();
+        const double begin = clock_seconds(), used = clock_processor_seconds();
         done = runner->step(runner, i + 1, error);
         all += steps[i] = clock_seconds() - begin;
+        processor[i] = clock_processor_seconds() - used;
         floors[i] = runner->floor ? runner->floor(runner, i + 1) : primitive_replay();
         ratios[i] = steps[i] / floors[i];
     }
@@ -178,6 +180,7 @@ static bool time_steps(Runner *runner, const Task *task, Measurement *result, Er
     *result = (Measurement){.step = median(steps, task->steps),
                             .floor = median(floors, task->steps),
                             .ratio = median(ratios, task->steps),
+                            .processor = median(processor, task->steps),
                             .batch = runner->batch};
     memory_free(steps);
     return done;

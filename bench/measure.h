@@ -33,6 +33,7 @@ typedef struct Task {
 typedef struct Measurement {
     double step, floor; /* seconds */
     double ratio;       /* of the two */
+    double processor;   /* seconds of processor time that a step takes of all threads */
     int batch;          /* images per step */
 } Measurement;
 

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Times varhead and PyTorch on this machine, one after the other, with the same network, batch and threads.
 #
-#     scripts/peers.sh [--releases LIST] [--tasks LIST] [--precisions LIST] [--threads N] [--out NAME] [--prepare]
+#     scripts/peers.sh [--releases LIST] [--tasks LIST] [--precisions LIST] [--threads N] [--out NAME] [--busy]
+#                      [--prepare]
 #
 #     --releases LIST     bookworm,trixie,sid: the releases of Debian that PyTorch comes from
 #     --tasks LIST        stage1,stage2,sample,small: the CIFAR-10 network at batch 16, and stage 1 of a small
@@ -9,6 +10,7 @@
 #     --precisions LIST   f32,bf16; by default bf16 only where the processor has avx512_bf16 or amx_bf16
 #     --threads N         all processors that this process may use
 #     --out NAME          write NAME.md and NAME.csv (peers); what is there is replaced
+#     --busy              compare processor time and let waiting threads sleep, for a machine that has other work
 #     --prepare           only make the chroots, install PyTorch in them and check what it computes
 #
 # PyTorch runs in a chroot of each release (scripts/debian.sh makes it in ${VARHEAD_CHROOTS:-/var/cache/varhead});
@@ -25,6 +27,7 @@ precisions=
 threads=$(nproc)
 out=peers
 prepare_only=
+busy=
 chroots=${VARHEAD_CHROOTS:-/var/cache/varhead}
 
 # fail STATUS WORDS...: one line, and the end.
@@ -96,7 +99,7 @@ prepare() {
 
 # -- Measurements: each is a line of the CSV -------------------------------------------------------
 
-columns="task,precision,program,version,onednn,threads,settings,images_per_s,least,most,peak_mb,time"
+columns="task,precision,program,version,onednn,threads,settings,images_per_s,images_per_cpu_s,least,most,peak_mb,time"
 
 # task_of NAME: sets network, batch, work, repeats, and the options of bench.
 task_of() {
@@ -124,7 +127,7 @@ varhead() {
     tail -n 1 "$directory/bench.csv" | sed 's/"[^"]*"/work/' |
         awk -F, -v OFS=, -v task="$1" -v precision="$2" -v version="$version" -v dnnl="$dnnl" -v round="$3" \
             -v time="$(date +%H:%M:%S)" \
-            '{ print task, precision, "varhead", version, dnnl, $5, round, $7, "", "", $10, time }' | note
+            '{ print task, precision, "varhead", version, dnnl, $5, round, $7, $8, "", "", $11, time }' | note
 }
 
 # field NAME: its value in a line of flat JSON.
@@ -146,7 +149,7 @@ pytorch() {
         return 0
     fi
     echo "$task,$precision,pytorch,$(field torch),$(field onednn),$(field threads),$settings,$(field images_per_s)" \
-        "$(field least),$(field most),$(field peak_mb),$(date +%H:%M:%S)" | tr ' ' , | note
+        "$(field images_per_cpu_s),$(field least),$(field most),$(field peak_mb),$(date +%H:%M:%S)" | tr ' ' , | note
 }
 
 # In bfloat16 PyTorch 2 is fastest with group normalisation as autocast has it, and with weights that are cast once
@@ -159,7 +162,7 @@ pytorch_settings() {
         f32-*) pytorch "$1" "$2" "$3" "$layout" $flags ;;
         bf16-bookworm-*) pytorch "$1" "$2" "$3" "$layout" $flags ;;
         bf16-*-stage1) pytorch "$1" "$2" "$3" "$layout" $flags --native-norm ;;
-        *) pytorch "$1" "$2" "$3" "$layout bf16-weights" $flags --bf16-weights ;;
+        *) pytorch "$1" "$2" "$3" "$layout+bf16-weights" $flags --bf16-weights ;;
         esac
     done
 }
@@ -181,25 +184,26 @@ table() {
     echo "$(lscpu | sed -n 's/^Model name: *//p') ($(abilities | cut -c 2-)); $threads threads; $(date +%Y-%m-%d)."
     echo "\`$command\`"
     echo
-    awk -F, '
+    awk -F, -v unit="${busy:+ of processor time}" -v rate="${busy:+9}" '
+    BEGIN { if (!rate) rate = 8 }
     NR == 1 { next }
     { key = $1 "," $2 }
     !(key in seen) { seen[key] = 1; rows[++row_count] = key }
     $3 == "varhead" {
         own = $4 ", oneDNN " $5
-        said[key] = said[key] (said[key] ? ", " : "") sprintf("%.1f", $8)
-        if (!(key in slowest) || $8 < slowest[key]) slowest[key] = $8
+        said[key] = said[key] (said[key] ? ", " : "") sprintf("%.1f", $rate)
+        if (!(key in slowest) || $rate < slowest[key]) slowest[key] = $rate
         next
     }
     {
         split($4, part, ".")
         peer = part[1] "." part[2]
         if (!(peer in with)) { with[peer] = $5; peers[++peer_count] = peer }
-        if ($8 > best[key, peer]) { best[key, peer] = $8; how[key, peer] = $7 ~ /channels-last/ ? " (last)" : "" }
-        if ($8 > fastest[key]) fastest[key] = $8
+        if ($rate > best[key, peer]) { best[key, peer] = $rate; how[key, peer] = $7 ~ /channels-last/ ? " (last)" : "" }
+        if ($rate > fastest[key]) fastest[key] = $rate
     }
     END {
-        print "Images/s: varhead " own ", before and after PyTorch."
+        print "Images/s" unit ": varhead " own ", before and after PyTorch."
         for (p = 1; p <= peer_count; p++) print "PyTorch " peers[p] ": oneDNN " with[peers[p]] "."
         print "(last): channels last was the faster layout.\n"
         printf "| task | precision | varhead |"
@@ -235,6 +239,11 @@ while [ $# -gt 0 ]; do
         shift
         continue
         ;;
+    --busy)
+        busy=1
+        shift
+        continue
+        ;;
     --releases | --tasks | --precisions | --threads | --out) [ $# -ge 2 ] || fail 2 "$1: expected a value" ;;
     *) fail 2 "$1: no such option (scripts/peers.sh --help)" ;;
     esac
@@ -266,6 +275,7 @@ for release in $(echo "$releases" | tr ',' ' '); do
 done
 [ -z "$prepare_only" ] || exit 0
 
+[ -z "$busy" ] || export OMP_WAIT_POLICY=passive
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 trap 'exit 130' INT

@@ -52,10 +52,11 @@ static const struct {
     [FILE_SIGMA] = {"a table of sigma of infer compare", NULL,
                     "t,largest_sigma,mean_sigma_sn,mean_sigma_npr,rms_difference,correlation\n",
                     NULL},
-    [FILE_BENCH] = {"a table of bench", NULL,
-                    "network,precision,work,batch,threads,ms_per_step,images_per_s,floor_ms,ratio,"
-                    "peak_mb\n",
-                    NULL},
+    [FILE_BENCH] =
+        {"a table of bench", NULL,
+         "network,precision,work,batch,threads,ms_per_step,images_per_s,images_per_cpu_s,"
+         "floor_ms,ratio,peak_mb\n",
+         NULL},
     [FILE_NOTE] = {"a note of infer compare", NULL, "varhead: infer sample ", NULL},
     [FILE_PAGE] = {"a page of infer compare", NULL,
                    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
