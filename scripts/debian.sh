@@ -3,7 +3,11 @@
 #
 #     scripts/debian.sh trixie                               make deps, make all, make test
 #     scripts/debian.sh trixie test SUITE="layers unet"      these targets, with these variables
-#     scripts/debian.sh sid all suites CC=clang BUILD=build/clang WERROR=1
+#     scripts/debian.sh sid deps all suites CC=clang BUILD=build/clang WERROR=1
+#     scripts/debian.sh bookworm-arm64 test-suites SUITE="base random"
+#
+# RELEASE-arm64 is a chroot of the machine's own architecture with the cross compiler for 64-bit Arm and its libraries,
+# where the suites run in an emulator (qemu-user).
 #
 # debootstrap makes the chroot /var/cache/varhead/RELEASE (VARHEAD_CHROOTS=DIR: DIR/RELEASE) when it is first asked
 # for; later runs use it again, with the packages and the objects that it has by then. To begin anew, remove it.
@@ -34,7 +38,9 @@ check() {
         echo "$usage"
         exit 0
         ;;
-    *[!a-z]*) fail 2 "$1: expected the name of a release of Debian, such as trixie; $usage" ;;
+    esac
+    case ${1%-arm64} in
+    '' | *[!a-z]*) fail 2 "$1: expected the name of a release of Debian, such as trixie or trixie-arm64; $usage" ;;
     esac
     [ "$(id -u)" -eq 0 ] || fail 2 "a chroot can be made and entered only by root (sudo scripts/debian.sh ...)"
     for package in debootstrap:debootstrap unshare:util-linux setpriv:util-linux flock:util-linux; do
@@ -64,12 +70,13 @@ enter_namespaces() {
 # A directory with the final name is whole: debootstrap works under another.
 make_chroot() {
     [ ! -d "$chroot" ] || return 0
-    if [ -d /usr/share/debootstrap/scripts ] && [ ! -e "/usr/share/debootstrap/scripts/$release" ]; then
-        fail 2 "$release: debootstrap knows no such release of Debian"
+    suite=${release%-arm64}
+    if [ -d /usr/share/debootstrap/scripts ] && [ ! -e "/usr/share/debootstrap/scripts/$suite" ]; then
+        fail 2 "$suite: debootstrap knows no such release of Debian"
     fi
     echo "== $release: debootstrap into $chroot"
     rm -rf --one-file-system "$chroot.part"
-    if ! debootstrap --variant=minbase "$release" "$chroot.part" >"$chroot.log" 2>&1; then
+    if ! debootstrap --variant=minbase "$suite" "$chroot.part" >"$chroot.log" 2>&1; then
         fail 1 "debootstrap could not make $release: $(tail -n 1 "$chroot.log") ($chroot.log)"
     fi
     mv "$chroot.part" "$chroot"
@@ -138,33 +145,45 @@ copy_tree() {
     done </mnt/files
 }
 
+apt_install() {
+    apt-get -qq update || true # the package lists at hand may do
+    apt-get -qq install --yes --no-install-recommends "$@" >/dev/null
+}
+
+# The libraries for 64-bit Arm. They are not wanted beside those for the machine itself: of oneDNN's there can be one.
+install_for_arm64() {
+    if command -v qemu-aarch64-static >/dev/null && CC=aarch64-linux-gnu-gcc sh scripts/deps.sh check 2>/dev/null; then
+        return
+    fi
+    dpkg --add-architecture arm64
+    # shellcheck disable=SC2046 # a list of words
+    apt_install gcc-aarch64-linux-gnu qemu-user-static pkg-config \
+        $(sh scripts/deps.sh list | grep -v '^gcc$' | sed '/^librandom123-dev$/!s/$/:arm64/') # that one is headers only
+}
+
 # Mirrors of moving releases are now and then older than their Release file allows.
 prepare() {
     find /tmp -mindepth 1 -delete # what an earlier run was killed over
     rm -f /etc/resolv.conf
     cp /mnt/resolv.conf /etc
     echo 'Acquire::Check-Valid-Until "false"; Dpkg::Use-Pty "false";' >/etc/apt/apt.conf.d/99varhead
-    if ! command -v make >/dev/null; then
-        apt-get -qq update || true # the package lists at hand may do
-        apt-get -qq install --yes --no-install-recommends make >/dev/null
-    fi
     copy_tree
     cd /varhead
+    command -v make >/dev/null || apt_install make
 }
 
 # What the figures of a run belong to: the packages that are there.
 show_versions() {
     # shellcheck disable=SC2016 # dpkg's variables, not the shell's
     dpkg-query -W -f '${db:Status-Abbrev} ${Package} ${Version}\n' \
-        gcc clang libc6 libdnnl-dev libhdf5-dev libopenblas-openmp-dev 2>/dev/null |
+        gcc gcc-aarch64-linux-gnu clang libc6 libdnnl-dev libhdf5-dev libopenblas-openmp-dev 2>/dev/null |
         sed -n 's/^ii *//p' | xargs echo "==" || true
 }
 
 run_make() {
-    release=$1
+    release=$1 targets='' default="deps all test"
     shift
     prepare
-    targets=
     for argument; do # the others, variables and options, stay in the list
         shift
         case $argument in
@@ -172,7 +191,16 @@ run_make() {
         *) targets="$targets $argument" ;;
         esac
     done
-    for target in ${targets:-deps all test}; do
+    case $release in
+    *-arm64)
+        export PKG_CONFIG_LIBDIR=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig
+        export EMULATOR=qemu-aarch64-static
+        install_for_arm64
+        set -- CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar "$@"
+        default="all suites"
+        ;;
+    esac
+    for target in ${targets:-$default}; do
         [ "$target" = deps ] || show_versions
         echo "== $release: make $target $*"
         make -j"$(nproc)" "$target" "$@" || exit $?

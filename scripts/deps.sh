@@ -4,6 +4,7 @@
 #     sh scripts/deps.sh check             say what is missing; exit status 1 if anything is
 #     sh scripts/deps.sh install           install what is missing
 #     sh scripts/deps.sh install dataset   Fashion-MNIST too, if it can be had
+#     sh scripts/deps.sh list              the packages of all libraries, missing or not
 #
 # A library counts as present when the compiler finds its header, wherever it came from; Debian's
 # package manager is asked only when something is missing. So where nothing is, this takes some
@@ -110,6 +111,10 @@ apt_install() {
     fi
 }
 
+if [ "$action" = list ]; then
+    libraries | while read -r package _; do echo "$package"; done
+    exit
+fi
 missing=$(missing_packages | xargs)
 if [ -n "$missing" ] && [ "$action" = check ]; then
     echo "varhead needs Debian packages that are missing here: $missing" >&2

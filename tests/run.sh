@@ -9,6 +9,8 @@
 # Each test is a process group of its own, in a scratch directory (TMPDIR) of its own. So no test meets the files of
 # another, and a signal to this script ends the tests and all that they have started.
 #
+# EMULATOR=qemu-aarch64-static runs test programs of another processor.
+#
 # A line `skip: NEED` on the output of a test says that a check could not run here for want of NEED. Such lines are
 # counted and shown.
 set -u
@@ -75,7 +77,7 @@ start() {
         SECONDS=0
         case $test in
         *.sh) sh "$test" ;;
-        *) "$test" ;;
+        *) ${EMULATOR:-} "$test" ;;
         esac
         echo "$? $SECONDS" >"$place/status"
     } >"$place/output" 2>&1 </dev/null &

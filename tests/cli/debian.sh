@@ -35,7 +35,7 @@ refuses() {
 
 new_machine
 refuses "expected a release of Debian; usage: scripts/debian.sh RELEASE"
-for name in ../x /etc trixie/../x .. . -j4 --in-namespaces --in-chroot trixie-backports "trixie sid" 13 SUITE=base; do
+for name in ../x /etc trixie/../x .. . -j4 --in-namespaces --in-chroot trixie-backports -arm64 ..-arm64 "trixie sid" 13 SUITE=base; do
     refuses "$name: expected the name of a release of Debian, such as trixie" "$name" test
 done
 works env PATH="$PWD/machine" sh "$script" --help
