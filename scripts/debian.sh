@@ -110,6 +110,9 @@ enter_chroot() {
     mount -t proc proc "$chroot/proc"
     mount -t sysfs -o ro sysfs "$chroot/sys"
     mount_devices
+    mkdir -p "$chroot/varhead-tmp" # its /tmp may be another's, who works there too
+    chmod 1777 "$chroot/varhead-tmp"
+    mount --bind "$chroot/varhead-tmp" "$chroot/tmp"
     mount -t tmpfs mnt "$chroot/mnt"
     mkdir "$chroot/mnt/tree"
     mount --bind . "$chroot/mnt/tree"

@@ -70,6 +70,14 @@ deps 0 install
 [ -z "$output" ] || fail "not silent: $output"
 [ ! -e "$machine/log" ] || fail "apt-get was run"
 
+# Asked what there is, it says so, missing or not.
+new_machine
+add_apt_get
+deps 0 list
+says "libdnnl-dev"
+says "check"
+[ ! -e "$machine/log" ] || fail "apt-get was run"
+
 # Asked only to look.
 new_machine
 add_apt_get

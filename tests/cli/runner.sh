@@ -63,6 +63,15 @@ runs 2 alone.sh
 says "JOBS: expected a number"
 JOBS=2
 
+# A program that this machine can't run is given to what can.
+echo "a program of another processor" >program
+runs 1 program
+export EMULATOR="cat"
+runs 0 program
+unset EMULATOR
+says "^ok    a program of another processor$"
+rm -rf tmp/*
+
 # A failure is shown whole, with its files; the others run all the same.
 stands_for fails <<'END'
 echo "the first line"
