@@ -202,6 +202,22 @@ START_TEST(nothing_is_saved_before_the_first_step)
 }
 END_TEST
 
+/* Waits until a process has taken a signal: two of a kind that it has not taken are one. */
+static void until_taken(pid_t process, int number)
+{
+    char path[64], line[128];
+    snprintf(path, sizeof path, "/proc/%ld/status", (long)process);
+    for (bool pending = true; pending; nap(1000)) {
+        FILE *status = fopen(path, "r");
+        ck_assert_ptr_nonnull(status);
+        pending = false;
+        while (fgets(line, sizeof line, status) != NULL)
+            if (strncmp(line, "SigPnd:", 7) == 0 || strncmp(line, "ShdPnd:", 7) == 0)
+                pending = pending || (strtoull(line + 7, NULL, 16) >> (number - 1) & 1);
+        fclose(status);
+    }
+}
+
 /* Whoever asks twice does not want to wait. */
 START_TEST(a_second_signal_ends_the_run_at_once)
 {
@@ -209,6 +225,7 @@ START_TEST(a_second_signal_ends_the_run_at_once)
     write_files();
     pid_t child = start_waiting("--stage 1 --config pipe.yaml --run r", &pipe);
     ck_assert_int_eq(kill(child, SIGINT), 0);
+    until_taken(child, SIGINT);
     nap(50000);
     ck_assert_int_eq(waitpid(child, NULL, WNOHANG), 0);
     ck_assert_int_eq(kill(child, SIGINT), 0);
