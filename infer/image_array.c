@@ -26,13 +26,30 @@ static ImageArray begin(Hdf5File *file, const char *name, const Config *config, 
     };
 }
 
+/* Opens the rows of an array whose last axes are C, H, W. Where they are the other way round, the error says so. */
+static bool open_rows(ImageArray *array, Hdf5File *file, const char *name, int rank, int64_t *dims,
+                      Error *error)
+{
+    int found_rank = 0;
+    int64_t found[HDF5_MAX_RANK];
+    const int64_t channels = dims[rank - 3], height = dims[rank - 2], width = dims[rank - 1];
+    if (hdf5_rows_open(&array->rows, file, name, HDF5_FLOAT32, rank, dims, error))
+        return true;
+    Error unused;
+    if (channels != width && hdf5_shape(file, name, &found_rank, found, &unused) &&
+        found_rank == rank && found[rank - 3] == height && found[rank - 2] == width &&
+        found[rank - 1] == channels)
+        error_add(error, ": it looks like [..., H, W, C], expected channels first");
+    return false;
+}
+
 bool image_array_open(ImageArray *array, Hdf5File *file, const char *name, const Config *config,
                       int64_t *count, Error *error)
 {
     const int64_t resolution = config->data.resolution;
     int64_t dims[] = {*count, config->data.channels, resolution, resolution};
     *array = begin(file, name, config, 1);
-    bool ok = hdf5_rows_open(&array->rows, file, name, HDF5_FLOAT32, 4, dims, error);
+    bool ok = open_rows(array, file, name, 4, dims, error);
     if (ok && (dims[0] < 1 || dims[0] > IMAGE_ARRAY_LIMIT))
         ok = error_input(error, "%s: expected 1 to %d images, found %lld", array->place,
                          IMAGE_ARRAY_LIMIT, (long long)dims[0]);
@@ -48,7 +65,7 @@ bool image_array_open_steps(ImageArray *array, Hdf5File *file, const char *name,
     const int64_t resolution = config->data.resolution;
     int64_t dims[] = {steps, count, config->data.channels, resolution, resolution};
     *array = begin(file, name, config, count);
-    bool ok = hdf5_rows_open(&array->rows, file, name, HDF5_FLOAT32, 5, dims, error);
+    bool ok = open_rows(array, file, name, 5, dims, error);
     if (!ok)
         image_array_close(array);
     return ok;

@@ -306,7 +306,30 @@ START_TEST(wrong_hdf5_images_are_refused)
     assert_fails(dataset_open(&dataset, &config, DATASET_TRAIN, &error),
                  "pictures.h5:/images: images have 1 channels, but data.channels is 3");
 
+    /* PyTorch's order, of these images and of others; and grey images without an axis for their channel. */
     Hdf5File *file;
+    static uint8_t pixels[2 * 3 * 32 * 32];
+    static const int64_t orders[2][4] = {{2, 3, 6, 6}, {2, 1, 32, 32}};
+    for (int i = 0; i < 2; i++) {
+        char expected[400];
+        snprintf(expected, sizeof expected,
+                 "pictures.h5:/images: expected shape [N, 6, 6, 3], found %s: it looks like [N, C, "
+                 "H, W]; move its "
+                 "channels to the end",
+                 hdf5_shape_text(4, orders[i]).text);
+        assert_ok(hdf5_create(&file, config.data.train, &error));
+        assert_ok(hdf5_write(file, "images", HDF5_UINT8, 4, orders[i], pixels, &error));
+        assert_ok(hdf5_commit(file, &error));
+        assert_fails(dataset_open(&dataset, &config, DATASET_TRAIN, &error), expected);
+    }
+    assert_ok(hdf5_create(&file, config.data.train, &error));
+    assert_ok(hdf5_write(file, "images", HDF5_UINT8, 3, (int64_t[]){2, 6, 6}, pixels, &error));
+    assert_ok(hdf5_commit(file, &error));
+    Config grey = config;
+    grey.data.channels = 1;
+    assert_fails(dataset_open(&dataset, &grey, DATASET_TRAIN, &error),
+                 "found [2, 6, 6]: grey images have an axis for their one channel, too");
+
     uint8_t bytes[COLOUR_SIZE] = {0};
     assert_ok(hdf5_create(&file, config.data.train, &error));
     assert_ok(hdf5_write(file, "images", HDF5_UINT8, 3, (int64_t[]){1, 6, 6}, bytes, &error));

@@ -302,6 +302,15 @@ START_TEST(bad_points_are_refused)
     make_input(3, 32, 3, 1);
     infer_fails(2, "points.h5:/x: expected shape [any, 3, 16, 16], found [3, 3, 16, 32]",
                 PREDICT GOLDEN_A);
+    static float x[3 * 16 * 16 * 3];
+    hid_t file = file_new("points.h5");
+    file_add(file, "x", H5T_NATIVE_FLOAT, 4, (int64_t[]){3, 16, 16, 3}, x);
+    H5Fclose(file);
+    infer_fails(2,
+                "points.h5:/x: expected shape [any, 3, 16, 16], found [3, 16, 16, 3]: it looks "
+                "like [..., H, W, C], "
+                "expected channels first",
+                PREDICT GOLDEN_A);
     make_input(0, 16, 0, 0);
     infer_fails(2, "points.h5:/x: expected 1 to", PREDICT GOLDEN_A);
 
@@ -309,7 +318,7 @@ START_TEST(bad_points_are_refused)
     change_tensor("points.h5", "x", INFINITY);
     infer_fails(2, "points.h5:/x: expected finite numbers, found inf", PREDICT GOLDEN_A);
 
-    hid_t file = file_new("points.h5");
+    file = file_new("points.h5");
     file_copy(file, "x", EXPECTED_A, "predict/x");
     H5Fclose(file);
     infer_fails(2, "points.h5:/t: is missing", PREDICT GOLDEN_A);
@@ -343,6 +352,75 @@ START_TEST(bad_noise_is_refused)
     infer_fails(2, "noise.h5:/x_T: expected shape [any, 1, 8, 8], found [2, 3, 16, 16]",
                 "sample --checkpoint tests/golden/golden_b.h5 --noise $D/noise.h5 --steps 5 "
                 "--out $D/samples.h5");
+    ck_assert_int_ne(access(in_directory("samples.h5"), F_OK), 0);
+    program_end();
+}
+END_TEST
+
+/* Stores the data set again compressed, without its last row, as if the writer had died before that. */
+static void lose_last_row(const char *name, const char *dataset)
+{
+    hid_t file = H5Fopen(in_directory(name), H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t old = H5Dopen2(file, dataset, H5P_DEFAULT);
+    ck_assert_msg(old >= 0, "%s has no %s", name, dataset);
+    hid_t type = H5Dget_type(old), space = H5Dget_space(old),
+          creation = H5Pcreate(H5P_DATASET_CREATE);
+    hsize_t dims[GOLDEN_MAX_RANK], start[GOLDEN_MAX_RANK] = {0}, chunk[GOLDEN_MAX_RANK];
+    const int rank = H5Sget_simple_extent_dims(space, dims, NULL);
+    void *values = calloc((size_t)H5Sget_simple_extent_npoints(space), H5Tget_size(type));
+    ck_assert(H5Dread(old, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) >= 0);
+    memcpy(chunk, dims, sizeof chunk);
+    chunk[0] = 1;
+    H5Pset_chunk(creation, rank, chunk);
+    H5Pset_deflate(creation, 6);
+    H5Dclose(old);
+    H5Ldelete(file, dataset, H5P_DEFAULT);
+    hid_t data = H5Dcreate2(file, dataset, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+    memcpy(chunk, dims, sizeof chunk);
+    chunk[0]--;
+    H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, chunk, NULL);
+    ck_assert(H5Dwrite(data, type, space, space, H5P_DEFAULT, values) >= 0);
+    free(values);
+    H5Pclose(creation);
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Dclose(data);
+    H5Fclose(file);
+}
+
+START_TEST(parts_that_were_never_stored_are_missed)
+{
+    program_begin();
+    make_points();
+    lose_last_row("points.h5", "x");
+    infer_fails(2, "points.h5:/x: is incomplete: shape [5, 3, 16, 16] takes ", PREDICT GOLDEN_A);
+    make_points();
+    lose_last_row("points.h5", "t");
+    infer_fails(2, "points.h5:/t: is incomplete: shape [5] takes ", PREDICT GOLDEN_A);
+    make_points();
+
+    static const char *const tensors[] = {
+        "trunk_ema/conv_in.weight", "heads_ema/sn/conv_out.weight", "heads_ema/npr/norm_out.bias"};
+    for (int i = 0; i < 3; i++) {
+        char expected[80];
+        snprintf(expected, sizeof expected, "half.h5:/%s: is incomplete: shape [", tensors[i]);
+        make_with("half.h5", true, true);
+        lose_last_row("half.h5", tensors[i]);
+        infer_fails(2, expected, PREDICT "$D/half.h5");
+        infer_fails(2, expected, "info $D/half.h5");
+        infer_fails(2, expected, "info --verify $D/half.h5");
+    }
+
+    static const char *const noises[] = {"x_T", "noise"};
+    for (int i = 0; i < 2; i++) {
+        hid_t file = file_new("noise.h5");
+        file_copy(file, "x_T", EXPECTED_A, "sample/ddpm_sn/x_T");
+        file_copy(file, "noise", EXPECTED_A, "sample/ddpm_sn/noise");
+        H5Fclose(file);
+        lose_last_row("noise.h5", noises[i]);
+        infer_fails(2, "is incomplete: shape [", WITH_NOISE "5");
+    }
+    ck_assert_int_ne(access(in_directory("out.h5"), F_OK), 0);
     ck_assert_int_ne(access(in_directory("samples.h5"), F_OK), 0);
     program_end();
 }
@@ -420,4 +498,5 @@ END_TEST
 SUITE_MAIN("infer_files", heads_of_several_files_join, files_that_disagree_are_refused,
            a_run_directory_has_its_heads, the_newer_head_is_taken, heads_keep_their_network,
            bad_checkpoints_are_refused, bad_points_are_refused, bad_noise_is_refused,
-           outputs_are_checked_first, a_signal_leaves_no_file)
+           parts_that_were_never_stored_are_missed, outputs_are_checked_first,
+           a_signal_leaves_no_file)

@@ -97,14 +97,9 @@ Hdf5TypeName hdf5_type_name(hid_t type)
 
 /* -- Shapes ----------------------------------------------------------------------------------- */
 
-typedef struct ShapeText {
-    char text[192];
-} ShapeText;
-
-/* "[64, 1, 3, 3]"; a length that may be anything is "any". */
-static ShapeText shape_text(int rank, const int64_t *dims)
+Hdf5ShapeText hdf5_shape_text(int rank, const int64_t *dims)
 {
-    ShapeText shape;
+    Hdf5ShapeText shape;
     size_t used = (size_t)snprintf(shape.text, sizeof shape.text, "[");
     for (int i = 0; i < rank; i++) {
         const char *separator = i > 0 ? ", " : "";
@@ -160,159 +155,13 @@ static bool match_shape(hid_t dataset, const char *place, int rank, int64_t *dim
         same = dims[i] == HDF5_ANY || dims[i] == found[i];
     if (!same)
         return error_input(error, "%s: expected shape %s, found %s", place,
-                           shape_text(rank, dims).text, shape_text(found_rank, found).text);
+                           hdf5_shape_text(rank, dims).text,
+                           hdf5_shape_text(found_rank, found).text);
     copy_dims(dims, found, rank);
     return true;
 }
 
-/* -- Storage ---------------------------------------------------------------------------------- */
-
-static bool has_filter(hid_t creation, H5Z_filter_t wanted)
-{
-    int count = H5Pget_nfilters(creation);
-    for (int i = 0; i < count; i++) {
-        unsigned flags = 0;
-        size_t values = 0;
-        if (H5Pget_filter2(creation, (unsigned)i, &flags, &values, NULL, 0, NULL, NULL) == wanted)
-            return true;
-    }
-    return false;
-}
-
-bool hdf5_is_read_in_trial(hid_t dataset, hid_t creation)
-{
-    enum { FEW_CHUNKS = 1000 };
-    hsize_t count = 0;
-    if (H5Pget_layout(creation) != H5D_CHUNKED)
-        return H5Pget_layout(creation) == H5D_COMPACT;
-    hid_t space = H5Dget_space(dataset);
-    bool counted = H5Dget_num_chunks(dataset, space, &count) >= 0;
-    H5Sclose(space);
-    return !counted || count > FEW_CHUNKS || has_filter(creation, H5Z_FILTER_DEFLATE);
-}
-
-/* Deflate makes 1032 bytes of one at the most. */
-enum { LARGEST_COMPRESSION = 1100 };
-
-/* How many bytes of array the stored part of a data set can stand for; -1: it lies elsewhere. */
-static int64_t bytes_held(const Hdf5File *file, hid_t dataset, hid_t creation)
-{
-    int64_t stored = (int64_t)H5Dget_storage_size(dataset);
-    switch (H5Pget_layout(creation)) {
-    case H5D_COMPACT:
-        return stored;
-    case H5D_CONTIGUOUS: {
-        if (H5Pget_external_count(creation) != 0)
-            return -1;
-        haddr_t offset = H5Dget_offset(dataset);
-        if (offset == HADDR_UNDEF || offset > (haddr_t)file->size)
-            return 0;
-        int64_t rest = file->size - (int64_t)offset;
-        return stored >= 0 && stored < rest ? stored : rest;
-    }
-    case H5D_CHUNKED:
-        if (stored < 0 || stored > file->size)
-            return 0;
-        return has_filter(creation, H5Z_FILTER_DEFLATE) ? LARGEST_COMPRESSION * stored : stored;
-    default:
-        return -1; /* virtual: put together from other files */
-    }
-}
-
-/* A header may declare any size. What isn't there must not be allocated. */
-static bool check_size(const char *place, int64_t held, size_t item_size, int rank,
-                       const int64_t *dims, Error *error)
-{
-    int64_t bytes = (int64_t)item_size;
-    for (int i = 0; i < rank; i++)
-        if (__builtin_mul_overflow(bytes, dims[i], &bytes))
-            return error_input(error, "%s: declares an impossible size, shape %s", place,
-                               shape_text(rank, dims).text);
-    if (held < bytes)
-        return error_input(error, "%s: is incomplete: shape %s takes %lld bytes, %lld are there",
-                           place, shape_text(rank, dims).text, (long long)bytes, (long long)held);
-    return true;
-}
-
-/* The others are rare, and the library unpacks some of them (szip, nbit, scaleoffset) without looking at
- * what it is given; those that are loaded from elsewhere are programs. */
-static bool is_known_filter(H5Z_filter_t filter)
-{
-    return filter == H5Z_FILTER_DEFLATE || filter == H5Z_FILTER_SHUFFLE ||
-           filter == H5Z_FILTER_FLETCHER32;
-}
-
-static bool check_filters(const char *place, hid_t creation, Error *error)
-{
-    int count = H5Pget_nfilters(creation);
-    for (int i = 0; i < count; i++) {
-        char name[64] = "";
-        unsigned flags = 0;
-        size_t values = 0;
-        H5Z_filter_t filter =
-            H5Pget_filter2(creation, (unsigned)i, &flags, &values, NULL, sizeof name, name, NULL);
-        if (!is_known_filter(filter))
-            return error_input(error,
-                               "%s: is stored by way of \"%s\", expected gzip (deflate), shuffle, "
-                               "fletcher32 or nothing",
-                               place, name);
-    }
-    return true;
-}
-
-/* The chunk after the one at `offset`, the last axis running first; false after the last. */
-static bool next_chunk(int rank, const int64_t *dims, const hsize_t *chunk, hsize_t *offset)
-{
-    for (int i = rank - 1; i >= 0; i--) {
-        offset[i] += chunk[i];
-        if (offset[i] < (hsize_t)dims[i])
-            return true;
-        offset[i] = 0;
-    }
-    return false;
-}
-
-/* The library reads zeros where a chunk is not found, and as much as it is told where one is. So every chunk
- * is looked for, and must have just the size of its numbers and of its own checksum (4 bytes). Looking takes
- * time that grows with the square of their number: of compressed data, and of very many chunks, the trial
- * reads all instead (hdf5_is_read_in_trial). */
-static bool check_chunks(const char *place, hid_t dataset, hid_t creation, size_t item_size,
-                         int rank, const int64_t *dims, Error *error)
-{
-    hsize_t chunk[HDF5_MAX_RANK], offset[HDF5_MAX_RANK] = {0};
-    if (H5Pget_layout(creation) != H5D_CHUNKED || hdf5_is_read_in_trial(dataset, creation))
-        return true;
-    bool ok = H5Pget_chunk(creation, HDF5_MAX_RANK, chunk) == rank, more = true;
-    hsize_t bytes = item_size;
-    for (int i = 0; ok && i < rank; i++) {
-        bytes *= chunk[i];
-        more = more && dims[i] > 0;
-    }
-    bytes += has_filter(creation, H5Z_FILTER_FLETCHER32) ? 4 : 0;
-    for (; ok && more; more = next_chunk(rank, dims, chunk, offset)) {
-        unsigned skipped = 0;
-        haddr_t address = HADDR_UNDEF;
-        hsize_t size = 0;
-        ok = H5Dget_chunk_info_by_coord(dataset, offset, &skipped, &address, &size) >= 0 &&
-             address != HADDR_UNDEF && size == bytes && skipped == 0;
-    }
-    return ok ||
-           error_input(error, "%s: is damaged: a part of it is missing or has a wrong size", place);
-}
-
-static bool check_storage(const Hdf5File *file, hid_t dataset, const char *place, size_t item_size,
-                          int rank, const int64_t *dims, Error *error)
-{
-    hid_t creation = H5Dget_create_plist(dataset);
-    int64_t held = bytes_held(file, dataset, creation);
-    bool ok = held >= 0
-                  ? check_size(place, held, item_size, rank, dims, error) &&
-                        check_filters(place, creation, error) &&
-                        check_chunks(place, dataset, creation, item_size, rank, dims, error)
-                  : error_input(error, "%s: lies in another file, which is not followed", place);
-    H5Pclose(creation);
-    return ok;
-}
+/* -- Opening ------------------------------------------------------------------------------------ */
 
 /* Opens an array and makes all checks; negative with an error. */
 static hid_t open_array(Hdf5File *file, const char *name, Hdf5Type type, int rank, int64_t *dims,
@@ -329,7 +178,7 @@ static hid_t open_array(Hdf5File *file, const char *name, Hdf5Type type, int ran
         error_input(error, "%s: expected %s, found %s", place.text, wanted_name(type),
                     hdf5_type_name(stored).text);
     ok = ok && match_shape(dataset, place.text, rank, dims, error) &&
-         check_storage(file, dataset, place.text, H5Tget_size(stored), rank, dims, error);
+         hdf5_check_storage(file, dataset, place.text, H5Tget_size(stored), rank, dims, error);
     H5Tclose(stored);
     if (ok)
         return dataset;
@@ -342,8 +191,9 @@ bool hdf5_check_stored(const Hdf5File *file, const char *name, hid_t dataset, in
 {
     Hdf5Place place = hdf5_place(file, name);
     hid_t stored = H5Dget_type(dataset);
-    bool ok = found_shape(dataset, place.text, rank, dims, error) &&
-              check_storage(file, dataset, place.text, H5Tget_size(stored), *rank, dims, error);
+    bool ok =
+        found_shape(dataset, place.text, rank, dims, error) &&
+        hdf5_check_storage(file, dataset, place.text, H5Tget_size(stored), *rank, dims, error);
     H5Tclose(stored);
     return ok;
 }

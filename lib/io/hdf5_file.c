@@ -81,13 +81,12 @@ bool hdf5_open_untried(Hdf5File **result, const char *path, Error *error)
     Hdf5File *file = new_file(path);
     file->size = size;
     if (H5Fis_hdf5(path) == 0) {
-        error_input(error, "%s: is not an HDF5 file", path);
+        hdf5_is_no_hdf5(path, error);
     } else {
         file->id = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
         struct stat status;
         if (file->id < 0)
-            error_input(error, "%s: is a damaged or truncated HDF5 file (%s)", path,
-                        hdf5_reason().text);
+            hdf5_cannot_open(path, error);
         else if (hdf5_status(file, &status))
             file->size = status.st_size; /* another file may have got the name meanwhile */
     }

@@ -96,6 +96,13 @@ bool hdf5_expect(Hdf5File *file, const char *name, Hdf5Type type, int rank, int6
 /* The rank of the array `name` and its shape in dims [HDF5_MAX_RANK], whatever its type. */
 bool hdf5_shape(Hdf5File *file, const char *name, int *rank, int64_t *dims, Error *error);
 
+/* A shape, for messages: "[64, 1, 3, 3]"; a length that may be anything is "any". */
+typedef struct Hdf5ShapeText {
+    char text[192];
+} Hdf5ShapeText;
+
+Hdf5ShapeText hdf5_shape_text(int rank, const int64_t *dims);
+
 /* Reads the array `name`, of exactly the shape dims[rank], to `values`, after the checks of
  * hdf5_expect. */
 bool hdf5_read(Hdf5File *file, const char *name, Hdf5Type type, int rank, const int64_t *dims,

@@ -13,11 +13,39 @@ struct Hdf5Images {
     uint8_t *pixels;   /* [count, image_size], or NULL: read from `rows` */
 };
 
+/* [N, H, W, C] is meant. Two other orders are common: PyTorch's, and none for the one channel of grey images. */
+static const char *shape_hint(int rank, const int64_t *dims, int resolution, int channels)
+{
+    if (rank == 4 && (dims[1] == channels || dims[1] <= 4) && dims[2] == dims[3] && dims[3] > 4 &&
+        dims[3] != channels)
+        return ": it looks like [N, C, H, W]; move its channels to the end";
+    if (rank == 3 && dims[1] == resolution && dims[2] == resolution && channels == 1)
+        return ": grey images have an axis for their one channel, too";
+    return "";
+}
+
+static bool check_shape(Hdf5File *file, const char *path, int resolution, int channels,
+                        Error *error)
+{
+    int rank = 0;
+    int64_t dims[HDF5_MAX_RANK] = {0};
+    if (!hdf5_shape(file, "/images", &rank, dims, error))
+        return false;
+    const bool right =
+        rank == 4 && dims[1] == resolution && dims[2] == resolution && dims[3] == channels;
+    const char *hint = shape_hint(rank, dims, resolution, channels);
+    if (right || hint[0] == '\0')
+        return true; /* what else may be wrong is told apart below */
+    return error_input(error, "%s:/images: expected shape [N, %d, %d, %d], found %s%s", path,
+                       resolution, resolution, channels, hdf5_shape_text(rank, dims).text, hint);
+}
+
 static bool open_rows(Hdf5Images *images, const char *path, int resolution, int channels,
                       Error *error)
 {
     int64_t dims[4] = {HDF5_ANY, HDF5_ANY, HDF5_ANY, HDF5_ANY};
     if (!hdf5_open(&images->file, path, error) ||
+        !check_shape(images->file, path, resolution, channels, error) ||
         !hdf5_rows_open(&images->rows, images->file, "/images", HDF5_UINT8, 4, dims, error))
         return false;
     if (dims[1] != resolution || dims[2] != resolution)

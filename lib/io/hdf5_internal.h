@@ -40,6 +40,11 @@ Hdf5Reason hdf5_reason(void);
  * that its checksum is wrong. An `id` that is negative is neither. */
 Hdf5Reason hdf5_reason_of_reading(hid_t id);
 
+/* The error of a file that is no HDF5 file, and of one that H5Fopen has just failed to open (hdf5_refusal.c). Both
+ * return false. */
+bool hdf5_is_no_hdf5(const char *path, Error *error);
+bool hdf5_cannot_open(const char *path, Error *error);
+
 /* hdf5_open without the trial (hdf5_trial.h). */
 bool hdf5_open_untried(Hdf5File **file, const char *path, Error *error);
 
@@ -66,8 +71,18 @@ bool hdf5_check_all_stored(Hdf5File *file, const char *leave_out, Error *error);
 bool hdf5_check_opened(const Hdf5File *file, const char *name, hid_t dataset, Hdf5Type type,
                        int *rank, int64_t *dims, Error *error);
 
+/* -- How data sets are stored (hdf5_storage.c) ------------------------------------------------- */
+
+/* Whether an open data set of items of `item_size` bytes is stored in this file, complete, and by way of
+ * filters that are read here. A part that was never stored would read as zeros. `place` begins the message. */
+bool hdf5_check_storage(const Hdf5File *file, hid_t dataset, const char *place, size_t item_size,
+                        int rank, const int64_t *dims, Error *error);
+
+/* Whether what a data set was created with has the filter `wanted`. */
+bool hdf5_has_filter(hid_t creation, H5Z_filter_t wanted);
+
 /* Whether the trial reads all of a data set, since nothing less shows whether it can be read. */
-bool hdf5_is_read_in_trial(hid_t dataset, hid_t creation);
+bool hdf5_is_read_in_trial(hid_t creation);
 
 /* Opens the object `name` of the given kind; close it with H5Oclose. Negative with an error. */
 hid_t hdf5_open_object(Hdf5File *file, const char *name, Hdf5Kind kind, Error *error);

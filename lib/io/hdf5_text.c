@@ -105,13 +105,16 @@ static bool read_fixed_string(const Source *source, char **text, Error *error)
     return true;
 }
 
-static bool read_string(const Source *source, char **text, Error *error)
+static bool expect_string(const Source *source, Error *error)
 {
     if (H5Tget_class(source->type) != H5T_STRING)
         return error_input(error, "%s: expected a string, found %s", source->place.text,
                            hdf5_type_name(source->type).text);
-    if (!source_is_single(source, error))
-        return false;
+    return source_is_single(source, error);
+}
+
+static bool read_string(const Source *source, char **text, Error *error)
+{
     return H5Tis_variable_str(source->type) > 0 ? read_variable_string(source, text, error)
                                                 : read_fixed_string(source, text, error);
 }
@@ -124,7 +127,11 @@ bool hdf5_read_string(Hdf5File *file, const char *name, char **text, Error *erro
     if (source.id < 0)
         return false;
     source_describe(&source);
-    bool ok = read_string(&source, text, error) && hdf5_is_whole(file, error);
+    int rank = 0;
+    int64_t dims[HDF5_MAX_RANK];
+    bool ok = expect_string(&source, error) &&
+              hdf5_check_stored(file, name, source.id, &rank, dims, error) &&
+              read_string(&source, text, error) && hdf5_is_whole(file, error);
     source_close(&source);
     if (!ok) {
         memory_free(*text);
@@ -212,7 +219,7 @@ bool hdf5_read_attribute_string(Hdf5File *file, const char *name, const char *at
     Source source;
     if (!open_attribute(file, name, attribute, &source, error))
         return false;
-    bool ok = read_string(&source, text, error);
+    bool ok = expect_string(&source, error) && read_string(&source, text, error);
     source_close(&source);
     return ok;
 }

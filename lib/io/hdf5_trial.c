@@ -58,7 +58,7 @@ static void try_array(const Hdf5File *file, const char *name, hid_t dataset, Hdf
     if (!hdf5_check_opened(file, name, dataset, type, &rank, dims, &unused))
         return;
     hid_t creation = H5Dget_create_plist(dataset);
-    const bool all = hdf5_is_read_in_trial(dataset, creation);
+    const bool all = hdf5_is_read_in_trial(creation);
     H5Pclose(creation);
     if (rank == 0)
         H5Dread(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &scalar);
@@ -181,6 +181,7 @@ static void walk_from(Walk *walk, const char *path)
 static void prepare_child(const char *path)
 {
     static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+    static const int stops[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
     struct stat status = {0};
     (void)stat(path, &status);
     const rlim_t seconds =
@@ -189,8 +190,9 @@ static void prepare_child(const char *path)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++)
         signal(deadly[i], SIG_DFL);
-    signal(SIGINT, SIG_IGN);
-    signal(SIGTERM, SIG_IGN);
+    for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++)
+        signal(stops[i], SIG_IGN);
+    signal(SIGXCPU, SIG_DFL);
     setrlimit(RLIMIT_CORE, &no_core);
     setrlimit(RLIMIT_CPU, &time);
     mallopt(M_PERTURB, 0xA5);

@@ -10,16 +10,9 @@ enum { MAX_DEPTH = 16, BLOCK = 1 << 22 }; /* groups in one another; bytes */
 
 static bool has_checksum(hid_t dataset)
 {
-    bool found = false;
     hid_t creation = H5Dget_create_plist(dataset);
-    int filters = H5Pget_nfilters(creation);
-    for (int i = 0; i < filters; i++) {
-        unsigned flags = 0;
-        size_t values = 0;
-        found = found || H5Pget_filter2(creation, (unsigned)i, &flags, &values, NULL, 0, NULL,
-                                        NULL) == H5Z_FILTER_FLETCHER32;
-    }
-    found = found || H5Pget_layout(creation) == H5D_COMPACT; /* the header's, in our format */
+    bool found = hdf5_has_filter(creation, H5Z_FILTER_FLETCHER32) ||
+                 H5Pget_layout(creation) == H5D_COMPACT; /* the header's, in our format */
     H5Pclose(creation);
     return found;
 }

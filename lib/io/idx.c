@@ -1,6 +1,7 @@
 #include "io/idx.h"
 
 #include "base/memory.h"
+#include "io/foreign_file.h"
 #include "io/input_file.h"
 
 #include <errno.h>
@@ -80,6 +81,12 @@ static bool check_magic(const Reader *reader, uint32_t magic, Error *error)
                            "%s: is an IDX file of %s (magic 0x%08x), expected one of %s (0x%08x)",
                            reader->path, magic == MAGIC_LABELS ? "labels" : "images", magic,
                            reader->what, reader->magic);
+    uint8_t begin[FOREIGN_KIND_BYTES]; /* unpacked */
+    const int got = gzrewind(reader->stream) == 0 ? gzread(reader->stream, begin, sizeof begin) : 0;
+    const ForeignKind kind = foreign_kind_of_bytes(begin, got > 0 ? (size_t)got : 0);
+    if (kind.text[0] != '\0')
+        return error_input(error, "%s: is %s, expected an IDX file of %s", reader->path, kind.text,
+                           reader->what);
     return error_input(error, "%s: is no IDX file of %s: its magic is 0x%08x, expected 0x%08x",
                        reader->path, reader->what, magic, reader->magic);
 }
