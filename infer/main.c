@@ -1,6 +1,5 @@
 /* infer: what can be done with a trained model. This file only finds the command. */
 #include "base/idle_threads.h"
-#include "base/interrupt.h"
 #include "base/nearest.h"
 #include "base/program.h"
 #include "base/version.h"
@@ -55,7 +54,8 @@ static void print_help(void)
          "  infer info checkpoints/fashion-mnist/stage1.h5\n"
          "  infer doctor\n"
          "\n"
-         "Exit codes: 0 done, 1 failed, 2 wrong input, 130 or 143 stopped by a signal.");
+         "Exit codes: 0 done, 1 failed, 2 wrong input. Stopped by a signal: 128 and its\n"
+         "number, as 130 by SIGINT (Ctrl-C), 143 by SIGTERM, 129 by SIGHUP.");
 }
 
 static bool unknown_command(const char *name, Error *error)
@@ -94,7 +94,7 @@ int main(int argc, char **argv)
 {
     idle_threads_sleep(argv);
     Error error = {0};
-    interrupt_install();
+    program_start();
     bool done = run(argc, argv, &error);
     return program_end("infer", done, &error);
 }

@@ -1,6 +1,5 @@
 /* train: the command line of the two training stages. */
 #include "base/idle_threads.h"
-#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/options.h"
 #include "base/program.h"
@@ -89,8 +88,9 @@ static void print_help(const Option *options, int count)
     options_print_help(options, count, stdout);
     printf("\nkeys of a configuration, for the file and for --set:\n");
     print_wrapped(keys);
-    printf("\nExit codes: 0 done, 1 failed, 2 wrong input, 130 or 143 stopped by a signal,\n"
-           "with what was trained saved.\n");
+    printf("\nExit codes: 0 done, 1 failed, 2 wrong input. Stopped by a signal, with what was\n"
+           "trained saved: 128 and its number, as 130 by SIGINT (Ctrl-C), 143 by SIGTERM,\n"
+           "129 SIGHUP, 138 SIGUSR1, 140 SIGUSR2, 141 SIGPIPE, 152 SIGXCPU.\n");
     memory_free(keys);
 }
 
@@ -278,7 +278,7 @@ int main(int argc, char **argv)
     const int count = sizeof options / sizeof options[0];
     Error error = {0};
 
-    interrupt_install();
+    program_start();
     bool done = options_parse(options, count, argc - 1, argv + 1, NULL, &error);
     if (done && s.help)
         print_help(options, count);

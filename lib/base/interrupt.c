@@ -1,34 +1,82 @@
-/* The flag is a lock-free atomic: written by a handler that may run on any thread. */
+/* The flags are lock-free atomics: written by a handler that may run on any thread. */
 #include "base/interrupt.h"
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { SIGNAL_EXIT_BASE = 128 };
 
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a signal handler needs lock-free atomics");
-static atomic_int received;
+static atomic_int received; /* the first signal */
+static atomic_int insisted; /* how many were SIGINT or SIGTERM */
+static atomic_int waiting;
 
+/* Signals by which a program is asked to stop, and whether it is so even when they were ignored before: shells
+ * ignore SIGINT for the background jobs of a script, and being told to stop means to save and stop. */
+static const struct {
+    int signal;
+    const char *name;
+    bool always;
+} stops[] = {
+    {SIGINT, "SIGINT", true},    {SIGTERM, "SIGTERM", true},  {SIGHUP, "SIGHUP", false},
+    {SIGPIPE, "SIGPIPE", false}, {SIGUSR1, "SIGUSR1", false}, {SIGUSR2, "SIGUSR2", false},
+    {SIGXCPU, "SIGXCPU", false},
+};
+enum { STOPS = sizeof stops / sizeof stops[0] };
+
+/* Only SIGINT and SIGTERM count as asking again. The others come twice by themselves: SIGHUP from the terminal and
+ * from its shell, SIGPIPE at every write, SIGXCPU every second. */
 static void handle(int signal)
 {
     int none = 0;
-    if (!atomic_compare_exchange_strong(&received, &none, signal))
+    atomic_compare_exchange_strong(&received, &none, signal);
+    const bool insists =
+        (signal == SIGINT || signal == SIGTERM) && atomic_fetch_add(&insisted, 1) > 0;
+    if (insists || (atomic_load(&waiting) && signal != SIGPIPE))
         _exit(SIGNAL_EXIT_BASE + signal);
+}
+
+/* At the hard limit the process is killed. `ulimit -t` sets both limits alike, so that there would be no warning. */
+static void warn_before_cpu_limit(void)
+{
+    enum { LONGEST = 60 }; /* seconds of processor time, of all threads together */
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_CPU, &limit) != 0 || limit.rlim_max == RLIM_INFINITY ||
+        limit.rlim_cur < limit.rlim_max)
+        return;
+    const rlim_t tenth = (limit.rlim_max + 9) / 10;
+    limit.rlim_cur = limit.rlim_max - (tenth < LONGEST ? tenth : LONGEST);
+    if (limit.rlim_cur > 0)
+        (void)setrlimit(RLIMIT_CPU, &limit);
 }
 
 void interrupt_install(void)
 {
-    /* SA_RESTART: a signal must not make the write of a checkpoint fail half-way. The handlers
-     * are installed even where a shell script ignores SIGINT for its background jobs: being told
-     * to stop means to save and stop, however the program was started. */
-    struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART};
+    /* SA_RESTART: a signal must not make the write of a checkpoint fail half-way. */
+    struct sigaction action = {.sa_handler = handle, .sa_flags = SA_RESTART}, old;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-
+    for (int i = 0; i < STOPS; i++)
+        if (stops[i].always ||
+            (sigaction(stops[i].signal, NULL, &old) == 0 && old.sa_handler != SIG_IGN))
+            sigaction(stops[i].signal, &action, NULL);
     signal(SIGXFSZ, SIG_IGN);
+    warn_before_cpu_limit();
+}
+
+void interrupt_wait_begin(void)
+{
+    atomic_store(&waiting, 1);
+    if (interrupt_requested()) /* between the last look and now */
+        _exit(interrupt_exit_code());
+}
+
+void interrupt_wait_end(void)
+{
+    atomic_store(&waiting, 0);
 }
 
 int interrupt_requested(void)
@@ -38,7 +86,10 @@ int interrupt_requested(void)
 
 const char *interrupt_name(void)
 {
-    return interrupt_requested() == SIGINT ? "SIGINT" : "SIGTERM";
+    for (int i = 0; i < STOPS; i++)
+        if (stops[i].signal == interrupt_requested())
+            return stops[i].name;
+    return "no signal";
 }
 
 int interrupt_exit_code(void)

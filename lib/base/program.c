@@ -4,10 +4,13 @@
 #include "base/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <omp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 bool program_make_directory(const char *path, Error *error)
 {
@@ -32,9 +35,40 @@ bool program_make_directory(const char *path, Error *error)
     return done;
 }
 
+/* A descriptor that is opened gets the lowest free number. Without /dev/null (a bare chroot) a directory, which can be
+ * neither read nor written, keeps the number. */
+static void open_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
+            continue;
+        int opened = open("/dev/null", O_RDWR); /* never closed */
+        if (opened < 0)
+            opened = open("/", O_RDONLY | O_DIRECTORY);
+        (void)opened;
+    }
+}
+
+void program_start(void)
+{
+    open_standard_streams();
+    interrupt_install();
+}
+
+/* Who reads may have stopped reading, for ever; then a signal ends the program, once all else is done. */
+static bool flush_output(void)
+{
+    const bool stopped = interrupt_requested() != 0;
+    if (!stopped)
+        interrupt_wait_begin();
+    const bool ok = fflush(stdout) == 0 && !ferror(stdout);
+    interrupt_wait_end();
+    return ok;
+}
+
 int program_end(const char *name, bool done, Error *error)
 {
-    if (done && (fflush(stdout) != 0 || ferror(stdout)))
+    if (done && !flush_output() && interrupt_requested() != SIGPIPE)
         done = error_runtime(error, "standard output cannot be written: %s", strerror(errno));
     if (!done)
         fprintf(stderr, "%s: %s\n", name, error->message);
