@@ -266,12 +266,40 @@ START_TEST(messages_of_files)
     memory_free(huge);
     ck_load_message(path, ": expected at most 16384 bytes of YAML");
 
+    /* Nobody means a recipe without a word for one of a day's training. */
+    static const char *const empty[] = {"", "\n", "# to be written\n", "---\n", "\xef\xbb\xbf"};
+    for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
+        write_file(path, empty[i], strlen(empty[i]));
+        ck_load_message(
+            path, ": holds no key, expected a recipe ({} for one in which all is the default)");
+    }
+    write_file(path, "\xff\xfen\0a\0m\0e\0", 10);
+    ck_load_message(path, ":1: is text in UTF-16, expected a recipe: YAML in UTF-8");
+    write_file(path, "<!DOCTYPE html>\n<p>Sign in</p>\n", 31);
+    ck_load_message(
+        path, ":1: is an HTML page (did the download go wrong?), expected a recipe: YAML in UTF-8");
+
     Config config, defaults;
     Error error = {0};
     config_defaults(&defaults);
-    write_file(path, "", 0);
+    write_file(path, "{}", 2);
     ck_assert(config_load(&config, path, NULL, 0, &error));
     ck_assert_int_eq(memcmp(&config, &defaults, sizeof config), 0);
+
+    /* UTF-8's mark is no part of the text: before a comment, before a key, in a value of --set. */
+    static const char *const marked[] = {"\xef\xbb\xbf# made by an editor\nseed: 77\n",
+                                         "\xef\xbb\xbfseed: 77\n",
+                                         "\xef\xbb\xbf---\r\nseed: 77\r\n"};
+    for (size_t i = 0; i < sizeof marked / sizeof marked[0]; i++) {
+        write_file(path, marked[i], strlen(marked[i]));
+        const char *override = i == 1 ? "stage1.batch=\xef\xbb\xbf"
+                                        "32"
+                                      : "\xef\xbb\xbfstage1.batch=32";
+        ck_assert_msg(config_load(&config, path, &override, 1, &error), "%s", error.message);
+        ck_assert(config.seed == 77 && config.stage1.batch == 32);
+    }
+    write_file(path, "\xef\xbb\xbf# one\nstage1: {bach: 2}\n", 27);
+    ck_load_message(path, ":2: unknown key \"stage1.bach\"; did you mean \"stage1.batch\"?");
 
     unlink(path);
     rmdir(directory);

@@ -9,7 +9,9 @@
  */
 #include "io/config_keys.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
+#include "io/foreign_file.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -33,6 +35,7 @@ typedef struct Source {
 typedef struct Reader {
     Config config;
     const char *origin;   /* path of the file, for messages */
+    bool is_file;         /* a recipe that somebody wrote, so that it should say something */
     const char *override; /* the "key=value" being read; NULL: the file */
     Source given[CONFIG_KEY_LIMIT];
     int section_line[CONFIG_KEY_LIMIT]; /* indexed by the section's first key; 0: not seen */
@@ -323,9 +326,16 @@ static bool fail_syntax(Reader *reader, const yaml_parser_t *parser, const char 
                 parser->context ? " " : "", parser->context ? parser->context : "", from);
 }
 
+/* The text after UTF-8's byte order mark, which some editors put first. */
+static const char *without_mark(const char *text)
+{
+    return strncmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text;
+}
+
 /* Parses the one document of `text`; the caller deletes it. */
 static bool parse_document(Reader *reader, const char *text, yaml_document_t *document)
 {
+    text = without_mark(text);
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser))
         return error_runtime(reader->error, "no memory for reading %s", reader->origin);
@@ -365,9 +375,13 @@ static bool read_text(Reader *reader, const char *text)
         return false;
     const yaml_node_t *root = yaml_document_get_root_node(&document);
     bool ok = !root || check_tag(reader, root, NULL);
-    if (ok && root && root->type == YAML_MAPPING_NODE)
+    const bool empty = !root || is_nothing(root);
+    if (ok && empty && reader->is_file)
+        ok = fail(reader, (Source){0}, NULL,
+                  "holds no key, expected a recipe ({} for one in which all is the default)");
+    else if (ok && !empty && root->type == YAML_MAPPING_NODE)
         ok = read_mapping(reader, &document, NULL, root);
-    else if (ok && root && !is_nothing(root))
+    else if (ok && !empty)
         ok = fail(reader, source(reader, root), NULL,
                   "expected a mapping of keys (\"model: {channels: 64}\"), got %s",
                   describe(root, got));
@@ -396,6 +410,7 @@ static bool read_override_value(Reader *reader, int index, const char *text)
 
 static bool read_override(Reader *reader, const char *text)
 {
+    text = without_mark(text);
     Source at = {.override = text};
     const char *equals = strchr(text, '=');
     if (!equals)
@@ -487,10 +502,10 @@ static bool check_whole(Reader *reader)
     return false;
 }
 
-bool config_parse(Config *config, const char *text, const char *origin,
+static bool parse(Config *config, const char *text, const char *origin, bool is_file,
                   const char *const *overrides, int count, Error *error)
 {
-    Reader reader = {.origin = origin, .error = error};
+    Reader reader = {.origin = origin, .is_file = is_file, .error = error};
     config_defaults(&reader.config);
     if (text && !read_text(&reader, text))
         return false;
@@ -504,24 +519,43 @@ bool config_parse(Config *config, const char *text, const char *origin,
     return true;
 }
 
+bool config_parse(Config *config, const char *text, const char *origin,
+                  const char *const *overrides, int count, Error *error)
+{
+    return parse(config, text, origin, false, overrides, count, error);
+}
+
+/* At most `most` bytes of a file, which may be a pipe (/dev/stdin, <(...)) that gives them when it likes. */
+static bool read_file(const char *path, char *text, size_t most, size_t *size, Error *error)
+{
+    interrupt_wait_begin();
+    FILE *file = fopen(path, "rb");
+    bool ok = file != NULL;
+    if (ok) {
+        errno = 0;
+        *size = fread(text, 1, most, file);
+        ok = !ferror(file);
+    }
+    if (!ok)
+        error_input(error, "%s: expected a configuration, got: %s", path, strerror(errno));
+    if (file)
+        fclose(file);
+    interrupt_wait_end();
+    return ok;
+}
+
 /* The text of a file, NUL-terminated; NULL with the error set. Caller frees. */
 static char *load_text(const char *path, Error *error)
 {
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        error_input(error, "%s: expected a configuration, got: %s", path, strerror(errno));
-        return NULL;
-    }
+    size_t size = 0;
     char *text = memory_small(MAX_TEXT_SIZE + 2, 1);
-    errno = 0;
-    size_t size = fread(text, 1, MAX_TEXT_SIZE + 1, file);
-    bool ok = !ferror(file);
-    if (!ok)
-        error_input(error, "%s: expected a configuration, got: %s", path, strerror(errno));
+    bool ok = read_file(path, text, MAX_TEXT_SIZE + 1, &size, error);
+    const ForeignKind kind = foreign_kind_of_bytes((const uint8_t *)text, size);
+    if (ok && kind.text[0] != '\0')
+        ok = error_input(error, "%s:1: is %s, expected a recipe: YAML in UTF-8", path, kind.text);
     if (ok && strlen(text) < size)
         ok = error_input(error, "%s:%d: expected YAML, got a NUL byte", path,
                          line_of_offset(text, size));
-    fclose(file);
     if (!ok) {
         memory_free(text);
         return NULL;
@@ -533,7 +567,7 @@ bool config_load(Config *config, const char *path, const char *const *overrides,
                  Error *error)
 {
     char *text = load_text(path, error);
-    bool ok = text && config_parse(config, text, path, overrides, count, error);
+    bool ok = text && parse(config, text, path, true, overrides, count, error);
     memory_free(text);
     return ok;
 }

@@ -87,7 +87,7 @@ typedef struct Config {
  * machine, configs/fashion-mnist.yaml too, say what they want otherwise. */
 void config_defaults(Config *config);
 
-/* Reads `path` over the defaults, then applies `count` overrides "key.sub=value" (a value is
+/* Reads `path`, a file in which some key must be (an empty one is more likely a slip than a wish), over the defaults, then applies `count` overrides "key.sub=value" (a value is
  * YAML: `model.attention=[14, 7]`), then checks that the whole is possible. After a failure
  * `config` is as before. */
 bool config_load(Config *config, const char *path, const char *const *overrides, int count,
