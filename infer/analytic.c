@@ -151,7 +151,7 @@ static bool prepare(Analytic *a, Error *error)
     if (!network_open(&a->network, &a->common, error))
         return false;
     a->dims = network_dims(a->network);
-    a->seed = a->common.seed >= 0 ? (uint64_t)a->common.seed : network_config(a->network)->seed;
+    a->seed = seed_or(a->common.seed, network_config(a->network)->seed);
     return choose_timesteps(a, error) &&
            images_open_train(&a->dataset, a->network, a->data, error) &&
            images_choose(a->dataset, "--images", LEAST_IMAGES, a->seed, &a->images, &a->chosen,

@@ -22,7 +22,7 @@ enum {
 
 void common_defaults(CommonOptions *common)
 {
-    *common = (CommonOptions){.batch = DEFAULT_BATCH, .seed = -1, .estimate = estimate_defaults()};
+    *common = (CommonOptions){.batch = DEFAULT_BATCH, .estimate = estimate_defaults()};
 }
 
 void common_free(CommonOptions *common)
@@ -79,9 +79,9 @@ static int compute_options(Option *at, CommonOptions *common)
         option_heading("How it is computed"),
         option_integer("batch", "N", &common->batch, 1, MAX_BATCH,
                        "images per run of the network, at most (default: 64)"),
-        option_integer("seed", "N", &common->seed, 0, INT64_MAX,
-                       "of everything random (default: the seed in the checkpoint's "
-                       "configuration)"),
+        option_seed("seed", "N", &common->seed,
+                    "of everything random (default: the seed in the checkpoint's "
+                    "configuration)"),
         option_integer("threads", "N", &common->threads, 1, PROGRAM_MAX_THREADS,
                        "processor cores to use (default: all)"),
         option_choice("precision", "auto|f32|bf16", &common->precision,

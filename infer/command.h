@@ -36,7 +36,7 @@ typedef struct CommonOptions {
     NetworkSource source;
     int64_t batch;            /* images per run of the network, at most */
     int64_t threads;          /* 0: as many as there are processor cores */
-    int64_t seed;             /* -1: the one in the checkpoint's configuration */
+    Seed seed;                /* not given: the one in the checkpoint's configuration */
     int precision;            /* PrecisionChoice */
     DType type;               /* that it amounts to */
     EstimateOptions estimate; /* of Cov[x_0 | x_t]; a command's own option may turn the clip off */

@@ -273,7 +273,7 @@ static bool prepare(Compare *s, Error *error)
     c->common = &s->common;
     if (!network_open(&c->network, &s->common, error))
         return false;
-    c->seed = s->common.seed >= 0 ? (uint64_t)s->common.seed : network_config(c->network)->seed;
+    c->seed = seed_or(s->common.seed, network_config(c->network)->seed);
     c->identity = network_identity(c->network);
     c->settings = settings_begin(&s->common, c->identity, c->seed);
     return choose_variances(c, error) && check_samplers(c, error) && choose_steps(c, error) &&

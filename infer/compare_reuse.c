@@ -109,8 +109,8 @@ static Call call_begin(const Comparison *c, const Sampler *samplers, int sampler
     add(&call, "--variance", variances_text(c, samplers, sampler_count));
     add(&call, "--steps", steps_text(c));
     add(&call, "--precision", memory_string(precisions[common->precision]));
-    if (common->seed >= 0)
-        add(&call, "--seed", memory_format("%lld", (long long)common->seed));
+    if (common->seed.given)
+        add(&call, "--seed", memory_format("%llu", (unsigned long long)common->seed.value));
     if (common->estimate.average)
         string_list_add(&call.arguments, "--average-cov");
     add(&call, "--cov-floor", memory_format("%.17g", common->estimate.floor));

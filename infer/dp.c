@@ -117,7 +117,7 @@ static bool is_as_asked(const DpRequest *request, const Identity *identity)
 {
     return identity->bf16 == (request->type == DTYPE_BF16) && !request->data &&
            (request->images == IMAGES_UNSET || identity->images == request->images) &&
-           (request->seed < 0 || identity->seed == request->seed);
+           (!request->seed.given || (uint64_t)identity->seed == request->seed.value);
 }
 
 /* Whether a file is there, whole, for this network, and as it is asked for. (Of what images of --data it
@@ -242,8 +242,7 @@ bool dp_prepare(Network *network, const DpRequest *request, Error *error)
         return true;
 
     Images images = {0};
-    const uint64_t seed =
-        request->seed >= 0 ? (uint64_t)request->seed : network_config(network)->seed;
+    const uint64_t seed = seed_or(request->seed, network_config(network)->seed);
     bool ok = images_train(&images, network, request->data, "--dp-images", request->images, seed,
                            error) &&
               network_prepare(network, images.count, error);

@@ -19,7 +19,7 @@ typedef struct DpRequest {
     EstimateOptions estimate;
     int64_t
         images; /* training images to search on; IMAGES_UNSET: 100, but any that are there will do */
-    int64_t seed;     /* of their choice and noise; -1: the network's, likewise */
+    Seed seed;  /* of their choice and noise; not given: the network's, likewise */
     const char *data; /* the training images; NULL: the configuration's */
     DType type;       /* of the network */
     bool fresh, quiet;

@@ -314,8 +314,7 @@ static bool prepare(Nll *s, Error *error)
     if (!network_open(&s->network, &s->common, error) || !choose_variances(s, error) ||
         !check_steps(s, error) || !choose_paths(s, error))
         return false;
-    s->task.seed =
-        s->common.seed >= 0 ? (uint64_t)s->common.seed : network_config(s->network)->seed;
+    s->task.seed = seed_or(s->common.seed, network_config(s->network)->seed);
     s->task.clip_pixel = s->clip_pixel;
     if (!read_images(s, error) || !prepare_dp(s, error) || !make_cells(s, error) ||
         !open_noise(s, error) || !network_prepare(s->network, s->images.count, error))

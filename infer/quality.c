@@ -340,7 +340,7 @@ static bool prepare(Quality *s, Error *error)
     if (!network_open(&s->network, &s->common, error) || !make_cells(s, error) ||
         !choose_paths(s, error))
         return false;
-    s->seed = s->common.seed >= 0 ? (uint64_t)s->common.seed : network_config(s->network)->seed;
+    s->seed = seed_or(s->common.seed, network_config(s->network)->seed);
     s->task.settings = settings_text(s);
     s->task.count = (int)s->samples;
     s->task.columns = (int)s->resamples + 1;

@@ -215,7 +215,7 @@ static bool make_plans(Sample *s, Error *error)
 
 static bool prepare_noise(Sample *s, Error *error)
 {
-    s->seed = s->common.seed >= 0 ? (uint64_t)s->common.seed : network_config(s->network)->seed;
+    s->seed = seed_or(s->common.seed, network_config(s->network)->seed);
     if (!s->noise_path) {
         s->noise = noise_drawn(s->seed, network_dims(s->network));
         bool several = s->settings.variance_count * s->settings.steps_count > 1;

@@ -153,7 +153,7 @@ static bool prepare(Truth *s, Error *error)
         !images_test(&s->images, s->network, NULL, s->images_wanted, error) ||
         !network_prepare(s->network, s->images.count, error))
         return false;
-    s->seed = s->common.seed >= 0 ? (uint64_t)s->common.seed : network_config(s->network)->seed;
+    s->seed = seed_or(s->common.seed, network_config(s->network)->seed);
     EstimateOptions estimate = s->common.estimate;
     estimate.clip = s->clip_cov == CHOICE_ON;
     s->predictor = network_predictor(s->network, &estimate);

@@ -35,6 +35,9 @@ START_TEST(a_loss_that_is_no_number_stops_the_run)
                 "--stage 1 --quiet --config mixture.yaml --run r --set stage1.steps=20");
     ck_assert_ptr_nonnull(strstr(train_log(), "stage1: the loss of eps is "));
     ck_assert_ptr_nonnull(strstr(train_log(), " at step 7, training stops"));
+    ck_assert_ptr_nonnull(strstr(train_log(),
+                                 ", from which --resume --set stage1.lr=0.0005 goes on at half the "
+                                 "learning rate\n"));
     ck_assert(scratch_same_bytes(scratch_path("r/stage1.h5"), bytes, size));
     ck_assert_int_eq(metrics_last_step("r"), 6);
     free(bytes);
@@ -54,6 +57,48 @@ START_TEST(the_last_good_checkpoint_is_the_newest)
                 "--stage 1 --quiet --config mixture.yaml --run r --set stage1.steps=20 "
                 "--set stage1.lr=1 --set checkpoint.every=1");
     ck_assert_int_eq(checkpoint_attr("r/stage1.h5", "step"), 7);
+}
+END_TEST
+
+/* What the line above advises. */
+START_TEST(a_run_goes_on_with_another_learning_rate)
+{
+    static const char *const keys[] = {"stage1.lr=0.0005", "stage1.warmup=3",
+                                       "stage1.grad_clip=0.5"};
+    write_files();
+    train(0, "--stage 1 --quiet --config mixture.yaml --run r --set stage1.steps=6");
+    for (int i = 0; i < 3; i++) {
+        const int steps = 8 + 2 * i;
+        char change[128] = "", said[160];
+        for (int k = 0; k <= i; k++)
+            snprintf(change + strlen(change), sizeof change - strlen(change), " --set %s", keys[k]);
+        snprintf(said, sizeof said,
+                 "continuing r/stage1.h5 at step %d, from here on with another %.*s\n", steps - 2,
+                 (int)strcspn(keys[i], "="), keys[i]);
+        train_fails(2,
+                    "(--resume continues it with the new values from here on, --fresh starts again "
+                    "and replaces it)",
+                    "--stage 1 --config mixture.yaml --run r --set stage1.steps=%d%s", steps,
+                    change);
+        train(0, "--stage 1 --config mixture.yaml --run r --resume --set stage1.steps=%d%s", steps,
+              change);
+        ck_assert_msg(strstr(train_log(), said) != NULL, "no \"%s\" in: %s", said, train_log());
+        /* From then on it is the run's own. */
+        train(0, "--stage 1 --quiet --config mixture.yaml --run r --set stage1.steps=%d%s", steps,
+              change);
+    }
+    ck_assert_int_eq(checkpoint_attr("r/stage1.h5", "step"), 12);
+    train_fails(2, "these keys differ: stage1.batch, stage1.lr (--fresh",
+                "--stage 1 --config mixture.yaml --run r --resume --set stage1.steps=20 --set "
+                "stage1.batch=5 --set "
+                "stage1.warmup=3 --set stage1.grad_clip=0.5");
+    train_trunk("mixture.yaml");
+    train(0, "--stage 2 --loss sn --quiet --config mixture.yaml --run s --init trunk/stage1.h5 "
+             "--set stage2.steps=3");
+    train(0, "--stage 2 --loss sn --config mixture.yaml --run s --init trunk/stage1.h5 --set "
+             "stage2.steps=4 --resume "
+             "--set stage2.lr=1e-4");
+    ck_assert_ptr_nonnull(strstr(train_log(), "at step 3, from here on with another stage2.lr\n"));
 }
 END_TEST
 
@@ -216,7 +261,7 @@ START_TEST(a_checkpoint_of_the_other_stage_is_refused)
 END_TEST
 
 SUITE_MAIN("train_errors", a_loss_that_is_no_number_stops_the_run,
-           the_last_good_checkpoint_is_the_newest,
+           the_last_good_checkpoint_is_the_newest, a_run_goes_on_with_another_learning_rate,
            a_first_loss_that_is_no_number_leaves_no_checkpoint,
            a_loss_that_has_exploded_stops_the_run, a_stop_that_cannot_be_saved_is_a_failure,
            a_damaged_checkpoint_is_refused, a_checkpoint_of_the_other_stage_is_refused)

@@ -85,18 +85,42 @@ static bool save(Stage *stage, int64_t step, Error *error)
     return checkpoint_commit(writer, error);
 }
 
-static bool restore(Stage *stage, Checkpoint *checkpoint, int64_t *step, Error *error)
+enum { KEYS_SIZE = 512 };
+
+/* Whether the run of a checkpoint may go on with this configuration. Keys that steer the optimiser may differ where
+ * --resume says that it is meant: `steered` [KEYS_SIZE] names them. */
+static bool check_config(const Stage *stage, const Checkpoint *checkpoint, bool resume,
+                         char *steered, Error *error)
 {
-    char keys[512];
+    const Config *old = checkpoint_config(checkpoint);
+    const bool first = stage->number == 1;
+    char keys[KEYS_SIZE], fixed[KEYS_SIZE];
+    steered[0] = '\0';
+    if (config_differences(old, stage->config, first ? CONFIG_STAGE1 : CONFIG_STAGE2, keys,
+                           KEYS_SIZE) == 0)
+        return true;
+    const bool steers = config_differences(old, stage->config,
+                                           first ? CONFIG_STAGE1_STEERED : CONFIG_STAGE2_STEERED,
+                                           fixed, KEYS_SIZE) == 0;
+    if (steers && resume) {
+        memcpy(steered, keys, KEYS_SIZE);
+        return true;
+    }
+    return error_input(error,
+                       "%s: was trained with another configuration; these keys differ: %s "
+                       "(%s--fresh starts again and replaces it)",
+                       stage->path, keys,
+                       steers ? "--resume continues it with the new values from here on, " : "");
+}
+
+static bool restore(Stage *stage, Checkpoint *checkpoint, bool resume, int64_t *step, char *steered,
+                    Error *error)
+{
     if (checkpoint_stage(checkpoint) != stage->number)
         return error_input(error, "%s: a checkpoint of stage %d, expected one of stage %d",
                            stage->path, checkpoint_stage(checkpoint), stage->number);
-    if (config_differences(checkpoint_config(checkpoint), stage->config,
-                           stage->number == 1 ? CONFIG_STAGE1 : CONFIG_STAGE2, keys, sizeof keys))
-        return error_input(error,
-                           "%s: was trained with another configuration; these keys differ: %s "
-                           "(--fresh starts again and replaces it)",
-                           stage->path, keys);
+    if (!check_config(stage, checkpoint, resume, steered, error))
+        return false;
     if (stage->read_extra && !stage->read_extra(stage, checkpoint, error))
         return false;
     for (int i = 0; i < stage->learner_count; i++)
@@ -108,17 +132,19 @@ static bool restore(Stage *stage, Checkpoint *checkpoint, int64_t *step, Error *
 }
 
 /* Continues from the checkpoint at stage->path, if there is one and it is wanted. */
-static bool resume(Stage *stage, const LoopOptions *options, int64_t *step, Error *error)
+static bool resume(Stage *stage, const LoopOptions *options, int64_t *step, char *steered,
+                   Error *error)
 {
     *step = 0;
+    steered[0] = '\0';
     if (options->fresh)
         return true;
     if (access(stage->path, F_OK) != 0)
         return !options->resume ||
                error_input(error, "%s: there is no such checkpoint to --resume", stage->path);
     Checkpoint *checkpoint = NULL;
-    bool done =
-        checkpoint_open(&checkpoint, stage->path, error) && restore(stage, checkpoint, step, error);
+    bool done = checkpoint_open(&checkpoint, stage->path, error) &&
+                restore(stage, checkpoint, options->resume, step, steered, error);
     checkpoint_close(checkpoint);
     return done;
 }
@@ -137,9 +163,17 @@ typedef struct Loop {
 /* What a user who has lost the run will want to know. */
 static bool name_last_good(const Loop *loop, Error *error)
 {
-    if (loop->saved >= 0)
-        return error_add(error, "; the last good checkpoint is %s (step %lld)", loop->stage->path,
-                         (long long)loop->saved);
+    const Stage *stage = loop->stage;
+    if (loop->saved >= 0) {
+        error_add(error, "; the last good checkpoint is %s (step %lld)", stage->path,
+                  (long long)loop->saved);
+        return !stage->exploded || stage->learners[0].state.gradients == NULL
+                   ? false
+                   : error_add(error,
+                               ", from which --resume --set stage%d.lr=%.3g goes on at half the "
+                               "learning rate",
+                               stage->number, stage->settings.lr / 2);
+    }
     return error_add(error, "; no checkpoint had been saved yet%s",
                      access(loop->stage->path, F_OK) == 0 ? ", and the old one is as it was" : "");
 }
@@ -238,8 +272,9 @@ static bool run(Loop *loop, Error *error)
 
 static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, Error *error)
 {
+    char steered[KEYS_SIZE];
     Loop loop = {.stage = stage, .lock = lock, .saved = -1};
-    if (!resume(stage, options, &loop.step, error))
+    if (!resume(stage, options, &loop.step, steered, error))
         return false;
     if (loop.step > 0) {
         loop.saved = loop.step;
@@ -269,8 +304,9 @@ static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, 
     if (options->computes)
         progress_note(&loop.progress, "%s computes in %s", stage->name, options->computes);
     if (loop.step > 0)
-        progress_note(&loop.progress, "continuing %s at step %lld", stage->path,
-                      (long long)loop.step);
+        progress_note(&loop.progress, "continuing %s at step %lld%s%s", stage->path,
+                      (long long)loop.step, steered[0] ? ", from here on with another " : "",
+                      steered);
     const int64_t first = loop.step;
     const double begin = clock_seconds();
     if (options->profile)

@@ -76,11 +76,14 @@ static bool is_sound(const Stage *stage, const Learner *learner, double loss, do
 /* After a step in which some learner was unsound; the error says which. */
 static bool may_go_on(Stage *stage, Error *error)
 {
-    if (stage->config->train.on_nonfinite == NONFINITE_STOP)
+    if (stage->config->train.on_nonfinite == NONFINITE_STOP) {
+        stage->exploded = true;
         return error_add(error, ", training stops");
+    }
     stage->skipped++;
     if (++stage->skipped_in_a_row < STAGE_MAX_SKIPPED)
         return true;
+    stage->exploded = true;
     return error_add(error, ", the last of %d in succession that were skipped, training stops",
                      STAGE_MAX_SKIPPED);
 }

@@ -43,6 +43,7 @@ struct Stage {
     int learner_count;
     int64_t skipped; /* steps so far in which a learner was not updated (train.on_nonfinite) */
     int64_t skipped_in_a_row; /* of them, those since the last sound step */
+    bool exploded; /* a loss or a gradient that is no number, or far too large, ended the run */
 
     /* Step `step`, counted from 0: fills losses [learner_count] and every learner's gradients, if
      * it has any. */

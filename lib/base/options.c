@@ -69,6 +69,15 @@ Option option_number(const char *name, const char *placeholder, double *target, 
                     .most_number = most};
 }
 
+Option option_seed(const char *name, const char *placeholder, Seed *target, const char *help)
+{
+    return (Option){.kind = OPTION_SEED,
+                    .name = name,
+                    .placeholder = placeholder,
+                    .help = help,
+                    .target.seed = target};
+}
+
 Option option_choice(const char *name, const char *choices, int *target, const char *help)
 {
     return (Option){.kind = OPTION_CHOICE,
@@ -140,6 +149,15 @@ static bool read_number(const Option *option, const char *text, Error *error)
                        option->least_number, option->most_number, text);
 }
 
+static bool read_seed(const Option *option, const char *text, Error *error)
+{
+    if (!seed_read(&option->target.seed->value, text))
+        return error_input(error, "--%s: expected an integer from 0 to %" PRIu64 ", got \"%s\"",
+                           option->name, UINT64_MAX, text);
+    option->target.seed->given = true;
+    return true;
+}
+
 static bool read_choice(const Option *option, const char *text, Error *error)
 {
     const char *choice = option->placeholder;
@@ -164,6 +182,8 @@ static bool read_value(const Option *option, const char *text, Error *error)
         return read_integer(option, text, error);
     case OPTION_NUMBER:
         return read_number(option, text, error);
+    case OPTION_SEED:
+        return read_seed(option, text, error);
     case OPTION_CHOICE:
         return read_choice(option, text, error);
     case OPTION_STRING:

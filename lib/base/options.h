@@ -16,6 +16,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "base/seed.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,6 +37,7 @@ typedef enum OptionKind {
     OPTION_STRING,
     OPTION_INTEGER,
     OPTION_NUMBER,
+    OPTION_SEED,
     OPTION_CHOICE,
     OPTION_LIST,
 } OptionKind;
@@ -50,6 +52,7 @@ typedef struct Option {
         const char **string;
         int64_t *integer;
         double *number;
+        Seed *seed;
         int *choice;
         StringList *list;
     } target;
@@ -66,6 +69,8 @@ Option option_integer(const char *name, const char *placeholder, int64_t *target
                       int64_t most, const char *help);
 Option option_number(const char *name, const char *placeholder, double *target, double least,
                      double most, const char *help);
+/* What recipes take for a seed (base/seed.h). */
+Option option_seed(const char *name, const char *placeholder, Seed *target, const char *help);
 /* `choices` is "ddpm|ddim"; *target becomes the index of the one that was given. */
 Option option_choice(const char *name, const char *choices, int *target, const char *help);
 Option option_list(const char *name, const char *placeholder, StringList *target, const char *help);

@@ -116,6 +116,8 @@ typedef enum ConfigScope {
     CONFIG_STAGE1,  /* what bears on the numbers of stage 1: one run continues another */
     CONFIG_STAGE2,  /* the same for stage 2 */
     CONFIG_NETWORK, /* what the trunk computes, whatever trained it */
+    CONFIG_STAGE1_STEERED, /* CONFIG_STAGE1 but for what a run may go on with when asked: another learning */
+    CONFIG_STAGE2_STEERED, /* rate, its warm-up, another clipping of the gradient; and CONFIG_STAGE2 */
 } ConfigScope;
 
 /* The keys of `scope` in which a and b differ, "stage1.lr, model.channels", in `keys` (as many as

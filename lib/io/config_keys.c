@@ -20,8 +20,10 @@
 
 /* What a key may differ in: values of ConfigKey.free_in. */
 enum {
-    STAGE1 = 1 << CONFIG_STAGE1,
-    STAGE2 = 1 << CONFIG_STAGE2,
+    STEERED1 = 1 << CONFIG_STAGE1_STEERED,
+    STEERED2 = 1 << CONFIG_STAGE2_STEERED,
+    STAGE1 = 1 << CONFIG_STAGE1 | STEERED1,
+    STAGE2 = 1 << CONFIG_STAGE2 | STEERED2,
     NETWORK = 1 << CONFIG_NETWORK,
     EVERYTHING = STAGE1 | STAGE2 | NETWORK,
 };
@@ -76,12 +78,13 @@ const ConfigKey config_keys[] = {
     {"stage1.batch", KEY_INT, AT(stage1.batch), RANGE(1, 65536), .fallback = "128",
      .free_in = STAGE2 | NETWORK, .help = "images per step"},
     {"stage1.lr", KEY_REAL, AT(stage1.lr), RANGE(0, 1), .above_low = true, .fallback = "2.0e-4",
-     .free_in = STAGE2 | NETWORK, .help = "learning rate of Adam"},
+     .free_in = STAGE2 | STEERED1 | NETWORK, .help = "learning rate of Adam"},
     {"stage1.warmup", KEY_INT64, AT(stage1.warmup), RANGE(0, 1e9), .fallback = "500",
-     .free_in = STAGE2 | NETWORK,
+     .free_in = STAGE2 | STEERED1 | NETWORK,
      .help = "steps over which the learning rate rises linearly; 0: none"},
     {"stage1.grad_clip", KEY_REAL, AT(stage1.grad_clip), RANGE(0, 1e9), .fallback = "1.0",
-     .free_in = STAGE2 | NETWORK, .help = "largest L2 norm of the gradient; 0: no clipping"},
+     .free_in = STAGE2 | STEERED1 | NETWORK,
+     .help = "largest L2 norm of the gradient; 0: no clipping"},
     {"stage1.ema", KEY_REAL, AT(stage1.ema), RANGE(0, 1), .below_high = true, .fallback = "0.9999",
      .free_in = STAGE2 | NETWORK, .help = "decay of the moving average of the weights"},
 
@@ -93,7 +96,7 @@ const ConfigKey config_keys[] = {
     {"stage2.batch", KEY_INT, AT(stage2.batch), RANGE(1, 65536), .fallback = "128",
      .free_in = STAGE1 | NETWORK, .help = "images per step"},
     {"stage2.lr", KEY_REAL, AT(stage2.lr), RANGE(0, 1), .above_low = true, .fallback = "1.0e-4",
-     .free_in = STAGE1 | NETWORK, .help = "learning rate of Adam"},
+     .free_in = STAGE1 | STEERED2 | NETWORK, .help = "learning rate of Adam"},
     {"stage2.ema", KEY_REAL, AT(stage2.ema), RANGE(0, 1), .below_high = true, .fallback = "0.999",
      .free_in = STAGE1 | NETWORK, .help = "decay of the moving average of the weights"},
     {"stage2.images", KEY_INT64, AT(stage2.images), RANGE(1, 1e9), .fallback = "10000",

@@ -6,6 +6,7 @@
 #include "io/config_keys.h"
 
 #include "base/memory.h"
+#include "base/seed.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -72,11 +73,8 @@ static bool parse_integer(const ConfigKey *key, const char *text, int64_t *value
 
 static bool set_seed(const char *text, void *field)
 {
-    errno = 0;
-    if (!is_integer(text) || *text == '-')
-        return false;
-    uint64_t seed = strtoull(text, NULL, 10);
-    if (errno != 0)
+    uint64_t seed;
+    if (!seed_read(&seed, text))
         return false;
     memcpy(field, &seed, sizeof seed);
     return true;

@@ -62,7 +62,10 @@ sample 2 "--clip-x0: expected one of on|off" --clip-x0 yes
 sample 2 "--count: expected an integer from 1 to" --count 0
 sample 2 "--batch: expected an integer from 1 to" --batch 0
 sample 2 "--threads: expected an integer from 1 to" --threads 0
-sample 2 "--seed: expected an integer of at least 0" --seed -3
+for seed in -3 1e3 0x10 010 " 5" 1.0 18446744073709551616 ""; do
+    sample 2 "--seed: expected" --seed="$seed"
+done
+sample 2 "--seed: expected an integer from 0 to 18446744073709551615, got \"-3\"" --seed -3
 isa=${ONEDNN_MAX_CPU_ISA-ALL}
 export ONEDNN_MAX_CPU_ISA=AVX2
 sample 2 "precision: bf16 needs a processor with AVX-512" --precision bf16

@@ -106,6 +106,15 @@ status=$?
 [ $status -eq 152 ] || problem "ulimit -t: exit status $status"
 [ -f long/stage1.h5 ] || problem "ulimit -t: nothing saved"
 
+# -- Seeds: infer takes what recipes take
+largest=18446744073709551615
+works train --stage 1 --config tiny.yaml --run seeded --threads 1 --quiet --seed $largest
+works infer sample --run seeded --steps 2 --count 2 --out a.h5 --quiet
+works infer sample --run seeded --steps 2 --count 2 --out b.h5 --quiet --seed +$largest
+works infer sample --run seeded --steps 2 --count 2 --out c.h5 --quiet --seed 9223372036854775808
+cmp a.h5 b.h5 || problem "--seed of infer is not that of the recipe"
+cmp -s a.h5 c.h5 && problem "another --seed, the same samples"
+
 # -- A web page under any name
 printf '<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>\n' >page.h5
 cp page.h5 page
