@@ -3,6 +3,7 @@
 
 #include "base/fingerprint.h"
 #include "base/memory.h"
+#include "base/memory_limit.h"
 #include "network_internal.h"
 
 #include <assert.h>
@@ -166,6 +167,8 @@ bool network_prepare(Network *network, int64_t count, Error *error)
     int batch = count < 1 ? 1 : (int)((count + runs - 1) / runs);
     if (batch == network->batch)
         return true;
+    if (!memory_limit_check(false, error))
+        return false;
     network_release_graphs(network);
     network->graph =
         graph_new(&network->params, (GraphOptions){.batch = batch, .type = network->type});

@@ -1,6 +1,7 @@
 /* infer quality: how good samples are, for every variance at every number of steps. */
 #include "base/fingerprint.h"
 #include "base/memory.h"
+#include "base/memory_limit.h"
 #include "command.h"
 #include "dp.h"
 #include "image_array.h"
@@ -337,8 +338,8 @@ static char *settings_text(const Quality *s)
 
 static bool prepare(Quality *s, Error *error)
 {
-    if (!network_open(&s->network, &s->common, error) || !make_cells(s, error) ||
-        !choose_paths(s, error))
+    if (!memory_limit_check(true, error) || !network_open(&s->network, &s->common, error) ||
+        !make_cells(s, error) || !choose_paths(s, error))
         return false;
     s->seed = seed_or(s->common.seed, network_config(s->network)->seed);
     s->task.settings = settings_text(s);

@@ -1,6 +1,7 @@
 /* train: the command line of the two training stages. */
 #include "base/idle_threads.h"
 #include "base/memory.h"
+#include "base/memory_limit.h"
 #include "base/options.h"
 #include "base/program.h"
 #include "base/version.h"
@@ -170,7 +171,8 @@ static bool run_stage1(const Settings *settings, const Config *config, const cha
                        Error *error)
 {
     Stage *stage = NULL;
-    bool done = stage1_make(&stage, config, run, error) && loop_run(stage, &settings->loop, error);
+    bool done = memory_limit_check(false, error) && stage1_make(&stage, config, run, error) &&
+                loop_run(stage, &settings->loop, error);
     stage_free(stage);
     return done;
 }
@@ -196,7 +198,8 @@ static bool run_stage2(const Settings *settings, const Config *config, const cha
                     "stage-2 file does)",
                     init);
     Stage *stage = NULL;
-    done = done && stage2_make(&stage, config, run, &task, error) &&
+    done = done && memory_limit_check(config->stage2.solver == SOLVER_EXACT, error) &&
+           stage2_make(&stage, config, run, &task, error) &&
            loop_run(stage, &settings->loop, error);
     stage_free(stage);
     memory_free(init);
@@ -264,7 +267,7 @@ int main(int argc, char **argv)
         option_heading("How"),
         option_flag("resume", &s.loop.resume,
                     "continue the run's checkpoint, which must be there (the default continues "
-                    "it if it is)"),
+                    "it if it is), with another learning rate too"),
         option_flag("fresh", &s.loop.fresh, "start again and replace the run's checkpoint"),
         option_string("seed", "N", &s.seed, "short for --set seed=N"),
         option_integer("threads", "N", &s.threads, 1, PROGRAM_MAX_THREADS,

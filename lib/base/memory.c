@@ -4,6 +4,8 @@
  * both kinds and no header has to be kept before a block. */
 #include "base/memory.h"
 
+#include "base/memory_limit.h"
+
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -55,6 +57,8 @@ char *memory_format(const char *format, ...)
     return text;
 }
 
+enum { WORTH_A_LOOK = 1 << 18 }; /* bytes: smaller ones are not weighed against the limit */
+
 void *memory_large(size_t count, size_t size, const char *what, Error *error)
 {
     size_t bytes = 0;
@@ -70,10 +74,12 @@ void *memory_large(size_t count, size_t size, const char *what, Error *error)
     if (rounded == 0)
         rounded = MEMORY_ALIGNMENT;
 
-    void *memory = aligned_alloc(MEMORY_ALIGNMENT, rounded);
+    const bool allowed = rounded < WORTH_A_LOOK || memory_limit_leaves(rounded);
+    void *memory = allowed ? aligned_alloc(MEMORY_ALIGNMENT, rounded) : NULL;
     if (memory == NULL) {
-        error_runtime(error, "%s: not enough memory for %.1f MiB", what,
-                      (double)bytes / (1024.0 * 1024.0));
+        error_runtime(error, "%s: not enough memory for %.1f MiB%s", what,
+                      (double)bytes / (1024.0 * 1024.0),
+                      allowed ? "" : " within the limit (ulimit -v)");
         return NULL;
     }
     memset(memory, 0, rounded);

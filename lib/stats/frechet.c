@@ -2,6 +2,7 @@
 
 #include "base/dispatch.h"
 #include "base/memory.h"
+#include "base/memory_limit.h"
 
 #include <lapacke.h>
 #include <math.h>
@@ -79,8 +80,10 @@ void gaussians_free(Gaussians *gaussians)
 /* Eigenvalues of a symmetric matrix, ascending, and if wanted its eigenvectors as rows, in its place. */
 static bool eigen(double *matrix, int dims, double *values, bool vectors)
 {
-    return LAPACKE_dsyevd(LAPACK_COL_MAJOR, vectors ? 'V' : 'N', 'L', dims, matrix, dims, values) ==
-           0;
+    const char what = vectors ? 'V' : 'N';
+    const bool ok = LAPACKE_dsyevd(LAPACK_COL_MAJOR, what, 'L', dims, matrix, dims, values) == 0;
+    memory_limit_lapack_used();
+    return ok;
 }
 
 /* Rounding makes eigenvalues of a singular matrix a little negative. */

@@ -1,6 +1,7 @@
 #include "stats/least_squares.h"
 
 #include "base/memory.h"
+#include "base/memory_limit.h"
 
 #include <lapacke.h>
 #include <math.h>
@@ -126,7 +127,9 @@ static bool factorise(System *s, double ridge)
     for (size_t i = 0; i + 1 < features; i++)
         s->factor[i * features + i] += ridge;
     double norm = LAPACKE_dlansy(LAPACK_COL_MAJOR, '1', 'U', n, s->factor, n), inverse = 0;
-    return LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'U', n, s->factor, n) == 0 &&
+    const bool positive = LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'U', n, s->factor, n) == 0;
+    memory_limit_lapack_used();
+    return positive &&
            LAPACKE_dpocon(LAPACK_COL_MAJOR, 'U', n, s->factor, n, norm, &inverse) == 0 &&
            inverse > least_condition;
 }

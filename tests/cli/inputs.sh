@@ -39,7 +39,7 @@ exec 3>&-
 # -- Closed standard streams: what works does, and what it prints goes nowhere
 closed() {
     for streams in '<&-' '>&-' '2>&-' '<&- >&-' '<&- 2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
-        eval "$* $streams" >>printed 2>>errors || problem "$* $streams: exit status $?"
+        eval "{ $*; } $streams" >>printed 2>>errors || problem "$* $streams: exit status $?"
     done
 }
 closed infer info r/stage1.h5

@@ -1,0 +1,134 @@
+/* The first check is made by a function that the loader calls before it initialises any library (.preinit_array,
+ * which programs have and libraries can't): OpenBLAS's own initialisation is where it would hang. */
+#include "base/memory_limit.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static const int64_t MIB = 1 << 20;
+
+/* MiB, of OpenBLAS 0.3.21 and oneDNN 2.7 on x86-64 (docs/reliability.md). */
+enum {
+    BLAS_BUFFER = 129, /* of each thread of OpenBLAS; the first asks for two, and gives one back */
+    AT_START = 2,      /* besides, for all libraries */
+    AT_WORK = 128, /* for oneDNN's code, the heap and OpenMP's threads in the smallest network */
+    LATER = 24,    /* what is never given away */
+    USUAL_STACK = 8,
+};
+
+/* Bytes that OpenBLAS's threads will take when LAPACK is first used; 0: none, or they have them. */
+static _Atomic int64_t for_lapack;
+
+/* Bytes; -1: none. */
+static int64_t limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+        limit.rlim_cur > INT64_MAX)
+        return -1;
+    return (int64_t)limit.rlim_cur;
+}
+
+/* Bytes of address space that the process has; 0 where the system does not say. */
+static int64_t used(void)
+{
+    char text[64] = "";
+    const int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)!read(fd, text, sizeof text - 1);
+        close(fd);
+    }
+    return strtoll(text, NULL, 10) * sysconf(_SC_PAGESIZE); /* the first number, in pages */
+}
+
+/* How many threads OpenBLAS will have. */
+static int64_t blas_threads(void)
+{
+    static const char *const names[] = {"OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS",
+                                        "OMP_NUM_THREADS"};
+    cpu_set_t set;
+    const int64_t cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *text = getenv(names[i]);
+        const long wanted = text ? strtol(text, NULL, 10) : 0;
+        if (wanted > 0)
+            return wanted < cores ? wanted : cores;
+    }
+    return cores;
+}
+
+/* The address space of a thread's stack. */
+static int64_t stack_size(void)
+{
+    struct rlimit stack;
+    if (getrlimit(RLIMIT_STACK, &stack) != 0 || stack.rlim_cur == RLIM_INFINITY ||
+        stack.rlim_cur > (rlim_t)(1024 * MIB))
+        return USUAL_STACK * MIB;
+    return (int64_t)stack.rlim_cur;
+}
+
+/* Sanitized programs take terabytes of address space, and have nothing initialised when the loader calls. */
+#ifndef VARHEAD_NO_DISPATCH
+
+static void check_before_libraries(int argc, char **argv, char **environment)
+{
+    (void)environment;
+    const int64_t most = limit();
+    const int64_t stacks = (blas_threads() - 1) * stack_size();
+    const int64_t second = stacks > BLAS_BUFFER * MIB ? stacks : BLAS_BUFFER * MIB;
+    const int64_t needed = used() + (BLAS_BUFFER + AT_START) * MIB + second;
+    if (most < 0 || most >= needed)
+        return;
+    char line[200];
+    const char *name = argc > 0 ? argv[0] : "varhead", *slash = strrchr(name, '/');
+    const int length = snprintf(
+        line, sizeof line,
+        "%.60s: the limit on memory is %lld MiB (ulimit -v), expected at least %lld to "
+        "start\n",
+        slash ? slash + 1 : name, (long long)(most / MIB), (long long)((needed + MIB - 1) / MIB));
+    (void)!write(STDERR_FILENO, line, (size_t)length);
+    _exit(ERROR_RUNTIME);
+}
+
+__attribute__((section(".preinit_array"),
+               used)) static void (*const before_libraries)(int, char **,
+                                                            char **) = check_before_libraries;
+
+#endif
+
+static bool leaves(int64_t bytes)
+{
+    const int64_t most = limit();
+    return most < 0 || used() + bytes + for_lapack <= most;
+}
+
+bool memory_limit_check(bool lapack, Error *error)
+{
+    if (lapack)
+        for_lapack = (blas_threads() - 1) * (BLAS_BUFFER * MIB + stack_size());
+    if (leaves(AT_WORK * MIB))
+        return true;
+    const int64_t needed = used() + for_lapack + AT_WORK * MIB;
+    return error_runtime(error,
+                         "the limit on memory is %lld MiB (ulimit -v), expected at least %lld for "
+                         "the smallest of networks%s",
+                         (long long)(limit() / MIB), (long long)((needed + MIB - 1) / MIB),
+                         for_lapack > 0 ? " and OpenBLAS's threads (OPENBLAS_NUM_THREADS)" : "");
+}
+
+void memory_limit_lapack_used(void)
+{
+    for_lapack = 0;
+}
+
+bool memory_limit_leaves(size_t bytes)
+{
+    const size_t most = INT64_MAX / 2;
+    return leaves((int64_t)(bytes < most ? bytes : most) + LATER * MIB);
+}
