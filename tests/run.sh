@@ -31,7 +31,7 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 
 # The longest, longest first: begun last, one of them would run alone in the end.
-longest="test_mixture_training demo.sh infer_nll.sh infer_compare.sh test_train test_faults infer_quality.sh test_corpus"
+longest="test_mixture_training demo.sh infer_nll.sh infer_compare.sh infer_matrix.sh test_train test_faults infer_quality.sh"
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/varhead-tests-XXXXXX") || exit 1
 chmod 755 "$scratch" # some tests give up the rights of root
