@@ -5,9 +5,9 @@
  * the program sets the variables and executes itself, which takes it a few milliseconds. The second time the
  * variables are there, so that there is no third.
  *
- * The time is a compromise. Threads that sleep at once (OMP_WAIT_POLICY=passive) cost a calm machine
- * a few per cent in small networks, because the others have to be woken for every loop. Loops follow one another
- * within microseconds; whoever waits longer waits for a thread that has no core.
+ * The time is a compromise. To wake a sleeping thread for every loop costs small networks a few per cent.
+ * Loops follow one another within microseconds, and a thread that waits for most of a millisecond waits for
+ * another that has no core.
  */
 #include "base/idle_threads.h"
 
@@ -20,7 +20,7 @@
 /* gcc's library counts turns of its loop, each with one `pause`: 15 to 70 ns. It prefers its own
  * variable to the common one, which is left to clang's. */
 static const char *const settings[][2] = {
-    {"GOMP_SPINCOUNT", "1000"},
+    {"GOMP_SPINCOUNT", "10000"},
     {"OMP_WAIT_POLICY", "passive"},
 };
 static const char *const others[] = {"KMP_BLOCKTIME", "KMP_LIBRARY"};
