@@ -4,9 +4,9 @@
 #
 #     sh scripts/busy_machine.sh [SECONDS [OPTION OF TRAIN...]]      60 seconds; --config quick --precision f32
 #
-# One training runs for each way of waiting. They have the processor in turns of three seconds, so that they meet
-# the same machine; the others are stopped meanwhile. First nothing else runs, then an endless loop on each core. Prints the median
-# speed of a step, and how long a step takes beside the same on the calm machine.
+# One training runs for each way of waiting. They have the processor in turns of three seconds, so that they meet the
+# same machine; the others are stopped meanwhile. First nothing else runs, then an endless loop on each core. Prints the
+# median speed of a step, and how long a busy step takes beside a calm one.
 set -eu
 seconds=${1:-60}
 [ $# -eq 0 ] || shift

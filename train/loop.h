@@ -10,7 +10,7 @@ typedef struct LoopOptions {
     bool fresh;  /* a checkpoint that is there is replaced */
     bool quiet;
     bool profile; /* in the end, print where the time of a step went */
-    /* What the first line says of the arithmetic: "bf16 (auto: ...), 2 threads"; NULL for no such line. */
+    /* The end of the first line, "bf16 (auto: ...), 2 threads"; NULL for no such line. */
     const char *computes;
 } LoopOptions;
 

@@ -136,7 +136,8 @@ static bool resolve_precision(const Settings *settings, Config *config, const ch
     return true;
 }
 
-/* "bf16 (auto: the processor has bfloat16 instructions), 2 threads"; `reason` as from resolve_precision. */
+/* "bf16 (auto: the processor has bfloat16 instructions), 2 threads"; `reason` as from
+ * resolve_precision. */
 static char *describe_arithmetic(const Config *config, const char *reason)
 {
     const int threads = omp_get_max_threads();

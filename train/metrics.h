@@ -24,8 +24,8 @@ Metrics *metrics_new(const char *directory, const char *run, int64_t step);
 /* Whether they can be written there; an input error if metrics.csv is something else, which stays. */
 bool metrics_possible(const Metrics *metrics, Error *error);
 
-/* Hands over the losses that the run has left in the file up to the step from which it continues, in
- * their order; none where there is no file. */
+/* Hands over the losses that the run has left in the file up to the step from which it
+ * continues, in their order; none where there is no file. */
 void metrics_earlier(const Metrics *metrics,
                      void (*take)(void *context, const char *target, double loss), void *context);
 

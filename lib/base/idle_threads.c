@@ -1,14 +1,13 @@
 /* Makes idle threads of OpenMP sleep soon.
  *
- * gcc's library spins some milliseconds before a thread sleeps, clang's 200 ms. Either reads the time
- * from environment variables, gcc's before main() begins, and neither has a call that works for both. So
- * the program sets the variables and executes itself, which takes it a few milliseconds. The second time the
- * variables are there, so that there is no third.
+ * gcc's library spins some milliseconds before a thread sleeps, clang's 200 ms. Either reads the
+ * time from environment variables, gcc's before main() begins, and neither has a call that works
+ * for both. So the program sets the variables and executes itself, which takes it a few
+ * milliseconds. The second time the variables are there, so that there is no third.
  *
- * The time is a compromise. To wake a sleeping thread for every loop costs small networks a few per cent.
- * Loops follow one another within microseconds, and a thread that waits for most of a millisecond waits for
- * another that has no core.
- */
+ * The time is a compromise. To wake a sleeping thread for every loop costs small networks a few
+ * per cent. Loops follow one another within microseconds, and a thread that waits for most of a
+ * millisecond waits for another that has no core. */
 #include "base/idle_threads.h"
 
 #include <stdbool.h>
@@ -17,8 +16,8 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-/* gcc's library counts turns of its loop, each with one `pause`: 15 to 70 ns. It prefers its own
- * variable to the common one, which is left to clang's. */
+/* gcc's library counts turns of its loop, each with one `pause`: 15 to 70 ns. It prefers its
+ * own variable to the common one, which is left to clang's. */
 static const char *const settings[][2] = {
     {"GOMP_SPINCOUNT", "10000"},
     {"OMP_WAIT_POLICY", "passive"},
@@ -38,9 +37,9 @@ static bool is_set(void)
     return false;
 }
 
-/* The path that the kernel was given for this program; NULL where another way led here, which executing the
- * path would not take again: through the dynamic linker as a command (the kernel has loaded no
- * interpreter then), or into valgrind. */
+/* The path that the kernel was given for this program; NULL where another way led here, which
+ * executing the path would not take again: through the dynamic linker as a command (the kernel
+ * has loaded no interpreter then), or into valgrind. */
 static const char *own_path(void)
 {
     const char *preloaded = getenv("LD_PRELOAD");

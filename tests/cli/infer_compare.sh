@@ -11,8 +11,8 @@ fails() {
     fails_with 2 "$why" infer compare "$@"
 }
 
-# compares ARGUMENT...: `infer compare ARGUMENT...` does. Numbers depend on how many threads there are (docs/reproducibility.md), so
-# whatever is compared with its tables has one thread too.
+# compares ARGUMENT...: `infer compare ARGUMENT...` does. Numbers depend on how many threads there are
+# (docs/reproducibility.md), so whatever is compared with its tables has one thread too.
 compares() {
     works infer compare --threads 1 "$@"
 }
