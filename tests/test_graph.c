@@ -9,6 +9,9 @@
 
 #include <malloc.h>
 #include <omp.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* The plan alone, on random buffers. */
 
@@ -359,6 +362,66 @@ START_TEST(seeds_add_up)
 }
 END_TEST
 
+/* Two heads on one input, of which one is seeded: the other's tensors get zeros, not what was there before. The
+ * second is a stack, whose weight and bias are several tensors each. */
+START_TEST(gradients_of_what_is_not_seeded_are_zero)
+{
+    static const char *const stack[] = {"q", "k", "v"};
+    Error error = {0};
+    for (int seeded = 0; seeded < 2; seeded++) {
+        ParamSet params = {0};
+        Graph *graph = graph_new(&params, (GraphOptions){.batch = 2, .weight_gradients = true});
+        Value *x = graph_input(graph, 2, 2, 4);
+        Value *heads[] = {nn_conv1x1(graph, x, "a", 4, NULL),
+                          nn_conv1x1_stack(graph, x, stack, 3, 4)};
+        graph_keep(graph, heads[seeded]);
+        graph_seed(graph, heads[seeded]);
+        must(graph_finish(graph, &error), &error);
+        float *weights = memory_small(params.size, sizeof *weights);
+        float *gradients = memory_small(params.size, sizeof *gradients);
+        params_initialise(&params, 1, weights);
+        for (size_t i = 0; i < params.size; i++)
+            gradients[i] = NAN;
+        fill_normal(value_data(x), value_count(x), 60);
+        graph_load_weights(graph, weights);
+        must(graph_forward(graph, 0, &error), &error);
+        fill_normal(value_gradient(heads[seeded]), value_count(heads[seeded]), 61);
+        must(graph_backward(graph, gradients, &error), &error);
+        for (int i = 0; i < params.count; i++) {
+            const Param *param = &params.items[i];
+            const bool idle = (param->name[0] == 'a') != (seeded == 0);
+            for (size_t k = 0; k < param->count; k++) {
+                const float value = gradients[param->offset + k];
+                ck_assert_msg(idle ? value == 0 : isfinite(value) && value != 0, "%s: %g",
+                              param->name, value);
+            }
+        }
+        memory_free(weights);
+        memory_free(gradients);
+        graph_free(graph);
+        params_free(&params);
+    }
+}
+END_TEST
+
+/* Only what an operation gives can be seeded: the gradient of an input shares its memory until its last reader. */
+START_TEST(inputs_are_not_seeded)
+{
+    int status = 0;
+    const pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        ParamSet params = {0};
+        Graph *graph = graph_new(&params, (GraphOptions){.batch = 1, .input_gradients = true});
+        fclose(stderr); /* the assertion's words */
+        graph_seed(graph, graph_input(graph, 1, 1, 4));
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+END_TEST
+
 /* Where nothing is wanted nothing is done: no memory for gradients, no backward pass. */
 START_TEST(inference_has_no_backward)
 {
@@ -415,4 +478,6 @@ END_TEST
 SUITE_MAIN("graph", ten_thousand_steps_take_no_memory, buffers_alive_together_share_no_bytes,
            targets_receive_their_addresses, values_are_intact_when_they_are_read,
            inference_is_small_and_the_same, runs_repeat_to_the_bit, images_do_not_see_each_other,
-           threads_change_nothing_but_rounding, seeds_add_up, inference_has_no_backward)
+           threads_change_nothing_but_rounding, seeds_add_up,
+           gradients_of_what_is_not_seeded_are_zero, inputs_are_not_seeded,
+           inference_has_no_backward)

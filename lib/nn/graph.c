@@ -33,6 +33,7 @@ void graph_free(Graph *graph)
         memory_free(graph->values[i]);
     memory_free(graph->ops);
     memory_free(graph->values);
+    memory_free(graph->own_params);
     memory_free(graph->arena);
     memory_free(graph);
 }
@@ -73,6 +74,9 @@ void graph_keep(Graph *graph, Value *value)
 void graph_seed(Graph *graph, Value *value)
 {
     (void)graph;
+    /* The gradient of an input is planned to live from its last reader's step, not from the start of the
+     * backward pass, when the caller would write it. */
+    assert(value->producer);
     value->seeded = true;
 }
 
@@ -98,7 +102,11 @@ int graph_param(Graph *graph, const char *name, const char *suffix, int rank, co
     char full[PARAM_NAME_SIZE];
     int length = snprintf(full, sizeof full, "%s.%s", name, suffix);
     assert(length < PARAM_NAME_SIZE);
-    return params_add(graph->params, full, rank, shape, init, fan_in);
+    const int param = params_add(graph->params, full, rank, shape, init, fan_in);
+    graph->own_params = memory_grow(graph->own_params, (size_t)graph->own_param_count + 1,
+                                    sizeof *graph->own_params);
+    graph->own_params[graph->own_param_count++] = param;
+    return param;
 }
 
 /* Planning. Forward step of operation i is i; its backward step is 2 n - 1 - i. */
@@ -125,8 +133,10 @@ static void plan_gradient_flow(Graph *graph)
         if (out->seeded && out->needs_grad)
             out->grad_first = graph->op_count;
         op->backward = out->grad_first >= 0;
-        if (!op->backward)
+        if (!op->backward) {
+            graph->has_idle_params = graph->has_idle_params || op->weight >= 0;
             continue;
+        }
         int now = backward_step(graph, op);
         out->grad_last = now;
         for (int k = 0; k < OP_MAX_INPUTS; k++) {
@@ -259,10 +269,21 @@ bool graph_forward(Graph *graph, uint32_t step, Error *error)
     return true;
 }
 
+/* Parameters that no seeded value depends on have gradients of zero; the backward pass overwrites the others. */
+static void clear_gradients(const Graph *graph)
+{
+    for (int i = 0; i < graph->own_param_count; i++) {
+        const int param = graph->own_params[i];
+        memset(op_gradients(graph, param), 0, graph->params->items[param].count * sizeof(float));
+    }
+}
+
 bool graph_backward(Graph *graph, float *gradients, Error *error)
 {
     assert(gradients || !graph->options.weight_gradients);
     graph->gradients = gradients;
+    if (gradients && graph->has_idle_params)
+        clear_gradients(graph);
     for (int i = graph->op_count - 1; i >= 0; i--) {
         Op *op = graph->ops[i];
         const double begin = profile_begin();

@@ -56,7 +56,8 @@ Value *graph_input_from(Graph *graph, const Value *value);
 /* Keeps a value until the next run, so that the caller can read it. */
 void graph_keep(Graph *graph, Value *value);
 
-/* Marks a value whose gradient the caller writes between graph_forward and graph_backward. */
+/* Marks a value whose gradient the caller writes between graph_forward and graph_backward: the result of
+ * an operation, not an input. */
 void graph_seed(Graph *graph, Value *value);
 
 /* Compiles and plans; nothing can be added afterwards. Fails for want of memory or of a oneDNN
@@ -71,15 +72,15 @@ void graph_load_weights(Graph *graph, const float *weights);
 bool graph_forward(Graph *graph, uint32_t step, Error *error);
 
 /* Runs backward from the seeded gradients, after graph_forward on the same inputs.
- * `gradients`: flat array (layout: params), every tensor of the graph overwritten; NULL if the
- * graph has no weight gradients. */
+ * `gradients`: flat array (layout: params), every tensor of the graph overwritten, with zeros where no
+ * seeded value depends on it; NULL if the graph has no weight gradients. */
 bool graph_backward(Graph *graph, float *gradients, Error *error);
 
 /* Contents of a float32 value, [n, h, w, c]: of an input (to write), of a kept value (to read). */
 float *value_data(const Value *value);
 
-/* Gradient of a float32 value that is seeded (to write) or an input (to read, after
- * graph_backward). */
+/* Gradient of a float32 value that is seeded (to write) or an input (to read, after graph_backward, if a
+ * seeded value depends on it). */
 float *value_gradient(const Value *value);
 
 size_t value_count(const Value *value); /* elements: n h w c */

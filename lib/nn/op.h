@@ -81,6 +81,9 @@ struct Graph {
     int op_count;
     Value **values;
     int value_count;
+    int *own_params; /* indices in `params`, which other graphs may share */
+    int own_param_count;
+    bool has_idle_params; /* of operations without a backward pass */
     const float *weights;
     float *gradients; /* during graph_backward */
     uint32_t step;
