@@ -144,5 +144,35 @@ START_TEST(no_two_tensors_start_alike)
 }
 END_TEST
 
+/* The deepest network of all, with a tensor of every name that a configuration can lead to: each has a stream of
+ * its own. (params_add would abort if it were not so.) */
+START_TEST(every_name_has_a_stream_of_its_own)
+{
+    Config config;
+    config_defaults(&config);
+    config.data.resolution = 1024;
+    config.model.channels = 4;
+    config.model.norm_groups = 2;
+    config.model.res_blocks = 16;
+    config.model.levels = config.model.attentions = CONFIG_MAX_LEVELS;
+    for (int i = 0; i < CONFIG_MAX_LEVELS; i++) { /* no two levels alike: shortcuts everywhere */
+        config.model.channel_mult[i] = i + 1;
+        config.model.attention[i] = 1024 >> i;
+    }
+    ParamSet set;
+    params_init(&set);
+    Graph *graph = graph_new(&set, (GraphOptions){.batch = 1});
+    unet_build(graph, &config);
+    ck_assert_int_gt(set.count, 5000);
+    for (int i = 0; i < set.count; i++)
+        for (int k = 0; k < i; k++)
+            if (set.items[i].stream == set.items[k].stream)
+                ck_abort_msg("%s and %s", set.items[i].name, set.items[k].name);
+    graph_free(graph);
+    params_free(&set);
+}
+END_TEST
+
 SUITE_MAIN("params", parameters_lie_end_to_end, parameters_start_within_their_bounds,
-           parameters_start_from_their_names_and_the_seed, no_two_tensors_start_alike)
+           parameters_start_from_their_names_and_the_seed, no_two_tensors_start_alike,
+           every_name_has_a_stream_of_its_own)

@@ -29,6 +29,8 @@ typedef struct Param {
     size_t count;  /* elements */
     ParamInit init;
     int fan_in; /* for PARAM_UNIFORM_FAN_IN */
+    uint32_t
+        stream; /* of its random numbers: a hash of the name, different for each tensor of a set */
 } Param;
 
 typedef struct ParamSet {
