@@ -12,6 +12,7 @@
 #include "stats/sliced.h"
 
 #include <omp.h>
+#include <sys/resource.h>
 
 static Error error; /* of the last call */
 
@@ -196,6 +197,43 @@ START_TEST(moments_that_are_not_finite_are_an_error)
     double distance;
     assert_ok(gaussians_fit(&g, &points, &error));
     assert_fails_as(frechet_distance(&g, &g, &distance, &error), ERROR_RUNTIME, "not finite");
+    gaussians_free(&g);
+}
+END_TEST
+
+/* Bytes that the process has had at the most. */
+static double peak_bytes(void)
+{
+    struct rusage usage;
+    ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
+    return 1024.0 * (double)usage.ru_maxrss;
+}
+
+/* Ten thousand resamples (--resamples) of 64 features would need 1 GB of work for all of them at once. */
+START_TEST(memory_for_work_does_not_grow_with_the_resamples)
+{
+    enum {
+        DIMS = 48,
+        COLUMNS = 1000,
+        MOST = 16000000
+    }; /* bytes; all columns at once: 56 million */
+    const size_t square = DIMS * DIMS;
+    Gaussians g = {.dims = DIMS, .columns = COLUMNS};
+    g.mean = memory_small(COLUMNS * DIMS, sizeof(double));
+    g.covariance = memory_small(COLUMNS * square, sizeof(double));
+    for (size_t c = 0; c < COLUMNS; c++)
+        for (size_t i = 0; i < DIMS; i++)
+            g.covariance[c * square + i * DIMS + i] = 1;
+    double *distance = memory_small(COLUMNS, sizeof *distance);
+    const double before = peak_bytes();
+    assert_ok(frechet_distance(&g, &g, distance, &error));
+    const double used = peak_bytes() - before;
+#ifndef VARHEAD_NO_DISPATCH /* sanitizers keep back what is freed */
+    ck_assert_msg(used < MOST, "%g bytes", used);
+#endif
+    for (int c = 0; c < COLUMNS; c++)
+        ck_assert_double_eq_tol(distance[c], 0, 1e-9);
+    memory_free(distance);
     gaussians_free(&g);
 }
 END_TEST
@@ -419,6 +457,7 @@ END_TEST
 
 SUITE_MAIN("quality_metrics", they_agree_with_numpy_and_scipy,
            gaussians_with_common_axes_have_a_closed_form, moments_that_are_not_finite_are_an_error,
+           memory_for_work_does_not_grow_with_the_resamples,
            a_set_is_at_no_distance_from_itself_and_distances_are_symmetric,
            shifts_of_both_do_nothing_and_scales_come_out,
            they_do_not_depend_on_the_number_of_threads, the_kernel_is_the_cube_of_a_product,

@@ -6,6 +6,7 @@
 
 #include <lapacke.h>
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 /* -- Moments ---------------------------------------------------------------------------------- */
@@ -53,7 +54,8 @@ bool gaussians_fit(Gaussians *g, const Points *points, Error *error)
 {
     const size_t dims = (size_t)points->dims, columns = (size_t)points->columns;
     *g = (Gaussians){.dims = points->dims, .columns = points->columns};
-    double *centred = memory_large(columns * dims, sizeof(double), "moments", error);
+    const size_t threads = (size_t)omp_get_max_threads();
+    double *centred = memory_large(threads * dims, sizeof(double), "moments", error);
     bool ok = centred &&
               (g->mean = memory_large(columns * dims, sizeof(double), "moments", error)) != NULL;
     ok = ok && (g->covariance =
@@ -62,7 +64,8 @@ bool gaussians_fit(Gaussians *g, const Points *points, Error *error)
 #pragma omp parallel for schedule(static)
         for (int c = 0; c < points->columns; c++)
             fit_column(points, c, g->mean + (size_t)c * dims,
-                       g->covariance + (size_t)c * dims * dims, centred + (size_t)c * dims);
+                       g->covariance + (size_t)c * dims * dims,
+                       centred + (size_t)omp_get_thread_num() * dims);
     }
     memory_free(centred);
     return ok;
@@ -86,10 +89,10 @@ static bool eigen(double *matrix, int dims, double *values, bool vectors)
     return ok;
 }
 
-/* Rounding makes eigenvalues of a singular matrix a little negative. */
+/* Rounding makes eigenvalues of a singular matrix a little negative. A NaN stays. */
 static double root(double value)
 {
-    return value > 0 ? sqrt(value) : 0;
+    return value < 0 ? 0 : sqrt(value);
 }
 
 /* half := L^(1/2) U b U' L^(1/2), with the eigenvalues L of a, and its eigenvectors in the rows of U:
@@ -149,12 +152,13 @@ static double distance_of_column(const Gaussians *a, const Gaussians *b, int col
 bool frechet_distance(const Gaussians *a, const Gaussians *b, double *distance, Error *error)
 {
     const size_t dims = (size_t)a->dims, room = 3 * dims * dims + dims;
-    double *work = memory_large((size_t)a->columns * room, sizeof *work, "eigenvalues", error);
+    const size_t threads = (size_t)omp_get_max_threads();
+    double *work = memory_large(threads * room, sizeof *work, "eigenvalues", error);
     if (!work)
         return false;
 #pragma omp parallel for schedule(static)
     for (int c = 0; c < a->columns; c++)
-        distance[c] = distance_of_column(a, b, c, work + (size_t)c * room);
+        distance[c] = distance_of_column(a, b, c, work + (size_t)omp_get_thread_num() * room);
     memory_free(work);
     for (int c = 0; c < a->columns; c++)
         if (!isfinite(distance[c]))

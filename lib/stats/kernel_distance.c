@@ -3,6 +3,8 @@
 #include "base/dispatch.h"
 #include "base/memory.h"
 
+#include <omp.h>
+
 enum { BLOCK = 32 }; /* rows whose sums are made by one thread: the order of sums is fixed */
 
 VECTORISED static double kernel(const float *x, const float *y, int dims)
@@ -49,22 +51,25 @@ static void sum_block(const Points *x, const Points *y, int first, bool within, 
 static bool sum_pairs(const Points *x, const Points *y, bool within, double *sums, Error *error)
 {
     const int blocks = (x->count + BLOCK - 1) / BLOCK, columns = x->columns;
-    const size_t width = 2 * (size_t)columns; /* sums of a block, and its scratch */
-    double *parts = memory_large((size_t)blocks * width, sizeof *parts, "sums of kernels", error);
-    if (!parts)
-        return false;
+    const size_t width = (size_t)columns, threads = (size_t)omp_get_max_threads();
+    static const char what[] = "sums of kernels";
+    double *parts = memory_large((size_t)blocks * width, sizeof *parts, what, error);
+    double *rows = parts ? memory_large(threads * width, sizeof *rows, what, error) : NULL;
+    if (rows) {
 #pragma omp parallel for schedule(dynamic)
-    for (int b = 0; b < blocks; b++) {
-        double *part = parts + (size_t)b * width;
-        sum_block(x, y, b * BLOCK, within, part + columns, part);
+        for (int b = 0; b < blocks; b++)
+            sum_block(x, y, b * BLOCK, within, rows + (size_t)omp_get_thread_num() * width,
+                      parts + (size_t)b * width);
     }
-    for (int c = 0; c < columns; c++) {
+    for (int c = 0; rows && c < columns; c++) {
         sums[c] = 0;
         for (int b = 0; b < blocks; b++)
             sums[c] += parts[(size_t)b * width + (size_t)c];
     }
+    const bool done = rows != NULL;
     memory_free(parts);
-    return true;
+    memory_free(rows);
+    return done;
 }
 
 bool kernel_within(const Points *points, double *mean, Error *error)
