@@ -73,28 +73,43 @@ static bool measure(Times *times, Error *error)
     return ok;
 }
 
+static const char *precision_of(const Comparison *c)
+{
+    return c->common->type == DTYPE_BF16 ? "bf16" : "f32";
+}
+
 static void write_table(FILE *to, const void *context)
 {
     const Times *times = context;
     const Comparison *c = times->c;
+    fprintf(to, "precision,network\n"); /* after the beginning of such a file (io/file_kind.h) */
     for (int v = 0; v < c->variance_count; v++) {
         const char *head = variance_head(c->variances[v]);
         const double time = times->best[head ? 1 + network_find_head(c->network, head) : 0];
-        fprintf(to, "%s,%s,%.6g,%.6g,%d,%d,%016llx\n", variance_name(c->variances[v]),
+        fprintf(to, "%s,%s,%.6g,%.6g,%d,%d,%s,%016llx\n", variance_name(c->variances[v]),
                 head ? head : "", time, time / times->best[0], IMAGES, omp_get_max_threads(),
-                (unsigned long long)c->identity);
+                precision_of(c), (unsigned long long)c->identity);
     }
+}
+
+/* Whether a row was measured as it would be measured now. */
+static bool is_alike(const Comparison *c, int row)
+{
+    char network[32];
+    snprintf(network, sizeof network, "%016llx", (unsigned long long)c->identity);
+    return strcmp(csv_cell(&c->costs, row, "network"), network) == 0 &&
+           strcmp(csv_cell(&c->costs, row, "precision"), precision_of(c)) == 0 &&
+           csv_number(&c->costs, row, "threads") == omp_get_max_threads() &&
+           csv_number(&c->costs, row, "images") == IMAGES;
 }
 
 static bool usable(Comparison *c, const char *path)
 {
     Error ignored = {0};
-    char network[32];
-    snprintf(network, sizeof network, "%016llx", (unsigned long long)c->identity);
     bool ok = !c->fresh && csv_read(&c->costs, path, &ignored);
     for (int v = 0; ok && v < c->variance_count; v++) {
         const int row = csv_find(&c->costs, 0, "variance", variance_name(c->variances[v]));
-        ok = row >= 0 && strcmp(csv_cell(&c->costs, row, "network"), network) == 0;
+        ok = row >= 0 && is_alike(c, row);
     }
     if (ok)
         command_note(c->common, "reuses %s", path);

@@ -109,6 +109,12 @@ static bool evaluate(Maps *m, const Comparison *c, Error *error)
     return true;
 }
 
+/* Of a number and a NaN, the NaN. */
+static double larger(double a, double b)
+{
+    return isnan(a) || a >= b ? a : b;
+}
+
 static void measure(const Maps *m, MapRow *row, int time)
 {
     const size_t n = (size_t)m->images.count * m->dims, at = (size_t)time * n;
@@ -116,7 +122,7 @@ static void measure(const Maps *m, MapRow *row, int time)
     double sum_sn = 0, sum_npr = 0, squares_sn = 0, squares_npr = 0, product = 0, difference = 0;
     for (size_t i = 0; i < n; i++) {
         const double a = sn[i], b = npr[i];
-        row->most = fmax(row->most, fmax(a, b));
+        row->most = larger(row->most, larger(a, b));
         sum_sn += a, sum_npr += b;
         squares_sn += a * a, squares_npr += b * b, product += a * b;
         difference += (a - b) * (a - b);
@@ -196,7 +202,9 @@ static void write_numbers(FILE *to, const void *context)
 
 static bool make_maps(Comparison *c, Maps *m, Error *error)
 {
-    if (!images_test(&m->images, c->network, NULL, IMAGES, error))
+    int64_t count;
+    if (!images_test_at_most(c->network, IMAGES, &count, error) ||
+        !images_test(&m->images, c->network, NULL, count, error))
         return false;
     m->dims = network_dims(c->network);
     choose_timesteps(m, c);

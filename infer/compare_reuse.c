@@ -2,16 +2,18 @@
 #include "base/memory.h"
 #include "compare_task.h"
 #include "dp.h"
+#include "images.h"
 #include "io/hdf5_file.h"
 #include "model/precision.h"
 #include "output.h"
 
 #include <assert.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { GRID_SAMPLES = 9 };
+enum { GRID_SAMPLES = 9, DEFAULT_IMAGES = 20 };
 
 static const Sampler bounds_sampler[] = {SAMPLER_DDPM};
 
@@ -282,13 +284,16 @@ static bool usable_nll(Comparison *c, const char *directory)
 
 static bool make_nll(Comparison *c, Error *error)
 {
+    int64_t images = c->images;
+    if (images == 0 && !images_test_at_most(c->network, DEFAULT_IMAGES, &images, error))
+        return false;
     char *path = compare_path(c, "nll.csv");
     char *more = compare_path(c, "nll-calibration.csv");
     Call call = call_begin(c, bounds_sampler, 1);
     call_places(&call, c, path);
     add_fresh(&call, c);
     add(&call, "--trajectory", trajectories_text(c));
-    add(&call, "--images", memory_format("%lld", (long long)(c->images ? c->images : 20)));
+    add(&call, "--images", memory_format("%lld", (long long)images));
     const bool ok = call_end(&call, nll_command, error) && csv_read(&c->nll, path, error) &&
                     csv_read(&c->calibration, more, error);
     memory_free(path);
@@ -339,14 +344,16 @@ static bool make_quality(Comparison *c, Error *error)
 /* What a picture was drawn of stands in a file beside it, so that the next run knows. */
 static bool is_said(const char *path, const char *text)
 {
-    char line[1024] = "";
     const char *beginning = file_kind_beginning(FILE_NOTE);
     const size_t begins = strlen(beginning);
+    char *line = NULL;
+    size_t size = 0;
     FILE *from = fopen(path, "r");
     if (!from)
         return false;
-    const bool same = fgets(line, sizeof line, from) && strncmp(line, beginning, begins) == 0 &&
+    const bool same = getline(&line, &size, from) > 0 && strncmp(line, beginning, begins) == 0 &&
                       strcmp(line + begins, text) == 0;
+    free(line);
     fclose(from);
     return same;
 }

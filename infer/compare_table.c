@@ -68,7 +68,7 @@ static double best_of(const CompareTable *t, int k)
 static int digits_of(double value, double error)
 {
     const double size = error > 1e-6 * fabs(value) ? error : fabs(value) / 100;
-    const int digits = size > 0 ? 1 - (int)floor(log10(size)) : 3;
+    const int digits = size > 0 && isfinite(size) ? 1 - (int)floor(log10(size)) : 3;
     return digits < 0 ? 0 : digits > 5 ? 5 : digits;
 }
 

@@ -170,7 +170,7 @@ static bool allocate_weights(FeatureNet *net, Error *error)
     return net->weights != NULL;
 }
 
-/* HDF5 keeps checksums of what it says about arrays, not of the numbers in them. */
+/* Each array has its checksum; that they are together the classifier of this name, the name itself says. */
 static bool check_name(const FeatureNet *net, Error *error)
 {
     char *name = feature_net_name(net->weights, net->params.size);

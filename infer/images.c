@@ -33,8 +33,7 @@ void images_free(Images *images)
 
 /* -- Test images ------------------------------------------------------------------------------ */
 
-bool images_test(Images *images, const Network *network, const char *input, int64_t wanted,
-                 Error *error)
+static bool open_test(Dataset **dataset, const Network *network, const char *input, Error *error)
 {
     Config config = *network_config(network);
     if (input) {
@@ -45,8 +44,25 @@ bool images_test(Images *images, const Network *network, const char *input, int6
     if (config.data.format != DATA_MIXTURE && config.data.test[0] == '\0')
         return error_input(error, "the configuration in the checkpoint names no test images "
                                   "(data.test); expected --input FILE");
+    return dataset_open(dataset, &config, DATASET_TEST, error);
+}
+
+bool images_test_at_most(const Network *network, int64_t most, int64_t *count, Error *error)
+{
     Dataset *dataset = NULL;
-    if (!dataset_open(&dataset, &config, DATASET_TEST, error))
+    if (!open_test(&dataset, network, NULL, error))
+        return false;
+    const int64_t there = dataset_count(dataset);
+    dataset_close(dataset);
+    *count = there < most ? there : most;
+    return true;
+}
+
+bool images_test(Images *images, const Network *network, const char *input, int64_t wanted,
+                 Error *error)
+{
+    Dataset *dataset = NULL;
+    if (!open_test(&dataset, network, input, error))
         return false;
     const int64_t there = dataset_count(dataset);
     const int64_t limit = there < IMAGE_ARRAY_LIMIT ? there : IMAGE_ARRAY_LIMIT;

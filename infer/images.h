@@ -21,6 +21,10 @@ typedef struct Images {
 bool images_test(Images *images, const Network *network, const char *input, int64_t wanted,
                  Error *error);
 
+/* `most`, or the number of test images of the network's configuration where there are fewer: for who shows as many as
+ * there are and was not asked for a number. */
+bool images_test_at_most(const Network *network, int64_t most, int64_t *count, Error *error);
+
 /* `wanted` training images, drawn at random by `seed`, without flips; `option` names their number in
  * errors. IMAGES_UNSET: 100, or as many as there are. `data` as below. */
 bool images_train(Images *images, const Network *network, const char *data, const char *option,

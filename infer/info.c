@@ -156,6 +156,8 @@ static void print_fit(Checkpoint *checkpoint, const char *head)
     Error unused;
     if (isnan(loss) || !checkpoint_read_doubles(checkpoint, "fit/images", levels, images, &unused))
         return;
+    if (!(images[levels - 1] >= 0 && images[levels - 1] < 1e15))
+        return; /* no number of images, whoever wrote it */
     if (error > 0)
         line("", "%s: solved for on %s images, held-out loss %.4g +- %.2g", head,
              grouped((uint64_t)images[levels - 1]).text, loss, error);

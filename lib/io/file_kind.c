@@ -46,7 +46,7 @@ static const struct {
     [FILE_TRUTH] = {"a table of infer truth", NULL, "variance,t,cov,mean_error,rms,bias,images\n",
                     NULL},
     [FILE_TIMES] = {"a table of times of infer compare", NULL,
-                    "variance,head,seconds_per_image,relative,images,threads,network\n", NULL},
+                    "variance,head,seconds_per_image,relative,images,threads,", NULL},
     [FILE_POINTS] = {"a table of a chart's points of infer compare", NULL, "series,x,y,stderr\n",
                      NULL},
     [FILE_SIGMA] = {"a table of sigma of infer compare", NULL,

@@ -87,7 +87,7 @@ value=$(sed -n 's/^npr,linear,3,\([^,]*\),.*/\1/p' r/compare/nll.csv)
 grep -q "^npr,3,$value," r/compare/figure-nll.csv || problem "figure-nll.csv has no $value"
 [ "$(wc -l <r/compare/figure-sigma.csv)" -eq 6 ] || problem "figure-sigma.csv: expected 5 timesteps"
 [ "$(wc -l <r/compare/costs.csv)" -eq 5 ] || problem "costs.csv: expected 4 variances"
-grep -q "^beta,,[0-9.e-]*,1,16,1,[0-9a-f]*$" r/compare/costs.csv || problem "costs.csv: $(cat r/compare/costs.csv)"
+grep -q "^beta,,[0-9.e-]*,1,16,1,f32,[0-9a-f]*$" r/compare/costs.csv || problem "costs.csv: $(cat r/compare/costs.csv)"
 
 # The page is one file: no address of another, all pictures within.
 count 0 "://" $page
@@ -112,6 +112,15 @@ notes 4 "^infer: note: reuses r/compare/"
 notes 4 ""
 cmp r/compare/figure-nll.csv first.csv || problem "two equal runs differ"
 cmp r/compare/costs.csv costs.csv || problem "the costs have changed"
+works infer compare --threads 2 --run r --variance npr --steps 3 --samples 0
+notes 0 "reuses r/compare/costs.csv" # of one thread
+works infer compare --threads 2 --run r --variance npr --steps 3 --samples 0
+notes 1 "reuses r/compare/costs.csv"
+sed 's/,f32,/,bf16,/' r/compare/costs.csv >bf16.csv
+cp bf16.csv r/compare/costs.csv
+works infer compare --threads 2 --run r --variance npr --steps 3 --samples 0
+notes 0 "reuses r/compare/costs.csv" # of another precision
+compares --run r --variance beta,beta_tilde,npr,sn --steps 3 --samples 0
 compares --run r --variance npr --steps 3 --quiet
 [ -z "$(cat printed errors)" ] || problem "--quiet, but: $(cat printed errors)"
 
@@ -267,8 +276,12 @@ rm -r elsewhere
 compares --run r --steps 4 --samples 20 --images 2 --out elsewhere
 notes 1 "reuses r/quality.csv"
 
-printf '\000\000\010\003\000\000\000\024\000\000\000\010\000\000\000\010' >pictures
-dd if=/dev/urandom bs=64 count=20 >>pictures 2>dd.log
+# pictures COUNT FILE: an IDX file of so many, at most 255, of 8 x 8 pixels.
+pictures() {
+    printf "\\000\\000\\010\\003\\000\\000\\000\\$(printf '%03o' "$1")\\000\\000\\000\\010\\000\\000\\000\\010" >"$2"
+    dd if=/dev/urandom bs=64 count="$1" >>"$2" 2>dd.log
+}
+pictures 20 pictures
 sed "s|format: mixture|format: idx, train: $directory/pictures, test: $directory/pictures|; s/tiny/idx/" \
     tiny.yaml >idx.yaml
 train --config idx.yaml --run idx --quiet --stage 1 || problem "train failed"
@@ -276,4 +289,14 @@ compares --run idx --steps 2 --samples 10 --images 2
 notes 1 "leaves out the quality of samples: .*its labels are not known"
 count 1 "Left out: .*its labels are not known" idx/compare/compare.html
 count 1 "the run does not have both heads" idx/compare/compare.html
+
+# -- A test set of fewer images than the usual number is enough, unless a number is asked for
+pictures 5 five
+sed "s|format: mixture|format: idx, train: $directory/pictures, test: $directory/five|; s/tiny/few/" tiny.yaml >few.yaml
+train --config few.yaml --run few --quiet --stage 1 || problem "train failed"
+train --config few.yaml --run few --quiet --stage 2 --loss npr,sn || problem "train failed"
+compares --run few --steps 2 --samples 0
+grep -q "^npr,linear,2,.*,5$" few/compare/nll.csv || problem "expected 5 images in: $(cat few/compare/nll.csv)"
+[ -s few/compare/figure-sigma.png ] || problem "no few/compare/figure-sigma.png"
+fails "--images: expected at most 5" --run few --steps 2 --samples 0 --images 6
 exit $result
