@@ -114,7 +114,8 @@ static void try_checking_and_copying(void *data)
 bool hdf5_check_copy(Hdf5File *source, const char *leave_out, Error *error)
 {
     Copying copying = {.from = source, .leave_out = leave_out};
-    return hdf5_trial(source->path, try_checking_and_copying, &copying, error) &&
+    return hdf5_trial(source->path, HDF5_TRIAL_SECONDS, try_checking_and_copying, &copying,
+                      error) &&
            hdf5_check_all_stored(source, leave_out, error);
 }
 

@@ -49,7 +49,7 @@ bool hdf5_open(Hdf5File **result, const char *path, Error *error)
     int64_t size = 0;
     *result = NULL;
     return input_file_check(path, expected_file, &size, error) &&
-           hdf5_trial(path, hdf5_trial_read, (void *)path, error) &&
+           hdf5_trial(path, HDF5_TRIAL_SECONDS, hdf5_trial_read, (void *)path, error) &&
            hdf5_open_untried(result, path, error);
 }
 

@@ -31,5 +31,6 @@ bool hdf5_format(const char *path, char **format)
 {
     Error unused;
     *format = NULL;
-    return hdf5_trial(path, try_format, (void *)path, &unused) && read_format(path, format);
+    return hdf5_trial(path, HDF5_TRIAL_SECONDS, try_format, (void *)path, &unused) &&
+           read_format(path, format);
 }

@@ -41,6 +41,7 @@ static void try_rows(hid_t dataset, hid_t type, int rank, const int64_t *dims, i
         hid_t memory = H5Screate_simple(rank, extent, NULL), space = H5Dget_space(dataset);
         H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, extent, NULL);
         status = H5Dread(dataset, type, memory, space, H5P_DEFAULT, values);
+        hdf5_trial_goes_on();
         H5Sclose(space);
         H5Sclose(memory);
     }
@@ -166,6 +167,7 @@ static void walk_from(Walk *walk, const char *path)
     if (id < 0)
         return;
     if (is_new(walk, id)) {
+        hdf5_trial_goes_on();
         Object object = {.file = walk->file, .name = path};
         H5Aiterate2(id, H5_INDEX_NAME, H5_ITER_INC, NULL, try_attribute, &object);
         if (H5Iget_type(id) == H5I_DATASET)
@@ -176,25 +178,40 @@ static void walk_from(Walk *walk, const char *path)
     H5Oclose(id);
 }
 
+/* Seconds of processor time for one part of the work; 0: this process is no child. */
+static int child_patience;
+
+/* The limit is on what the process has used so far, so that it moves along with what is done. What kills is the
+ * soft limit; a hard one could not be raised again. */
+void hdf5_trial_goes_on(void)
+{
+    struct rlimit limit;
+    struct rusage used;
+    if (child_patience == 0 || getrusage(RUSAGE_SELF, &used) != 0 ||
+        getrlimit(RLIMIT_CPU, &limit) != 0)
+        return;
+    const int64_t microseconds = 1000000 * ((int64_t)used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+                                 used.ru_utime.tv_usec + used.ru_stime.tv_usec;
+    const rlim_t next = (rlim_t)(microseconds / 1000000 + 1 + child_patience);
+    limit.rlim_cur = next < limit.rlim_max ? next : limit.rlim_max;
+    setrlimit(RLIMIT_CPU, &limit);
+}
+
 /* Memory that was freed or never set is filled with something that is no address, and HDF5 keeps none back
  * for later. Whoever stops the program stops the parent, and so the child. */
-static void prepare_child(const char *path)
+static void prepare_child(int patience)
 {
-    static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+    static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGXCPU};
     static const int stops[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
-    struct stat status = {0};
-    (void)stat(path, &status);
-    const rlim_t seconds =
-        HDF5_TRIAL_SECONDS + (rlim_t)status.st_size / HDF5_TRIAL_BYTES_PER_SECOND;
-    const struct rlimit no_core = {0, 0}, time = {seconds, seconds};
+    const struct rlimit no_core = {0, 0};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (size_t i = 0; i < sizeof deadly / sizeof deadly[0]; i++)
         signal(deadly[i], SIG_DFL);
     for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++)
         signal(stops[i], SIG_IGN);
-    signal(SIGXCPU, SIG_DFL);
     setrlimit(RLIMIT_CORE, &no_core);
-    setrlimit(RLIMIT_CPU, &time);
+    child_patience = patience;
+    hdf5_trial_goes_on();
     mallopt(M_PERTURB, 0xA5);
     H5set_free_list_limits(0, 0, 0, 0, 0, 0);
     H5garbage_collect();
@@ -237,10 +254,10 @@ void hdf5_trial_read(void *path)
     hdf5_close(file);
 }
 
-static _Noreturn void run_child(const char *path, void (*work)(void *context), void *context,
+static _Noreturn void run_child(int patience, void (*work)(void *context), void *context,
                                 int verdict)
 {
-    prepare_child(path);
+    prepare_child(patience);
     work(context);
     ssize_t written = write(verdict, "", 1);
     _exit(written == 1 ? 0 : 1); /* nothing that the parent has open may be flushed */
@@ -294,7 +311,8 @@ static int64_t most_memory(const char *path)
     return (ours > 0 ? ours : 0) + (int64_t)HDF5_TRIAL_MEGABYTES * 1000000 + 2 * status.st_size;
 }
 
-bool hdf5_trial(const char *path, void (*work)(void *context), void *context, Error *error)
+bool hdf5_trial(const char *path, int patience, void (*work)(void *context), void *context,
+                Error *error)
 {
 #ifdef VARHEAD_NO_TRIAL /* fuzzing: a hundred times as fast, and the library's crashes are to be seen */
     return true;
@@ -305,7 +323,7 @@ bool hdf5_trial(const char *path, void (*work)(void *context), void *context, Er
     pid_t child = fork();
     if (child == 0) {
         close(verdict[0]);
-        run_child(path, work, context, verdict[1]);
+        run_child(patience, work, context, verdict[1]);
     }
     close(verdict[1]);
     if (child > 0)

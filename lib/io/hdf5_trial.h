@@ -14,9 +14,14 @@
 
 #include <stdbool.h>
 
-/* Does `work` in a child process; an input error, which names the file `path`, if the child dies of it. What
+/* Does `work` in a child process; an input error, which names the file `path`, if the child dies of it, or takes
+ * `patience` seconds of processor time (HDF5_TRIAL_SECONDS, less in tests) without a call of hdf5_trial_goes_on. What
  * else may be wrong with the file, the caller will find out in peace. */
-bool hdf5_trial(const char *path, void (*work)(void *context), void *context, Error *error);
+bool hdf5_trial(const char *path, int patience, void (*work)(void *context), void *context,
+                Error *error);
+
+/* Said by `work` whenever it has done a part: a large file is not taken for one that hangs. Fine elsewhere. */
+void hdf5_trial_goes_on(void);
 
 /* The usual work: reads all that is in the file `path`, a string. Numbers that lie in one piece and as they
  * are, with which nothing can go wrong, are left out but for a few; of others at most HDF5_TRIAL_LIMIT bytes
@@ -24,10 +29,10 @@ bool hdf5_trial(const char *path, void (*work)(void *context), void *context, Er
 void hdf5_trial_read(void *path);
 
 enum {
-    HDF5_TRIAL_LIMIT = 1 << 30, /* bytes of a data set in memory */
-    HDF5_TRIAL_SECONDS = 5,     /* of processor time, and besides */
-    HDF5_TRIAL_BYTES_PER_SECOND =
-        20000000, /* of the file: unpacking takes less than a tenth of that time */
-    HDF5_TRIAL_MEGABYTES =
-        1024, /* of memory, and besides twice what the file has: a copy is made there */
+    /* Bytes of a data set in memory. */
+    HDF5_TRIAL_LIMIT = 1 << 30,
+    /* Of processor time for one part, at most 16 MB of numbers. */
+    HDF5_TRIAL_SECONDS = 5,
+    /* Of memory, and besides twice what the file has: a copy is made there. */
+    HDF5_TRIAL_MEGABYTES = 1024,
 };
