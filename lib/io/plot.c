@@ -1,4 +1,4 @@
-#include "plot.h"
+#include "io/plot.h"
 
 #include "base/memory.h"
 #include "io/file_kind.h"
@@ -43,22 +43,6 @@ typedef struct Axis {
     bool logarithmic;
     double from, to; /* where those are in the picture */
 } Axis;
-
-#ifdef __SANITIZE_ADDRESS__
-/* What fontconfig keeps until the process ends is not a leak of ours. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_options(void);
-
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libfontconfig";
-}
-
-const char *__lsan_default_options(void)
-{
-    return "print_suppressions=0";
-}
-#endif
 
 /* -- Axes ------------------------------------------------------------------------------------- */
 
