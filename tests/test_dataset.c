@@ -289,6 +289,85 @@ START_TEST(a_large_hdf5_file_is_read_by_rows)
 }
 END_TEST
 
+static uint64_t print_of(DataFormat format, const char *path, int64_t most_bytes)
+{
+    Config config = config_of(format, path, 6, 1);
+    Dataset *dataset;
+    uint64_t print;
+    assert_ok(dataset_open(&dataset, &config, DATASET_TRAIN, &error));
+    assert_ok(dataset_fingerprint(dataset, most_bytes, &print, &error));
+    dataset_close(dataset);
+    return print;
+}
+
+enum { MANY = 3000, GREY_SIZE = 6 * 6 };
+
+/* `count` images of one channel in HDF5, in chunks of one; pixel `changed` is another (-1: none). */
+static const char *write_grey(const char *name, int count, int64_t changed)
+{
+    const char *path = scratch_path(name);
+    const size_t size = (size_t)count * GREY_SIZE;
+    uint8_t *pixels = malloc(size);
+    Hdf5File *file;
+    int64_t dims[4] = {count, 6, 6, 1};
+    for (size_t i = 0; i < size; i++)
+        pixels[i] = pattern(i);
+    if (changed >= 0)
+        pixels[changed] ^= 1;
+    assert_ok(hdf5_create(&file, path, &error));
+    assert_ok(hdf5_write(file, "images", HDF5_UINT8, 4, dims, pixels, &error));
+    assert_ok(hdf5_commit(file, &error));
+    free(pixels);
+    return path;
+}
+
+/* It tells of what the images are, not of where or how they are stored. */
+START_TEST(a_fingerprint_is_of_the_images)
+{
+    const int64_t all = DATASET_FINGERPRINT_BYTES;
+    const char *idx = write_idx("a.idx", 0x803, 50, 6, 6, 50 * GREY_SIZE, false);
+    const uint64_t print = print_of(DATA_IDX, idx, all);
+    ck_assert(print_of(DATA_IDX, write_idx("b.gz", 0x803, 50, 6, 6, 50 * GREY_SIZE, true), all) ==
+              print);
+    ck_assert(print_of(DATA_HDF5, write_grey("c.h5", 50, -1), all) == print);
+    ck_assert(print_of(DATA_HDF5, write_grey("d.h5", 49, -1), all) != print);
+    for (int64_t pixel = 0; pixel < 50 * GREY_SIZE; pixel += 97)
+        ck_assert(print_of(DATA_HDF5, write_grey("e.h5", 50, pixel), all) != print);
+}
+END_TEST
+
+/* Of a large data set some images count, its first and its last among them; how it is stored still does not. */
+START_TEST(a_fingerprint_of_a_large_data_set_reads_a_part)
+{
+    const int64_t some = MANY * GREY_SIZE - 1, last = MANY * GREY_SIZE - 1;
+    const char *whole = write_grey("whole.h5", MANY, -1);
+    const uint64_t print = print_of(DATA_HDF5, whole, some);
+    ck_assert(print_of(DATA_HDF5, whole, some + 1) != print);
+    ck_assert(print_of(DATA_IDX, write_idx("w.idx", 0x803, MANY, 6, 6, MANY * GREY_SIZE, false),
+                       some) == print);
+    ck_assert(print_of(DATA_HDF5, write_grey("x.h5", MANY, 0), some) != print);
+    ck_assert(print_of(DATA_HDF5, write_grey("y.h5", MANY, last), some) != print);
+    /* Between the runs of neighbours that are read. */
+    ck_assert(print_of(DATA_HDF5, write_grey("z.h5", MANY, 20 * GREY_SIZE), some) == print);
+}
+END_TEST
+
+START_TEST(a_fingerprint_of_the_mixture_is_of_its_shape)
+{
+    uint64_t print, other;
+    Dataset *dataset;
+    Config config = config_of(DATA_MIXTURE, "", 8, 1);
+    assert_ok(dataset_open(&dataset, &config, DATASET_TRAIN, &error));
+    assert_ok(dataset_fingerprint(dataset, DATASET_FINGERPRINT_BYTES, &print, &error));
+    dataset_close(dataset);
+    config.data.channels = 3;
+    assert_ok(dataset_open(&dataset, &config, DATASET_TRAIN, &error));
+    assert_ok(dataset_fingerprint(dataset, DATASET_FINGERPRINT_BYTES, &other, &error));
+    dataset_close(dataset);
+    ck_assert(print != 0 && print != other);
+}
+END_TEST
+
 START_TEST(wrong_hdf5_images_are_refused)
 {
     Dataset *dataset;
@@ -445,6 +524,8 @@ END_TEST
 SUITE_MAIN("dataset", idx_is_read_plain_and_compressed, a_large_compressed_idx_is_read_in_steps,
            wrong_idx_files_are_refused, broken_idx_files_are_refused,
            data_sets_must_fit_the_configuration, fashion_mnist_is_read_where_it_is_installed,
-           hdf5_images_are_read, a_large_hdf5_file_is_read_by_rows, wrong_hdf5_images_are_refused,
+           hdf5_images_are_read, a_large_hdf5_file_is_read_by_rows, a_fingerprint_is_of_the_images,
+           a_fingerprint_of_a_large_data_set_reads_a_part,
+           a_fingerprint_of_the_mixture_is_of_its_shape, wrong_hdf5_images_are_refused,
            the_mixture_is_a_fixed_data_set, a_flip_mirrors_rows, an_epoch_visits_every_image_once,
            the_order_depends_on_the_position_alone)

@@ -204,6 +204,41 @@ START_TEST(what_cannot_be_solved_is_an_error)
 }
 END_TEST
 
+/* A NaN anywhere in the sums, fitted or held out, is an error; never a weight. */
+START_TEST(sums_that_are_no_numbers_are_an_error)
+{
+    double truth[TARGETS * FEATURES], w[TARGETS * FEATURES];
+    Shrinkage chosen[2];
+    draw(truth, TARGETS * FEATURES, 1);
+    Sample sample = make_sample(MANY, truth, 0.1, 2), other = make_sample(MANY, truth, 0.1, 4);
+    NormalSums own = sums_of(&sample), held = sums_of(&other);
+    double *const fitted[] = {&own.products[0], &own.products[4], &own.moments[3],
+                              &own.moments[FEATURES]};
+    for (int k = 0; k < 4; k++) {
+        const double kept = *fitted[k];
+        *fitted[k] = k % 2 ? NAN : INFINITY;
+        assert_fails_as(least_squares_solve(&own, NULL, plain, w, NULL, &error), ERROR_RUNTIME,
+                        "not finite");
+        assert_fails_as(shrinkage_fit(&own, NULL, &held, TARGETS / 2, -1, chosen, w, &error),
+                        ERROR_RUNTIME, "not finite");
+        *fitted[k] = kept;
+    }
+    double *const judged[] = {&held.products[4], &held.moments[3], &held.squares[TARGETS - 1]};
+    for (int k = 0; k < 3; k++) {
+        const double kept = *judged[k];
+        *judged[k] = NAN;
+        assert_fails_as(shrinkage_fit(&own, NULL, &held, TARGETS / 2, -1, chosen, w, &error),
+                        ERROR_RUNTIME, "not finite");
+        *judged[k] = kept;
+    }
+    assert_ok(shrinkage_fit(&own, NULL, &held, TARGETS / 2, -1, chosen, w, &error));
+    memory_free(own.products);
+    memory_free(held.products);
+    free_sample(&sample);
+    free_sample(&other);
+}
+END_TEST
+
 /* -- Borrowing -------------------------------------------------------------------------------- */
 
 static double distance(const double *a, const double *b)
@@ -284,4 +319,5 @@ END_TEST
 SUITE_MAIN("least squares", a_linear_truth_is_recovered,
            the_loss_is_minimal_and_known_from_the_sums, a_ridge_is_in_units_of_the_diagonal,
            singular_systems_are_solved, what_cannot_be_solved_is_an_error,
-           borrowing_moves_toward_all, held_out_observations_decide)
+           sums_that_are_no_numbers_are_an_error, borrowing_moves_toward_all,
+           held_out_observations_decide)

@@ -10,8 +10,11 @@
 #include "scratch.h"
 #include "suite.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 static Error error; /* of the last call */
@@ -30,6 +33,10 @@ static Faults faults;
 static Config config;
 static char run_directory[512], checkpoint_path_[600];
 
+/* What is called before that step. */
+static uint32_t probed_step;
+static void (*probe)(void);
+
 static bool is_faulty(int step)
 {
     for (int i = 0; faults.steps[i] != 0; i++)
@@ -43,6 +50,8 @@ static bool evaluate(Stage *stage, uint32_t step, double *losses, Error *unused)
     (void)unused;
     OptimizerState *state = &stage->learners[0].state;
     const bool faulty = is_faulty((int)step + 1);
+    if (step + 1 == probed_step)
+        probe();
     losses[0] = faulty ? faults.loss : 1.0 + step;
     for (int i = 0; i < SIZE; i++)
         state->gradients[i] = state->weights[i] + 0.01f * (float)(step + (uint32_t)i);
@@ -243,6 +252,43 @@ START_TEST(the_last_snapshots_stay)
 }
 END_TEST
 
+/* Stands for a file system without second names. In the program, it goes before that of the C library. */
+static bool no_links;
+
+int link(const char *path, const char *name)
+{
+    return linkat(AT_FDCWD, path, AT_FDCWD, name, 0);
+}
+
+int linkat(int from, const char *path, int to, const char *name, int flags)
+{
+    if (no_links) {
+        errno = EPERM;
+        return -1;
+    }
+    return (int)syscall(SYS_linkat, from, path, to, name, flags);
+}
+
+START_TEST(snapshots_are_copies_where_there_are_no_links)
+{
+    faults = (Faults){0};
+    begin("copies", "checkpoint: {every: 3, keep: 2}\n");
+    no_links = true;
+    assert_ok(run_to(12));
+    no_links = false;
+    ck_assert(!exists("stage1-00000006.h5") && exists("stage1-00000009.h5"));
+    size_t size;
+    char path[700];
+    struct stat snapshot, newest;
+    snprintf(path, sizeof path, "%s/stage1-00000012.h5", run_directory);
+    char *bytes = scratch_read(checkpoint_path_, &size);
+    ck_assert(scratch_same_bytes(path, bytes, size));
+    ck_assert(stat(path, &snapshot) == 0 && stat(checkpoint_path_, &newest) == 0);
+    ck_assert_uint_ne(snapshot.st_ino, newest.st_ino);
+    free(bytes);
+}
+END_TEST
+
 START_TEST(none_stay_unless_asked_for)
 {
     faults = (Faults){0};
@@ -250,6 +296,81 @@ START_TEST(none_stay_unless_asked_for)
     assert_ok(run_to(LAST));
     ck_assert(exists("stage1.h5") && exists("metrics.csv"));
     ck_assert(!exists("stage1-00000015.h5") && !exists("stage1-00000018.h5"));
+}
+END_TEST
+
+/* -- Metrics ---------------------------------------------------------------------------------- */
+
+/* Rows of metrics.csv, without its header, and the step of the last of them. */
+static int count_rows(int *last)
+{
+    char path[700], line[256];
+    snprintf(path, sizeof path, "%s/metrics.csv", run_directory);
+    FILE *file = fopen(path, "r");
+    ck_assert_msg(file != NULL, "there is no %s", path);
+    ck_assert(fgets(line, sizeof line, file) != NULL);
+    int count = 0;
+    for (; fgets(line, sizeof line, file); count++)
+        ck_assert_int_eq(sscanf(line, "stage1,eps,%d,", last), 1);
+    fclose(file);
+    return count;
+}
+
+enum { MANY = 60000, PROBED = 50000 };
+
+static int64_t saved_step(void)
+{
+    Checkpoint *checkpoint;
+    assert_ok(checkpoint_open(&checkpoint, checkpoint_path_, &error));
+    const int64_t step = checkpoint_step(checkpoint);
+    checkpoint_close(checkpoint);
+    return step;
+}
+
+static void rows_are_there(void)
+{
+    int last = 0;
+    ck_assert_int_gt(count_rows(&last), PROBED / 2);
+    ck_assert(!exists("stage1.h5"));
+}
+
+static void rows_fit_the_checkpoint(void)
+{
+    int last = 0;
+    ck_assert_int_gt(count_rows(&last), PROBED / 2);
+    ck_assert_int_gt(saved_step(), LAST);
+    ck_assert_int_ge(last, saved_step());
+}
+
+/* Between checkpoints that are far apart rows do not wait in memory: a crash leaves most of the loss curve. */
+START_TEST(rows_do_not_wait_for_a_late_checkpoint)
+{
+    int last = 0;
+    faults = (Faults){0};
+    begin("rows", "checkpoint: {every: 1000000}\n");
+    probed_step = PROBED;
+    probe = rows_are_there;
+    assert_ok(run_to(MANY));
+    ck_assert_int_eq(count_rows(&last), MANY);
+    ck_assert_int_eq(last, MANY);
+    probed_step = 0;
+}
+END_TEST
+
+/* The rows of a run that replaces another come with its first checkpoint, not before. */
+START_TEST(rows_of_a_fresh_run_come_with_its_checkpoint)
+{
+    int last = 0;
+    faults = (Faults){0};
+    begin("fresh", "checkpoint: {every: 1000000}\n");
+    assert_ok(run_to(LAST));
+    probed_step = PROBED;
+    probe = rows_fit_the_checkpoint;
+    Stage *stage = make_stage(MANY);
+    assert_ok(loop_run(stage, &(LoopOptions){.quiet = true, .fresh = true}, &error));
+    stage_free(stage);
+    ck_assert_int_eq(count_rows(&last), MANY);
+    probed_step = 0;
 }
 END_TEST
 
@@ -296,5 +417,7 @@ END_TEST
 
 SUITE_MAIN("loop", a_run_stops_and_names_the_last_good_checkpoint, a_large_loss_is_no_explosion,
            steps_are_left_out_and_counted, a_run_that_skips_resumes_exactly,
-           steps_are_not_left_out_for_ever, the_last_snapshots_stay, none_stay_unless_asked_for,
+           steps_are_not_left_out_for_ever, the_last_snapshots_stay,
+           snapshots_are_copies_where_there_are_no_links, none_stay_unless_asked_for,
+           rows_do_not_wait_for_a_late_checkpoint, rows_of_a_fresh_run_come_with_its_checkpoint,
            the_second_of_two_runs_is_refused)

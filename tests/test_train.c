@@ -167,6 +167,103 @@ START_TEST(solving_resumes_exactly)
 }
 END_TEST
 
+/* -- The images that a run was begun on ------------------------------------------------------- */
+
+/* Writes `images.gz` anew: as HDF5 `images.h5`, with the first pixel of the last image another if `changed`. */
+static void write_images_as_hdf5(const char *name, bool changed)
+{
+    unsigned char header[16], pixels[10 * 64];
+    gzFile idx = gzopen(scratch_path("images.gz"), "rb");
+    ck_assert_int_eq(gzread(idx, header, sizeof header), sizeof header);
+    ck_assert_int_eq(gzread(idx, pixels, sizeof pixels), sizeof pixels);
+    gzclose(idx);
+    pixels[9 * 64] ^= changed;
+    hid_t file = H5Fcreate(scratch_path(name), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t space = H5Screate_simple(4, (hsize_t[]){10, 8, 8, 1}, NULL);
+    hid_t data =
+        H5Dcreate2(file, "images", H5T_STD_U8LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert(H5Dwrite(data, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, pixels) >= 0);
+    H5Dclose(data);
+    H5Sclose(space);
+    H5Fclose(file);
+}
+
+static void assert_same_weights(const char *file)
+{
+    char a[64], b[64];
+    snprintf(a, sizeof a, "whole/%s", file);
+    snprintf(b, sizeof b, "moved/%s", file);
+    const char *const groups[] = {"/optimizer", "stage1.h5", "/trunk", "stage2-sn.h5", "/heads"};
+    for (int i = 0; i < 5; i += 2)
+        if (i == 0 || strcmp(groups[i - 1], file) == 0)
+            assert_same_object(a, b, groups[i]);
+    assert_same_metrics("whole", "moved");
+}
+
+/* Images that were moved, and even stored in another format, continue a run, which ends in the numbers of one that
+ * was never stopped. Others at the same place do not. */
+static void check_moved(const char *arguments, const char *file, const char *length)
+{
+    size_t size;
+    char name[64];
+    snprintf(name, sizeof name, "moved/%s", file);
+    train(0, "%s --quiet --run whole --set %s=9", arguments, length);
+    train(0, "%s --quiet --run moved --set %s=3", arguments, length);
+    ck_assert_int_eq(rename(scratch_path("images.gz"), scratch_path("elsewhere.gz")), 0);
+    train(0, "%s --quiet --run moved --set %s=6 --set data.train=elsewhere.gz", arguments, length);
+    ck_assert_int_eq(rename(scratch_path("elsewhere.gz"), scratch_path("images.gz")), 0);
+    write_images_as_hdf5("same.h5", false);
+    train(0, "%s --quiet --run moved --set %s=9 --set data.format=hdf5 --set data.train=same.h5",
+          arguments, length);
+    assert_same_weights(file);
+
+    char *bytes = scratch_read(scratch_path(name), &size);
+    write_images_as_hdf5("same.h5", true);
+    train_fails(
+        2, "was trained on other images than same.h5 now holds",
+        "%s --quiet --run moved --set %s=12 --set data.format=hdf5 --set data.train=same.h5",
+        arguments, length);
+    ck_assert(scratch_same_bytes(scratch_path(name), bytes, size));
+    free(bytes);
+}
+
+START_TEST(moved_images_continue_stage1)
+{
+    write_files();
+    check_moved("--stage 1 --config pictures.yaml", "stage1.h5", "stage1.steps");
+}
+END_TEST
+
+START_TEST(moved_images_continue_stage2)
+{
+    write_files();
+    train_trunk("pictures.yaml");
+    check_moved("--stage 2 --loss sn --config pictures.yaml --init trunk/stage1.h5", "stage2-sn.h5",
+                "stage2.steps");
+}
+END_TEST
+
+/* A checkpoint that does not say on which images, from an earlier version, is continued from the same place only. */
+START_TEST(images_of_an_old_checkpoint_stay_where_they_are)
+{
+    static const char arguments[] = "--stage 1 --quiet --config pictures.yaml --run r";
+    write_files();
+    train(0, "%s --set stage1.steps=3", arguments);
+    hid_t file = H5Fopen(scratch_path("r/stage1.h5"), H5F_ACC_RDWR, H5P_DEFAULT);
+    ck_assert(H5Adelete(file, "images_fingerprint") >= 0);
+    H5Fclose(file);
+    write_images_as_hdf5("same.h5", false);
+    train_fails(2, "these keys differ: data.format, data.train",
+                "%s --set stage1.steps=6 --set data.format=hdf5 --set data.train=same.h5",
+                arguments);
+    train(0, "%s --set stage1.steps=6", arguments);
+    ck_assert_int_ne(checkpoint_attr("r/stage1.h5", "images_fingerprint"), 0);
+    train(0, "%s --set stage1.steps=9 --set data.format=hdf5 --set data.train=same.h5", arguments);
+}
+END_TEST
+
+/* -- Signals ---------------------------------------------------------------------------------- */
+
 /* A run that waits for its configuration, which comes through a pipe, and so has not begun. */
 static pid_t start_waiting(const char *arguments, FILE **pipe)
 {
@@ -355,6 +452,7 @@ END_TEST
 SUITE_MAIN("train", two_threads_resume_exactly, stage1_resumes_exactly_on_the_mixture,
            stage1_resumes_exactly_with_dropout_and_flips, stage2_resumes_exactly_on_the_mixture,
            stage2_resumes_exactly_with_dropout_and_flips, one_head_resumes_exactly,
-           solving_resumes_exactly, nothing_is_saved_before_the_first_step,
+           solving_resumes_exactly, moved_images_continue_stage1, moved_images_continue_stage2,
+           images_of_an_old_checkpoint_stay_where_they_are, nothing_is_saved_before_the_first_step,
            a_second_signal_ends_the_run_at_once, trunk_is_frozen_on_the_mixture,
            trunk_is_frozen_with_dropout_and_flips, frozen_trunk_is_in_evaluation_mode)

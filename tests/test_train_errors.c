@@ -44,18 +44,26 @@ START_TEST(a_loss_that_is_no_number_stops_the_run)
 }
 END_TEST
 
-/* Adam is about to take a step of 1e38, which leaves the loss before it in order: that step is
- * made and saved, and the next one stops. */
-START_TEST(the_last_good_checkpoint_is_the_newest)
+/* A run of 6 steps of which the next one moves a weight by some 1e8 times `moment`. */
+static void prepare_leap(float moment)
 {
     write_files();
     train(0, "--stage 1 --quiet --config mixture.yaml --run r --set stage1.steps=6 "
              "--set stage1.lr=1");
-    fill("r/stage1.h5", "/optimizer/first_moment/trunk/conv_in.weight", 3e38f);
+    fill("r/stage1.h5", "/optimizer/first_moment/trunk/conv_in.weight", moment);
     fill("r/stage1.h5", "/optimizer/second_moment/trunk/conv_in.weight", 0.0f);
+}
+
+static const char leap[] = "--stage 1 --quiet --config mixture.yaml --run r --set stage1.steps=20 "
+                           "--set stage1.lr=1 --set checkpoint.every=1";
+
+/* Adam is about to take a step of 1e38, which leaves the loss before it in order: that step is
+ * made and saved, and the next one stops. */
+START_TEST(the_last_good_checkpoint_is_the_newest)
+{
+    prepare_leap(1e30f);
     train_fails(1, "at step 8, training stops; the last good checkpoint is r/stage1.h5 (step 7)",
-                "--stage 1 --quiet --config mixture.yaml --run r --set stage1.steps=20 "
-                "--set stage1.lr=1 --set checkpoint.every=1");
+                leap);
     ck_assert_int_eq(checkpoint_attr("r/stage1.h5", "step"), 7);
 }
 END_TEST
@@ -102,6 +110,21 @@ START_TEST(a_run_goes_on_with_another_learning_rate)
 }
 END_TEST
 
+/* A step to where no float is: weights that no later run could read do not replace those that are there. */
+START_TEST(weights_that_are_not_finite_are_not_saved)
+{
+    size_t size;
+    prepare_leap(3e38f);
+    char *bytes = scratch_read(scratch_path("r/stage1.h5"), &size);
+    train_fails(1,
+                "r/stage1.h5:/trunk/conv_in.weight: expected finite numbers to save, got -inf; "
+                "the last good checkpoint is r/stage1.h5 (step 6)",
+                leap);
+    ck_assert(scratch_same_bytes(scratch_path("r/stage1.h5"), bytes, size));
+    free(bytes);
+}
+END_TEST
+
 START_TEST(a_first_loss_that_is_no_number_leaves_no_checkpoint)
 {
     write_files();
@@ -130,6 +153,61 @@ START_TEST(a_loss_that_has_exploded_stops_the_run)
                     "--init trunk/stage1.h5 --set stage2.steps=9");
         ck_assert_ptr_nonnull(strstr(train_log(), "stage2-npr: the loss of npr is "));
         ck_assert_int_ne(access(scratch_path("r/stage2-npr.h5"), F_OK), 0);
+    }
+}
+END_TEST
+
+/* -- The same, of heads that are solved for --------------------------------------------------- */
+
+static const char exact[] = "--stage 2 --loss npr,sn --quiet --config mixture.yaml --run r --init "
+                            "trunk/stage1.h5 --set stage2.solver=exact --set stage2.batch=16 "
+                            "--set stage2.time_bins=2 --set checkpoint.every=100000";
+
+/* The trunk gives nothing but numbers that are none: nothing is fitted, and nothing saved. */
+START_TEST(nothing_is_solved_for_where_no_batch_is_sound)
+{
+    write_files();
+    train_trunk("mixture.yaml");
+    fill("trunk/stage1.h5", "/trunk_ema/conv_in.weight", 3e38f);
+    train_fails(1, "stage2-npr+sn: the loss of npr is", "%s", exact);
+    train_fails(1, "the last of 100 in succession that were skipped, training stops",
+                "%s --set train.on_nonfinite=skip --set stage2.images=1000", exact);
+    ck_assert_int_ne(access(scratch_path("r/stage2-npr+sn.h5"), F_OK), 0);
+    train_fails(1, "no batch gave finite numbers only; nothing was fitted",
+                "%s --set train.on_nonfinite=skip --set stage2.images=16 --set stage2.batch=1024",
+                exact); /* 4 steps in all */
+    ck_assert_int_ne(access(scratch_path("r/stage2-npr+sn.h5"), F_OK), 0);
+}
+END_TEST
+
+/* What comes out of a convolution is just below the largest float: some batches overflow. They stay out of the sums,
+ * and the run can be continued. */
+START_TEST(batches_that_are_no_numbers_stay_out_of_the_sums)
+{
+    write_files();
+    train_trunk("mixture.yaml");
+    fill("trunk/stage1.h5", "/trunk_ema/conv_in.weight", 1.2e36f);
+    train(0, "%s --set train.on_nonfinite=skip --set stage2.images=600", exact);
+    const int64_t skipped = checkpoint_attr("r/stage2-npr+sn.h5", "skipped");
+    const int64_t steps = checkpoint_attr("r/stage2-npr+sn.h5", "step");
+    ck_assert_msg(skipped > 0 && skipped < steps, "%lld of %lld steps were skipped",
+                  (long long)skipped, (long long)steps);
+    train(0, "%s --set train.on_nonfinite=skip --set stage2.images=1200", exact);
+    train_fails(1, "the loss of npr is nan at step", "%s --fresh", exact);
+}
+END_TEST
+
+/* Numbers of images in a file are checked before they count anything. */
+START_TEST(a_number_of_images_that_is_none_is_refused)
+{
+    static const float wrong[] = {1e30f, -64, 0.5f};
+    write_files();
+    train_trunk("mixture.yaml");
+    for (int i = 0; i < 3; i++) {
+        train(0, "%s --set stage2.images=100 --fresh", exact);
+        fill("r/stage2-npr+sn.h5", "/fit/images", wrong[i]);
+        train_fails(2, ":/fit/images: expected numbers of images that rise",
+                    "%s --set stage2.images=200", exact);
     }
 }
 END_TEST
@@ -262,6 +340,9 @@ END_TEST
 
 SUITE_MAIN("train_errors", a_loss_that_is_no_number_stops_the_run,
            the_last_good_checkpoint_is_the_newest, a_run_goes_on_with_another_learning_rate,
+           weights_that_are_not_finite_are_not_saved,
            a_first_loss_that_is_no_number_leaves_no_checkpoint,
-           a_loss_that_has_exploded_stops_the_run, a_stop_that_cannot_be_saved_is_a_failure,
+           a_loss_that_has_exploded_stops_the_run, nothing_is_solved_for_where_no_batch_is_sound,
+           batches_that_are_no_numbers_stay_out_of_the_sums,
+           a_number_of_images_that_is_none_is_refused, a_stop_that_cannot_be_saved_is_a_failure,
            a_damaged_checkpoint_is_refused, a_checkpoint_of_the_other_stage_is_refused)

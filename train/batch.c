@@ -21,6 +21,7 @@ bool batch_make(Batch *batch, const Config *config, int stage, int size, Error *
            schedule_make(&batch->schedule, config->diffusion.schedule, config->diffusion.timesteps,
                          error) &&
            dataset_open(&batch->dataset, config, DATASET_TRAIN, error) &&
+           dataset_fingerprint(batch->dataset, DATASET_FINGERPRINT_BYTES, &batch->print, error) &&
            epoch_make(&batch->order, config->seed, dataset_count(batch->dataset), error);
 }
 

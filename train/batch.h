@@ -18,6 +18,7 @@ typedef struct Batch {
     Schedule schedule;
     Dataset *dataset;
     EpochOrder order;
+    uint64_t print;   /* the fingerprint of the data set */
     int64_t *indices; /* [size] */
     int *t;           /* [size] */
     double *times;    /* [size]: what the network is told */

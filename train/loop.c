@@ -33,6 +33,44 @@ static void read_skipped(Stage *stage, Checkpoint *checkpoint)
     stage->skipped_in_a_row = checkpoint_attribute(checkpoint, "/", in_a_row_name, 0);
 }
 
+/* Attribute of a checkpoint: which images it was trained on. Where they lie does not matter. */
+static const char images_name[] = "images_fingerprint";
+
+static bool write_images(const Stage *stage, CheckpointWriter *writer, Error *error)
+{
+    return stage->images_print == 0 ||
+           checkpoint_write_attribute(writer, "/", images_name, (int64_t)stage->images_print,
+                                      error);
+}
+
+/* Whether it is known of both on which images. */
+static bool knows_images(const Stage *stage, Checkpoint *checkpoint)
+{
+    return stage->images_print != 0 && checkpoint_attribute(checkpoint, "/", images_name, 0) != 0;
+}
+
+static bool check_images(const Stage *stage, Checkpoint *checkpoint, Error *error)
+{
+    const uint64_t print = (uint64_t)checkpoint_attribute(checkpoint, "/", images_name, 0);
+    return !knows_images(stage, checkpoint) || print == stage->images_print ||
+           error_input(error,
+                       "%s: was trained on other images than %s now holds; expected the same, "
+                       "wherever they are (--fresh starts again and replaces it)",
+                       stage->path, stage->images);
+}
+
+/* The configuration of the checkpoint but for the place of its images, where that does not matter. A checkpoint of an
+ * earlier version of varhead does not say on which images it was trained: their place has to be the same. */
+static Config config_of(const Stage *stage, Checkpoint *checkpoint)
+{
+    Config config = *checkpoint_config(checkpoint);
+    if (knows_images(stage, checkpoint)) {
+        config.data.format = stage->config->data.format;
+        memcpy(config.data.train, stage->config->data.train, sizeof config.data.train);
+    }
+    return config;
+}
+
 /* The groups of the optimiser's moments: "optimizer/first_moment/heads/sn". */
 enum { GROUP_SIZE = 64 };
 
@@ -77,7 +115,7 @@ static bool save(Stage *stage, int64_t step, Error *error)
         done = write_learner(&stage->learners[i], writer, error);
     if (done && stage->write_extra)
         done = stage->write_extra(stage, writer, error);
-    done = done && write_skipped(stage, writer, error);
+    done = done && write_skipped(stage, writer, error) && write_images(stage, writer, error);
     if (!done) {
         checkpoint_discard(writer);
         return false;
@@ -89,17 +127,17 @@ enum { KEYS_SIZE = 512 };
 
 /* Whether the run of a checkpoint may go on with this configuration. Keys that steer the optimiser may differ where
  * --resume says that it is meant: `steered` [KEYS_SIZE] names them. */
-static bool check_config(const Stage *stage, const Checkpoint *checkpoint, bool resume,
-                         char *steered, Error *error)
+static bool check_config(const Stage *stage, Checkpoint *checkpoint, bool resume, char *steered,
+                         Error *error)
 {
-    const Config *old = checkpoint_config(checkpoint);
+    const Config old = config_of(stage, checkpoint);
     const bool first = stage->number == 1;
     char keys[KEYS_SIZE], fixed[KEYS_SIZE];
     steered[0] = '\0';
-    if (config_differences(old, stage->config, first ? CONFIG_STAGE1 : CONFIG_STAGE2, keys,
+    if (config_differences(&old, stage->config, first ? CONFIG_STAGE1 : CONFIG_STAGE2, keys,
                            KEYS_SIZE) == 0)
         return true;
-    const bool steers = config_differences(old, stage->config,
+    const bool steers = config_differences(&old, stage->config,
                                            first ? CONFIG_STAGE1_STEERED : CONFIG_STAGE2_STEERED,
                                            fixed, KEYS_SIZE) == 0;
     if (steers && resume) {
@@ -119,7 +157,8 @@ static bool restore(Stage *stage, Checkpoint *checkpoint, bool resume, int64_t *
     if (checkpoint_stage(checkpoint) != stage->number)
         return error_input(error, "%s: a checkpoint of stage %d, expected one of stage %d",
                            stage->path, checkpoint_stage(checkpoint), stage->number);
-    if (!check_config(stage, checkpoint, resume, steered, error))
+    if (!check_config(stage, checkpoint, resume, steered, error) ||
+        !check_images(stage, checkpoint, error))
         return false;
     if (stage->read_extra && !stage->read_extra(stage, checkpoint, error))
         return false;
@@ -244,7 +283,7 @@ static bool save_now(Loop *loop, Error *error)
         return false;
     }
     if (!save(stage, loop->step, error))
-        return false;
+        return name_last_good(loop, error);
     loop->saved = loop->step;
     if (!keep_snapshot(stage, loop->step, error))
         return false;
@@ -254,13 +293,28 @@ static bool save_now(Loop *loop, Error *error)
     return error_add(error, "; %s is saved (step %lld)", stage->path, (long long)loop->step);
 }
 
+/* Rows of metrics that are many do not wait for the next checkpoint. Those of a run that replaces another
+ * (--fresh) wait for the first one, which comes now: the file fits the checkpoint beside it. */
+static bool relieve(Loop *loop, Error *error)
+{
+    const Stage *stage = loop->stage;
+    if (!metrics_are_many(loop->metrics))
+        return true;
+    if (loop->saved < 0 && access(stage->path, F_OK) == 0)
+        return save_now(loop, error);
+    if (!run_lock_keep(loop->lock, stage->run, error))
+        return false;
+    metrics_relieve(loop->metrics);
+    return true;
+}
+
 /* Steps until the last or until a signal, saving now and then. */
 static bool run(Loop *loop, Error *error)
 {
     Stage *stage = loop->stage;
     const int64_t every = stage->config->checkpoint.every;
     while (loop->step < stage->steps && !interrupt_requested()) {
-        if (!step(loop, error))
+        if (!step(loop, error) || !relieve(loop, error))
             return false;
         show(loop);
         if (loop->step % every == 0 && loop->step < stage->steps && !save_now(loop, error))
@@ -307,6 +361,8 @@ static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, 
         progress_note(&loop.progress, "continuing %s at step %lld%s%s", stage->path,
                       (long long)loop.step, steered[0] ? ", from here on with another " : "",
                       steered);
+    if (stage->note)
+        progress_note(&loop.progress, "%s", stage->note);
     const int64_t first = loop.step;
     const double begin = clock_seconds();
     if (options->profile)

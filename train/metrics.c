@@ -1,4 +1,4 @@
-/* Collects rows in memory, and puts them in the file whenever a checkpoint is saved. */
+/* Collects rows in memory, and puts them in the file whenever a checkpoint is saved or they are many. */
 #include "metrics.h"
 
 #include "base/memory.h"
@@ -19,7 +19,10 @@ struct Metrics {
     bool begun;   /* the rows of the run after that step are gone from the file */
     char *rows;   /* those that wait */
     size_t length, capacity;
+    size_t full; /* bytes of rows that are too many to wait */
 };
+
+enum { MOST_WAITING = 1 << 20 }; /* bytes: some ten thousand rows */
 
 static bool of_run(const char *line, const char *run)
 {
@@ -95,18 +98,26 @@ static bool is_empty(FILE *file)
     return fstat(fileno(file), &status) == 0 && status.st_size == 0;
 }
 
-/* Where the file has been removed since, another begins; where another file has its name, that one stays as it is. */
+/* Where the file has been removed since, another begins; where another file has its name, that one stays as it is.
+ * Rows are written whole or not at all: after a failure they wait on. */
 static bool append(const Metrics *m, Error *error)
 {
+    struct stat before = {0};
     if (!file_kind_allows(m->path, FILE_LOG, error))
         return false;
     FILE *file = fopen(m->path, "a");
     if (file && is_empty(file))
         fputs(file_kind_beginning(FILE_LOG), file);
-    bool done = file && write_waiting(m, file) && !ferror(file);
+    bool done =
+        file && fstat(fileno(file), &before) == 0 && write_waiting(m, file) && !ferror(file);
     if (file)
         done = fclose(file) == 0 && done;
-    return done || cannot_write(m, error);
+    if (done)
+        return true;
+    cannot_write(m, error);
+    if (file)
+        (void)!truncate(m->path, before.st_size);
+    return false;
 }
 
 Metrics *metrics_new(const char *directory, const char *run, int64_t step)
@@ -115,6 +126,7 @@ Metrics *metrics_new(const char *directory, const char *run, int64_t step)
     m->path = memory_format("%s/metrics.csv", directory);
     m->run = run;
     m->step = step;
+    m->full = MOST_WAITING;
     return m;
 }
 
@@ -172,7 +184,19 @@ bool metrics_flush(Metrics *m, Error *error)
         return false;
     m->begun = true;
     m->length = 0;
+    m->full = MOST_WAITING;
     return true;
+}
+
+bool metrics_are_many(const Metrics *m)
+{
+    return m->length >= m->full;
+}
+
+void metrics_relieve(Metrics *m)
+{
+    if (!metrics_flush(m, &(Error){0}))
+        m->full = m->length + MOST_WAITING;
 }
 
 void metrics_free(Metrics *m)

@@ -4,6 +4,8 @@
 #include "io/file_kind.h"
 
 #include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +68,35 @@ static void remove_old(const char *directory, const char *base, int64_t last, in
     closedir(entries);
 }
 
+static bool copy_bytes(int from, int to)
+{
+    enum { BLOCK = 1 << 20 };
+    char *block = memory_small(1, BLOCK);
+    ssize_t got = 0, put = 0;
+    while (put >= 0 && (got = read(from, block, BLOCK)) > 0)
+        for (ssize_t done = 0; put >= 0 && done < got; done += put)
+            put = write(to, block + done, (size_t)(got - done));
+    memory_free(block);
+    return got == 0 && put >= 0;
+}
+
+/* For file systems that have no second names (exFAT, some network disks). */
+static bool copy_file(const char *path, const char *name, Error *error)
+{
+    AtomicFile copy;
+    const int from = open(path, O_RDONLY | O_CLOEXEC);
+    if (from < 0)
+        return error_runtime(error, "%s: cannot be read: %s", path, strerror(errno));
+    bool done = atomic_file_begin(&copy, name, file_kind_rule(FILE_CHECKPOINT), error);
+    if (done && !copy_bytes(from, copy.fd)) {
+        error_runtime(error, "%s: cannot be written: %s", name, strerror(errno));
+        atomic_file_abandon(&copy);
+        done = false;
+    }
+    close(from);
+    return done && atomic_file_commit(&copy, error);
+}
+
 bool snapshots_keep(const char *path, int64_t step, int64_t every, int keep, Error *error)
 {
     if (keep == 0 || step % every != 0)
@@ -73,7 +104,8 @@ bool snapshots_keep(const char *path, int64_t step, int64_t every, int keep, Err
     const char *with_suffix = NULL;
     char *base = base_of(path), *directory = atomic_directory_of(path, &with_suffix);
     char *name = memory_format("%s/%s-%0*lld%s", directory, base, DIGITS, (long long)step, suffix);
-    bool ok = atomic_file_link(path, name, file_kind_rule(FILE_CHECKPOINT), error);
+    bool ok = atomic_file_link(path, name, file_kind_rule(FILE_CHECKPOINT), &(Error){0}) ||
+              copy_file(path, name, error);
     if (ok)
         remove_old(directory, base, step, keep);
     memory_free(name);

@@ -2,8 +2,8 @@
  *
  * RUN/stage1.h5 is always the newest. With keep = 2 and every = 1000, after step 5300, RUN/stage1-00004000.h5 and
  * RUN/stage1-00005000.h5 are there too. A snapshot is a second name of the file that was saved, so that
- * it takes no time and is as whole as that; the next checkpoint replaces the first name only. `infer --run` does
- * not look at snapshots; --checkpoint names one.
+ * it takes no time and is as whole as that; the next checkpoint replaces the first name only. Where the file
+ * system has no second names it is a copy. `infer --run` does not look at snapshots; --checkpoint names one.
  */
 #pragma once
 

@@ -41,6 +41,10 @@ struct Stage {
     OptimizerSettings settings;
     Learner learners[MAX_LEARNERS];
     int learner_count;
+    const char *images;    /* what the training images are called */
+    uint64_t images_print; /* their dataset_fingerprint; 0: not known */
+    /* What the user should know before it begins, NULL: nothing. */
+    const char *note;
     int64_t skipped; /* steps so far in which a learner was not updated (train.on_nonfinite) */
     int64_t skipped_in_a_row; /* of them, those since the last sound step */
     bool exploded; /* a loss or a gradient that is no number, or far too large, ended the run */
@@ -74,7 +78,7 @@ bool learner_allocate_solved(Learner *learner, uint64_t seed, Error *error);
 void learner_free(Learner *learner);
 
 /* Step `step`, counted from 0: losses, gradients and the norms of the gradients of every learner
- *  * [learner_count], then every learner's update. Where a loss or a norm is not finite, or has exploded, it fails
+ * [learner_count], then every learner's update. Where a loss or a norm is not finite, or has exploded, it fails
  * before anything is updated; or, with train.on_nonfinite: skip, it leaves that learner as it was, counts the
  * step in stage->skipped and lets `error` say why. */
 bool stage_step(Stage *stage, int64_t step, double *losses, double *norms, Error *error);

@@ -78,8 +78,11 @@ bool stage1_make(Stage **stage, const Config *config, const char *run, Error *er
         .release = release,
     };
     *stage = &s->stage;
-    if (batch_make(&s->batch, config, 1, config->stage1.batch, error) && build(s, error))
+    if (batch_make(&s->batch, config, 1, config->stage1.batch, error) && build(s, error)) {
+        s->stage.images = dataset_name(s->batch.dataset);
+        s->stage.images_print = s->batch.print;
         return true;
+    }
     stage_free(*stage);
     *stage = NULL;
     return false;

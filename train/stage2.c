@@ -120,6 +120,8 @@ static bool build_heads(Stage2 *s, Error *error)
     const size_t images = (size_t)config->stage2.batch;
     if (!batch_make(&s->batch, config, 2, config->stage2.batch, error))
         return false;
+    s->stage.images = dataset_name(s->batch.dataset);
+    s->stage.images_print = s->batch.print;
     s->bins = time_bins_even(config->stage2.time_bins, config->diffusion.timesteps);
     s->bin = memory_small(images, sizeof *s->bin);
     s->output = memory_large(images * s->batch.dims, sizeof(float), "a head's output", error);

@@ -72,15 +72,42 @@ static void add_squares(const Stage2 *s, const NormalSums *sums)
     *sums->count += (double)(count / outputs);
 }
 
-static bool add_batch(Stage2 *s, int64_t step, Error *error)
+static bool all_finite(const float *values, size_t count)
+{
+    float sum = 0; /* of zeros, unless something is infinite or no number */
+    for (size_t i = 0; i < count; i++)
+        sum += 0 * values[i];
+    return sum == 0;
+}
+
+/* Whether the batch can be used. The trunk's output tells of its features too, which it is a sum of. */
+static bool is_finite(const Stage2 *s)
+{
+    const size_t count = (size_t)s->batch.size * s->batch.dims;
+    bool finite = all_finite(value_data(s->trunk.eps), count);
+    for (int i = 0; i < s->task.count; i++)
+        finite = finite && all_finite(s->exact->y[i], count);
+    return finite;
+}
+
+static void make_targets(Stage2 *s)
+{
+    for (int i = 0; i < s->task.count; i++)
+        loss_targets(s->task.losses[i], s->batch.eps, value_data(s->trunk.eps),
+                     (size_t)s->batch.size * s->batch.dims, s->exact->y[i]);
+}
+
+/* A batch with a number that is none stays out of the sums, which would never be rid of it. */
+static bool add_batch(Stage2 *s, int64_t step, bool *added, Error *error)
 {
     Exact *e = s->exact;
     const NormalSums sums = sums_of(s, step < e->held_steps ? HELD : FITTED, bin_of_step(s, step));
     if (!run_trunk(s, step, error) || !graph_forward(e->basis_graph, (uint32_t)step, error))
         return false;
-    for (int i = 0; i < s->task.count; i++)
-        loss_targets(s->task.losses[i], s->batch.eps, value_data(s->trunk.eps),
-                     (size_t)s->batch.size * s->batch.dims, e->y[i]);
+    make_targets(s);
+    *added = is_finite(s);
+    if (!*added)
+        return true;
     const double begin = profile_begin();
     add_squares(s, &sums);
     const bool done =
@@ -177,6 +204,16 @@ static bool solve(Stage2 *s, int64_t step, Error *error)
     return true;
 }
 
+/* Whether there is something to fit and something to hold it against: batches may all have been skipped. */
+static bool has_observations(const Stage2 *s)
+{
+    double count[PARTS] = {0};
+    for (int part = 0; part < PARTS; part++)
+        for (int bin = 0; bin < s->bins.count; bin++)
+            count[part] += *sums_of(s, part, bin).count;
+    return count[FITTED] > 0 && count[HELD] > 0;
+}
+
 static bool is_solved(const Stage2 *s, int64_t step)
 {
     const Exact *e = s->exact;
@@ -188,11 +225,14 @@ static bool is_solved(const Stage2 *s, int64_t step)
 static bool judge(Stage2 *s, Error *error)
 {
     Exact *e = s->exact;
-    double sum[MAX_LEARNERS] = {0}, square[MAX_LEARNERS] = {0};
-    const double count = (double)(e->held_steps * s->batch.size);
+    double sum[MAX_LEARNERS] = {0}, square[MAX_LEARNERS] = {0}, count = 0;
     for (int64_t step = 0; step < e->held_steps; step++) {
         if (!run_trunk(s, step, error))
             return false;
+        make_targets(s);
+        if (!is_finite(s))
+            continue;
+        count += s->batch.size;
         for (int i = 0; i < s->task.count; i++) {
             if (!stage2_run_head(s, i, s->stage.learners[i].state.ema, 0, error))
                 return false;
@@ -204,8 +244,11 @@ static bool judge(Stage2 *s, Error *error)
             }
         }
     }
-    for (int i = 0; i < s->task.count; i++)
-        e->held_stderr[i] = sqrt((square[i] / count - pow(sum[i] / count, 2)) / (count - 1));
+    for (int i = 0; i < s->task.count; i++) {
+        const double variance = square[i] / count - pow(sum[i] / count, 2);
+        /* Below 0 by rounding, where all losses are equal; a NaN stays. */
+        e->held_stderr[i] = variance < 0 || count < 2 ? 0 : sqrt(variance / (count - 1));
+    }
     return true;
 }
 
@@ -248,24 +291,29 @@ static bool evaluate(Stage *stage, uint32_t step, double *losses, Error *error)
 {
     Stage2 *s = (Stage2 *)stage;
     Exact *e = s->exact;
+    bool added;
     forget_stop(s);
-    if (!add_batch(s, step, error))
+    if (!add_batch(s, step, &added, error))
         return false;
     const int64_t fitted = (int64_t)step + 1 - e->held_steps, bins = s->bins.count;
-    if (fitted > 0 && fitted % bins == 0 && is_power_of_two(fitted / bins) &&
+    if (fitted > 0 && fitted % bins == 0 && is_power_of_two(fitted / bins) && has_observations(s) &&
         !solve(s, (int64_t)step + 1, error))
         return false;
     for (int i = 0; i < stage->learner_count; i++)
-        losses[i] = e->level_count > 0 ? e->levels[e->level_count - 1].held[i]
-                                       : loss_of_nothing(s, step, i);
+        losses[i] = !added               ? NAN
+                    : e->level_count > 0 ? e->levels[e->level_count - 1].held[i]
+                                         : loss_of_nothing(s, step, i);
     return true;
 }
 
 static bool settle(Stage *stage, int64_t step, Error *error)
 {
     Stage2 *s = (Stage2 *)stage;
-    if (step <= s->exact->held_steps)
+    if (step <= s->exact->held_steps || (!has_observations(s) && step < stage->steps))
         return true; /* nothing to solve for yet */
+    if (!has_observations(s))
+        return error_runtime(error, "%s: no batch gave finite numbers only; nothing was fitted",
+                             stage->name);
     return (is_solved(s, step) || solve(s, step, error)) &&
            (step < stage->steps || judge(s, error));
 }
@@ -320,6 +368,29 @@ static bool build_basis(Stage2 *s, Error *error)
     return patch_gram_make(&e->gram, basis, s->task.count, e->outputs, error);
 }
 
+/* The sums grow with the square of the trunk's width, and every checkpoint has them: a run can be continued with more
+ * images. So large ones are told of, and those that this machine could hardly hold are refused. */
+static bool check_size(Stage2 *s, Error *error)
+{
+    const double large = 64e6, share = 0.5;
+    Exact *e = s->exact;
+    const double bytes = (double)(PARTS * s->bins.count) * (double)exact_block(e) * sizeof(double);
+    const double there = memory_of_machine();
+    if (bytes > share * there)
+        return error_input(
+            error,
+            "stage2.solver: exact would take %.1f GB for its sums, more than half of "
+            "the %.1f GB that there are; expected fewer stage2.time_bins than %d, "
+            "or adam",
+            bytes / 1e9, there / 1e9, s->bins.count);
+    if (bytes > large)
+        e->note = memory_format("the sums of least squares take %.2g GB, in memory and in the "
+                                "checkpoint (%d channels, %d bins)",
+                                bytes / 1e9, value_channels(s->trunk.features), s->bins.count);
+    s->stage.note = e->note;
+    return true;
+}
+
 static bool allocate(Stage2 *s, Error *error)
 {
     Exact *e = s->exact;
@@ -328,6 +399,8 @@ static bool allocate(Stage2 *s, Error *error)
     e->outputs = s->stage.config->data.channels;
     e->targets = s->task.count * e->outputs;
     e->features = patch_gram_features(value_channels(s->trunk.features));
+    if (!check_size(s, error))
+        return false;
     e->blocks = memory_large(PARTS * bins * exact_block(e), sizeof(double), what, error);
     e->all = e->blocks ? memory_large(exact_block(e), sizeof(double), what, error) : NULL;
     e->w = e->all ? memory_large(bins * (size_t)(e->targets * e->features), sizeof(double), what,
@@ -388,6 +461,7 @@ void stage2_exact_free(Exact *e)
     memory_free(e->basis_weights);
     for (int i = 0; i < MAX_LEARNERS; i++)
         memory_free(e->y[i]);
+    memory_free(e->note);
     memory_free(e->blocks);
     memory_free(e->all);
     memory_free(e->w);

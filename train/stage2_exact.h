@@ -24,6 +24,7 @@ struct Exact {
     PatchGram *gram;
     int features, targets, outputs; /* of phi; channels of all losses, of one */
     float *y[MAX_LEARNERS];         /* [batch, dims]: targets */
+    char *note;                     /* how large the sums are; NULL: small */
     double *blocks;                 /* [PARTS, bins]: sums */
     double *all;                    /* the sum of the fitted ones of all bins */
     double *w;                      /* [bins, targets, features] */

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "stage2_exact.h"
 
+#include <math.h>
 #include <string.h>
 
 /* The levels as columns of a file. */
@@ -94,6 +95,21 @@ static bool read_fit(Stage2 *s, int i, Checkpoint *checkpoint, Error *error)
     return true;
 }
 
+/* Numbers of images are whole, and every level has more than the one before. (Beyond 2^53 a double is not exact,
+ * and far beyond it is no int64_t.) */
+static bool check_images(const Stage *stage, const double *images, int64_t levels, Error *error)
+{
+    const double most = 9007199254740992.0; /* 2^53 */
+    double last = 0;
+    for (int64_t l = 0; l < levels; last = images[l++])
+        if (!(images[l] > last && images[l] <= most && images[l] == floor(images[l])))
+            return error_input(error,
+                               "%s:/fit/images: expected numbers of images that rise, found %g "
+                               "after %g",
+                               stage->path, images[l], last);
+    return true;
+}
+
 bool exact_read(Stage *stage, Checkpoint *checkpoint, Error *error)
 {
     Stage2 *s = (Stage2 *)stage;
@@ -110,7 +126,8 @@ bool exact_read(Stage *stage, Checkpoint *checkpoint, Error *error)
         return false;
     if (levels == 0)
         return true;
-    bool ok = checkpoint_read_doubles(checkpoint, "fit/images", levels, images, error);
+    bool ok = checkpoint_read_doubles(checkpoint, "fit/images", levels, images, error) &&
+              check_images(stage, images, levels, error);
     if (ok)
         set_column(e, offsetof(Level, images), images);
     for (int i = 0; ok && i < stage->learner_count; i++)

@@ -6,11 +6,14 @@
 
 #include "base/memory_limit.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 static _Noreturn void out_of_memory(size_t count, size_t size)
 {
@@ -94,4 +97,25 @@ size_t memory_aligned(size_t bytes)
 void memory_free(void *memory)
 {
     free(memory);
+}
+
+/* What a control group may have; INFINITY: any amount, or the system does not say. */
+static double memory_of_container(void)
+{
+    double bytes = INFINITY;
+    FILE *file = fopen("/sys/fs/cgroup/memory.max", "r");
+    if (file && fscanf(file, "%lf", &bytes) != 1) /* "max" */
+        bytes = INFINITY;
+    if (file)
+        fclose(file);
+    return bytes;
+}
+
+double memory_of_machine(void)
+{
+    struct rlimit limit;
+    double bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        bytes = fmin(bytes, (double)limit.rlim_cur);
+    return fmin(bytes, memory_of_container());
 }

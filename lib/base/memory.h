@@ -30,6 +30,10 @@ char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)
  * NULL on overflow or when there is no memory. count = 0 gives a valid pointer. */
 void *memory_large(size_t count, size_t size, const char *what, Error *error);
 
+/* Bytes of memory that this process can have at the most: what the machine has, or less where a limit is set (by
+ * ulimit -v, or by the container). */
+double memory_of_machine(void);
+
 /* `bytes` rounded up to a multiple of MEMORY_ALIGNMENT. */
 size_t memory_aligned(size_t bytes);
 

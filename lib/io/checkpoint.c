@@ -379,6 +379,24 @@ bool checkpoint_check_amend(Checkpoint *source, const char *leave_out, Error *er
     return hdf5_check_copy(source->file, leave_out, error);
 }
 
+/* A number that checkpoint_read_params and its kin would refuse is not written in the first place: it would
+ * take the place of a good one. */
+static bool can_save(const CheckpointWriter *writer, const char *name, double value, Error *error)
+{
+    return isfinite(value) ||
+           error_runtime(error, "%s:/%s: expected finite numbers to save, got %g",
+                         hdf5_path(writer->file), name, value);
+}
+
+static bool can_save_floats(const CheckpointWriter *writer, const char *name, const float *values,
+                            size_t count, Error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!can_save(writer, name, values[i], error))
+            return false;
+    return true;
+}
+
 bool checkpoint_write_params(CheckpointWriter *writer, const char *group, const ParamSet *set,
                              const float *values, Error *error)
 {
@@ -388,7 +406,8 @@ bool checkpoint_write_params(CheckpointWriter *writer, const char *group, const 
         int64_t dims[PARAM_MAX_RANK];
         param_dims(param, dims);
         char *name = memory_format("%s/%s", group, param->name);
-        ok = hdf5_write(writer->file, name, HDF5_FLOAT32, param->rank, dims, values + param->offset,
+        ok = can_save_floats(writer, name, values + param->offset, param->count, error) &&
+             hdf5_write(writer->file, name, HDF5_FLOAT32, param->rank, dims, values + param->offset,
                         error);
         memory_free(name);
     }
@@ -398,13 +417,20 @@ bool checkpoint_write_params(CheckpointWriter *writer, const char *group, const 
 bool checkpoint_write_doubles(CheckpointWriter *writer, const char *name, int64_t count,
                               const double *values, Error *error)
 {
+    for (int64_t i = 0; i < count; i++)
+        if (!can_save(writer, name, values[i], error))
+            return false;
     return hdf5_write(writer->file, name, HDF5_FLOAT64, 1, &count, values, error);
 }
 
 bool checkpoint_write_floats(CheckpointWriter *writer, const char *name, int rank,
                              const int64_t *dims, const float *values, Error *error)
 {
-    return hdf5_write(writer->file, name, HDF5_FLOAT32, rank, dims, values, error);
+    size_t count = 1;
+    for (int i = 0; i < rank; i++)
+        count *= (size_t)dims[i];
+    return can_save_floats(writer, name, values, count, error) &&
+           hdf5_write(writer->file, name, HDF5_FLOAT32, rank, dims, values, error);
 }
 
 bool checkpoint_write_bins(CheckpointWriter *writer, const TimeBins *bins, Error *error)

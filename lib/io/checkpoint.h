@@ -105,7 +105,9 @@ bool checkpoint_amend(CheckpointWriter **writer, Checkpoint *source, const char 
 /* Whether `source` has all that checkpoint_amend would take from it, undamaged: it reads everything. */
 bool checkpoint_check_amend(Checkpoint *source, const char *leave_out, Error *error);
 
-/* Writes values [set->size] as one array per tensor into `group` ("trunk", "heads/sn"), creating
+/* Numbers to be written must be finite, as those to be read: a run-time error if one is not.
+ *
+ * Writes values [set->size] as one array per tensor into `group` ("trunk", "heads/sn"), creating
  * the group and those above it. */
 bool checkpoint_write_params(CheckpointWriter *writer, const char *group, const ParamSet *set,
                              const float *values, Error *error);

@@ -1,5 +1,6 @@
 #include "io/dataset.h"
 
+#include "base/fingerprint.h"
 #include "base/memory.h"
 #include "diffusion/mixture.h"
 #include "io/hdf5_images.h"
@@ -151,16 +152,24 @@ static void read_idx(const Dataset *dataset, const int64_t *indices, int n, floa
                         images + (size_t)i * size);
 }
 
+/* Sees to it that `bytes` has room for n images. */
+static bool make_room(Dataset *dataset, int n, Error *error)
+{
+    if (n <= dataset->bytes_capacity)
+        return true;
+    memory_free(dataset->bytes);
+    dataset->bytes_capacity = 0;
+    dataset->bytes = memory_large((size_t)n, dataset->image_size, "a batch of images", error);
+    if (!dataset->bytes)
+        return false;
+    dataset->bytes_capacity = n;
+    return true;
+}
+
 static bool read_hdf5(Dataset *dataset, const int64_t *indices, int n, float *images, Error *error)
 {
-    if (n > dataset->bytes_capacity) {
-        memory_free(dataset->bytes);
-        dataset->bytes_capacity = 0;
-        dataset->bytes = memory_large((size_t)n, dataset->image_size, "a batch of images", error);
-        if (!dataset->bytes)
-            return false;
-        dataset->bytes_capacity = n;
-    }
+    if (!make_room(dataset, n, error))
+        return false;
     if (!hdf5_images_read(dataset->hdf5, indices, n, dataset->bytes, error))
         return false;
     bytes_to_floats(dataset->bytes, (size_t)n * dataset->image_size, images);
@@ -175,6 +184,55 @@ static void read_mixture(const Dataset *dataset, const int64_t *indices, int n, 
                        dataset->mixture_first + (uint32_t)indices[i],
                        images + (size_t)i * dataset->image_size);
 }
+
+/* -- What tells them apart -------------------------------------------------------------------- */
+
+/* Images that are looked at in a large data set: few runs of neighbours, since what lies together in a file is
+ * unpacked together. */
+enum { RUNS = 64, RUN = 16 };
+
+/* Adds images first .. first + n - 1, n at most RUN, as bytes. */
+static bool add_images(Dataset *dataset, int64_t first, int n, uint64_t *print, Error *error)
+{
+    const size_t size = dataset->image_size;
+    int64_t indices[RUN];
+    for (int i = 0; i < n; i++)
+        indices[i] = first + i;
+    if (dataset->format == DATA_HDF5 &&
+        (!make_room(dataset, n, error) ||
+         !hdf5_images_read(dataset->hdf5, indices, n, dataset->bytes, error)))
+        return false;
+    for (int i = 0; i < n; i++) {
+        const uint8_t *image = dataset->format == DATA_HDF5
+                                   ? dataset->bytes + (size_t)i * size
+                                   : dataset->idx.pixels + (size_t)indices[i] * size;
+        *print = fingerprint(*print, image, size);
+    }
+    return true;
+}
+
+bool dataset_fingerprint(Dataset *dataset, int64_t most_bytes, uint64_t *print, Error *error)
+{
+    const int64_t count = dataset->count;
+    const int64_t shape[] = {count, dataset->config.data.resolution, dataset->config.data.channels};
+    *print = fingerprint(FINGERPRINT_START, shape, sizeof shape);
+    if (dataset->format ==
+        DATA_MIXTURE) { /* computed anew on every machine, the same but for rounding */
+        *print = fingerprint(*print, "mixture", strlen("mixture"));
+        return true;
+    }
+    const bool all = count <= most_bytes / (int64_t)dataset->image_size || count <= RUNS * RUN;
+    const int64_t runs = all ? (count + RUN - 1) / RUN : RUNS;
+    for (int64_t r = 0; r < runs; r++) {
+        const int64_t first = all ? r * RUN : (count - RUN) * r / (RUNS - 1);
+        const int n = (int)(count - first < RUN ? count - first : RUN);
+        if (!add_images(dataset, first, n, print, error))
+            return false;
+    }
+    return true;
+}
+
+/* -- By index --------------------------------------------------------------------------------- */
 
 bool dataset_read(Dataset *dataset, const int64_t *indices, int n, float *images, Error *error)
 {

@@ -32,6 +32,14 @@ int64_t dataset_count(const Dataset *dataset); /* 1 to 2^32 - 1 */
 int dataset_resolution(const Dataset *dataset);
 int dataset_channels(const Dataset *dataset);
 
+/* What is read for a fingerprint where a data set has more: so much takes a second. */
+enum { DATASET_FINGERPRINT_BYTES = 1 << 30 };
+
+/* A number that tells images apart, whatever they are stored as and wherever: of the shape and of all images, or,
+ * where those have more than `most_bytes` bytes (DATASET_FINGERPRINT_BYTES, less in tests), of some that are
+ * spread evenly over the data set, the first and the last among them. */
+bool dataset_fingerprint(Dataset *dataset, int64_t most_bytes, uint64_t *print, Error *error);
+
 /* images [n, resolution, resolution, channels] := those of `indices` [n]. Not for several
  * threads at a time. */
 bool dataset_read(Dataset *dataset, const int64_t *indices, int n, float *images, Error *error);

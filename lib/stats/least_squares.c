@@ -96,14 +96,26 @@ static void mix(System *s, const NormalSums *sums, double weight)
         s->right[i] += weight * sums->moments[i];
 }
 
+static bool check_finite(const System *s, Error *error)
+{
+    const size_t features = (size_t)s->features;
+    bool finite = true;
+    for (size_t i = 0; i < features; i++)
+        for (size_t j = 0; j <= i; j++)
+            finite = finite && isfinite(s->matrix[i * features + j]);
+    for (size_t i = 0; i < features * (size_t)s->targets; i++)
+        finite = finite && isfinite(s->right[i]);
+    return finite || error_runtime(error, "the sums of least squares are not finite");
+}
+
 /* A feature that is always zero keeps a weight of zero. */
 static bool rescale(System *s, Error *error)
 {
     const size_t features = (size_t)s->features;
+    if (!check_finite(s, error))
+        return false;
     for (size_t i = 0; i < features; i++) {
         const double square = s->matrix[i * features + i];
-        if (!isfinite(square))
-            return error_runtime(error, "the sums of least squares are not finite");
         s->scale[i] = square > 0 ? 1 / sqrt(square) : 0;
     }
     for (size_t i = 0; i < features; i++) {

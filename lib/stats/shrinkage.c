@@ -39,8 +39,8 @@ static bool try_out(Search *s, Shrinkage shrinkage, bool open, Error *error)
         return false;
     for (int kind = 0; kind < s->kinds; kind++) {
         const double loss = loss_of_kind(s, kind);
-        if ((!open && s->chosen[kind].borrow != shrinkage.borrow) || loss >= s->least[kind])
-            continue;
+        if ((!open && s->chosen[kind].borrow != shrinkage.borrow) || !(loss < s->least[kind]))
+            continue; /* a loss of NaN too */
         s->least[kind] = loss;
         s->chosen[kind] = shrinkage;
         memcpy(s->w + (size_t)kind * size, s->trial + (size_t)kind * size, size * sizeof(double));
@@ -98,7 +98,10 @@ bool shrinkage_fit(const NormalSums *own, const NormalSums *all, const NormalSum
                     memory_small((size_t)own->targets * (size_t)own->features, sizeof(double))};
     for (int kind = 0; kind < kinds; kind++)
         s.least[kind] = INFINITY;
-    const bool ok = *held->count > 0 ? search(&s, ridge, error) : take_middling(&s, ridge, error);
+    bool ok = *held->count > 0 ? search(&s, ridge, error) : take_middling(&s, ridge, error);
+    for (int kind = 0; ok && *held->count > 0 && kind < kinds; kind++)
+        if (s.least[kind] == INFINITY)
+            ok = error_runtime(error, "the held-out sums of least squares are not finite");
     memory_free(s.least);
     memory_free(s.trial);
     return ok;

@@ -12,6 +12,7 @@
  *   own, all   what is fitted: a bin's observations, and those of all bins (NULL where it is the only one)
  *   held       held-out observations of the bin; where there are none, middling values are taken
  *   ridge      >= 0: take this one; below: choose it too
- *   chosen [targets / outputs], w [targets, features]: results */
+ *   chosen [targets / outputs], w [targets, features]: results
+ * A run-time error where sums are not finite. */
 bool shrinkage_fit(const NormalSums *own, const NormalSums *all, const NormalSums *held,
                    int outputs, double ridge, Shrinkage *chosen, double *w, Error *error);

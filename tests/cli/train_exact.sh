@@ -49,6 +49,18 @@ works $second --run r --set stage2.images=1000 --quiet
 works infer info r/stage2-npr+sn.h5
 says "npr: solved for on 1,024 images"
 
+# The sums of a wide trunk: told of before they fill the memory and the checkpoint, refused where they hardly fit.
+sed 's/channels: 16,/channels: 128,/' tiny.yaml >wide.yaml
+works train --stage 1 --config wide.yaml --run wide --quiet --set stage1.steps=1 --set stage1.batch=1
+wide="train --stage 2 --config wide.yaml --loss sn --run wide --set stage2.batch=16 --set stage2.images=1 --threads 1"
+# shellcheck disable=SC2086
+works $wide --set stage2.time_bins=8
+says "the sums of least squares take 0.085 GB, in memory and in the checkpoint (128 channels, 8 bins)"
+# shellcheck disable=SC2086
+(ulimit -v 1200000 && fails_with 2 "stage2.solver: exact would take 0.7 GB for its sums, more than half of the 1.2 GB" \
+    $wide --set stage2.time_bins=64 --fresh && exit $result) || result=1
+rm -r wide
+
 # One bin, a ridge that is given, a single head, and images of a batch that does not divide them.
 works train --stage 2 --config tiny.yaml --loss sn --run one --init r/stage1.h5 \
     --set stage2.time_bins=1 --set stage2.ridge=0.01 --set stage2.images=1
