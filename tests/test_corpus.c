@@ -15,6 +15,62 @@ static const FuzzEntry *find_target(const char *name)
     ck_abort_msg("there is no target %s", name);
 }
 
+static bool is_hidden(const struct dirent *entry)
+{
+    return entry->d_name[0] == '.';
+}
+
+static DIR *open_directory(const char *path)
+{
+    DIR *entries = opendir(path);
+    ck_assert_msg(entries != NULL, "there is no directory %s", path);
+    return entries;
+}
+
+/* -- The targets ------------------------------------------------------------------------------ */
+
+/* A target without a file here is one that nothing enters before the next search: it may break unseen. */
+START_TEST(every_target_has_a_file)
+{
+    for (int i = 0; i < fuzz_target_count; i++) {
+        char path[512];
+        int count = 0;
+        snprintf(path, sizeof path, "tests/corpus/%s", fuzz_targets[i].name);
+        DIR *entries = open_directory(path);
+        for (struct dirent *entry; (entry = readdir(entries)) != NULL;)
+            count += !is_hidden(entry);
+        closedir(entries);
+        ck_assert_msg(count > 0, "%s has no file", path);
+    }
+}
+END_TEST
+
+/* fuzz/<name>.c is the target <name>, but for those that run the targets. */
+START_TEST(every_source_is_a_target)
+{
+    static const char *const others[] = {"fuzzer", "replay", "seeds", "target"};
+    DIR *entries = open_directory("fuzz");
+    int targets = 0;
+    for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+        char name[64];
+        const char *dot = strrchr(entry->d_name, '.');
+        bool other = is_hidden(entry) || !dot || strcmp(dot, ".c") != 0;
+        if (!other)
+            snprintf(name, sizeof name, "%.*s", (int)(dot - entry->d_name), entry->d_name);
+        for (size_t i = 0; !other && i < sizeof others / sizeof others[0]; i++)
+            other = strcmp(name, others[i]) == 0;
+        if (other)
+            continue;
+        ck_assert_str_eq(find_target(name)->name, name);
+        targets++;
+    }
+    closedir(entries);
+    ck_assert_int_eq(targets, fuzz_target_count);
+}
+END_TEST
+
+/* -- Replaying -------------------------------------------------------------------------------- */
+
 /* Every file of tests/corpus/<name>, of which there are at least `fewest`. */
 static void replay(const char *name, int fewest)
 {
@@ -22,10 +78,9 @@ static void replay(const char *name, int fewest)
     char path[512];
     int count = 0;
     snprintf(path, sizeof path, "tests/corpus/%s", name);
-    DIR *entries = opendir(path);
-    ck_assert_msg(entries != NULL, "there is no directory %s", path);
+    DIR *entries = open_directory(path);
     for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
-        if (entry->d_name[0] == '.')
+        if (is_hidden(entry))
             continue;
         snprintf(path, sizeof path, "tests/corpus/%s/%.200s", name, entry->d_name);
         ck_assert_msg(fuzz_survives(target, path), "%s: the reader does not survive it", path);
@@ -95,6 +150,24 @@ START_TEST(tables_of_other_commands)
 }
 END_TEST
 
+START_TEST(points_to_predict_at)
+{
+    replay("predict", 1);
+}
+END_TEST
+
+START_TEST(noise_of_others)
+{
+    replay("noise", 2);
+}
+END_TEST
+
+START_TEST(costs_of_steps)
+{
+    replay("dp", 1);
+}
+END_TEST
+
 /* What kills a reader is seen: or the tests above would show nothing. */
 static void dies(const uint8_t *bytes, size_t size)
 {
@@ -157,7 +230,8 @@ START_TEST(idx_files_with_a_byte_changed)
 }
 END_TEST
 
-SUITE_MAIN("corpus", recipes, idx_files, image_files, checkpoints, checkpoints_to_continue,
-           unfinished_sweeps, unfinished_tables, classifiers, labels_of_images,
-           tables_of_other_commands, a_death_is_noticed, recipes_with_a_byte_changed,
+SUITE_MAIN("corpus", every_target_has_a_file, every_source_is_a_target, recipes, idx_files,
+           image_files, checkpoints, checkpoints_to_continue, unfinished_sweeps, unfinished_tables,
+           classifiers, labels_of_images, tables_of_other_commands, points_to_predict_at,
+           noise_of_others, costs_of_steps, a_death_is_noticed, recipes_with_a_byte_changed,
            idx_files_with_a_byte_changed)
