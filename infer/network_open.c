@@ -95,9 +95,29 @@ static bool add_head(Network *network, Checkpoint *checkpoint, const char *name,
     return true;
 }
 
+/* A run that solves for its heads saves sums before it has a solution: the heads in such a file are zeros. */
+static bool has_solution(Checkpoint *checkpoint)
+{
+    return !checkpoint_has(checkpoint, "least_squares/sums") ||
+           checkpoint_has(checkpoint, "fit/images");
+}
+
+static bool leave_out_heads(const RunFiles *files, const CommonOptions *common,
+                            const Checkpoint *checkpoint, Error *error)
+{
+    static const char why[] = "they are not solved for yet; train --stage 2 goes on with it";
+    const char *path = checkpoint_path(checkpoint);
+    if (!files->is_run)
+        return error_input(error, "%s: has no heads that can be used: %s", path, why);
+    command_note(common, "leaves out the heads of %s: %s", path, why);
+    return true;
+}
+
 static bool add_heads(Network *network, const RunFiles *files, const CommonOptions *common,
                       Checkpoint *checkpoint, const ParamSet *set, Error *error)
 {
+    if (!has_solution(checkpoint))
+        return leave_out_heads(files, common, checkpoint, error);
     for (int i = 0; i < checkpoint_heads(checkpoint); i++) {
         const char *name = checkpoint_head(checkpoint, i), *path = checkpoint_path(checkpoint);
         int earlier = network_find_head(network, name);

@@ -227,6 +227,29 @@ START_TEST(heads_keep_their_network)
 }
 END_TEST
 
+/* What `train` leaves that was stopped before it had solved for its heads: sums, and heads of zeros. */
+START_TEST(heads_that_are_not_solved_for_are_left_out)
+{
+    const double sums[] = {0};
+    const int64_t count = 1;
+    program_begin();
+    make_points();
+    ck_assert_int_eq(mkdir(in_directory("run"), 0777), 0);
+    make_with("run/stage2-npr.h5", false, true);
+    hid_t file = H5Fopen(in_directory("run/stage2-npr.h5"), H5F_ACC_RDWR, H5P_DEFAULT);
+    H5Gclose(H5Gcreate2(file, "least_squares", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    file_add(file, "least_squares/sums", H5T_NATIVE_DOUBLE, 1, &count, sums);
+    H5Fclose(file);
+    infer_fails(2, "stage2-npr.h5: has no heads that can be used: they are not solved for yet",
+                "predict --input $D/points.h5 --output $D/out.h5 --checkpoint "
+                "$D/run/stage2-npr.h5");
+    infer_ok("predict --input $D/points.h5 --output $D/out.h5 --run $D/run");
+    ck_assert(says("leaves out the heads of"));
+    ck_assert(!golden_exists(in_directory("out.h5"), "npr"));
+    program_end();
+}
+END_TEST
+
 /* -- Files that are not what they should be --------------------------------------------------- */
 
 #define PREDICT "predict --input $D/points.h5 --output $D/out.h5 --checkpoint "
@@ -497,6 +520,6 @@ END_TEST
 
 SUITE_MAIN("infer_files", heads_of_several_files_join, files_that_disagree_are_refused,
            a_run_directory_has_its_heads, the_newer_head_is_taken, heads_keep_their_network,
-           bad_checkpoints_are_refused, bad_points_are_refused, bad_noise_is_refused,
-           parts_that_were_never_stored_are_missed, outputs_are_checked_first,
-           a_signal_leaves_no_file)
+           heads_that_are_not_solved_for_are_left_out, bad_checkpoints_are_refused,
+           bad_points_are_refused, bad_noise_is_refused, parts_that_were_never_stored_are_missed,
+           outputs_are_checked_first, a_signal_leaves_no_file)
