@@ -278,7 +278,8 @@ notes 1 "reuses r/quality.csv"
 
 # pictures COUNT FILE: an IDX file of so many, at most 255, of 8 x 8 pixels.
 pictures() {
-    printf "\\000\\000\\010\\003\\000\\000\\000\\$(printf '%03o' "$1")\\000\\000\\000\\010\\000\\000\\000\\010" >"$2"
+    header="\\0000\\0000\\0010\\0003\\0000\\0000\\0000\\0$(printf '%03o' "$1")"
+    printf '%b' "$header\\0000\\0000\\0000\\0010\\0000\\0000\\0000\\0010" >"$2"
     dd if=/dev/urandom bs=64 count="$1" >>"$2" 2>dd.log
 }
 pictures 20 pictures

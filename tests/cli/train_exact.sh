@@ -57,8 +57,8 @@ wide="train --stage 2 --config wide.yaml --loss sn --run wide --set stage2.batch
 works $wide --set stage2.time_bins=8
 says "the sums of least squares take 0.085 GB, in memory and in the checkpoint (128 channels, 8 bins)"
 # shellcheck disable=SC2086
-(ulimit -v 1200000 && fails_with 2 "stage2.solver: exact would take 0.7 GB for its sums, more than half of the 1.2 GB" \
-    $wide --set stage2.time_bins=64 --fresh && exit $result) || result=1
+fails_with 2 "stage2.solver: exact would take 0.7 GB for its sums, more than half of the 1.2 GB" \
+    prlimit --as=1228800000 $wide --set stage2.time_bins=64 --fresh
 rm -r wide
 
 # One bin, a ridge that is given, a single head, and images of a batch that does not divide them.
