@@ -50,7 +50,8 @@ done
 # -- Nothing else changes: blocked signals, closed streams, exit codes, arguments
 runs_with "$ours" env --block-signal=USR1 "$@"
 [ "$blocked" = 0000000000000200 ] || problem "blocked signals: $blocked"
-fails_with 1 "standard output cannot be written" sh -c "exec infer --help >&-"
+fails_with 1 "standard output cannot be written" sh -c "exec infer --help >/dev/full"
+works sh -c "exec infer --version <&- >&-"
 fails_with 2 "unknown option --no such option" train "--no such option"
 fails_with 2 "" env -i "$(command -v train)" "" # no environment at all, and an empty argument
 
