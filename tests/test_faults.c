@@ -4,6 +4,7 @@
  * files: tests/test_train_errors.c. `infer`: tests/cli/infer_faults.sh.) */
 #include "train_program.h"
 
+#include <dirent.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -79,18 +80,34 @@ static pid_t start(const Kind *kind)
     return train_start(arguments);
 }
 
-/* Starts a run that would take hours; it sleeps, somewhere after its first save. */
+static void wake(pid_t child)
+{
+    ck_assert_int_eq(kill(child, SIGCONT), 0);
+}
+
+/* Whether a file is being written in the directory: it has its temporary name. */
+static bool is_saving(const char *run)
+{
+    bool found = false;
+    DIR *entries = opendir(scratch_path(run));
+    ck_assert_ptr_nonnull(entries);
+    for (struct dirent *entry; (entry = readdir(entries)) != NULL;)
+        found = found || strstr(entry->d_name, ".tmp-") != NULL;
+    closedir(entries);
+    return found;
+}
+
+/* Starts a run that would take hours; it sleeps, somewhere after its first save, and not in the middle
+ * of another. */
 static pid_t begin(const Kind *kind)
 {
     pid_t child = start(kind);
     await_file(child, in(kind->run, kind->file), 0);
-    pause_run(child);
+    for (pause_run(child); is_saving(kind->run); pause_run(child)) {
+        wake(child);
+        nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL);
+    }
     return child;
-}
-
-static void wake(pid_t child)
-{
-    ck_assert_int_eq(kill(child, SIGCONT), 0);
 }
 
 /* Wakes it and lets it come to an end by itself, with that exit status and one line with these two in it. */
