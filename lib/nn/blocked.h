@@ -2,8 +2,8 @@
  *
  * oneDNN's convolutions read weights that are cut into small blocks, for example 16 input by 16
  * output channels, which lie in memory one after the other; the last block is filled up with zeros.
- * oneDNN's own reorders leave garbage instead of those zeros in version 3.7 (oneDNN issue 3280). So
- * weights never go through them.
+ * oneDNN's own reorders have been seen to leave garbage in place of those zeros, on some processors
+ * (oneDNN issue 3280: version 3.7). So weights never go through them.
  *
  * The element at position p of a tensor lies at
  *
