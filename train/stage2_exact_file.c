@@ -101,12 +101,14 @@ static bool check_images(const Stage *stage, const double *images, int64_t level
 {
     const double most = 9007199254740992.0; /* 2^53 */
     double last = 0;
-    for (int64_t l = 0; l < levels; last = images[l++])
+    for (int64_t l = 0; l < levels; l++) {
         if (!(images[l] > last && images[l] <= most && images[l] == floor(images[l])))
             return error_input(error,
                                "%s:/fit/images: expected numbers of images that rise, found %g "
                                "after %g",
                                stage->path, images[l], last);
+        last = images[l];
+    }
     return true;
 }
 

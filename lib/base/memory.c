@@ -102,13 +102,12 @@ void memory_free(void *memory)
 /* What a control group may have; INFINITY: any amount, or the system does not say. */
 static double memory_of_container(void)
 {
-    double bytes = INFINITY;
+    char text[32] = "", *end = text;
     FILE *file = fopen("/sys/fs/cgroup/memory.max", "r");
-    if (file && fscanf(file, "%lf", &bytes) != 1) /* "max" */
-        bytes = INFINITY;
+    double bytes = file && fgets(text, sizeof text, file) ? strtod(text, &end) : INFINITY;
     if (file)
         fclose(file);
-    return bytes;
+    return end == text ? INFINITY : bytes; /* "max" */
 }
 
 double memory_of_machine(void)
