@@ -242,10 +242,11 @@ static Outcome try(Primitive **result, ProductLog *log, const Product *product, 
  * follow one another. False with the error of the last one tried. */
 static bool try_all(Primitive **result, ProductLog *log, const Product *product, Error *error)
 {
+    const int ways = product->added ? 2 : 1;
     bool tried = true;
     while (tried) {
         tried = false;
-        for (int in_place = 0; in_place <= product->added; in_place++) {
+        for (int in_place = 0; in_place < ways; in_place++) {
             const Outcome outcome = try(result, log, product, in_place, error);
             if (outcome == OUTCOME_FAILED || *result)
                 return *result != NULL;
