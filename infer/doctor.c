@@ -94,7 +94,7 @@ static void check_networks(Doctor *d)
         if (errors[i]->kind != ERROR_NONE)
             wrong(d, errors[i]);
     const int64_t available = cpu_memory_available();
-    line("training", "takes at least %.1f GB of memory", (double)networks.training_bytes / 1e9);
+    line("training", "takes at least %.0f MB of memory", (double)networks.training_bytes / 1e6);
     if (available > 0 && networks.training_bytes > (size_t)available) {
         Error error;
         error_runtime(&error, "training takes more memory than is available; expected a smaller "
