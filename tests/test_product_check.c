@@ -135,6 +135,13 @@ START_TEST(a_wrong_last_channel_is_seen)
     setenv("ONEDNN_FAULT_AT", "last", 1);
     const ConvShape a = shape(2, 3, 2), b = shape(3, 3, 2);
     check_next(&a, &b, CONV_FORWARD);
+}
+END_TEST
+
+START_TEST(a_wrong_last_channel_of_a_gradient_is_seen)
+{
+    setenv("ONEDNN_FAULT_AT", "last", 1);
+    const ConvShape a = shape(2, 3, 2), b = shape(3, 3, 2);
     check_next(&a, &b, CONV_BACKWARD_DATA);
 }
 END_TEST
@@ -253,7 +260,7 @@ START_TEST(a_matrix_product_is_the_definition)
 END_TEST
 
 SUITE_MAIN("products", sound_products_are_right, a_wrong_forward_pass_is_left_out,
-           a_wrong_last_channel_is_seen, a_wrong_gradient_of_images_is_left_out,
-           a_wrong_gradient_of_weights_is_left_out, without_a_right_one_there_is_none,
-           a_product_is_checked_once, the_reference_is_the_definition,
-           a_matrix_product_is_the_definition)
+           a_wrong_last_channel_is_seen, a_wrong_last_channel_of_a_gradient_is_seen,
+           a_wrong_gradient_of_images_is_left_out, a_wrong_gradient_of_weights_is_left_out,
+           without_a_right_one_there_is_none, a_product_is_checked_once,
+           the_reference_is_the_definition, a_matrix_product_is_the_definition)
