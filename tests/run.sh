@@ -67,7 +67,8 @@ trap 'end_all 129' HUP
 trap 'end_all 130' INT
 trap 'end_all 143' TERM
 
-# start NUMBER: that test, in the background. `set -m` gives it its process group, and leaves SIGINT to it.
+# start NUMBER: that test, in the background. `set -m` gives it its process group, and leaves SIGINT to it. SIGHUP may
+# be ignored here (nohup): a test that sends it expects it not to be.
 start() {
     local test=${tests[$1]} place=$scratch/$1
     mkdir -m 755 "$place" "$place/tmp"
@@ -76,8 +77,8 @@ start() {
         export TMPDIR=$place/tmp
         SECONDS=0
         case $test in
-        *.sh) sh "$test" ;;
-        *) ${EMULATOR:-} "$test" ;;
+        *.sh) env --default-signal=HUP sh "$test" ;;
+        *) env --default-signal=HUP ${EMULATOR:+"$EMULATOR"} "$test" ;;
         esac
         echo "$? $SECONDS" >"$place/status"
     } >"$place/output" 2>&1 </dev/null &
