@@ -212,11 +212,8 @@ static double peak_bytes(void)
 /* Ten thousand resamples (--resamples) of 64 features would need 1 GB of work for all of them at once. */
 START_TEST(memory_for_work_does_not_grow_with_the_resamples)
 {
-    enum {
-        DIMS = 48,
-        COLUMNS = 1000,
-        MOST = 16000000
-    }; /* bytes; all columns at once: 56 million */
+    /* MOST: bytes; all columns at once would take 56 million. */
+    enum { DIMS = 48, COLUMNS = 1000, MOST = 16000000 };
     const size_t square = DIMS * DIMS;
     Gaussians g = {.dims = DIMS, .columns = COLUMNS};
     g.mean = memory_small(COLUMNS * DIMS, sizeof(double));
@@ -228,9 +225,12 @@ START_TEST(memory_for_work_does_not_grow_with_the_resamples)
     const double before = peak_bytes();
     assert_ok(frechet_distance(&g, &g, distance, &error));
     const double used = peak_bytes() - before;
-#ifndef VARHEAD_NO_DISPATCH /* sanitizers keep back what is freed */
-    ck_assert_msg(used < MOST, "%g bytes", used);
+#ifdef VARHEAD_NO_DISPATCH /* sanitizers keep back what is freed */
+    const bool counts = false;
+#else
+    const bool counts = true;
 #endif
+    ck_assert_msg(!counts || used < MOST, "%g bytes", used);
     for (int c = 0; c < COLUMNS; c++)
         ck_assert_double_eq_tol(distance[c], 0, 1e-9);
     memory_free(distance);
