@@ -200,7 +200,8 @@ START_TEST(a_wrong_checksum_is_told_from_other_damage)
         store(raw, &stored[i], H5T_NATIVE_INT64, COUNT, values);
     hid_t text = H5Tcopy(H5T_C_S1);
     H5Tset_size(text, 12);
-    store(raw, &(Stored){"text", .checksum_last = true}, text, 1, "some words");
+    static const char stored_words[12] = "some words";
+    store(raw, &(Stored){"text", .checksum_last = true}, text, 1, stored_words);
     H5Tclose(text);
     H5Fclose(raw);
     for (int i = 0; i < KINDS; i++)
