@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 static Error error;
@@ -34,6 +35,13 @@ static _Noreturn void work_apart(void (*work)(const char *path), const char *pat
     _exit(0);
 }
 
+/* fork() without what libraries do after it: LLVM's OpenMP would look for the child in /proc, where a
+ * process of another name space has another number. */
+static pid_t fork_quietly(void)
+{
+    return (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+}
+
 static Elsewhere elsewhere(void (*work)(const char *path), const char *path)
 {
     int done[2], wake[2], status = 1;
@@ -44,7 +52,7 @@ static Elsewhere elsewhere(void (*work)(const char *path), const char *path)
         close(wake[1]);
         if (unshare(CLONE_NEWPID) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWPID) != 0)
             _exit(1);
-        const pid_t inner = fork();
+        const pid_t inner = fork_quietly();
         if (inner == 0)
             work_apart(work, path, done[1], wake[0]);
         close(done[1]);
