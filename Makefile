@@ -60,7 +60,7 @@ library_sources := $(sort $(wildcard lib/*/*.c))
 suite_sources   := $(sort $(wildcard tests/test_*.c))
 helper_sources  := $(filter-out $(suite_sources),$(wildcard tests/*.c)) # shared by the suites
 train_sources   := $(wildcard train/*.c)
-infer_sources   := $(wildcard infer/*.c)
+infer_sources   := $(sort $(wildcard infer/*.c infer/*/*.c))
 bench_sources   := $(wildcard bench/*.c) $(filter-out train/main.c,$(train_sources))
 target_sources  := $(filter-out fuzz/fuzzer.c fuzz/seeds.c fuzz/replay.c,$(wildcard fuzz/*.c)) # and their replay
 target_objects  := $(call to_objects,$(target_sources) $(filter-out infer/main.c,$(infer_sources)))
@@ -87,7 +87,7 @@ endif
 suites  := $(filter-out $(foreach s,$(SKIP),%/test_$(s)),$(suites))
 scripts := $(filter-out $(foreach s,$(SKIP),tests/cli/$(s).sh),$(scripts))
 
-formatted := $(sort $(foreach d,lib/* train infer bench tests tests/preload fuzz,$(wildcard $(d)/*.c $(d)/*.h)))
+formatted := $(sort $(foreach d,lib/* train infer infer/* bench tests tests/preload fuzz,$(wildcard $(d)/*.c $(d)/*.h)))
 
 # One short line for each command; V=1 shows the commands themselves.
 say = $(if $(V),,@printf '%-4s  %s\n' $(1) $@;)
@@ -230,6 +230,7 @@ linted     := $(library_sources) $(train_sources) $(infer_sources) $(target_sour
 lint_flags  = -std=c17 -D_GNU_SOURCE -Ilib -I. -fopenmp $(library_cflags)
 
 lint:
+	@scripts/check_rooms.sh
 	@echo $(linted) | xargs -n 1 -P $$(nproc) sh -c 'clang-tidy --quiet "$$0" -- $(lint_flags) 2>/dev/null'
 	@cppcheck --quiet --std=c11 -j $$(nproc) --enable=warning,performance,portability --inline-suppr \
 	    --suppressions-list=.cppcheck --library=posix,gnu -Ilib -I. --error-exitcode=1 lib train infer bench fuzz
@@ -275,7 +276,8 @@ help:
 #H   make format       lay out the sources with clang-format; make check-format only looks
 #H   make torture KILLS=200
 #H                     kill training at random instants, continue it, and compare what comes out
-#H   make lint         look for mistakes with clang-tidy (.clang-tidy) and cppcheck (.cppcheck)
+#H   make lint         look for mistakes with clang-tidy (.clang-tidy) and cppcheck (.cppcheck), and for
+#H                     includes that go upwards (docs/design.md)
 #H   make clean        remove what was built in build/ and bin/, and in BUILD; nothing else
 #H
 #H Variables, given after the target: make test CC=clang BUILD=build/clang

@@ -2,10 +2,10 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "diffusion/bound.h"
+#include "bench/net.h"
+#include "bench/runner.h"
+#include "evaluation/bound.h"
 #include "model/precision.h"
-#include "net.h"
-#include "runner.h"
 
 #include <string.h>
 

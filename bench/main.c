@@ -4,11 +4,11 @@
 #include "base/options.h"
 #include "base/program.h"
 #include "base/version.h"
+#include "bench/measure.h"
+#include "bench/rounding.h"
+#include "config/recipe.h"
+#include "engine/primitive.h"
 #include "io/file_kind.h"
-#include "io/recipe.h"
-#include "measure.h"
-#include "nn/primitive.h"
-#include "rounding.h"
 
 #include <omp.h>
 #include <stdio.h>

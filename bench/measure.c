@@ -1,15 +1,15 @@
-#include "measure.h"
+#include "bench/measure.h"
 
-#include "runner.h"
+#include "bench/runner.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "diffusion/reverse.h"
+#include "engine/primitive.h"
+#include "engine/profile.h"
 #include "model/precision.h"
 #include "model/unet.h"
-#include "nn/primitive.h"
-#include "nn/profile.h"
 #include "train/stage2.h"
 
 #include <stdlib.h>

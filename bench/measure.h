@@ -7,7 +7,7 @@
 #pragma once
 
 #include "base/error.h"
-#include "io/config.h"
+#include "config/config.h"
 
 typedef enum Work {
     WORK_STAGE1,

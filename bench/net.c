@@ -1,4 +1,4 @@
-#include "net.h"
+#include "bench/net.h"
 
 #include "base/memory.h"
 

@@ -1,12 +1,13 @@
-#include "rounding.h"
+#include "bench/rounding.h"
 
 #include "base/memory.h"
-#include "diffusion/forward.h"
+#include "bench/net.h"
+#include "data/dataset.h"
+#include "diffusion//forward.h"
 #include "diffusion/reverse.h"
 #include "io/checkpoint.h"
-#include "io/dataset.h"
 #include "model/precision.h"
-#include "net.h"
+#include "variance/variance.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -74,7 +75,7 @@ static bool print_all(Study *s, Error *error)
             const int t = n * percent[i] / 100;
             if (t <= stride)
                 continue;
-            options.variance = kinds[h];
+            options.variance = REVERSE_ESTIMATED;
             const ReverseStep step = reverse_step(&s->schedule, &options, t - stride, t);
             if (!evaluate(s, t, error))
                 return false;

@@ -1,7 +1,7 @@
 /* Something that can be stepped, to be timed. */
 #pragma once
 
-#include "measure.h"
+#include "bench/measure.h"
 
 typedef struct Runner Runner;
 struct Runner {

@@ -2,7 +2,7 @@
 #include "base/memory.h"
 #include "fuzz/target.h"
 #include "infer/command.h"
-#include "infer/network.h"
+#include "inference/network.h"
 
 void fuzz_checkpoint(const uint8_t *bytes, size_t size)
 {
@@ -16,8 +16,8 @@ void fuzz_checkpoint(const uint8_t *bytes, size_t size)
     Network *network;
     common_defaults(&common);
     common.quiet = true;
-    string_list_add(&common.source.checkpoints, arguments[2]);
-    if (network_open(&network, &common, &error))
+    string_list_add(&common.network.source.checkpoints, arguments[2]);
+    if (network_open(&network, &common.network, &error))
         network_close(network);
     else
         fuzz_check_error(&error);

@@ -1,6 +1,6 @@
 /* The classifier in whose features images are compared. One that is accepted gives finite features. */
+#include "evaluation/feature_net.h"
 #include "fuzz/target.h"
-#include "infer/feature_net.h"
 
 #include <math.h>
 
@@ -11,9 +11,8 @@ void fuzz_classifier(const uint8_t *bytes, size_t size)
     FeatureNet *net = NULL;
     if (!config_parse(&config, fuzz_network_config, "small", NULL, 0, &error))
         fuzz_broken("the smallest recipe can be read");
-    const FeatureNetRequest request = {
-        .path = fuzz_file("classifier.h5", bytes, size), .config = &config, .quiet = true};
-    if (!feature_net_open(&net, &request, &error)) {
+    const char *path = fuzz_file("classifier.h5", bytes, size);
+    if (!feature_net_open(&net, path, &config, &error)) {
         fuzz_check_error(&error);
         return;
     }

@@ -1,5 +1,5 @@
 /* The costs of steps that lie beside a checkpoint. */
-#include "infer/dp.h"
+#include "evaluation/dp.h"
 #include "fuzz/target.h"
 
 void fuzz_dp(const uint8_t *bytes, size_t size)
@@ -8,12 +8,11 @@ void fuzz_dp(const uint8_t *bytes, size_t size)
     const EstimateOptions estimate = estimate_defaults();
     Error error = {0};
     if (!network) {
-        CommonOptions common;
-        common_defaults(&common);
-        string_list_add(&common.source.checkpoints, fuzz_network());
-        if (!network_open(&network, &common, &error))
+        NetworkOptions options = {.batch = 1, .type = DTYPE_F32};
+        string_list_add(&options.source.checkpoints, fuzz_network());
+        if (!network_open(&network, &options, &error))
             fuzz_broken("the smallest network can be read");
-        common_free(&common);
+        string_list_free(&options.source.checkpoints);
     }
     fuzz_file("dp-sn.h5", bytes, size);
     for (int steps = 1; steps <= FUZZ_TIMESTEPS; steps++) {

@@ -1,5 +1,5 @@
 /* Images in IDX. Those that are read are all there. */
-#include "io/idx.h"
+#include "data/idx.h"
 #include "fuzz/target.h"
 
 void fuzz_idx(const uint8_t *bytes, size_t size)

@@ -1,6 +1,6 @@
 /* Images in HDF5, once read wholly and once from the file. */
+#include "data/hdf5_images.h"
 #include "fuzz/target.h"
-#include "io/hdf5_images.h"
 
 #include <string.h>
 

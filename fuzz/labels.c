@@ -1,5 +1,5 @@
 /* Labels of a data set, in IDX and in HDF5. Those that are read are one per image, and in range. */
-#include "io/labels.h"
+#include "data/labels.h"
 #include "fuzz/target.h"
 
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* Noise of another implementation, for samples and for bounds. All of it is read, as the commands do. */
-#include "infer/noise.h"
+#include "inference/noise.h"
 #include "base/memory.h"
 #include "fuzz/target.h"
-#include "infer/nll_noise.h"
+#include "infer/nll/nll_noise.h"
 
 enum { STEPS = 3, IMAGES = 2, DIMS = 16 };
 

@@ -1,7 +1,7 @@
 /* The values of an unfinished `infer quality`, which the same command goes on from. Those of another key are left
  * alone. */
 #include "fuzz/target.h"
-#include "infer/quality_store.h"
+#include "infer/quality/quality_store.h"
 
 #include <string.h>
 

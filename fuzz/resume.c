@@ -2,7 +2,7 @@
  * that it trains, and the copy with a group left out that `infer analytic` makes. */
 #include "base/memory.h"
 #include "fuzz/target.h"
-#include "infer/network.h"
+#include "inference/network.h"
 #include "io/checkpoint.h"
 
 #include <stdlib.h>

@@ -4,10 +4,10 @@
  * HDF5's oldest format, which h5py writes by default, has no checksums in its metadata, so that a
  * changed byte goes deep into the library; what varhead writes has them and is refused early. */
 #include "base/memory.h"
+#include "evaluation/feature_net.h"
+#include "evaluation/quality_meter.h"
 #include "fuzz/target.h"
-#include "infer/feature_net.h"
-#include "infer/network.h"
-#include "infer/quality_meter.h"
+#include "inference/network.h"
 #include "io/checkpoint.h"
 #include "io/file_kind.h"
 
@@ -339,7 +339,7 @@ static uint64_t find_network_number(void)
     Network *network;
     CommonOptions common;
     common_defaults(&common);
-    string_list_add(&common.source.checkpoints, fuzz_network());
+    string_list_add(&common.network.source.checkpoints, fuzz_network());
     if (!network_open(&network, &common, &error)) {
         fprintf(stderr, "%s\n", error.message);
         exit(1);

@@ -1,5 +1,5 @@
 /* The sums of an unfinished sweep, which the same sweep goes on from. */
-#include "infer/sweep.h"
+#include "evaluation/sweep.h"
 #include "fuzz/target.h"
 
 #include <string.h>

@@ -1,9 +1,9 @@
 #include "fuzz/target.h"
 
 #include "base/memory.h"
-#include "infer/network.h"
+#include "hdf5/hdf5_trial.h"
+#include "inference/network.h"
 #include "io/checkpoint.h"
-#include "io/hdf5_trial.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -8,13 +8,13 @@
  *     make fuzz TARGET=idx SECONDS=600      searches for inputs (clang's libFuzzer)
  *     tests/corpus/<target>/                inputs that once broke something, or nearly
  *
- * While it searches, files are not tried out first (io/hdf5_trial.h): crashes of the HDF5 library are seen and
+ * While it searches, files are not tried out first (hdf5/hdf5_trial.h): crashes of the HDF5 library are seen and
  * kept. Whether the programs survive them is seen after, when what was kept is replayed with the trial.
  */
 #pragma once
 
 #include "base/error.h"
-#include "io/config.h"
+#include "config/config.h"
 
 #include <stddef.h>
 #include <stdint.h>

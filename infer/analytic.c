@@ -1,12 +1,13 @@
 /* infer analytic: measures E||eps_hat(x_t, t)||^2 / d of every timestep on training images. */
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/random.h"
-#include "command.h"
 #include "diffusion/forward.h"
 #include "diffusion/trajectory.h"
-#include "image_array.h"
-#include "images.h"
+#include "infer/command.h"
+#include "inference/image_array.h"
+#include "inference/images.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -148,7 +149,7 @@ static bool allocate(Analytic *a, Error *error)
 
 static bool prepare(Analytic *a, Error *error)
 {
-    if (!network_open(&a->network, &a->common, error))
+    if (!network_open(&a->network, &a->common.network, error))
         return false;
     a->dims = network_dims(a->network);
     a->seed = seed_or(a->common.seed, network_config(a->network)->seed);
@@ -343,7 +344,7 @@ static bool analyse(Analytic *a, Error *error)
     if (!prepare(a, error) || !measure(a, error) || !check_finite(a, error))
         return false;
     fill_constants(a);
-    if (!command_continues(error) || !network_store(a->network, &a->constants, error))
+    if (!interrupt_continues(error) || !network_store(a->network, &a->constants, error))
         return false;
     if (!a->common.quiet)
         print_results(a);

@@ -1,12 +1,12 @@
-#include "command.h"
+#include "infer/command.h"
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/note.h"
 #include "base/program.h"
 #include "base/version.h"
-#include "lists.h"
+#include "infer/lists.h"
 #include "model/precision.h"
-#include "nn/product_log.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -22,13 +22,13 @@ enum {
 
 void common_defaults(CommonOptions *common)
 {
-    *common = (CommonOptions){.batch = DEFAULT_BATCH, .estimate = estimate_defaults()};
+    *common = (CommonOptions){.network.batch = DEFAULT_BATCH, .estimate = estimate_defaults()};
 }
 
 void common_free(CommonOptions *common)
 {
-    string_list_free(&common->source.overrides);
-    string_list_free(&common->source.checkpoints);
+    string_list_free(&common->network.source.overrides);
+    string_list_free(&common->network.source.checkpoints);
 }
 
 static int estimate_options(Option *at, CommonOptions *common)
@@ -57,15 +57,15 @@ static int network_options(Option *at, CommonOptions *common)
 {
     const Option options[] = {
         option_heading("Where the network comes from"),
-        option_string("run", "DIR", &common->source.run,
+        option_string("run", "DIR", &common->network.source.run,
                       "a run directory, with every head in it (default: checkpoints/<name>, by "
                       "the configuration's name)"),
-        option_string("config", "RECIPE", &common->source.config,
+        option_string("config", "RECIPE", &common->network.source.config,
                       "the recipe that names the run directory: a file, or the name of one "
                       "(default: fashion-mnist; train --help lists where names are looked up)"),
-        option_list("set", "KEY=VALUE", &common->source.overrides,
+        option_list("set", "KEY=VALUE", &common->network.source.overrides,
                     "override one key of that configuration; repeatable"),
-        option_list("checkpoint", "FILE", &common->source.checkpoints,
+        option_list("checkpoint", "FILE", &common->network.source.checkpoints,
                     "a file instead of a run directory; repeatable: heads of several files are "
                     "joined when they are for the same network"),
     };
@@ -77,7 +77,7 @@ static int compute_options(Option *at, CommonOptions *common)
 {
     const Option options[] = {
         option_heading("How it is computed"),
-        option_integer("batch", "N", &common->batch, 1, MAX_BATCH,
+        option_integer("batch", "N", &common->network.batch, 1, MAX_BATCH,
                        "images per run of the network, at most (default: 64)"),
         option_seed("seed", "N", &common->seed,
                     "of everything random (default: the seed in the checkpoint's "
@@ -114,10 +114,10 @@ static void print_note(const char *text)
 static bool apply(CommonOptions *common, Error *error)
 {
     const bool bf16 = common->precision == PRECISION_BF16;
-    if (!precision_choose(bf16 ? PRECISION_BF16 : PRECISION_F32, &common->type, error))
+    if (!precision_choose(bf16 ? PRECISION_BF16 : PRECISION_F32, &common->network.type, error))
         return false;
     program_set_threads((int)common->threads);
-    product_log_notify(common->quiet ? NULL : print_note);
+    note_show(common->quiet ? NULL : print_note);
     return true;
 }
 
@@ -154,7 +154,8 @@ bool command_parse(const CommandLine *line, CommonOptions *common, int argc, cha
 char *settings_begin(const CommonOptions *common, uint64_t network, uint64_t seed)
 {
     return memory_format("network %016llx, seed %llu, %s", (unsigned long long)network,
-                         (unsigned long long)seed, common->type == DTYPE_BF16 ? "bf16" : "f32");
+                         (unsigned long long)seed,
+                         common->network.type == DTYPE_BF16 ? "bf16" : "f32");
 }
 
 void settings_add(char **settings, const char *format, ...)
@@ -169,21 +170,12 @@ void settings_add(char **settings, const char *format, ...)
     *settings = longer;
 }
 
-void command_note(const CommonOptions *common, const char *format, ...)
+OutputInputs command_inputs(const Network *network, const CommonOptions *common)
 {
-    if (common->quiet)
-        return;
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("infer: note: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-}
-
-bool command_continues(Error *error)
-{
-    if (!interrupt_requested())
-        return true;
-    return error_runtime(error, "stopped by %s, nothing was written", interrupt_name());
+    const Config *config = network_config(network);
+    OutputInputs inputs = {0};
+    output_inputs_add(&inputs, "data.train of this run", config->data.train);
+    output_inputs_add(&inputs, "data.test of this run", config->data.test);
+    output_inputs_add(&inputs, "the recipe of --config", common->network.source.config);
+    return inputs;
 }

@@ -7,8 +7,9 @@
 
 #include "base/error.h"
 #include "base/options.h"
-#include "diffusion/estimate.h"
-#include "nn/dtype.h"
+#include "inference/network.h"
+#include "io/output.h"
+#include "variance/estimate.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,21 +25,11 @@ bool truth_command(int argc, char **argv, Error *error);
 bool info_command(int argc, char **argv, Error *error);
 bool doctor_command(int argc, char **argv, Error *error);
 
-/* Where the network comes from: a run directory, or files. */
-typedef struct NetworkSource {
-    const char *run;        /* --run DIR; NULL: the one that the configuration names */
-    const char *config;     /* --config FILE; NULL: the default configuration */
-    StringList overrides;   /* --set, of that configuration */
-    StringList checkpoints; /* --checkpoint FILE: these, and no run directory */
-} NetworkSource;
-
 typedef struct CommonOptions {
-    NetworkSource source;
-    int64_t batch;            /* images per run of the network, at most */
+    NetworkOptions network;
     int64_t threads;          /* 0: as many as there are processor cores */
     Seed seed;                /* not given: the one in the checkpoint's configuration */
-    int precision;            /* PrecisionChoice */
-    DType type;               /* that it amounts to */
+    int precision;            /* PrecisionChoice; network.type is what it amounts to */
     EstimateOptions estimate; /* of Cov[x_0 | x_t]; a command's own option may turn the clip off */
     bool quiet;
     bool help;
@@ -75,9 +66,6 @@ bool command_parse(const CommandLine *line, CommonOptions *common, int argc, cha
 char *settings_begin(const CommonOptions *common, uint64_t network, uint64_t seed);
 void settings_add(char **settings, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* A line on stderr about something that the user should know, unless --quiet. */
-void command_note(const CommonOptions *common, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-/* False, with an error, once SIGINT or SIGTERM has come. */
-bool command_continues(Error *error);
+/* What every command that opens a network reads: the run's data, and the recipe that was named. The command adds
+ * its own. */
+OutputInputs command_inputs(const Network *network, const CommonOptions *common);

@@ -1,7 +1,7 @@
-#include "csv.h"
+#include "infer/csv.h"
 
+#include "base/input_file.h"
 #include "base/memory.h"
-#include "io/input_file.h"
 
 #include <errno.h>
 #include <math.h>

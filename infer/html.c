@@ -1,4 +1,4 @@
-#include "html.h"
+#include "infer/html.h"
 
 #include <string.h>
 

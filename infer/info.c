@@ -1,10 +1,10 @@
 /* infer info: what a checkpoint holds. */
 #include "base/memory.h"
-#include "command.h"
+#include "infer/command.h"
+#include "inference/network.h"
+#include "inference/run_files.h"
 #include "io/checkpoint.h"
 #include "model/precision.h"
-#include "network.h"
-#include "run_files.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -355,7 +355,7 @@ static bool print_named_or_run(const Info *info, Error *error)
     if (info->names.count > 0)
         return print_files(info, info->names.items, info->names.count, 1, error);
     RunFiles files;
-    if (!run_files_find(&files, &info->common.source, error))
+    if (!run_files_find(&files, &info->common.network.source, error))
         return false;
     /* A run's begin with the newest heads and end with stage 1; reading goes the other way. */
     bool ok = print_files(info, (const char *const *)files.paths, files.count,

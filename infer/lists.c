@@ -1,19 +1,10 @@
-#include "lists.h"
+#include "infer/lists.h"
 
+#include "base/list.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-char *lists_next(const char **list)
-{
-    if (!*list)
-        return NULL;
-    size_t length = strcspn(*list, ",");
-    char *item = memory_format("%.*s", (int)length, *list);
-    *list = (*list)[length] == ',' ? *list + length + 1 : NULL;
-    return item;
-}
 
 static bool add_variance(const char *item, VarianceKind *kinds, int *count, Error *error)
 {
@@ -87,7 +78,7 @@ static bool add_scale(const char *item, double *scales, int *count, Error *error
 bool lists_variances(const char *list, VarianceKind *kinds, int *count, Error *error)
 {
     bool ok = true;
-    for (char *item; ok && (item = lists_next(&list)) != NULL; memory_free(item))
+    for (char *item; ok && (item = list_next(&list)) != NULL; memory_free(item))
         ok = add_variance(item, kinds, count, error);
     return ok;
 }
@@ -95,7 +86,7 @@ bool lists_variances(const char *list, VarianceKind *kinds, int *count, Error *e
 bool lists_trajectories(const char *list, TrajectoryKind *kinds, int *count, Error *error)
 {
     bool ok = true;
-    for (char *item; ok && (item = lists_next(&list)) != NULL; memory_free(item))
+    for (char *item; ok && (item = list_next(&list)) != NULL; memory_free(item))
         ok = add_trajectory(item, kinds, count, error);
     return ok;
 }
@@ -103,7 +94,7 @@ bool lists_trajectories(const char *list, TrajectoryKind *kinds, int *count, Err
 bool lists_samplers(const char *list, Sampler *samplers, int *count, Error *error)
 {
     bool ok = true;
-    for (char *item; ok && (item = lists_next(&list)) != NULL; memory_free(item))
+    for (char *item; ok && (item = list_next(&list)) != NULL; memory_free(item))
         ok = add_sampler(item, samplers, count, error);
     return ok;
 }
@@ -111,7 +102,7 @@ bool lists_samplers(const char *list, Sampler *samplers, int *count, Error *erro
 bool lists_steps(const char *list, int *steps, int *count, Error *error)
 {
     bool ok = true;
-    for (char *item; ok && (item = lists_next(&list)) != NULL; memory_free(item))
+    for (char *item; ok && (item = list_next(&list)) != NULL; memory_free(item))
         ok = add_steps(item, steps, count, error);
     return ok;
 }
@@ -119,7 +110,7 @@ bool lists_steps(const char *list, int *steps, int *count, Error *error)
 bool lists_scales(const char *list, double *scales, int *count, Error *error)
 {
     bool ok = true;
-    for (char *item; ok && (item = lists_next(&list)) != NULL; memory_free(item))
+    for (char *item; ok && (item = list_next(&list)) != NULL; memory_free(item))
         ok = add_scale(item, scales, count, error);
     return ok;
 }

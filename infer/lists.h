@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "diffusion/reverse.h"
 #include "diffusion/trajectory.h"
-#include "diffusion/variance.h"
+#include "variance/variance.h"
 
 enum { LISTS_MAX_STEPS = 64, LISTS_MAX_SCALES = 64, LISTS_SAMPLERS = SAMPLER_DDIM + 1 };
 enum { LISTS_MOST_SCALE = 1000 }; /* of --cov-scale */
@@ -23,6 +23,3 @@ bool lists_steps(const char *list, int *steps, int *count, Error *error);
 
 /* Appends the numbers of "0.5,1" to scales [LISTS_MAX_SCALES]. */
 bool lists_scales(const char *list, double *scales, int *count, Error *error);
-
-/* The next item of `*list`, which moves on; NULL at its end, and of NULL. Caller frees. */
-char *lists_next(const char **list);

@@ -3,7 +3,7 @@
 #include "base/nearest.h"
 #include "base/program.h"
 #include "base/version.h"
-#include "command.h"
+#include "infer/command.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /* infer predict: what the network says at given points. */
 #include "base/memory.h"
 #include "base/progress.h"
-#include "command.h"
-#include "image_array.h"
-#include "network.h"
-#include "output.h"
+#include "infer/command.h"
+#include "inference/image_array.h"
+#include "inference/network.h"
+#include "io/output.h"
 
 #include <stdio.h>
 
@@ -87,7 +87,7 @@ static bool open_input(Predict *p, Error *error)
 
 static bool check_output(const Predict *p, Error *error)
 {
-    OutputInputs inputs = output_inputs(p->network, &p->common);
+    OutputInputs inputs = command_inputs(p->network, &p->common);
     output_inputs_add(&inputs, "the file of --input", p->input_path);
     return output_check(p->output_path, FILE_PREDICTIONS, &inputs, error);
 }
@@ -166,7 +166,7 @@ static bool predict(Predict *p, Error *error)
         return error_input(error, "expected --input FILE and --output FILE");
     if (!output_check_name("--output", p->output_path, ".h5.hdf5", error))
         return false;
-    if (!network_open(&p->network, &p->common, error) || !check_output(p, error) ||
+    if (!network_open(&p->network, &p->common.network, error) || !check_output(p, error) ||
         !open_input(p, error) || !begin_output(p, error) ||
         !network_prepare(p->network, p->count, error) || !allocate(p, error) ||
         !predict_all(p, error) || !commit(p, error))

@@ -1,13 +1,13 @@
 /* infer sample: draws samples by the reverse process. */
 #include "base/memory.h"
 #include "base/progress.h"
-#include "command.h"
-#include "dp.h"
-#include "lists.h"
-#include "network.h"
-#include "output.h"
-#include "sample_output.h"
-#include "sampler.h"
+#include "evaluation/dp.h"
+#include "infer/command.h"
+#include "infer/lists.h"
+#include "infer/sample_output.h"
+#include "inference/network.h"
+#include "inference/sampler.h"
+#include "io/output.h"
 
 #include <limits.h>
 #include <math.h>
@@ -155,7 +155,7 @@ static bool check_options(Sample *s, Error *error)
 static ReverseOptions reverse_options(const Sample *s, VarianceKind variance)
 {
     ReverseOptions options = reverse_defaults((Sampler)s->sampler);
-    options.variance = variance;
+    options.variance = variance_in_step(variance);
     options.clip_x0 = s->clip_x0 == CHOICE_ON;
     if (!isnan(s->eta))
         options.eta = s->eta;
@@ -167,6 +167,7 @@ static ReverseOptions reverse_options(const Sample *s, VarianceKind variance)
 static bool make_plan(Sample *s, SamplingPlan *plan, VarianceKind variance, int steps, Error *error)
 {
     *plan = (SamplingPlan){
+        .variance = variance,
         .reverse = reverse_options(s, variance),
         .estimate = s->common.estimate,
         .trajectory = (TrajectoryKind)s->trajectory,
@@ -237,9 +238,9 @@ static bool prepare(Sample *s, Error *error)
     s->settings.steps = s->steps;
     s->settings.columns = (int)s->columns;
     s->settings.scale = (int)s->scale;
-    if (!network_open(&s->network, &s->common, error))
+    if (!network_open(&s->network, &s->common.network, error))
         return false;
-    OutputInputs inputs = output_inputs(s->network, &s->common);
+    OutputInputs inputs = command_inputs(s->network, &s->common);
     output_inputs_add(&inputs, "the file of --noise", s->noise_path);
     return sample_output_check(s->out, &inputs, error) && make_plans(s, error) &&
            prepare_noise(s, error) &&

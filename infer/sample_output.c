@@ -1,11 +1,11 @@
-#include "sample_output.h"
+#include "infer/sample_output.h"
 
 #include "base/memory.h"
-#include "image_array.h"
-#include "io/hdf5_file.h"
-#include "io/image.h"
-#include "io/npz.h"
-#include "io/picture_directory.h"
+#include "hdf5/hdf5_file.h"
+#include "inference/image_array.h"
+#include "picture/image.h"
+#include "picture/npz.h"
+#include "picture/picture_directory.h"
 
 #include <math.h>
 #include <string.h>
@@ -56,7 +56,7 @@ bool sample_output_check_name(const char *path, Error *error)
                        path);
 }
 
-/* A directory must be new (io/picture_directory.h). */
+/* A directory must be new (picture/picture_directory.h). */
 bool sample_output_check(const char *path, const OutputInputs *inputs, Error *error)
 {
     return is_directory(path) || output_check(path,
@@ -181,7 +181,7 @@ static bool write_attributes(Hdf5File *file, const char *name, const SamplingPla
     return hdf5_write_attribute_string(file, name, "sampler", sampler_name(reverse->sampler),
                                        error) &&
            hdf5_write_attribute_double(file, name, "eta", eta, error) &&
-           hdf5_write_attribute_string(file, name, "variance", variance_name(reverse->variance),
+           hdf5_write_attribute_string(file, name, "variance", variance_name(plan->variance),
                                        error) &&
            hdf5_write_attribute_string(file, name, "trajectory", trajectory_name(plan->trajectory),
                                        error) &&

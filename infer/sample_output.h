@@ -4,7 +4,7 @@
  * grid of images, or the array /samples; several make a table of grids, variances down and steps
  * across, or the arrays /samples/<variance>_<steps>. Arrays are float32 [n, C, H, W], not clipped,
  * with the settings that made them as attributes. A directory gets a PNG per sample, several combinations a
- * directory <variance>_<steps> each (io/picture_directory.h); an .npz is for one combination (io/npz.h).
+ * directory <variance>_<steps> each (picture/picture_directory.h); an .npz is for one combination (picture/npz.h).
  *
  * Whatever could prevent the writing shows at the beginning, before any sample is computed: the
  * file is begun then, and a picture is made once, empty.
@@ -12,9 +12,9 @@
 #pragma once
 
 #include "base/error.h"
-#include "io/config.h"
-#include "output.h"
-#include "sampler.h"
+#include "config/config.h"
+#include "inference/sampler.h"
+#include "io/output.h"
 
 #include <stdint.h>
 

@@ -2,15 +2,15 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/random.h"
-#include "command.h"
 #include "diffusion/forward.h"
 #include "diffusion/likelihood.h"
 #include "diffusion/trajectory.h"
-#include "image_array.h"
-#include "images.h"
-#include "lists.h"
-#include "output.h"
-#include "predictor.h"
+#include "infer/command.h"
+#include "infer/lists.h"
+#include "inference/image_array.h"
+#include "inference/images.h"
+#include "inference/predictor.h"
+#include "io/output.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -141,14 +141,14 @@ static bool allocate(Truth *s, Error *error)
 
 static bool check_path(const Truth *s, Error *error)
 {
-    const OutputInputs inputs = output_inputs(s->network, &s->common);
+    const OutputInputs inputs = command_inputs(s->network, &s->common);
     return !s->out || output_check(s->out, FILE_TRUTH, &inputs, error);
 }
 
 static bool prepare(Truth *s, Error *error)
 {
     if ((s->out && !output_check_name("--out", s->out, ".csv", error)) ||
-        !network_open(&s->network, &s->common, error) || !check_path(s, error) ||
+        !network_open(&s->network, &s->common.network, error) || !check_path(s, error) ||
         !choose_variances(s, error) || !choose_timesteps(s, error) ||
         !images_test(&s->images, s->network, NULL, s->images_wanted, error) ||
         !network_prepare(s->network, s->images.count, error))

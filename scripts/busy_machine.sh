@@ -6,7 +6,8 @@
 #
 # One training runs for each way of waiting. They have the processor in turns of three seconds, so that they meet the
 # same machine; the others are stopped meanwhile. First nothing else runs, then an endless loop on each core. Prints the
-# median speed of a step, and how long a busy step takes beside a calm one.
+# median speed of a step, and how long a busy step takes beside a calm one. A step has to be short beside a turn, or
+# the turns of the others count as a part of it: larger networks need a smaller batch (--set stage1.batch=16).
 set -eu
 seconds=${1:-60}
 [ $# -eq 0 ] || shift

@@ -1,30 +1,32 @@
 #!/bin/sh
 # Times varhead and PyTorch on this machine, one after the other, with the same network, batch and threads.
 #
-#     scripts/peers.sh [--releases LIST] [--tasks LIST] [--precisions LIST] [--threads N] [--out NAME] [--busy]
-#                      [--prepare]
+#     scripts/peers.sh [--releases LIST] [--tasks LIST] [--precisions LIST] [--threads N] [--rounds N] [--out NAME]
+#                      [--busy] [--prepare]
 #
 #     --releases LIST     bookworm,trixie,sid: the releases of Debian that PyTorch comes from
 #     --tasks LIST        stage1,stage2,sample,small: the CIFAR-10 network at batch 16, and stage 1 of a small
 #                         network at batch 64
 #     --precisions LIST   f32,bf16; by default bf16 only where the processor has avx512_bf16 or amx_bf16
 #     --threads N         all processors that this process may use
+#     --rounds N          3: how often varhead and every PyTorch are timed, in turns
 #     --out NAME          write NAME.md and NAME.csv (peers); what is there is replaced
 #     --busy              compare processor time and let waiting threads sleep, for a machine that has other work
 #     --prepare           only make the chroots, install PyTorch in them and check what it computes
 #
 # PyTorch runs in a chroot of each release (scripts/debian.sh makes it in ${VARHEAD_CHROOTS:-/var/cache/varhead});
 # nothing is installed outside. Root is needed, and a Debian with debootstrap. A PyTorch that computes other outputs or
-# gradients than tests/golden has is refused. varhead is timed before PyTorch and after it, so that a machine that
-# changes its speed shows; the slower of the two counts. Of PyTorch's settings (both layouts of memory; bench/peer)
-# the fastest counts. Everything takes about 12 minutes on two cores with AMX, without the installation: keep the
-# machine calm meanwhile.
+# gradients than tests/golden has is refused. Other work on the machine, or beside it on the same cores, slows programs
+# and never speeds them up: so of each program the fastest round counts, and of PyTorch's settings (both layouts of
+# memory; bench/peer) the fastest. A round of everything takes about 12 minutes on two cores with AMX, without the
+# installation.
 set -eu
 
 releases=bookworm,trixie,sid
 tasks=stage1,stage2,sample,small
 precisions=
 threads=$(nproc)
+rounds=3
 out=peers
 prepare_only=
 busy=
@@ -192,7 +194,7 @@ table() {
     $3 == "varhead" {
         own = $4 ", oneDNN " $5
         said[key] = said[key] (said[key] ? ", " : "") sprintf("%.1f", $rate)
-        if (!(key in slowest) || $rate < slowest[key]) slowest[key] = $rate
+        if ($rate > reached[key]) reached[key] = $rate
         next
     }
     {
@@ -203,12 +205,12 @@ table() {
         if ($rate > fastest[key]) fastest[key] = $rate
     }
     END {
-        print "Images/s" unit ": varhead " own ", before and after PyTorch."
+        print "Images/s" unit ": varhead " own ", each round; of PyTorch the fastest."
         for (p = 1; p <= peer_count; p++) print "PyTorch " peers[p] ": oneDNN " with[peers[p]] "."
         print "(last): channels last was the faster layout.\n"
         printf "| task | precision | varhead |"
         for (p = 1; p <= peer_count; p++) printf " PyTorch %s |", peers[p]
-        printf " varhead / fastest PyTorch |\n| --- | --- | --- |"
+        printf " fastest varhead / fastest PyTorch |\n| --- | --- | --- |"
         for (p = 0; p <= peer_count - 1; p++) printf " --- |"
         print " --- |"
         for (r = 1; r <= row_count; r++) {
@@ -218,7 +220,7 @@ table() {
             for (p = 1; p <= peer_count; p++)
                 if ((key, peers[p]) in best) printf " %.1f%s |", best[key, peers[p]], how[key, peers[p]]
                 else printf " – |"
-            if (fastest[key] > 0) printf " %.2f |\n", slowest[key] / fastest[key]
+            if (fastest[key] > 0) printf " %.2f |\n", reached[key] / fastest[key]
             else print " – |"
         }
     }' "$out.csv"
@@ -244,7 +246,7 @@ while [ $# -gt 0 ]; do
         shift
         continue
         ;;
-    --releases | --tasks | --precisions | --threads | --out) [ $# -ge 2 ] || fail 2 "$1: expected a value" ;;
+    --releases | --tasks | --precisions | --threads | --rounds | --out) [ $# -ge 2 ] || fail 2 "$1: expected a value" ;;
     *) fail 2 "$1: no such option (scripts/peers.sh --help)" ;;
     esac
     case $1 in
@@ -252,6 +254,7 @@ while [ $# -gt 0 ]; do
     --tasks) tasks=$2 ;;
     --precisions) precisions=$2 ;;
     --threads) threads=$2 ;;
+    --rounds) rounds=$2 ;;
     --out) out=$2 ;;
     esac
     shift 2
@@ -265,6 +268,9 @@ check_list --tasks "$tasks" stage1 stage2 sample small
 check_list --precisions "$precisions" f32 bf16
 case $threads in
 '' | *[!0-9]* | 0*) fail 2 "--threads: expected a number of threads, got: $threads" ;;
+esac
+case $rounds in
+'' | *[!0-9]* | 0*) fail 2 "--rounds: expected a number, 1 or more, got: $rounds" ;;
 esac
 [ "$(id -u)" -eq 0 ] || fail 2 "a chroot can be made and entered only by root (sudo scripts/peers.sh ...)"
 [ -n "$prepare_only" ] || [ -d "$(dirname "$out")" ] || fail 2 "--out $out: there is no such directory"
@@ -288,11 +294,12 @@ echo "$columns" >"$out.csv"
 for precision in $(echo "$precisions" | tr ',' ' '); do
     for task in $(echo "$tasks" | tr ',' ' '); do
         task_of "$task"
-        varhead "$task" "$precision" before
-        for release in $(echo "$releases" | tr ',' ' '); do
-            pytorch_settings "$task" "$precision" "$release"
+        for round in $(seq "$rounds"); do
+            varhead "$task" "$precision" "round-$round"
+            for release in $(echo "$releases" | tr ',' ' '); do
+                pytorch_settings "$task" "$precision" "$release"
+            done
         done
-        varhead "$task" "$precision" after
     done
 done
 table | tee "$out.md"

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/memory.h"
-#include "io/config.h"
+#include "config/config.h"
 
 #include <check.h>
 #include <string.h>

@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "expect.h"
+#include "tests/expect.h"
 
 #include <check.h>
 #include <hdf5.h>

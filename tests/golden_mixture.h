@@ -2,7 +2,7 @@
  * `infer analytic`, which needs the training images. */
 #pragma once
 
-#include "infer_program.h"
+#include "tests/infer_program.h"
 
 #define GOLDEN_A "tests/golden/golden_a.h5"
 #define GOLDEN_B "tests/golden/golden_b.h5"

@@ -1,10 +1,10 @@
-/* A golden checkpoint's network as a Predictor (diffusion/bound.h), built without the program `infer`. */
+/* A golden checkpoint's network as a Predictor (evaluation/bound.h), built without the program `infer`. */
 #pragma once
 
-#include "suite.h"
+#include "tests/suite.h"
 
 #include "base/memory.h"
-#include "diffusion/bound.h"
+#include "evaluation/bound.h"
 #include "io/checkpoint.h"
 #include "model/head.h"
 #include "model/unet.h"

@@ -1,9 +1,9 @@
 /* HDF5 files as others may write them, made with HDF5's own functions since ours can't make them. */
 #pragma once
 
-#include "io/hdf5_file.h"
+#include "hdf5/hdf5_file.h"
 
-#include "expect.h"
+#include "tests/expect.h"
 
 #include <hdf5.h>
 

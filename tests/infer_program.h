@@ -10,8 +10,8 @@
  */
 #pragma once
 
-#include "golden.h"
-#include "suite.h"
+#include "tests/golden.h"
+#include "tests/suite.h"
 
 #include <stdarg.h>
 #include <sys/wait.h>

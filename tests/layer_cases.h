@@ -1,10 +1,10 @@
 /* Small graphs with every layer in them, alone and in the company that makes gradients meet: each
- * built with lib/nn, and said again in plain loops (reference.h). For tests/test_layers.c.
+ * built with lib/layers, and said again in plain loops (reference.h). For tests/test_layers.c.
  */
 #pragma once
 
-#include "network.h"
-#include "reference.h"
+#include "tests/network.h"
+#include "tests/reference.h"
 
 typedef struct Case Case;
 typedef struct InputShape {

@@ -15,9 +15,9 @@
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "expect.h"
-#include "nn/layers.h"
-#include "suite.h"
+#include "layers/layers.h"
+#include "tests/expect.h"
+#include "tests/suite.h"
 
 #include <check.h>
 #include <math.h>

@@ -1,13 +1,13 @@
-/* The layers again, in double and in plain loops: what tests of lib/nn compare against.
+/* The layers again, in double and in plain loops: what tests of lib/layers compare against.
  *
- * Each function is written from the definition of its layer, shares no code with lib/nn, and is
+ * Each function is written from the definition of its layer, shares no code with lib/layers, and is
  * as slow as it is plain. Tensors are [n, h, w, c] like the graph's values. They belong to a
  * Reference, which releases them all at once, and which knows the parameters by their names.
  */
 #pragma once
 
 #include "base/memory.h"
-#include "nn/params.h"
+#include "engine/params.h"
 
 #include <check.h>
 #include <math.h>

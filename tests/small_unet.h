@@ -2,7 +2,7 @@
 #pragma once
 
 #include "model/unet.h"
-#include "network.h"
+#include "tests/network.h"
 
 typedef struct SmallUNet {
     const char *what;

@@ -2,7 +2,7 @@
  *
  * A suite is one file, tests/test_<name>.c:
  *
- *     #include "suite.h"
+ *     #include "tests/suite.h"
  *
  *     START_TEST(two_and_two)
  *     {

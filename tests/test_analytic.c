@@ -1,10 +1,10 @@
 /* `infer analytic`: the constants against predictions at points that are made here, and the variances that
  * read them. (What becomes of the files: test_analytic_files.c.) */
 #include "base/random.h"
-#include "config_text.h"
+#include "data/dataset.h"
 #include "diffusion/schedule.h"
-#include "golden_mixture.h"
-#include "io/dataset.h"
+#include "tests/config_text.h"
+#include "tests/golden_mixture.h"
 
 /* -- The numbers ------------------------------------------------------------------------------ */
 

@@ -1,5 +1,5 @@
 /* What becomes of the checkpoints that `infer analytic` adds its constants to. */
-#include "golden_mixture.h"
+#include "tests/golden_mixture.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

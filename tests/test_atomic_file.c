@@ -1,10 +1,10 @@
 /* Files that are replaced whole: what other writers do meanwhile, on this machine or on others, links, and rules. */
-#include "expect.h"
-#include "io/atomic_file.h"
+#include "base/atomic_file.h"
 #include "io/checkpoint.h"
-#include "io/picture_directory.h"
-#include "scratch.h"
-#include "suite.h"
+#include "picture/picture_directory.h"
+#include "tests/expect.h"
+#include "tests/scratch.h"
+#include "tests/suite.h"
 
 #include <fcntl.h>
 #include <sched.h>

@@ -1,5 +1,5 @@
 /* lib/base: errors, memory, interrupts. The command line and progress have suites of their own. */
-#include "suite.h"
+#include "tests/suite.h"
 
 #include "base/error.h"
 #include "base/interrupt.h"

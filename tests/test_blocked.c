@@ -1,7 +1,7 @@
 /* Packing against addresses worked out one element at a time, from the definition in blocked.h. */
 #include "base/memory.h"
-#include "nn/blocked.h"
-#include "suite.h"
+#include "engine/blocked.h"
+#include "tests/suite.h"
 
 enum { OUT = 0, IN = 1 };
 

@@ -3,17 +3,17 @@
  *
  * VARHEAD_TABLE=1 in the environment prints what a wrong mean does to each variance.
  */
-#include "suite.h"
+#include "tests/suite.h"
 
 #include "base/memory.h"
 #include "base/random.h"
 #include "diffusion/best_path.h"
-#include "diffusion/bound.h"
 #include "diffusion/forward.h"
 #include "diffusion/mixture.h"
-#include "expect.h"
-#include "golden.h"
-#include "golden_network.h"
+#include "evaluation/bound.h"
+#include "tests/expect.h"
+#include "tests/golden.h"
+#include "tests/golden_network.h"
 
 #include <math.h>
 

@@ -1,13 +1,13 @@
 /* Checkpoints: those of the golden files load, ours survive, and a wrong one is refused in one
  * exact line. Wrong ones are made with the HDF5 layer, which has its own tests. */
 #include "base/memory.h"
+#include "hdf5/hdf5_file.h"
 #include "io/checkpoint.h"
-#include "io/hdf5_file.h"
 
-#include "expect.h"
-#include "golden.h"
-#include "scratch.h"
-#include "suite.h"
+#include "tests/expect.h"
+#include "tests/golden.h"
+#include "tests/scratch.h"
+#include "tests/suite.h"
 
 #include <fcntl.h>
 #include <math.h>

@@ -1,15 +1,15 @@
 /* The classifier in whose features images are compared: its loss, that it learns, and the labels it needs. */
-#include "suite.h"
+#include "tests/suite.h"
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "data/labels.h"
 #include "diffusion/mixture.h"
-#include "expect.h"
-#include "io/hdf5_file.h"
-#include "io/labels.h"
+#include "engine/optimizer.h"
+#include "hdf5/hdf5_file.h"
 #include "model/classifier.h"
-#include "nn/optimizer.h"
-#include "scratch.h"
+#include "tests/expect.h"
+#include "tests/scratch.h"
 
 #include <math.h>
 

@@ -1,9 +1,9 @@
 /* Configurations that are right: defaults, recipes, every key, round trips, overrides and
  * differences. What is wrong, and hostile, is in test_config_errors.c. */
-#include "suite.h"
+#include "tests/suite.h"
 
-#include "config_text.h"
-#include "io/config_keys.h"
+#include "config/config_keys.h"
+#include "tests/config_text.h"
 
 #include <math.h>
 

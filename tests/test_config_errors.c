@@ -1,9 +1,9 @@
 /* Configurations that are wrong: every class of error with its exact message, malformed and hostile
  * text, mutations of good text. Nothing may crash, and a failure is one line that says where. */
-#include "suite.h"
+#include "tests/suite.h"
 
-#include "config_text.h"
-#include "io/config_keys.h"
+#include "config/config_keys.h"
+#include "tests/config_text.h"
 
 #include <unistd.h>
 

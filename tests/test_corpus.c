@@ -4,8 +4,8 @@
 #define SUITE_TIMEOUT 600
 #include "fuzz/target.h"
 
-#include "scratch.h"
-#include "suite.h"
+#include "tests/scratch.h"
+#include "tests/suite.h"
 
 static const FuzzEntry *find_target(const char *name)
 {

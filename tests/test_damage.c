@@ -1,12 +1,12 @@
 /* Damage to a file that was written whole: no changed byte goes unnoticed, and the data set is named. */
 #define SUITE_TIMEOUT 600
 #include "base/memory.h"
-#include "io/hdf5_file.h"
-#include "io/hdf5_verify.h"
+#include "hdf5/hdf5_file.h"
+#include "hdf5/hdf5_verify.h"
 
-#include "expect.h"
-#include "scratch.h"
-#include "suite.h"
+#include "tests/expect.h"
+#include "tests/scratch.h"
+#include "tests/suite.h"
 
 #include <hdf5.h>
 

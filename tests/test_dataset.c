@@ -1,14 +1,14 @@
 /* Data sets of all three formats, the files that are refused, the order of epochs. */
 #include "base/memory.h"
-#include "io/dataset.h"
-#include "io/epoch.h"
-#include "io/hdf5_file.h"
-#include "io/hdf5_images.h"
-#include "io/idx.h"
+#include "data/dataset.h"
+#include "data/epoch.h"
+#include "data/hdf5_images.h"
+#include "data/idx.h"
+#include "hdf5/hdf5_file.h"
 
-#include "expect.h"
-#include "scratch.h"
-#include "suite.h"
+#include "tests/expect.h"
+#include "tests/scratch.h"
+#include "tests/suite.h"
 
 #include <hdf5.h>
 #include <math.h>

@@ -1,9 +1,9 @@
 /* Dropout masks: as many dropped as there should be, independent, and exactly as defined. */
 #include "base/memory.h"
-#include "expect.h"
-#include "masks.h"
-#include "nn/dropout.h"
-#include "suite.h"
+#include "layers/dropout.h"
+#include "tests/expect.h"
+#include "tests/masks.h"
+#include "tests/suite.h"
 
 #include <stdbool.h>
 

@@ -1,11 +1,11 @@
 /* Samples as other programs take them: NumPy archives, read back byte by byte, and directories of PNG files. */
-#include "suite.h"
+#include "tests/suite.h"
 
-#include "expect.h"
-#include "io/image.h"
-#include "io/npz.h"
-#include "io/picture_directory.h"
-#include "scratch.h"
+#include "picture/image.h"
+#include "picture/npz.h"
+#include "picture/picture_directory.h"
+#include "tests/expect.h"
+#include "tests/scratch.h"
 
 #include <png.h>
 #include <signal.h>

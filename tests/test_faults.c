@@ -2,7 +2,7 @@
  * removed, cut off, replaced or locked away. Either nothing comes of it, or the run ends with one line and the last
  * checkpoint is there; continued, it ends bit for bit where an untouched one does. (Full disks, damaged
  * files: tests/test_train_errors.c. `infer`: tests/cli/infer_faults.sh.) */
-#include "train_program.h"
+#include "tests/train_program.h"
 
 #include <dirent.h>
 #include <sys/stat.h>

@@ -1,11 +1,11 @@
 /* What files are taken for, and what may take their place. (By whole commands: tests/cli/ownership.sh.) */
-#include "expect.h"
+#include "hdf5/hdf5_file.h"
 #include "io/file_kind.h"
-#include "io/hdf5_file.h"
-#include "io/image.h"
-#include "io/npz.h"
-#include "scratch.h"
-#include "suite.h"
+#include "picture/image.h"
+#include "picture/npz.h"
+#include "tests/expect.h"
+#include "tests/scratch.h"
+#include "tests/suite.h"
 
 #include <png.h>
 

@@ -1,11 +1,11 @@
 /* Files that are something else than their names say, and HDF5 files that can't be opened though nothing is wrong with
  * them: each is called what it is. */
-#include "io/foreign_file.h"
-#include "io/idx.h"
+#include "base/foreign_file.h"
+#include "data/idx.h"
 
-#include "hdf5_raw.h"
-#include "scratch.h"
-#include "suite.h"
+#include "tests/hdf5_raw.h"
+#include "tests/scratch.h"
+#include "tests/suite.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

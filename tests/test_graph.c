@@ -1,11 +1,11 @@
 /* The engine: memory that is shared by lifetime holds what it should whenever it is read, and the
  * same inputs give the same numbers, to the bit where that is promised.
  *
- * Some tests look inside the graph (nn/op.h), as the layers do. */
-#include "nn/memory_plan.h"
-#include "nn/op.h"
-#include "small_unet.h"
-#include "suite.h"
+ * Some tests look inside the graph (engine/op.h), as the layers do. */
+#include "engine/memory_plan.h"
+#include "engine/op.h"
+#include "tests/small_unet.h"
+#include "tests/suite.h"
 
 #include <malloc.h>
 #include <omp.h>

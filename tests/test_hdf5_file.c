@@ -2,9 +2,9 @@
  * programs: test_hdf5_foreign.c. Writing that fails: test_hdf5_replace.c. Changed bits: test_damage.c.) */
 #include "base/memory.h"
 
-#include "hdf5_raw.h"
-#include "scratch.h"
-#include "suite.h"
+#include "tests/hdf5_raw.h"
+#include "tests/scratch.h"
+#include "tests/suite.h"
 
 #include <sys/stat.h>
 

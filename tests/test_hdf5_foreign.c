@@ -2,9 +2,9 @@
  * refused in one exact line. */
 #include "base/memory.h"
 
-#include "hdf5_raw.h"
-#include "scratch.h"
-#include "suite.h"
+#include "tests/hdf5_raw.h"
+#include "tests/scratch.h"
+#include "tests/suite.h"
 
 static Error error; /* of the last call */
 

@@ -1,10 +1,10 @@
 /* Files that are replaced: whatever goes wrong while the new one is written, the old one is there, and nothing
  * else is left. */
-#include "io/hdf5_file.h"
+#include "hdf5/hdf5_file.h"
 
-#include "expect.h"
-#include "scratch.h"
-#include "suite.h"
+#include "tests/expect.h"
+#include "tests/scratch.h"
+#include "tests/suite.h"
 
 #include <signal.h>
 #include <sys/resource.h>

@@ -1,11 +1,11 @@
 /* Arrays of which a part was never stored, in every way that HDF5 stores them, and filters by name. */
-#include "io/hdf5_verify.h"
+#include "hdf5/hdf5_verify.h"
 
 #include "base/memory.h"
 
-#include "hdf5_raw.h"
-#include "scratch.h"
-#include "suite.h"
+#include "tests/hdf5_raw.h"
+#include "tests/scratch.h"
+#include "tests/suite.h"
 
 static Error error; /* of the last call */
 

@@ -1,11 +1,11 @@
 /* Trying a file out in a child process: what hangs is refused, what only takes long is not. */
 #include "base/memory.h"
-#include "io/hdf5_file.h"
-#include "io/hdf5_trial.h"
+#include "hdf5/hdf5_file.h"
+#include "hdf5/hdf5_trial.h"
 
-#include "expect.h"
-#include "scratch.h"
-#include "suite.h"
+#include "tests/expect.h"
+#include "tests/scratch.h"
+#include "tests/suite.h"
 
 #include <hdf5.h>
 #include <signal.h>

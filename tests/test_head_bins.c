@@ -1,12 +1,12 @@
 /* Heads with a last layer for each bin of timesteps, beside heads that have one. */
-#include "suite.h"
+#include "tests/suite.h"
 
 #include "base/memory.h"
 #include "diffusion/time_bins.h"
-#include "expect.h"
+#include "engine/optimizer.h"
 #include "model/head.h"
-#include "nn/optimizer.h"
-#include "small_unet.h"
+#include "tests/expect.h"
+#include "tests/small_unet.h"
 
 #include <math.h>
 

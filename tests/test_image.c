@@ -1,11 +1,11 @@
 /* Pictures: bytes, drawing, grids, and PNG files read back by libpng. */
 #include "base/memory.h"
-#include "io/font.h"
-#include "io/image.h"
+#include "picture/font.h"
+#include "picture/image.h"
 
-#include "expect.h"
-#include "scratch.h"
-#include "suite.h"
+#include "tests/expect.h"
+#include "tests/scratch.h"
+#include "tests/suite.h"
 
 #include <math.h>
 #include <png.h>

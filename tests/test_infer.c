@@ -12,7 +12,7 @@
  *   12  one-sided padding, the middle's attention: predictions_are_golden; golden_a has attention
  *       at one level and the middle, golden_b everywhere
  */
-#include "infer_program.h"
+#include "tests/infer_program.h"
 
 #define GOLDEN_A "tests/golden/golden_a.h5"
 #define GOLDEN_B "tests/golden/golden_b.h5"

@@ -2,7 +2,7 @@
  * files that are not what they should be, and stopping without leaving any behind.
  *
  * (Command lines that are wrong in themselves: tests/cli/infer_bad_input.sh.) */
-#include "infer_program.h"
+#include "tests/infer_program.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* A network whose outputs are no numbers: no command makes numbers of them. (`infer analytic`:
  * tests/test_analytic_files.c; training: tests/test_train_errors.c.) */
-#include "golden_mixture.h"
+#include "tests/golden_mixture.h"
 
 /* Weights near the end of what a float can hold. */
 static void make_overflowing(void)

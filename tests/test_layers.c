@@ -3,9 +3,9 @@
  * Outputs are compared with plain loops in double. Gradients are compared with differences of the
  * loss, twice: of the float32 graph itself, which needs no second implementation to be right, and
  * of the loops, which have no rounding to speak of and see an error a hundred times smaller. */
-#include "layer_cases.h"
-#include "nn/primitive.h"
-#include "suite.h"
+#include "engine/primitive.h"
+#include "tests/layer_cases.h"
+#include "tests/suite.h"
 
 #include <omp.h>
 

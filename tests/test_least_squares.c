@@ -1,11 +1,11 @@
 /* Least squares from sums, on observations made from a truth that is known. */
-#include "suite.h"
+#include "tests/suite.h"
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "expect.h"
 #include "stats/least_squares.h"
 #include "stats/shrinkage.h"
+#include "tests/expect.h"
 
 #include <math.h>
 

@@ -1,13 +1,13 @@
 /* The terms of the bound against their definitions, and the grid that sums them for many steps at once.
  * (Against an independent implementation, with a network: tests/test_bound.c.) */
-#include "suite.h"
+#include "tests/suite.h"
 
 #include "base/random.h"
 #include "diffusion/cov_grid.h"
-#include "diffusion/estimate.h"
 #include "diffusion/forward.h"
 #include "diffusion/likelihood.h"
 #include "diffusion/reverse.h"
+#include "variance/estimate.h"
 
 #include <math.h>
 
@@ -57,7 +57,7 @@ static double gaussian_kl(double mean_q, double variance_q, double mean_p, doubl
 static double defined(const Case *c, VarianceKind kind, int s, int t, double clip_pixel)
 {
     ReverseOptions options = reverse_defaults(SAMPLER_DDPM);
-    options.variance = kind;
+    options.variance = variance_in_step(kind);
     options.clip_pixel = clip_pixel;
     options.clip_sigma_to = s;
     const ReverseStep step = reverse_step(&schedule, &options, s, t);

@@ -6,9 +6,9 @@
 #include "train/loop.h"
 #include "train/snapshots.h"
 
-#include "expect.h"
-#include "scratch.h"
-#include "suite.h"
+#include "tests/expect.h"
+#include "tests/scratch.h"
+#include "tests/suite.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,8 +2,8 @@
  * the last bit at any number of threads. */
 #include "base/random.h"
 #include "diffusion/forward.h"
-#include "diffusion/losses.h"
-#include "suite.h"
+#include "tests/suite.h"
+#include "variance/losses.h"
 
 #include <math.h>
 #include <omp.h>

@@ -3,9 +3,9 @@
 #include "base/random.h"
 #include "diffusion/forward.h"
 #include "diffusion/mixture.h"
-#include "expect.h"
-#include "golden.h"
-#include "suite.h"
+#include "tests/expect.h"
+#include "tests/golden.h"
+#include "tests/suite.h"
 
 #include <math.h>
 

@@ -11,15 +11,15 @@
  * environment prints the errors.
  */
 #define SUITE_TIMEOUT 900 /* a minute here, some minutes on an old and busy machine */
-#include "suite.h"
+#include "tests/suite.h"
 
 #include "base/memory.h"
+#include "config/config.h"
 #include "diffusion/forward.h"
 #include "diffusion/mixture.h"
-#include "golden.h"
-#include "io/config.h"
-#include "io/hdf5_file.h"
-#include "scratch.h"
+#include "hdf5/hdf5_file.h"
+#include "tests/golden.h"
+#include "tests/scratch.h"
 
 enum { IMAGES = 64, TIMES = 5 };
 static const double most_of_sn = 0.75, most_of_npr = 0.10; /* of the constant's error */

@@ -1,16 +1,16 @@
 /* The network against an independent implementation: outputs, losses and gradients of the two
  * golden checkpoints, which cover simple and complex heads, linear and cosine schedules, attention
  * on one and on all levels, 1 and 3 image channels. */
-#include "suite.h"
+#include "tests/suite.h"
 
 #include "base/memory.h"
+#include "config/config.h"
 #include "diffusion/forward.h"
-#include "diffusion/losses.h"
-#include "golden.h"
-#include "io/config.h"
+#include "engine/primitive.h"
 #include "model/head.h"
 #include "model/unet.h"
-#include "nn/primitive.h"
+#include "tests/golden.h"
+#include "variance/losses.h"
 
 typedef struct Golden {
     const char *checkpoint, *expected, *config;

@@ -1,5 +1,5 @@
 /* infer nll: another implementation's bounds from its own noise, and what may not change them. */
-#include "infer_program.h"
+#include "tests/infer_program.h"
 
 /* The columns of a row of the CSV. */
 typedef struct Row {

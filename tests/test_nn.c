@@ -1,12 +1,12 @@
 /* What the layers are made of: dropout in a graph and the sigmoid; and the normalisation on numbers
  * that are hard for it. */
-#include "expect.h"
-#include "masks.h"
-#include "network.h"
-#include "nn/activation.h"
-#include "nn/dropout.h"
-#include "reference.h"
-#include "suite.h"
+#include "layers/activation.h"
+#include "layers/dropout.h"
+#include "tests/expect.h"
+#include "tests/masks.h"
+#include "tests/network.h"
+#include "tests/reference.h"
+#include "tests/suite.h"
 
 #include <omp.h>
 

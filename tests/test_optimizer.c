@@ -2,9 +2,9 @@
  * number at a time and in double. */
 #include "base/memory.h"
 #include "base/random.h"
-#include "nn/optimizer.h"
+#include "engine/optimizer.h"
 
-#include "suite.h"
+#include "tests/suite.h"
 
 #include <float.h>
 #include <math.h>

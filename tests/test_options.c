@@ -1,5 +1,5 @@
 /* lib/base: the command line, and the nearest name that its errors suggest. */
-#include "suite.h"
+#include "tests/suite.h"
 
 #include "base/nearest.h"
 #include "base/options.h"

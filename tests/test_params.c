@@ -1,10 +1,10 @@
 /* Parameters: how they lie in the flat array and how they start. Statistical bounds are five standard
  * deviations; the numbers are the same in every run, so a test passes always or never. */
 #include "base/memory.h"
-#include "expect.h"
+#include "engine/params.h"
 #include "model/unet.h"
-#include "nn/params.h"
-#include "suite.h"
+#include "tests/expect.h"
+#include "tests/suite.h"
 
 #include <math.h>
 #include <omp.h>

@@ -1,13 +1,13 @@
 /* Sums of patches, beside the same sums written from the definition, and the weights they lead to beside the
  * convolution that made the targets. */
-#include "suite.h"
+#include "tests/suite.h"
 
 #include "base/memory.h"
-#include "expect.h"
-#include "network.h"
-#include "nn/optimizer.h"
-#include "nn/patch_gram.h"
+#include "engine/optimizer.h"
+#include "layers/patch_gram.h"
 #include "stats/least_squares.h"
+#include "tests/expect.h"
+#include "tests/network.h"
 
 #include <math.h>
 #include <omp.h>
@@ -130,7 +130,7 @@ START_TEST(sums_are_those_of_the_definition)
 }
 END_TEST
 
-/* Targets made by a convolution of lib/nn lead back to its weights. */
+/* Targets made by a convolution of lib/layers lead back to its weights. */
 START_TEST(a_convolution_is_recovered)
 {
     enum { N = 4, SIDE = 12, CHANNELS = 6, OUTPUTS = 2 };

@@ -1,8 +1,8 @@
 /* Charts: where the ticks are, and what the files hold. */
 #include "base/memory.h"
-#include "io/plot.h"
+#include "picture/plot.h"
 
-#include "suite.h"
+#include "tests/suite.h"
 
 #include <math.h>
 #include <png.h>

@@ -1,10 +1,11 @@
 /* Products that are wrong are found, and are not used. tests/preload/onednn_fault.c stands between
  * varhead and oneDNN here, and spoils the implementations that ONEDNN_FAULT names. Every test is a
  * process of its own, with a log of products of its own. */
-#include "nn/product_check.h"
-#include "nn/product_log.h"
-#include "nn/product_reference.h"
-#include "suite.h"
+#include "base/note.h"
+#include "engine/product_check.h"
+#include "engine/product_log.h"
+#include "engine/product_reference.h"
+#include "tests/suite.h"
 
 #include <math.h>
 
@@ -105,7 +106,7 @@ static void check_next(const ConvShape *first, const ConvShape *second, ConvPass
     char *preferred = strdup(last_log()->chosen.implementation);
     setenv("ONEDNN_FAULT", preferred, 1);
     notes = 0;
-    product_log_notify(take_note);
+    note_show(take_note);
     must(make_conv(second, pass, DTYPE_F32), &error);
     const ProductLog *log = last_log();
     ck_assert_str_ne(log->chosen.implementation, preferred);

@@ -1,5 +1,5 @@
 /* lib/base: progress, as it comes out of a pipe and on terminals of all widths. */
-#include "suite.h"
+#include "tests/suite.h"
 
 #include "base/progress.h"
 

@@ -1,11 +1,11 @@
 /* `infer quality` as a whole: that it measures the samples of `infer sample` against the images that it says, which
  * are put together here from the data set and the definitions. */
-#include "config_text.h"
-#include "infer_program.h"
+#include "tests/config_text.h"
+#include "tests/infer_program.h"
 
 #include "base/random.h"
-#include "io/dataset.h"
-#include "io/image.h"
+#include "data/dataset.h"
+#include "picture/image.h"
 #include "stats/sliced.h"
 
 #define GOLDEN_A "tests/golden/golden_a.h5"

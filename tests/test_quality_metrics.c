@@ -1,15 +1,15 @@
 /* Distances between sets of points: against numpy and scipy, where closed forms are known, and what they may
  * not depend on. */
-#include "suite.h"
+#include "tests/suite.h"
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "expect.h"
-#include "golden.h"
 #include "stats/frechet.h"
 #include "stats/kernel_distance.h"
 #include "stats/manifold.h"
 #include "stats/sliced.h"
+#include "tests/expect.h"
+#include "tests/golden.h"
 
 #include <omp.h>
 #include <sys/resource.h>

@@ -2,7 +2,7 @@
  * the numbers have the distribution they claim. Statistical bounds are five standard
  * deviations; the numbers are the same in every run, so a test passes always or never. */
 #include "base/random.h"
-#include "suite.h"
+#include "tests/suite.h"
 
 #include <math.h>
 #include <omp.h>

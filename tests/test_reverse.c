@@ -5,7 +5,8 @@
 #include "base/random.h"
 #include "diffusion/reverse.h"
 #include "diffusion/trajectory.h"
-#include "suite.h"
+#include "tests/suite.h"
+#include "variance/variance.h"
 
 #include <math.h>
 
@@ -22,7 +23,7 @@ static ReverseOptions options_of(Sampler sampler, double eta, VarianceKind varia
 {
     ReverseOptions options = reverse_defaults(sampler);
     options.eta = eta;
-    options.variance = variance;
+    options.variance = variance_in_step(variance);
     options.clip_x0 = false;
     return options;
 }
@@ -70,7 +71,7 @@ START_TEST(ddpm_is_bayes_rule)
         ck_assert(step.mean_eps == 0);
         ck_assert(step.fixed_variance == step.lambda2);
 
-        options.variance = VARIANCE_BETA;
+        options.variance = REVERSE_BETA;
         step = reverse_step(&schedule, &options, s, t);
         check_close(step.fixed_variance, schedule_skip_beta(&schedule, s, t), 0, "beta");
         check_close(step.lambda2, 1 / precision, 1e-10, "lambda2 beside beta");
@@ -341,7 +342,7 @@ static double sigma_of(const ReverseOptions *options, int s, int t, float cov)
     ReverseStep step = reverse_step(&schedule, options, s, t);
     const float zero = 0, one = 1;
     float x_s;
-    reverse_step_sample(&step, &zero, &zero, variance_is_fixed(options->variance) ? NULL : &cov,
+    reverse_step_sample(&step, &zero, &zero, options->variance == REVERSE_ESTIMATED ? &cov : NULL,
                         &one, 1, &x_s);
     return x_s;
 }
@@ -415,7 +416,7 @@ START_TEST(noise_matters_only_with_a_variance)
     reverse_step_sample(&step, &x_t, &eps_hat, NULL, NULL, 1, &without);
     ck_assert(with == without);
 
-    options.variance = VARIANCE_SN; /* DDIM(0) with a head is not deterministic */
+    options.variance = variance_in_step(VARIANCE_SN); /* DDIM(0) with a head is not deterministic */
     step = reverse_step(&schedule, &options, 250, 500);
     reverse_step_sample(&step, &x_t, &eps_hat, &cov, &noise, 1, &with);
     ck_assert_double_eq_tol(with - without, sqrt(step.gain * (double)cov), 1e-6);
@@ -436,7 +437,7 @@ START_TEST(a_step_to_the_same_timestep_stays)
         for (int i = 0; i < 4; i++) {
             for (int variance = 0; variance < VARIANCE_KINDS; variance++) {
                 ReverseOptions options = options_of(SAMPLER_DDPM, 0, (VarianceKind)variance);
-                bool fixed = variance_is_fixed(options.variance);
+                bool fixed = options.variance != REVERSE_ESTIMATED;
                 options.clip_x0 = true;
                 float x_s[COUNT];
                 ReverseStep step = reverse_step(&schedule, &options, where[i], where[i]);

@@ -2,8 +2,8 @@
  * with more digits than a double has. */
 #include "diffusion/schedule.h"
 #include "diffusion/trajectory.h"
-#include "golden.h"
-#include "suite.h"
+#include "tests/golden.h"
+#include "tests/suite.h"
 
 #include <math.h>
 #include <stdbool.h>

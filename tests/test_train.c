@@ -1,7 +1,7 @@
 /* Training runs: what is stopped, killed and continued ends as if nothing had happened, and what is
  * frozen stays frozen. (Which configurations continue a run, and which are refused:
  * tests/cli/train_continue.sh.) */
-#include "train_program.h"
+#include "tests/train_program.h"
 
 #include <sys/stat.h>
 #include <time.h>

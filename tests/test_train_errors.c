@@ -1,7 +1,7 @@
 /* Training that goes wrong: numbers that are none, and checkpoints that cannot be continued. The
  * run stops with a line that says so, and the last good checkpoint stays as it was. (Command lines,
  * configurations and images that are wrong, and full disks: tests/cli/train_bad_input.sh.) */
-#include "train_program.h"
+#include "tests/train_program.h"
 
 /* -- Numbers that are none -------------------------------------------------------------------- */
 

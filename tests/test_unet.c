@@ -1,11 +1,11 @@
 /* The U-Net and the heads as wholes: their gradients by differences, on odd shapes and with dropout;
  * and what is easily built otherwise than the published network (golden README, traps 9, 10, 12).
  * Outputs and gradients are compared with an independent implementation in test_model.c. */
+#include "engine/op.h"
 #include "model/head.h"
-#include "nn/op.h"
-#include "reference.h"
-#include "small_unet.h"
-#include "suite.h"
+#include "tests/reference.h"
+#include "tests/small_unet.h"
+#include "tests/suite.h"
 
 #include <omp.h>
 

@@ -1,10 +1,10 @@
 /* The weight gradient on AMX against its definition in plain loops. Whole numbers so small that every
  * sum is exact in float32 must come out exactly; others within the bound of a float32 sum. */
-#include "nn/weight_gradient.h"
+#include "engine/weight_gradient.h"
 
 #include "base/memory.h"
 #include "base/random.h"
-#include "suite.h"
+#include "tests/suite.h"
 
 #include <math.h>
 

@@ -9,9 +9,9 @@
  */
 #pragma once
 
-#include "golden.h"
-#include "scratch.h"
-#include "suite.h"
+#include "tests/golden.h"
+#include "tests/scratch.h"
+#include "tests/suite.h"
 
 #include <fcntl.h>
 #include <grp.h>

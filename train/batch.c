@@ -1,9 +1,9 @@
-#include "batch.h"
+#include "train/batch.h"
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "engine/profile.h"
 #include "model/unet.h"
-#include "nn/profile.h"
 
 bool batch_make(Batch *batch, const Config *config, int stage, int size, Error *error)
 {

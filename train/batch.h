@@ -5,9 +5,9 @@
  */
 #pragma once
 
+#include "data/dataset.h"
+#include "data/epoch.h"
 #include "diffusion/forward.h"
-#include "io/dataset.h"
-#include "io/epoch.h"
 
 #include <stdbool.h>
 

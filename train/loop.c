@@ -1,16 +1,16 @@
 /* The loop: continue, step, show, save. */
-#include "loop.h"
+#include "train/loop.h"
 
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/program.h"
 #include "base/progress.h"
+#include "engine/profile.h"
 #include "io/file_kind.h"
 #include "io/run_lock.h"
-#include "metrics.h"
-#include "nn/profile.h"
-#include "snapshots.h"
+#include "train/metrics.h"
+#include "train/snapshots.h"
 
 #include <math.h>
 #include <stdio.h>

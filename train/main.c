@@ -2,14 +2,14 @@
 #include "base/idle_threads.h"
 #include "base/memory.h"
 #include "base/memory_limit.h"
+#include "base/note.h"
 #include "base/options.h"
 #include "base/program.h"
 #include "base/version.h"
-#include "io/recipe.h"
-#include "loop.h"
+#include "config/recipe.h"
 #include "model/precision.h"
-#include "nn/product_log.h"
-#include "stages.h"
+#include "train/loop.h"
+#include "train/stages.h"
 
 #include <errno.h>
 #include <omp.h>
@@ -234,7 +234,7 @@ static bool run(Settings *settings, Error *error)
     if (!check_settings(settings, error) || !load_config(settings, &config, &reason, error))
         return false;
     program_set_threads((int)settings->threads);
-    product_log_notify(settings->loop.quiet ? NULL : print_note);
+    note_show(settings->loop.quiet ? NULL : print_note);
     char *computes = describe_arithmetic(&config, reason);
     settings->loop.computes = computes;
     char *directory =

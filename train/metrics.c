@@ -1,5 +1,5 @@
 /* Collects rows in memory, and puts them in the file whenever a checkpoint is saved or they are many. */
-#include "metrics.h"
+#include "train/metrics.h"
 
 #include "base/memory.h"
 #include "io/file_kind.h"

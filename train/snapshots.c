@@ -1,4 +1,4 @@
-#include "snapshots.h"
+#include "train/snapshots.h"
 
 #include "base/memory.h"
 #include "io/file_kind.h"

@@ -1,7 +1,7 @@
-#include "stage.h"
+#include "train/stage.h"
 
 #include "base/memory.h"
-#include "nn/profile.h"
+#include "engine/profile.h"
 
 #include <math.h>
 #include <string.h>

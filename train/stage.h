@@ -4,9 +4,9 @@
 #pragma once
 
 #include "base/error.h"
+#include "engine/optimizer.h"
+#include "engine/params.h"
 #include "io/checkpoint.h"
-#include "nn/optimizer.h"
-#include "nn/params.h"
 
 #include <stdbool.h>
 #include <stdint.h>

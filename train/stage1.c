@@ -1,10 +1,10 @@
 /* Stage 1: the eps-network. */
-#include "stages.h"
+#include "train/stages.h"
 
 #include "base/memory.h"
-#include "batch.h"
 #include "model/precision.h"
 #include "model/unet.h"
+#include "train/batch.h"
 
 typedef struct Stage1 {
     Stage stage; /* first: the loop's callbacks get a pointer to it */

@@ -1,4 +1,4 @@
-#include "stage2.h"
+#include "train/stage2.h"
 
 #include "base/memory.h"
 #include "model/precision.h"
@@ -133,10 +133,9 @@ static bool build_heads(Stage2 *s, Error *error)
 
 /* -- The stage -------------------------------------------------------------------------------- */
 
-static void release(Stage *stage)
+void stage2_release(Stage *stage)
 {
     Stage2 *s = (Stage2 *)stage;
-    stage2_exact_free(s->exact);
     for (int i = 0; i < stage->learner_count; i++)
         graph_free(s->graphs[i]);
     graph_free(s->trunk_graph);
@@ -177,23 +176,16 @@ static Stage2 *describe(const Config *config, const char *run, const Stage2Task 
         .path = s->path,
         .batch = config->stage2.batch,
         .learner_count = task->count,
-        .release = release,
+        .release = stage2_release,
     };
     for (int i = 0; i < task->count; i++)
         s->stage.learners[i] = learner_of(task->losses[i]);
     return s;
 }
 
-bool stage2_make(Stage **stage, const Config *config, const char *run, const Stage2Task *task,
-                 Error *error)
+bool stage2_build(Stage2 **result, const Config *config, const char *run, const Stage2Task *task,
+                  Error *error)
 {
-    Stage2 *s = describe(config, run, task);
-    *stage = &s->stage;
-    if (build_trunk(s, error) && build_heads(s, error) &&
-        (config->stage2.solver == SOLVER_EXACT ? stage2_exact_begin(s, error)
-                                               : stage2_adam_begin(s, error)))
-        return true;
-    stage_free(*stage);
-    *stage = NULL;
-    return false;
+    Stage2 *s = *result = describe(config, run, task);
+    return build_trunk(s, error) && build_heads(s, error);
 }

@@ -7,11 +7,11 @@
  */
 #pragma once
 
-#include "batch.h"
 #include "diffusion/time_bins.h"
 #include "model/head.h"
 #include "model/unet.h"
-#include "stages.h"
+#include "train/batch.h"
+#include "train/stages.h"
 
 typedef struct Exact Exact;
 
@@ -37,6 +37,12 @@ typedef struct Stage2 {
     Exact *exact;    /* NULL where Adam fits */
 } Stage2;
 
+/* The trunk, the data and the heads of a task, in a stage that cannot be stepped yet: one of the two below makes it fit.
+ * Where building fails, `*s` is there all the same, for stage_free. */
+bool stage2_build(Stage2 **s, const Config *config, const char *run, const Stage2Task *task,
+                  Error *error);
+void stage2_release(Stage *stage);
+
 /* After batch_draw to the trunk's inputs: runs the trunk, and finds every image's bin. */
 bool stage2_run_trunk(Stage2 *s, uint32_t step, Error *error);
 
@@ -50,4 +56,3 @@ bool stage2_check_common(Stage2 *s, Checkpoint *checkpoint, Error *error);
 /* Makes s ready to fit, and describes the fitting in s->stage. */
 bool stage2_adam_begin(Stage2 *s, Error *error);
 bool stage2_exact_begin(Stage2 *s, Error *error);
-void stage2_exact_free(Exact *exact); /* NULL is fine */

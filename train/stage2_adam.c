@@ -1,5 +1,5 @@
 /* Heads by Adam, as published (Bao et al. 2022b). Every head is a small training graph of its own. */
-#include "stage2.h"
+#include "train/stage2.h"
 
 #include "base/memory.h"
 

@@ -3,17 +3,17 @@
  * A simple head is GroupNorm -> SiLU -> conv3x3. With the scale and shift of the trunk's own norm_out
  * in the normalisation, its output is linear in what is left, the convolution's weights. Both losses are squares of
  * an output minus a target, so their minimum is the solution of one linear system, whose left side
- * is the same for every target (nn/patch_gram.h). One pass over some thousands of images is enough.
+ * is the same for every target (layers/patch_gram.h). One pass over some thousands of images is enough.
  *
  * Batches take turns in the bins of timesteps, so that a batch adds to the sums of one bin. The first
  * rounds of batches are held out: on their sums every bin's ridge, and how much it borrows from the
  * other bins, are tried out (stats/shrinkage.h). After 1, 2, 4, 8, ... rounds, and at the end, the heads are
  * solved for, so that one sees when more images stop to help.
  */
-#include "stage2_exact.h"
+#include "train/stage2_exact.h"
 
 #include "base/memory.h"
-#include "nn/profile.h"
+#include "engine/profile.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -438,23 +438,9 @@ static bool plan(Stage2 *s, Error *error)
     return true;
 }
 
-bool stage2_exact_begin(Stage2 *s, Error *error)
+static void release(Stage *stage)
 {
-    s->exact = memory_small(1, sizeof *s->exact);
-    s->stage.length = "stage2.images";
-    s->stage.smoothing = 1; /* a held-out loss does not jump from step to step */
-    s->stage.evaluate = evaluate;
-    s->stage.settle = settle;
-    s->stage.write_extra = exact_write;
-    s->stage.read_extra = exact_read;
-    s->stage.report = report;
-    return plan(s, error) && allocate(s, error) && build_basis(s, error);
-}
-
-void stage2_exact_free(Exact *e)
-{
-    if (!e)
-        return;
+    Exact *e = ((Stage2 *)stage)->exact;
     patch_gram_free(e->gram);
     graph_free(e->basis_graph);
     params_free(&e->basis_params);
@@ -466,4 +452,19 @@ void stage2_exact_free(Exact *e)
     memory_free(e->all);
     memory_free(e->w);
     memory_free(e);
+    stage2_release(stage);
+}
+
+bool stage2_exact_begin(Stage2 *s, Error *error)
+{
+    s->exact = memory_small(1, sizeof *s->exact);
+    s->stage.length = "stage2.images";
+    s->stage.smoothing = 1; /* a held-out loss does not jump from step to step */
+    s->stage.evaluate = evaluate;
+    s->stage.settle = settle;
+    s->stage.write_extra = exact_write;
+    s->stage.read_extra = exact_read;
+    s->stage.report = report;
+    s->stage.release = release;
+    return plan(s, error) && allocate(s, error) && build_basis(s, error);
 }

@@ -3,9 +3,9 @@
  */
 #pragma once
 
-#include "nn/patch_gram.h"
-#include "stage2.h"
+#include "layers/patch_gram.h"
 #include "stats/shrinkage.h"
+#include "train/stage2.h"
 
 enum { EXACT_MAX_LEVELS = 64 }; /* times that heads are solved for; 2^62 rounds are never reached */
 

@@ -2,7 +2,7 @@
  * images (checkpoints/README.md: /least_squares, /fit).
  */
 #include "base/memory.h"
-#include "stage2_exact.h"
+#include "train/stage2_exact.h"
 
 #include <math.h>
 #include <string.h>

@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "diffusion/losses.h"
 #include "train/stage.h"
+#include "variance/losses.h"
 
 /* Stage 1: trains the eps-network by ||eps - eps_hat||^2 and saves `run`/stage1.h5. */
 bool stage1_make(Stage **stage, const Config *config, const char *run, Error *error);

@@ -97,3 +97,10 @@ int interrupt_exit_code(void)
     int signal = interrupt_requested();
     return signal != 0 ? SIGNAL_EXIT_BASE + signal : 0;
 }
+
+bool interrupt_continues(Error *error)
+{
+    if (!interrupt_requested())
+        return true;
+    return error_runtime(error, "stopped by %s, nothing was written", interrupt_name());
+}

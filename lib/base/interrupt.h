@@ -14,6 +14,10 @@
  */
 #pragma once
 
+#include "base/error.h"
+
+#include <stdbool.h>
+
 /* Installs the handlers; once, at the start of main(). Also makes a write beyond the file size
  * limit (RLIMIT_FSIZE) an ordinary error, as on a full disk, instead of a signal that kills, and has SIGXCPU
  * come some time before the hard limit, which kills. */
@@ -26,6 +30,9 @@ void interrupt_wait_end(void);
 
 /* 0, or the signal received: the first of those above. */
 int interrupt_requested(void);
+
+/* False once a signal has come, with an error that says so: for loops whose work is lost when they end early. */
+bool interrupt_continues(Error *error);
 
 /* Its name, "SIGINT". */
 const char *interrupt_name(void);

@@ -25,7 +25,6 @@
 
 #include "base/error.h"
 #include "diffusion/schedule.h"
-#include "diffusion/variance.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -36,10 +35,17 @@ typedef enum Sampler { SAMPLER_DDPM, SAMPLER_DDIM } Sampler;
 const char *sampler_name(Sampler sampler);
 bool sampler_parse(const char *name, Sampler *sampler, Error *error);
 
+/* What the variance of a step is. */
+typedef enum ReverseVariance {
+    REVERSE_BETA,       /* beta_{t|s}; DDPM only */
+    REVERSE_BETA_TILDE, /* lambda^2 */
+    REVERSE_ESTIMATED,  /* lambda^2 + gain Cov[x_0 | x_t] */
+} ReverseVariance;
+
 typedef struct ReverseOptions {
     Sampler sampler;
     double eta; /* DDIM's, 0 (deterministic with a fixed variance) to 1; DDPM ignores it */
-    VarianceKind variance;
+    ReverseVariance variance;
     bool clip_x0; /* x_0_hat to [-1, 1] */
     /* The variance of steps with 0 < s <= clip_sigma_to is kept below that of noise whose mean
      * magnitude is clip_pixel grey levels of 255. Samplers set clip_sigma_to to the trajectory's
@@ -66,7 +72,7 @@ typedef struct ReverseStep {
     double mean_x0, mean_xt, mean_eps;
     double lambda2;        /* variance of q(x_s | x_t, x_0) */
     double gain;           /* of Cov[x_0 | x_t] in the variance; 0 for a fixed one */
-    double fixed_variance; /* the rest of it: lambda2, or beta_{t|s} for VARIANCE_BETA */
+    double fixed_variance; /* the rest of it: lambda2, or beta_{t|s} for REVERSE_BETA */
     double max_variance;   /* INFINITY where sigma is not clipped */
 } ReverseStep;
 
@@ -103,7 +109,7 @@ static inline double reverse_variance(const ReverseStep *step, double cov_x0)
 /* -- Images ----------------------------------------------------------------------------------- */
 
 /* x_s [count] := a sample of the step from x_t [count]; x_s may be x_t.
- *   cov_x0 [count]  from variance_cov_x0; NULL for a fixed variance
+ *   cov_x0 [count]  the estimate of Cov[x_0 | x_t]; NULL for a fixed variance
  *   noise [count]   N(0, 1) numbers; NULL gives the mean, and so does s = 0, where none is added
  * A negative variance adds no noise, as zero does: it says only that the head is wrong there,
  * and the published code's square root of it would spoil the whole image with a NaN. */

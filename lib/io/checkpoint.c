@@ -1,8 +1,8 @@
 #include "io/checkpoint.h"
 
 #include "base/memory.h"
+#include "hdf5/hdf5_file.h"
 #include "io/file_kind.h"
-#include "io/hdf5_file.h"
 
 #include <math.h>
 #include <stdlib.h>

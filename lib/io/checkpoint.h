@@ -13,17 +13,17 @@
  *
  * checkpoints/README.md tells users how to read and write them from Python.
  *
- * A group of tensors is read and written as a whole, against a ParamSet (nn/params.h) and one
+ * A group of tensors is read and written as a whole, against a ParamSet (engine/params.h) and one
  * flat array. Reading accepts nothing but exactly that set, with exactly those shapes, all
  * numbers finite: a network that runs with the wrong weights gives no sign of it.
  */
 #pragma once
 
 #include "base/error.h"
+#include "config/config.h"
 #include "diffusion/time_bins.h"
-#include "io/config.h"
-#include "io/hdf5_verify.h"
-#include "nn/params.h"
+#include "engine/params.h"
+#include "hdf5/hdf5_verify.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -82,7 +82,7 @@ bool checkpoint_read_doubles(Checkpoint *checkpoint, const char *name, int64_t c
 float *checkpoint_read_floats(Checkpoint *checkpoint, const char *name, int rank,
                               const int64_t *dims, Error *error);
 
-/* Reads all that the file holds, whatever it is for, and says how much that was (io/hdf5_verify.h). */
+/* Reads all that the file holds, whatever it is for, and says how much that was (hdf5/hdf5_verify.h). */
 bool checkpoint_verify(Checkpoint *checkpoint, Hdf5Verified *verified, Error *error);
 
 /* The integer attribute of an object, or `missing` where there is none. */

@@ -2,7 +2,7 @@
 #include "io/file_kind.h"
 
 #include "base/memory.h"
-#include "io/hdf5_format.h"
+#include "hdf5/hdf5_format.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "io/atomic_file.h"
+#include "base/atomic_file.h"
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 #include "model/classifier.h"
 
-#include "nn/layers.h"
+#include "layers/layers.h"
 
 #include <math.h>
 #include <stdio.h>

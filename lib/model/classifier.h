@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "nn/graph.h"
+#include "engine/graph.h"
 
 enum { CLASSIFIER_FEATURES = 64, CLASSIFIER_MAX_CLASSES = 1000 };
 

@@ -1,7 +1,7 @@
 #include "model/head.h"
 
+#include "layers/layers.h"
 #include "model/unet.h"
-#include "nn/layers.h"
 
 #include <string.h>
 

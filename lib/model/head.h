@@ -12,8 +12,8 @@
  */
 #pragma once
 
-#include "io/config.h"
-#include "nn/graph.h"
+#include "config/config.h"
+#include "engine/graph.h"
 
 typedef struct Head {
     int bins;

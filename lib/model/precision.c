@@ -1,7 +1,7 @@
 /* Chooses the type that a network computes in, and says why. */
 #include "model/precision.h"
 
-#include "nn/primitive.h"
+#include "engine/primitive.h"
 
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /* From what a user asks for to what the network computes in. */
 #pragma once
 
-#include "io/config.h"
-#include "nn/dtype.h"
+#include "config/config.h"
+#include "engine/dtype.h"
 
 /* "bf16" or "f32". */
 const char *precision_name(DType type);

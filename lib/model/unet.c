@@ -1,6 +1,6 @@
 #include "model/unet.h"
 
-#include "nn/layers.h"
+#include "layers/layers.h"
 
 #include <assert.h>
 #include <math.h>

@@ -6,8 +6,8 @@
  */
 #pragma once
 
-#include "io/config.h"
-#include "nn/graph.h"
+#include "config/config.h"
+#include "engine/graph.h"
 
 typedef struct UNet {
     Value *x;        /* input [n, size, size, image channels]: x_t; size: data.resolution */

@@ -1,0 +1,338 @@
+/* infer compare: all that can be said of a run's variances, on one page. */
+#include "base/interrupt.h"
+#include "base/memory.h"
+#include "infer/compare/compare_task.h"
+#include "inference/image_array.h"
+#include "inference/images.h"
+#include "inference/run_files.h"
+#include "io/output.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char usage[] =
+    "usage: infer compare [options]\n"
+    "\n"
+    "Compares the variances of a run directory on one page, compare.html: bounds on\n"
+    "the likelihood and the quality of samples as tables and as curves over K, sample\n"
+    "grids from the same noise, maps of the sigma that the heads SN and NPR predict\n"
+    "for every pixel, calibration, and what each variance costs in time. The page is\n"
+    "one file and needs no network; it suits phones, dark screens and paper. Beside\n"
+    "it lie its figures as SVG, PNG and CSV.\n"
+    "\n"
+    "Results that are there already are reused: nll.csv and quality.csv of the run\n"
+    "directory, and what compare itself has made, if they are of this very network,\n"
+    "hold what is asked, and were made with the same seed and precision and without\n"
+    "options like --clip-cov. What is missing is measured as infer nll and infer\n"
+    "quality would, on few images: run those first for surer numbers. The classifier\n"
+    "and the files of --trajectory dp are kept in the run directory, as theirs are.\n"
+    "\n"
+    "examples:\n"
+    "  infer compare\n"
+    "  infer compare --steps 10,25,50,100 --images 100 --samples 1000\n"
+    "  infer compare --trajectory linear,quad --sampler ddpm,ddim --steps 10,25\n"
+    "  infer compare --cov-floor 0.03 --out checkpoints/fashion-mnist/compare-floor\n"
+    "  infer compare --run checkpoints/quick --variance beta_tilde,npr,sn --samples 0\n"
+    "\n";
+
+enum { DEFAULT_SAMPLES = 200, LEAST_SAMPLES = 10, SAMPLES_UNSET = -1 };
+
+static const int default_steps[] = {10, 25, 50};
+
+typedef struct Compare {
+    CommonOptions common;
+    Comparison c;
+    const char *variance_list, *steps_list, *trajectory_list, *sampler_list, *out;
+    char *directory, *page;
+} Compare;
+
+static bool parse(Compare *s, int argc, char **argv, bool *stop, Error *error)
+{
+    const Option options[] = {
+        option_heading("What to compare"),
+        option_string("variance", "LIST", &s->variance_list,
+                      "beta, beta_tilde, analytic, analytic_diag, npr, sn, exact, with commas "
+                      "between (default: all that the network has)"),
+        option_string("steps", "LIST", &s->steps_list,
+                      "numbers of steps, 1 to N (default: 10,25,50)"),
+        option_string(
+            "trajectory", "LIST", &s->trajectory_list,
+            "linear, quad, dp: the timesteps of the likelihood (default: linear); samples "
+            "are on the linear ones"),
+        option_string("sampler", "LIST", &s->sampler_list,
+                      "ddpm, ddim: the samplers of samples (default: ddpm)"),
+        option_integer("images", "N", &s->c.images, 1, IMAGE_ARRAY_LIMIT,
+                       "test images for the likelihood, at least (default: what is there, or "
+                       "20)"),
+        option_integer("samples", "N", &s->c.samples, 0, IMAGE_ARRAY_LIMIT,
+                       "of each kind for the quality, at least; 0 leaves quality out (default: "
+                       "what is there, or 200)"),
+        option_string("out", "DIR", &s->out,
+                      "where everything goes (default: compare in the run directory)"),
+        option_flag("fresh", &s->c.fresh, "measure everything anew"),
+    };
+    const CommandLine line = {.usage = usage,
+                              .options = options,
+                              .count = sizeof options / sizeof options[0],
+                              .common =
+                                  COMMON_ESTIMATE | COMMON_SCALE | COMMON_NETWORK | COMMON_COMPUTE};
+    return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
+}
+
+static bool check_options(Compare *s, Error *error)
+{
+    Comparison *c = &s->c;
+    if (!lists_variances(s->variance_list, c->variances, &c->variance_count, error) ||
+        !lists_steps(s->steps_list, c->steps, &c->steps_count, error) ||
+        !lists_trajectories(s->trajectory_list, c->trajectories, &c->trajectory_count, error) ||
+        !lists_samplers(s->sampler_list, c->samplers, &c->sampler_count, error))
+        return false;
+    if (c->trajectory_count == 0)
+        c->trajectories[c->trajectory_count++] = TRAJECTORY_LINEAR;
+    if (c->sampler_count == 0)
+        c->samplers[c->sampler_count++] = SAMPLER_DDPM;
+    c->any_samples = c->samples == SAMPLES_UNSET;
+    if (c->any_samples)
+        c->samples = DEFAULT_SAMPLES;
+    if (c->samples > 0 && c->samples < LEAST_SAMPLES)
+        return error_input(error, "--samples: expected 0, or at least %d, got %lld", LEAST_SAMPLES,
+                           (long long)c->samples);
+    return s->common.network.source.checkpoints.count == 0 ||
+           error_input(error, "--checkpoint: expected --run DIR: results are kept in the run "
+                              "directory");
+}
+
+static bool choose_variances(Comparison *c, Error *error)
+{
+    if (c->variance_count == 0)
+        c->variance_count = network_variances(c->network, c->variances);
+    for (int v = 0; v < c->variance_count; v++) {
+        if (!network_check_variance(c->network, c->variances[v], error))
+            return false;
+        c->labels[v] = estimate_label(&c->common->estimate, c->variances[v]);
+    }
+    return true;
+}
+
+bool compare_possible(Sampler sampler, VarianceKind variance)
+{
+    ReverseOptions options = reverse_defaults(sampler);
+    options.variance = variance_in_step(variance);
+    Error ignored = {0};
+    return reverse_check(&options, &ignored);
+}
+
+/* Every sampler has something to show. */
+static bool check_samplers(const Comparison *c, Error *error)
+{
+    for (int i = 0; i < c->sampler_count; i++) {
+        bool any = false;
+        for (int v = 0; !any && v < c->variance_count; v++)
+            any = compare_possible(c->samplers[i], c->variances[v]);
+        if (!any)
+            return error_input(error,
+                               "--sampler: %s has none of these variances; expected "
+                               "another than beta in --variance",
+                               sampler_name(c->samplers[i]));
+    }
+    return true;
+}
+
+/* Ascending, so that curves go from left to right. */
+static void sort_steps(Comparison *c)
+{
+    for (int i = 1; i < c->steps_count; i++)
+        for (int k = i; k > 0 && c->steps[k - 1] > c->steps[k]; k--) {
+            const int steps = c->steps[k];
+            c->steps[k] = c->steps[k - 1];
+            c->steps[k - 1] = steps;
+        }
+}
+
+static bool choose_steps(Comparison *c, Error *error)
+{
+    const int most = network_schedule(c->network)->timesteps;
+    const bool asked = c->steps_count > 0;
+    for (size_t k = 0; !asked && k < sizeof default_steps / sizeof default_steps[0]; k++)
+        if (default_steps[k] <= most)
+            c->steps[c->steps_count++] = default_steps[k];
+    if (c->steps_count == 0)
+        c->steps[c->steps_count++] = most;
+    sort_steps(c);
+    return c->steps[c->steps_count - 1] <= most ||
+           error_input(error, "--steps: a trajectory has from 1 to %d steps, not %d", most,
+                       c->steps[c->steps_count - 1]);
+}
+
+static bool make_directory(Compare *s, Error *error)
+{
+    s->directory =
+        s->out ? memory_string(s->out) : memory_format("%s/compare", network_run(s->c.network));
+    s->c.out = s->directory;
+    struct stat found;
+    if (mkdir(s->directory, 0777) != 0 && errno != EEXIST)
+        return error_input(error, "%s: cannot be made: %s", s->directory, strerror(errno));
+    if (stat(s->directory, &found) != 0 || !S_ISDIR(found.st_mode))
+        return error_input(error, "%s: is there and is no directory", s->directory);
+    s->page = compare_path(&s->c, "compare.html");
+    return true;
+}
+
+/* -- What is there already -------------------------------------------------------------------- */
+
+/* The tables of a run directory are what somebody measured for its numbers. */
+static bool check_directory(const Compare *s, Error *error)
+{
+    const NetworkSource source = {.run = s->directory};
+    RunFiles files;
+    Error none = {0};
+    if (!run_files_find(&files, &source, &none))
+        return true;
+    run_files_free(&files);
+    return error_input(error,
+                       "%s: is a run directory, whose nll.csv and quality.csv would be replaced; "
+                       "expected another directory in --out",
+                       s->directory);
+}
+
+static bool check_file(const Comparison *c, const char *stem, const char *ending, FileKind kind,
+                       Error *error)
+{
+    const OutputInputs inputs = command_inputs(c->network, c->common);
+    char *name = memory_format("%s%s", stem, ending), *path = compare_path(c, name);
+    const bool ok = output_check(path, kind, &inputs, error);
+    memory_free(name);
+    memory_free(path);
+    return ok;
+}
+
+/* Takes over the name of the figure. */
+static bool check_figure(const Comparison *c, char *name, Error *error)
+{
+    char *stem = memory_format("figure-%s", name);
+    const bool ok = check_file(c, stem, ".csv", FILE_POINTS, error) &&
+                    check_file(c, stem, ".svg", FILE_CHART, error) &&
+                    check_file(c, stem, ".png", FILE_PICTURE, error);
+    memory_free(stem);
+    memory_free(name);
+    return ok;
+}
+
+static bool check_figures(const Comparison *c, Error *error)
+{
+    bool ok = check_figure(c, memory_string("calibration"), error);
+    for (int i = 0; ok && i < c->trajectory_count; i++)
+        ok = check_figure(c, compare_trajectory_stem("nll", c->trajectories[i]), error);
+    for (int i = 0; i < c->sampler_count; i++)
+        for (int m = 0; ok && m < COMPARE_METRICS; m++)
+            ok = check_figure(c, compare_sampler_stem(compare_metrics[m].name, c->samplers[i]),
+                              error);
+    return ok;
+}
+
+static bool check_grids(const Comparison *c, Error *error)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < c->sampler_count; i++) {
+        char *stem = compare_sampler_stem("samples", c->samplers[i]);
+        ok = check_file(c, stem, ".png", FILE_PICTURE, error) &&
+             check_file(c, stem, ".txt", FILE_NOTE, error);
+        memory_free(stem);
+    }
+    return ok;
+}
+
+/* All that may be written, before hours of measuring. (infer nll and infer quality look at theirs once more.) */
+static bool check_files(const Compare *s, Error *error)
+{
+    static const struct {
+        const char *name;
+        FileKind kind;
+    } files[] = {
+        {"compare.html", FILE_PAGE},
+        {"nll.csv", FILE_BOUNDS},
+        {"nll-calibration.csv", FILE_CALIBRATION},
+        {"nll.h5", FILE_BOUND_TERMS},
+        {"quality.csv", FILE_QUALITY},
+        {"quality.h5", FILE_QUALITY_VALUES},
+        {"costs.csv", FILE_TIMES},
+        {"figure-sigma.csv", FILE_SIGMA},
+        {"figure-sigma.png", FILE_PICTURE},
+    };
+    bool ok = check_directory(s, error);
+    for (size_t i = 0; ok && i < sizeof files / sizeof files[0]; i++)
+        ok = check_file(&s->c, files[i].name, "", files[i].kind, error);
+    return ok && check_figures(&s->c, error) && check_grids(&s->c, error);
+}
+
+static bool prepare(Compare *s, Error *error)
+{
+    Comparison *c = &s->c;
+    c->common = &s->common;
+    if (!network_open(&c->network, &s->common.network, error))
+        return false;
+    c->seed = seed_or(s->common.seed, network_config(c->network)->seed);
+    c->identity = network_identity(c->network);
+    c->settings = settings_begin(&s->common, c->identity, c->seed);
+    return choose_variances(c, error) && check_samplers(c, error) && choose_steps(c, error) &&
+           make_directory(s, error) && check_files(s, error);
+}
+
+/* Of a signal, that nothing measured is lost; any other error stays as it is. */
+static bool explain_stop(const Comparison *c, Error *error)
+{
+    return interrupt_requested() &&
+           error_runtime(error,
+                         "stopped by %s; what was measured is kept in %s, and the same "
+                         "command goes on",
+                         interrupt_name(), c->out);
+}
+
+static bool work(Compare *s, Error *error)
+{
+    Comparison *c = &s->c;
+    if (!compare_find_tables(c, error) || !compare_draw_figures(c, error) ||
+        !compare_draw_maps(c, error) || !compare_measure_costs(c, error) ||
+        !compare_write_page(c, s->page, error))
+        return explain_stop(c, error);
+    if (!s->common.quiet)
+        printf("%s: written\n", s->page);
+    return true;
+}
+
+static void release(Compare *s)
+{
+    Comparison *c = &s->c;
+    csv_free(&c->nll);
+    csv_free(&c->calibration);
+    csv_free(&c->quality);
+    csv_free(&c->costs);
+    for (int f = 0; f < c->figure_count; f++) {
+        memory_free(c->figures[f].name);
+        memory_free(c->figures[f].title);
+        memory_free(c->figures[f].light.data);
+        memory_free(c->figures[f].dark.data);
+    }
+    memory_free(c->settings);
+    memory_free(c->quality_problem);
+    for (int i = 0; i < c->sampler_count; i++)
+        memory_free(c->grids[i]);
+    memory_free(c->maps);
+    memory_free(s->directory);
+    memory_free(s->page);
+    network_close(c->network);
+    common_free(&s->common);
+}
+
+bool compare_command(int argc, char **argv, Error *error)
+{
+    Compare s = {.c = {.samples = SAMPLES_UNSET}};
+    bool stop = false;
+    common_defaults(&s.common);
+    const bool ok = parse(&s, argc, argv, &stop, error) &&
+                    (stop || (check_options(&s, error) && prepare(&s, error) && work(&s, error)));
+    release(&s);
+    return ok;
+}

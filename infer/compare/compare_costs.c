@@ -1,0 +1,131 @@
+/* What each variance costs in time: a pass of the network without a head, and with the one that it reads. */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/note.h"
+#include "base/random.h"
+#include "infer/compare/compare_task.h"
+#include "io/output.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { IMAGES = 16, ROUNDS = 7, MOST = NETWORK_MAX_HEADS + 1 };
+
+/* Seconds per image: entry 0 without a head, entry 1 + h with head h. */
+typedef struct Times {
+    double best[MOST];
+    const Comparison *c;
+} Times;
+
+typedef struct Buffers {
+    float *x, *eps, *head;
+    int t[IMAGES];
+} Buffers;
+
+static bool time_pass(const Comparison *c, Buffers *b, int which, double *best, Error *error)
+{
+    NetworkOutputs outputs = {.eps = b->eps};
+    if (which > 0)
+        outputs.heads[which - 1] = b->head;
+    const double begin = clock_seconds();
+    if (!network_evaluate(c->network, b->x, b->t, IMAGES, &outputs, error))
+        return false;
+    *best = fmin(*best, (clock_seconds() - begin) / IMAGES);
+    return true;
+}
+
+/* Kinds of pass take turns, so that a machine that is busy for a while is so for all of them; the least of
+ * several times is the one that others disturbed least. */
+static bool time_all(Times *times, Buffers *b, Error *error)
+{
+    const Comparison *c = times->c;
+    const int kinds = network_heads(c->network) + 1;
+    double ignored = INFINITY;
+    bool ok = true;
+    for (int kind = 0; ok && kind < kinds; kind++) {
+        times->best[kind] = INFINITY;
+        ok = time_pass(c, b, kind, &ignored, error); /* the first is slower: memory, primitives */
+    }
+    for (int round = 0; ok && round < ROUNDS; round++)
+        for (int kind = 0; ok && kind < kinds; kind++)
+            ok = time_pass(c, b, kind, &times->best[kind], error);
+    return ok;
+}
+
+static bool measure(Times *times, Error *error)
+{
+    const Comparison *c = times->c;
+    const size_t dims = network_dims(c->network);
+    Buffers b = {0};
+    float **arrays[] = {&b.x, &b.eps, &b.head};
+    bool ok = network_prepare(c->network, IMAGES, error);
+    for (int i = 0; ok && i < 3; i++)
+        ok = (*arrays[i] = memory_large(IMAGES, dims * sizeof(float), "images", error)) != NULL;
+    if (ok) {
+        random_normal((RandomKey){.purpose = RANDOM_LIKELIHOOD}, b.x, IMAGES * dims);
+        for (int i = 0; i < IMAGES; i++)
+            b.t[i] = (network_schedule(c->network)->timesteps + 1) / 2;
+        ok = time_all(times, &b, error);
+    }
+    for (int i = 0; i < 3; i++)
+        memory_free(*arrays[i]);
+    return ok;
+}
+
+static const char *precision_of(const Comparison *c)
+{
+    return c->common->network.type == DTYPE_BF16 ? "bf16" : "f32";
+}
+
+static void write_table(FILE *to, const void *context)
+{
+    const Times *times = context;
+    const Comparison *c = times->c;
+    fprintf(to, "precision,network\n"); /* after the beginning of such a file (io/file_kind.h) */
+    for (int v = 0; v < c->variance_count; v++) {
+        const char *head = variance_head(c->variances[v]);
+        const double time = times->best[head ? 1 + network_find_head(c->network, head) : 0];
+        fprintf(to, "%s,%s,%.6g,%.6g,%d,%d,%s,%016llx\n", variance_name(c->variances[v]),
+                head ? head : "", time, time / times->best[0], IMAGES, omp_get_max_threads(),
+                precision_of(c), (unsigned long long)c->identity);
+    }
+}
+
+/* Whether a row was measured as it would be measured now. */
+static bool is_alike(const Comparison *c, int row)
+{
+    char network[32];
+    snprintf(network, sizeof network, "%016llx", (unsigned long long)c->identity);
+    return strcmp(csv_cell(&c->costs, row, "network"), network) == 0 &&
+           strcmp(csv_cell(&c->costs, row, "precision"), precision_of(c)) == 0 &&
+           csv_number(&c->costs, row, "threads") == omp_get_max_threads() &&
+           csv_number(&c->costs, row, "images") == IMAGES;
+}
+
+static bool usable(Comparison *c, const char *path)
+{
+    Error ignored = {0};
+    bool ok = !c->fresh && csv_read(&c->costs, path, &ignored);
+    for (int v = 0; ok && v < c->variance_count; v++) {
+        const int row = csv_find(&c->costs, 0, "variance", variance_name(c->variances[v]));
+        ok = row >= 0 && is_alike(c, row);
+    }
+    if (ok)
+        note("reuses %s", path);
+    else
+        csv_free(&c->costs);
+    return ok;
+}
+
+bool compare_measure_costs(Comparison *c, Error *error)
+{
+    char *path = compare_path(c, "costs.csv");
+    Times times = {.c = c};
+    const bool ok = usable(c, path) || (measure(&times, error) &&
+                                        output_text(path, FILE_TIMES, write_table, &times, error) &&
+                                        csv_read(&c->costs, path, error));
+    memory_free(path);
+    return ok;
+}

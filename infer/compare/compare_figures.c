@@ -1,0 +1,192 @@
+/* The charts of infer compare: each as SVG, as PNG and as CSV of its points, and as the page shows it. */
+#include "base/atomic_file.h"
+#include "base/memory.h"
+#include "infer/compare/compare_task.h"
+#include "io/output.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A chart that is being put together: a series per variance, and one level. */
+typedef struct Chart {
+    Plot plot;
+    PlotSeries series[VARIANCE_KINDS + 1];
+    double *numbers[VARIANCE_KINDS + 1]; /* [3, count] of each series: x, y, error */
+} Chart;
+
+static PlotSeries *add_series(Chart *chart, const char *name, int colour, int most)
+{
+    const int s = chart->plot.count++;
+    double *numbers = memory_small(3 * (size_t)most + 1, sizeof *numbers);
+    chart->numbers[s] = numbers;
+    chart->series[s] = (PlotSeries){.name = name,
+                                    .colour = colour,
+                                    .x = numbers,
+                                    .y = numbers + most,
+                                    .error = numbers + 2 * most};
+    chart->plot.series = chart->series;
+    return &chart->series[s];
+}
+
+static void add_point(PlotSeries *series, int most, double x, double y, double error)
+{
+    double *numbers = (double *)series->x; /* its own, by add_series */
+    numbers[series->count] = x;
+    numbers[most + series->count] = y;
+    numbers[2 * most + series->count] = error;
+    series->count++;
+}
+
+static void add_level(Chart *chart, const char *name, double value)
+{
+    PlotSeries *series = add_series(chart, name, 0, 1);
+    series->level = true;
+    add_point(series, 1, NAN, value, NAN);
+}
+
+static void free_chart(Chart *chart)
+{
+    for (int s = 0; s < chart->plot.count; s++)
+        memory_free(chart->numbers[s]);
+}
+
+/* -- Files ------------------------------------------------------------------------------------ */
+
+static void write_points(FILE *to, const void *context)
+{
+    const Plot *plot = context;
+    for (int s = 0; s < plot->count; s++) {
+        const PlotSeries *series = &plot->series[s];
+        for (int i = 0; i < series->count; i++) {
+            if (series->level)
+                fprintf(to, "%s,,%.9g,\n", series->name, series->y[i]);
+            else
+                fprintf(to, "%s,%.9g,%.9g,%.3g\n", series->name, series->x[i], series->y[i],
+                        series->error[i]);
+        }
+    }
+}
+
+static bool write_figure(const Comparison *c, const Plot *plot, const Figure *figure, Error *error)
+{
+    char *stem = memory_format("%s/figure-%s", c->out, figure->name);
+    char *csv = memory_format("%s.csv", stem), *svg = memory_format("%s.svg", stem),
+         *png = memory_format("%s.png", stem);
+    PlotBytes picture = {0};
+    const bool ok = plot_render(plot, PLOT_PNG, false, &picture, error) &&
+                    output_bytes(png, FILE_PICTURE, picture.data, picture.size, error) &&
+                    output_bytes(svg, FILE_CHART, figure->light.data, figure->light.size, error) &&
+                    output_text(csv, FILE_POINTS, write_points, plot, error);
+    memory_free(picture.data);
+    memory_free(stem);
+    memory_free(csv);
+    memory_free(svg);
+    memory_free(png);
+    return ok;
+}
+
+/* Takes over the name and the title. */
+static bool finish(Comparison *c, Chart *chart, CompareSection section, char *name, char *title,
+                   Error *error)
+{
+    Figure *figure = &c->figures[c->figure_count++];
+    *figure = (Figure){.section = section, .name = name, .title = title};
+    const bool ok = plot_render(&chart->plot, PLOT_SVG, false, &figure->light, error) &&
+                    plot_render(&chart->plot, PLOT_SVG, true, &figure->dark, error) &&
+                    write_figure(c, &chart->plot, figure, error);
+    free_chart(chart);
+    return ok;
+}
+
+/* -- Which ------------------------------------------------------------------------------------ */
+
+/* A curve for each variance over the numbers of steps; the rest of `key` is the chart's. */
+static void add_over_steps(Chart *chart, const Comparison *c, const Csv *table, const char *column,
+                           CompareKey key)
+{
+    for (int v = 0; v < c->variance_count; v++) {
+        if (key.metric && !compare_possible(key.sampler, c->variances[v]))
+            continue;
+        key.variance = c->labels[v].text;
+        PlotSeries *series = add_series(chart, key.variance, (int)c->variances[v], c->steps_count);
+        for (int k = 0; k < c->steps_count; k++) {
+            key.steps = c->steps[k];
+            const int row = compare_row(table, &key);
+            if (row >= 0)
+                add_point(series, c->steps_count, key.steps, csv_number(table, row, column),
+                          csv_number(table, row, "stderr"));
+        }
+    }
+}
+
+/* Bounds of few steps may be ten times those of others: a logarithmic axis shows both. */
+static bool spans_decades(const Chart *chart)
+{
+    double least = INFINITY, most = 0;
+    for (int s = 0; s < chart->plot.count; s++)
+        for (int i = 0; i < chart->series[s].count; i++) {
+            least = fmin(least, chart->series[s].y[i]);
+            most = fmax(most, chart->series[s].y[i]);
+        }
+    return least > 0 && most > 5 * least;
+}
+
+static bool draw_nll(Comparison *c, TrajectoryKind trajectory, Error *error)
+{
+    Chart chart = {.plot = {.x_label = "steps K", .y_label = "bits/dim", .log_x = true}};
+    const char *name = trajectory_name(trajectory);
+    add_over_steps(&chart, c, &c->nll, "bits_per_dim", (CompareKey){.trajectory = trajectory});
+    chart.plot.log_y = spans_decades(&chart);
+    return finish(c, &chart, COMPARE_NLL, compare_trajectory_stem("nll", trajectory),
+                  memory_format("Bound on bits per dimension over K, %s", name), error);
+}
+
+static bool draw_quality(Comparison *c, const char *metric, Sampler sampler, Error *error)
+{
+    if (csv_find(&c->quality, 0, "metric", metric) < 0)
+        return true;
+    Chart chart = {.plot = {.x_label = "steps K", .y_label = metric, .log_x = true}};
+    const char *name = sampler_name(sampler);
+    add_over_steps(&chart, c, &c->quality, "value",
+                   (CompareKey){.sampler = sampler, .metric = metric});
+    const int real = compare_floor_row(&c->quality, metric);
+    if (real >= 0)
+        add_level(&chart, "real", csv_number(&c->quality, real, "value"));
+    return finish(c, &chart, COMPARE_QUALITY, compare_sampler_stem(metric, sampler),
+                  memory_format("%s over K, %s", metric, name), error);
+}
+
+static bool draw_calibration(Comparison *c, Error *error)
+{
+    Chart chart = {.plot = {.x_label = "timestep t", .y_label = "error / variance", .log_y = true}};
+    const Csv *table = &c->calibration;
+    for (int v = 0; v < c->variance_count; v++) {
+        const char *name = c->labels[v].text;
+        int row = csv_find(table, 0, "variance", name);
+        if (row < 0 || estimate_is_zero(&c->common->estimate, c->variances[v]))
+            continue; /* says that there is no error at all */
+        PlotSeries *series = add_series(&chart, name, (int)c->variances[v], table->rows);
+        for (; row >= 0; row = csv_find(table, row + 1, "variance", name))
+            add_point(series, table->rows, csv_number(table, row, "t"),
+                      csv_number(table, row, "mean_square"), csv_number(table, row, "stderr"));
+    }
+    if (chart.plot.count == 0)
+        return true;
+    add_level(&chart, "calibrated", 1);
+    return finish(c, &chart, COMPARE_CALIBRATION, memory_string("calibration"),
+                  memory_string("Calibration over t"), error);
+}
+
+bool compare_draw_figures(Comparison *c, Error *error)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < c->trajectory_count; i++)
+        ok = draw_nll(c, c->trajectories[i], error);
+    for (int m = 0; c->has_quality && m < COMPARE_METRICS; m++)
+        for (int i = 0; ok && i < c->sampler_count; i++)
+            ok = draw_quality(c, compare_metrics[m].name, c->samplers[i], error);
+    return ok && draw_calibration(c, error);
+}

@@ -1,0 +1,235 @@
+/* Maps of sigma = sqrt(Cov[x_0 | x_t]) per pixel by the heads SN and NPR, at the same x_t.
+ *
+ * The picture shows two test images, one above the other: x_t, sigma by sn, sigma by npr, and their
+ * difference, at timesteps from left to right. Black is sigma = 0 and white the largest sigma of either head
+ * at that t; of the difference middle grey is 0, lighter is where sn says more. The numbers are of more images.
+ */
+#include "base/memory.h"
+#include "base/random.h"
+#include "diffusion/forward.h"
+#include "infer/compare/compare_task.h"
+#include "inference/images.h"
+#include "inference/predictor.h"
+#include "io/output.h"
+#include "picture/image.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { IMAGES = 8, SHOWN = 2, KINDS = 4, CELL = 84 };
+
+/* Arrays [COMPARE_MAP_TIMES, IMAGES, dims], as many as `times` timesteps and `images` images need. */
+typedef struct Maps {
+    Images images;
+    size_t dims;
+    int times, count; /* count = times * images.count */
+    int t[COMPARE_MAP_TIMES * IMAGES];
+    float *kinds[KINDS]; /* x_t, sigma_sn, sigma_npr, their difference */
+    float *noise;
+    Prediction prediction;
+} Maps;
+
+static bool allocate(Maps *m, Error *error)
+{
+    float **arrays[] = {&m->kinds[0],
+                        &m->kinds[1],
+                        &m->kinds[2],
+                        &m->kinds[3],
+                        &m->noise,
+                        &m->prediction.eps,
+                        &m->prediction.heads[VARIANCE_SN],
+                        &m->prediction.heads[VARIANCE_NPR]};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
+        if (!(*arrays[i] = memory_large((size_t)m->count, m->dims * sizeof(float), "maps", error)))
+            return false;
+    return true;
+}
+
+static void release(Maps *m)
+{
+    for (int k = 0; k < KINDS; k++)
+        memory_free(m->kinds[k]);
+    for (int k = 0; k < VARIANCE_KINDS; k++)
+        memory_free(m->prediction.heads[k]);
+    memory_free(m->prediction.eps);
+    memory_free(m->noise);
+    images_free(&m->images);
+}
+
+/* Timesteps at 10, 30, 50, 70 and 90 per cent of N, without repetition where N is small. */
+static void choose_timesteps(Maps *m, Comparison *c)
+{
+    const int all = network_schedule(c->network)->timesteps;
+    for (int i = 0; i < COMPARE_MAP_TIMES; i++) {
+        int t = (2 * i + 1) * all / 10;
+        t = t < 1 ? 1 : t;
+        if (c->map_count == 0 || t > c->map_rows[c->map_count - 1].t)
+            c->map_rows[c->map_count++].t = t;
+    }
+    m->times = c->map_count;
+    m->count = m->times * m->images.count;
+}
+
+/* The same noise of an image at every t, so that what one sees change is the noise's amount. */
+static void make_points(Maps *m, const Comparison *c)
+{
+    const size_t dims = m->dims;
+    for (int i = 0; i < m->count; i++) {
+        const int image = i % m->images.count;
+        m->t[i] = c->map_rows[i / m->images.count].t;
+        random_normal(
+            (RandomKey){.seed = c->seed, .purpose = RANDOM_LIKELIHOOD, .sample = (uint32_t)image},
+            m->noise + (size_t)i * dims, dims);
+        forward_noise(network_schedule(c->network), &m->t[i], m->images.x_0 + (size_t)image * dims,
+                      m->noise + (size_t)i * dims, 1, dims, m->kinds[0] + (size_t)i * dims);
+    }
+}
+
+static void sigma_of(Maps *m, const EstimateSource *source, VarianceKind kind, float *sigma)
+{
+    for (int i = 0; i < m->count; i++) {
+        const size_t at = (size_t)i * m->dims;
+        estimate_cov_x0(source, kind, m->t[i], m->kinds[0] + at, m->prediction.eps + at,
+                        m->prediction.heads[kind] + at, sigma + at);
+    }
+    for (size_t i = 0; i < (size_t)m->count * m->dims; i++)
+        sigma[i] = sqrtf(sigma[i]);
+}
+
+static bool evaluate(Maps *m, const Comparison *c, Error *error)
+{
+    if (!network_prepare(c->network, m->count, error))
+        return false;
+    const Predictor predictor = network_predictor(c->network, &c->common->estimate);
+    if (!predictor.predict(c->network, m->kinds[0], m->t, m->count, &m->prediction, error))
+        return false;
+    sigma_of(m, &predictor.source, VARIANCE_SN, m->kinds[1]);
+    sigma_of(m, &predictor.source, VARIANCE_NPR, m->kinds[2]);
+    return true;
+}
+
+/* Of a number and a NaN, the NaN. */
+static double larger(double a, double b)
+{
+    return isnan(a) || a >= b ? a : b;
+}
+
+static void measure(const Maps *m, MapRow *row, int time)
+{
+    const size_t n = (size_t)m->images.count * m->dims, at = (size_t)time * n;
+    const float *sn = m->kinds[1] + at, *npr = m->kinds[2] + at;
+    double sum_sn = 0, sum_npr = 0, squares_sn = 0, squares_npr = 0, product = 0, difference = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double a = sn[i], b = npr[i];
+        row->most = larger(row->most, larger(a, b));
+        sum_sn += a, sum_npr += b;
+        squares_sn += a * a, squares_npr += b * b, product += a * b;
+        difference += (a - b) * (a - b);
+    }
+    const double count = (double)n;
+    row->sn = sum_sn / count;
+    row->npr = sum_npr / count;
+    row->difference = sqrt(difference / count);
+    const double variance_sn = squares_sn / count - row->sn * row->sn;
+    const double variance_npr = squares_npr / count - row->npr * row->npr;
+    const bool constant = variance_sn <= 1e-12 * row->sn * row->sn ||
+                          variance_npr <= 1e-12 * row->npr * row->npr; /* but for rounding */
+    row->correlation =
+        constant ? NAN : (product / count - row->sn * row->npr) / sqrt(variance_sn * variance_npr);
+}
+
+/* Sigmas become what a picture shows, -1 .. 1. */
+static void scale(Maps *m, const MapRow *row, int time)
+{
+    const size_t n = (size_t)m->images.count * m->dims, at = (size_t)time * n;
+    const float most = row->most > 0 ? (float)row->most : 1;
+    for (size_t i = at; i < at + n; i++) {
+        m->kinds[3][i] = (m->kinds[1][i] - m->kinds[2][i]) / most;
+        m->kinds[1][i] = 2 * m->kinds[1][i] / most - 1;
+        m->kinds[2][i] = 2 * m->kinds[2][i] / most - 1;
+    }
+}
+
+static bool draw(const Maps *m, const Comparison *c, Error *error)
+{
+    const Config *config = network_config(c->network);
+    const EstimateOptions *estimate = &c->common->estimate;
+    const EstimateLabel sn = estimate_label(estimate, VARIANCE_SN);
+    const EstimateLabel npr = estimate_label(estimate, VARIANCE_NPR);
+    const char *const labels[SHOWN * KINDS] = {"x_t", sn.text, npr.text, "sn-npr",
+                                               "x_t", sn.text, npr.text, "sn-npr"};
+    const float *grids[SHOWN * KINDS * COMPARE_MAP_TIMES];
+    char columns[COMPARE_MAP_TIMES][16];
+    const char *column_labels[COMPARE_MAP_TIMES];
+    const int shown = m->images.count < SHOWN ? m->images.count : SHOWN;
+    for (int k = 0; k < m->times; k++) {
+        snprintf(columns[k], sizeof columns[k], "t=%d", c->map_rows[k].t);
+        column_labels[k] = columns[k];
+        for (int r = 0; r < shown * KINDS; r++)
+            grids[r * m->times + k] =
+                m->kinds[r % KINDS] + (size_t)(k * m->images.count + r / KINDS) * m->dims;
+    }
+    const int side = config->data.resolution;
+    const GridTable table = {.rows = shown * KINDS,
+                             .columns = m->times,
+                             .row_labels = labels,
+                             .column_labels = column_labels,
+                             .grids = grids,
+                             .n = 1,
+                             .layout = {.height = side,
+                                        .width = side,
+                                        .channels = config->data.channels,
+                                        .columns = 1,
+                                        .scale = side < CELL ? CELL / side : 1,
+                                        .padding = 2}};
+    Canvas canvas = {0};
+    const bool ok =
+        image_grid_table(&canvas, &table, error) && canvas_write_png(&canvas, c->maps, error);
+    canvas_free(&canvas);
+    return ok;
+}
+
+static void write_numbers(FILE *to, const void *context)
+{
+    const Comparison *c = context;
+    for (int k = 0; k < c->map_count; k++) {
+        const MapRow *row = &c->map_rows[k];
+        fprintf(to, "%d,%.6g,%.6g,%.6g,%.6g,%.6g\n", row->t, row->most, row->sn, row->npr,
+                row->difference, row->correlation);
+    }
+}
+
+static bool make_maps(Comparison *c, Maps *m, Error *error)
+{
+    int64_t count;
+    if (!images_test_at_most(c->network, IMAGES, &count, error) ||
+        !images_test(&m->images, c->network, NULL, count, error))
+        return false;
+    m->dims = network_dims(c->network);
+    choose_timesteps(m, c);
+    if (!allocate(m, error))
+        return false;
+    make_points(m, c);
+    if (!evaluate(m, c, error))
+        return false;
+    for (int k = 0; k < m->times; k++) {
+        measure(m, &c->map_rows[k], k);
+        scale(m, &c->map_rows[k], k);
+    }
+    return true;
+}
+
+bool compare_draw_maps(Comparison *c, Error *error)
+{
+    if (network_find_head(c->network, "sn") < 0 || network_find_head(c->network, "npr") < 0)
+        return true;
+    Maps m = {0};
+    c->maps = compare_path(c, "figure-sigma.png");
+    char *csv = compare_path(c, "figure-sigma.csv");
+    const bool ok = make_maps(c, &m, error) && draw(&m, c, error) &&
+                    output_text(csv, FILE_SIGMA, write_numbers, c, error);
+    memory_free(csv);
+    release(&m);
+    return ok;
+}

@@ -1,0 +1,311 @@
+/* compare.html: one file, which needs no other and no network. */
+#include "base/input_file.h"
+#include "base/memory.h"
+#include "base/version.h"
+#include "infer/compare/compare_task.h"
+#include "infer/html.h"
+#include "io/output.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The page, and the pictures that it holds, read beforehand so that no error comes in the middle. */
+typedef struct Page {
+    FILE *to;
+    const Comparison *c;
+    PlotBytes grids[LISTS_SAMPLERS], maps; /* PNG */
+} Page;
+
+static const char style[] =
+    ":root{color-scheme:light dark;--line:#ccc;--soft:#555;--best:#e4f1e4}\n"
+    "body{font:16px/1.5 sans-serif;margin:0 auto;padding:1rem;max-width:70rem;background:#fff;"
+    "color:#222}\n"
+    "h1{font-size:1.6rem;margin:.2em 0;overflow-wrap:anywhere}\n"
+    "h2{font-size:1.25rem;margin:2rem 0 .3rem;border-top:1px solid var(--line);padding-top:1rem}\n"
+    "h3{font-size:1rem;margin:1rem 0 .3rem}\n"
+    "p{margin:.4rem 0;max-width:46rem}\n"
+    ".soft,figcaption{color:var(--soft);font-size:.9rem}\n"
+    ".wide{overflow-x:auto}\n"
+    "table{border-collapse:collapse;font-variant-numeric:tabular-nums;margin:.5rem 0}\n"
+    "th,td{padding:.25rem .6rem;border-bottom:1px solid var(--line);text-align:right;"
+    "white-space:nowrap}\n"
+    "th:first-child{text-align:left}\n"
+    ".group th{color:var(--soft);font-size:.85rem;padding-top:.7rem}\n"
+    ".floor{border-top:2px solid var(--line)}\n"
+    "td.best{font-weight:bold;background:var(--best)}\n"
+    "td span{color:var(--soft);font-weight:normal;font-size:.85rem}\n"
+    ".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));"
+    "gap:1rem}\n"
+    "figure{margin:.5rem 0}\n"
+    "figure img{width:100%;max-width:40rem;height:auto;display:block}\n"
+    "figure img.pixels{max-width:100%;width:auto}\n"
+    "@media screen and (prefers-color-scheme:dark){:root{--line:#444;--soft:#aaa;--best:#234026}"
+    "body{background:#17191c;color:#e2e2e2}}\n"
+    "@media print{:root{color-scheme:light}body{font-size:10pt;max-width:none;padding:0}"
+    ".wide{overflow:visible}.figures{grid-template-columns:1fr 1fr}"
+    "h2,h3{break-after:avoid}figure,table{break-inside:avoid}}\n";
+
+/* -- Pieces ----------------------------------------------------------------------------------- */
+
+static void begin_section(const Page *page, const char *title, const char *how_to_read)
+{
+    fprintf(page->to, "<section>\n<h2>%s</h2>\n<p>%s</p>\n", title, how_to_read);
+}
+
+static void end_section(const Page *page)
+{
+    fprintf(page->to, "</section>\n");
+}
+
+static void put_figure(const Page *page, const Figure *figure)
+{
+    FILE *to = page->to;
+    fprintf(to, "<figure><picture><source media=\"screen and (prefers-color-scheme: dark)\" "
+                "srcset=\"");
+    html_data(to, "image/svg+xml", figure->dark.data, figure->dark.size);
+    fprintf(to, "\"><img width=\"%d\" height=\"%d\" alt=\"", PLOT_WIDTH, PLOT_HEIGHT);
+    html_text(to, figure->title);
+    fputs("\" src=\"", to);
+    html_data(to, "image/svg+xml", figure->light.data, figure->light.size);
+    fputs("\"></picture><figcaption>", to);
+    html_text(to, figure->title);
+    fprintf(to, " (figure-%s.svg, .png, .csv)</figcaption></figure>\n", figure->name);
+}
+
+static void put_picture(const Page *page, const PlotBytes *png, const char *what)
+{
+    FILE *to = page->to;
+    fprintf(to, "<figure><img class=\"pixels\" alt=\"%s\" src=\"", what);
+    html_data(to, "image/png", png->data, png->size);
+    fputs("\"></figure>\n", to);
+}
+
+static void put_figures(const Page *page, CompareSection section)
+{
+    fputs("<div class=\"figures\">\n", page->to);
+    for (int f = 0; f < page->c->figure_count; f++)
+        if (page->c->figures[f].section == section)
+            put_figure(page, &page->c->figures[f]);
+    fputs("</div>\n", page->to);
+}
+
+/* -- Sections --------------------------------------------------------------------------------- */
+
+static const char *images_of_bounds(const Comparison *c)
+{
+    const CompareKey key = {
+        .variance = c->labels[0].text, .steps = c->steps[0], .trajectory = c->trajectories[0]};
+    const int row = compare_row(&c->nll, &key);
+    return row < 0 ? "?" : csv_cell(&c->nll, row, "images");
+}
+
+static void put_nll(const Page *page)
+{
+    const Comparison *c = page->c;
+    begin_section(page, "Likelihood",
+                  "The bound on the negative log-likelihood of held-out images, in bits per "
+                  "dimension: less is better. All variances saw the same images and the same "
+                  "noise, so that differences between them are surer than the standard errors "
+                  "(behind ±) say.");
+    fprintf(page->to, "<p class=\"soft\">%s test images; DDPM", images_of_bounds(c));
+    if (c->trajectory_count == 1)
+        fprintf(page->to, " on the trajectory %s", trajectory_name(c->trajectories[0]));
+    fputs(".</p>\n", page->to);
+    compare_put_table(page->to, &(CompareTable){.c = c, .csv = &c->nll, .column = "bits_per_dim"});
+    put_figures(page, COMPARE_NLL);
+    end_section(page);
+}
+
+static void put_classifier(const Page *page)
+{
+    const Csv *csv = &page->c->quality;
+    int row = 0; /* the last with a classifier: the sliced distance needs none */
+    for (int i = 0; i < csv->rows; i++)
+        if (*csv_cell(csv, i, "classifier"))
+            row = i;
+    fprintf(page->to, "<p class=\"soft\">%s samples of each kind against %s held-out images. ",
+            csv_cell(csv, row, "images"), csv_cell(csv, row, "reference"));
+    if (*csv_cell(csv, row, "classifier")) {
+        fputs("Features are those of the classifier ", page->to);
+        html_text(page->to, csv_cell(csv, row, "classifier"));
+        fprintf(page->to,
+                ", which is right about %.1f %% of test images; distances in them compare with no "
+                "published FID, and with no other classifier's.",
+                100 * csv_number(csv, row, "accuracy"));
+    }
+    fputs("</p>\n", page->to);
+}
+
+static void put_quality(const Page *page)
+{
+    const Comparison *c = page->c;
+    begin_section(page, "Quality of samples",
+                  "How far samples are from held-out images. The row of real images is the floor: "
+                  "what as many other real images have. Standard errors are of a bootstrap; with "
+                  "few samples distances are biased upward, the floor too.");
+    if (!c->has_quality) {
+        fputs("<p>Left out: ", page->to);
+        html_text(page->to, c->quality_problem ? c->quality_problem : "--samples 0 was asked for");
+        fputs(".</p>\n", page->to);
+        end_section(page);
+        return;
+    }
+    put_classifier(page);
+    for (int m = 0; m < COMPARE_METRICS; m++) {
+        const CompareMetric *metric = &compare_metrics[m];
+        if (csv_find(&c->quality, 0, "metric", metric->name) < 0)
+            continue;
+        fprintf(page->to, "<h3>%s</h3>\n", metric->title);
+        compare_put_table(
+            page->to,
+            &(CompareTable){.c = c, .csv = &c->quality, .column = "value", .metric = metric});
+    }
+    put_figures(page, COMPARE_QUALITY);
+    end_section(page);
+}
+
+static void put_samples(const Page *page)
+{
+    begin_section(page, "Samples from the same noise",
+                  "Variances down, numbers of steps across. Every block starts from the same "
+                  "x_T and meets the same noise, so that images in one place differ by variance "
+                  "and steps alone.");
+    for (int i = 0; i < page->c->sampler_count; i++) {
+        char *what = memory_format("Samples of every variance and number of steps, %s",
+                                   sampler_name(page->c->samplers[i]));
+        if (page->c->sampler_count > 1)
+            fprintf(page->to, "<h3>%s</h3>\n", sampler_name(page->c->samplers[i]));
+        put_picture(page, &page->grids[i], what);
+        memory_free(what);
+    }
+    end_section(page);
+}
+
+static void put_maps(const Page *page)
+{
+    const Comparison *c = page->c;
+    begin_section(page, "Predicted uncertainty of every pixel",
+                  "σ = √Cov[x₀ | x_t] of each pixel by the heads SN and NPR, on the same x_t of "
+                  "two test images. Black is 0 and white the largest σ at that t; of the "
+                  "difference grey is 0, and lighter where SN says more.");
+    if (!c->maps) {
+        fputs("<p>Left out: the run does not have both heads.</p>\n", page->to);
+        end_section(page);
+        return;
+    }
+    put_picture(page, &page->maps, "Maps of sigma by SN and NPR, and their difference");
+    fputs("<div class=\"wide\"><table>\n<thead><tr><th>t</th><th>largest σ</th><th>mean σ, SN</th>"
+          "<th>mean σ, NPR</th><th>rms difference</th><th>correlation</th></tr></thead>\n<tbody>\n",
+          page->to);
+    for (int k = 0; k < c->map_count; k++) {
+        const MapRow *row = &c->map_rows[k];
+        fprintf(page->to, "<tr><th>%d</th><td>%.4f</td><td>%.4f</td><td>%.4f</td><td>%.4f</td>",
+                row->t, row->most, row->sn, row->npr, row->difference);
+        if (isnan(row->correlation))
+            fputs("<td>–</td></tr>\n", page->to);
+        else
+            fprintf(page->to, "<td>%.3f</td></tr>\n", row->correlation);
+    }
+    fputs("</tbody></table></div>\n", page->to);
+    end_section(page);
+}
+
+static void put_calibration(const Page *page)
+{
+    begin_section(page, "Calibration",
+                  "The mean of (x₀ − x̂₀)² / Cov[x₀ | x_t] over held-out images and pixels. 1, the "
+                  "dashed line, is calibrated; above it a variance is overconfident, below it "
+                  "too cautious. beta_tilde claims no uncertainty of x₀ and has no curve.");
+    put_figures(page, COMPARE_CALIBRATION);
+    end_section(page);
+}
+
+static void put_costs(const Page *page)
+{
+    const Comparison *c = page->c;
+    const Csv *csv = &c->costs;
+    begin_section(page, "What each variance costs",
+                  "Time for one image and one step: a pass of the network, with the head that the "
+                  "variance reads. The least of several measurements, on the machine that made "
+                  "this page.");
+    fputs("<div class=\"wide\"><table>\n<thead><tr><th>variance</th><th>head</th><th>ms per image "
+          "and step</th><th>relative</th></tr></thead>\n<tbody>\n",
+          page->to);
+    for (int v = 0; v < c->variance_count; v++) {
+        const char *name = variance_name(c->variances[v]);
+        const int row = csv_find(csv, 0, "variance", name);
+        const char *head = csv_cell(csv, row, "head");
+        fprintf(page->to, "<tr><th>%s</th><td>%s</td><td>%.3f</td><td>%.3f</td></tr>\n",
+                c->labels[v].text, *head ? head : "–",
+                1e3 * csv_number(csv, row, "seconds_per_image"), csv_number(csv, row, "relative"));
+    }
+    fprintf(page->to,
+            "</tbody></table></div>\n<p class=\"soft\">%s images at a time, %s threads. "
+            "What a step computes besides, from these outputs, is not in it.</p>\n",
+            csv_cell(csv, 0, "images"), csv_cell(csv, 0, "threads"));
+    end_section(page);
+}
+
+/* -- The page --------------------------------------------------------------------------------- */
+
+static void put_title(const Page *page)
+{
+    const Comparison *c = page->c;
+    const Config *config = network_config(c->network);
+    FILE *to = page->to;
+    fputs("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>", to);
+    html_text(to, config->name);
+    fprintf(to, ": reverse variances compared</title>\n<style>\n%s</style>\n</head>\n<body>\n<h1>",
+            style);
+    html_text(to, config->name);
+    fputs(": reverse variances compared</h1>\n<p class=\"soft\">", to);
+    html_text(to, network_run(c->network));
+    fprintf(to, "; images of %d × %d pixels and %d channel%s, %d timesteps; varhead %s.</p>\n",
+            config->data.resolution, config->data.resolution, config->data.channels,
+            config->data.channels == 1 ? "" : "s", network_schedule(c->network)->timesteps,
+            VARHEAD_VERSION);
+    fputs("<p>In every table bold marks the best of a column, K is the number of sampling steps, "
+          "and ± is a standard error: a lead of less than that is none.</p>\n",
+          to);
+}
+
+static void write_page(FILE *to, const void *context)
+{
+    Page page = *(const Page *)context;
+    page.to = to;
+    put_title(&page);
+    put_nll(&page);
+    put_quality(&page);
+    put_samples(&page);
+    put_maps(&page);
+    put_calibration(&page);
+    put_costs(&page);
+    fputs("</body>\n</html>\n", to);
+}
+
+static bool read_bytes(PlotBytes *bytes, const char *path, Error *error)
+{
+    int64_t size = 0;
+    if (!input_file_check(path, "a picture", &size, error) ||
+        !(bytes->data = memory_large((size_t)size, 1, "a picture", error)))
+        return false;
+    bytes->size = (size_t)size;
+    FILE *from = fopen(path, "rb");
+    const bool ok = from && fread(bytes->data, 1, bytes->size, from) == bytes->size;
+    if (from)
+        fclose(from);
+    return ok || error_runtime(error, "%s: cannot be read", path);
+}
+
+bool compare_write_page(const Comparison *c, const char *path, Error *error)
+{
+    Page page = {.c = c};
+    bool ok = !c->maps || read_bytes(&page.maps, c->maps, error);
+    for (int i = 0; ok && i < c->sampler_count; i++)
+        ok = read_bytes(&page.grids[i], c->grids[i], error);
+    ok = ok && output_text(path, FILE_PAGE, write_page, &page, error);
+    for (int i = 0; i < c->sampler_count; i++)
+        memory_free(page.grids[i].data);
+    memory_free(page.maps.data);
+    return ok;
+}

@@ -1,0 +1,141 @@
+/* The tables of compare.html: variances by numbers of steps, the best of a column in bold. */
+#include "infer/compare/compare_task.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const CompareMetric compare_metrics[COMPARE_METRICS] = {
+    {"frechet", "Fréchet distance (less is better)", false},
+    {"kid", "Kernel distance, KID (less is better)", false},
+    {"precision", "Precision: samples that look like data (more is better)", true},
+    {"recall", "Recall: data that samples cover (more is better)", true},
+    {"sliced", "Sliced Wasserstein distance of pixels (less is better)", false},
+};
+
+int compare_row(const Csv *table, const CompareKey *key)
+{
+    for (int row = -1; (row = csv_find(table, row + 1, "variance", key->variance)) >= 0;)
+        if (strcmp(csv_cell(table, row, "trajectory"), trajectory_name(key->trajectory)) == 0 &&
+            csv_number(table, row, "steps") == key->steps &&
+            (!key->metric ||
+             (strcmp(csv_cell(table, row, "metric"), key->metric) == 0 &&
+              strcmp(csv_cell(table, row, "sampler"), sampler_name(key->sampler)) == 0)))
+            return row;
+    return -1;
+}
+
+int compare_floor_row(const Csv *quality, const char *metric)
+{
+    int row = csv_find(quality, 0, "variance", "real");
+    while (row >= 0 && strcmp(csv_cell(quality, row, "metric"), metric) != 0)
+        row = csv_find(quality, row + 1, "variance", "real");
+    return row;
+}
+
+/* The groups of rows: trajectories, or samplers. */
+static int groups_of(const CompareTable *t)
+{
+    return t->metric ? t->c->sampler_count : t->c->trajectory_count;
+}
+
+static CompareKey key_of(const CompareTable *t, int group, int v, int k)
+{
+    CompareKey key = {.variance = t->c->labels[v].text, .steps = t->c->steps[k]};
+    if (t->metric) {
+        key.metric = t->metric->name;
+        key.sampler = t->c->samplers[group];
+    } else {
+        key.trajectory = t->c->trajectories[group];
+    }
+    return key;
+}
+
+static double best_of(const CompareTable *t, int k)
+{
+    double best = NAN;
+    for (int group = 0; group < groups_of(t); group++)
+        for (int v = 0; v < t->c->variance_count; v++) {
+            const CompareKey key = key_of(t, group, v, k);
+            const int row = compare_row(t->csv, &key);
+            const double value = row < 0 ? NAN : csv_number(t->csv, row, t->column);
+            best = t->metric && t->metric->most_is_best ? fmax(best, value) : fmin(best, value);
+        }
+    return best;
+}
+
+/* Two digits of the error, and as many of the value. An error of nothing but rounding has none. */
+static int digits_of(double value, double error)
+{
+    const double size = error > 1e-6 * fabs(value) ? error : fabs(value) / 100;
+    const int digits = size > 0 && isfinite(size) ? 1 - (int)floor(log10(size)) : 3;
+    return digits < 0 ? 0 : digits > 5 ? 5 : digits;
+}
+
+static void put_value(FILE *to, double value, double error, bool best)
+{
+    const int digits = digits_of(value, error);
+    const char *class = best ? " class=\"best\"" : "";
+    if (isnan(value))
+        fputs("<td>–</td>", to);
+    else if (isnan(error))
+        fprintf(to, "<td%s>%.*f</td>", class, digits, value);
+    else
+        fprintf(to, "<td%s>%.*f <span>± %.*f</span></td>", class, digits, value, digits, error);
+}
+
+static void put_head(FILE *to, const Comparison *c)
+{
+    fputs("<div class=\"wide\"><table>\n<thead><tr><th>variance</th>", to);
+    for (int k = 0; k < c->steps_count; k++)
+        fprintf(to, "<th>K = %d</th>", c->steps[k]);
+    fputs("</tr></thead>\n", to);
+}
+
+static void put_row(FILE *to, const CompareTable *t, int group, int v)
+{
+    fprintf(to, "<tr><th>%s</th>", t->c->labels[v].text);
+    for (int k = 0; k < t->c->steps_count; k++) {
+        const CompareKey key = key_of(t, group, v, k);
+        const int row = compare_row(t->csv, &key);
+        const double value = row < 0 ? NAN : csv_number(t->csv, row, t->column);
+        put_value(to, value, row < 0 ? NAN : csv_number(t->csv, row, "stderr"),
+                  value == best_of(t, k));
+    }
+    fputs("</tr>\n", to);
+}
+
+static void put_group(FILE *to, const CompareTable *t, int group)
+{
+    fputs("<tbody>\n", to);
+    if (groups_of(t) > 1)
+        fprintf(to, "<tr class=\"group\"><th colspan=\"%d\">%s %s</th></tr>\n",
+                1 + t->c->steps_count, t->metric ? "sampler" : "trajectory",
+                t->metric ? sampler_name(t->c->samplers[group])
+                          : trajectory_name(t->c->trajectories[group]));
+    for (int v = 0; v < t->c->variance_count; v++)
+        if (!t->metric || compare_possible(t->c->samplers[group], t->c->variances[v]))
+            put_row(to, t, group, v);
+    fputs("</tbody>\n", to);
+}
+
+static void put_floor(FILE *to, const CompareTable *t)
+{
+    const int row = compare_floor_row(t->csv, t->metric->name);
+    if (row < 0)
+        return;
+    fputs("<tbody class=\"floor\">\n<tr><th>real images</th>", to);
+    for (int k = 0; k < t->c->steps_count; k++)
+        put_value(to, csv_number(t->csv, row, t->column), csv_number(t->csv, row, "stderr"), false);
+    fputs("</tr>\n</tbody>\n", to);
+}
+
+void compare_put_table(FILE *to, const CompareTable *t)
+{
+    put_head(to, t->c);
+    for (int group = 0; group < groups_of(t); group++)
+        put_group(to, t, group);
+    if (t->metric)
+        put_floor(to, t);
+    fputs("</table></div>\n", to);
+}

@@ -1,0 +1,29 @@
+/* The noise of another implementation's bound: an HDF5 file with /t [K], timesteps, and /eps
+ * [K, n, C, H, W], what makes x_t of n images at each.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "inference/image_array.h"
+
+typedef struct NllNoise {
+    const char *path;
+    Hdf5File *file;
+    ImageArray eps;
+    size_t dims;
+    int64_t *t; /* [count] */
+    int64_t count;
+    float *row;   /* [images, dims]: the noise at one timestep */
+    int64_t held; /* its index; -1: none */
+} NllNoise;
+
+/* `path` must outlive it. */
+bool nll_noise_open(NllNoise *noise, const char *path, const Config *config, int images,
+                    Error *error);
+void nll_noise_close(NllNoise *noise); /* fine on a zeroed struct */
+
+/* An input error unless the file has noise for timestep t. */
+bool nll_noise_has(const NllNoise *noise, int t, Error *error);
+
+/* A BoundNoise (evaluation/bound.h); `context` is the NllNoise. */
+bool nll_noise_read(void *context, int t, int first, int count, float *eps, Error *error);

@@ -1,0 +1,236 @@
+#include "infer/nll/nll_report.h"
+
+#include "base/memory.h"
+#include "hdf5/hdf5_file.h"
+#include "io/output.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CALIBRATION_COLUMNS = 8, LEAST_WIDTH = 14 };
+
+static EstimateLabel label_of(const NllReport *r, int variance)
+{
+    return estimate_label(&r->source->options, r->task->variances[variance]);
+}
+
+/* -- To read ---------------------------------------------------------------------------------- */
+
+/* Of the column of names. */
+static int name_width(const NllReport *r)
+{
+    int width = LEAST_WIDTH;
+    for (int v = 0; v < r->task->variance_count; v++) {
+        const int length = (int)strlen(label_of(r, v).text);
+        width = length >= width ? length + 1 : width;
+    }
+    return width;
+}
+
+/* The cell of a variance on a kind of trajectory with that many steps; -1: none. */
+static int find_cell(const NllReport *r, int variance, TrajectoryKind trajectory, int steps)
+{
+    for (int c = 0; c < r->task->cell_count; c++) {
+        const BoundCell *cell = &r->task->cells[c];
+        if (cell->variance == variance && cell->trajectory == trajectory && cell->steps == steps)
+            return c;
+    }
+    return -1;
+}
+
+/* The cells of the first variance and of the kind are the table's columns. */
+static bool is_column(const BoundCell *cell, TrajectoryKind trajectory)
+{
+    return cell->variance == 0 && cell->trajectory == trajectory;
+}
+
+static void print_bounds(const NllReport *r, TrajectoryKind trajectory)
+{
+    const BoundTask *task = r->task;
+    const int width = name_width(r);
+    printf("bits per dimension of %s, +- standard error; %s trajectory\n\n%-*s", r->images,
+           trajectory_name(trajectory), width, "steps");
+    for (int c = 0; c < task->cell_count; c++)
+        if (is_column(&task->cells[c], trajectory))
+            printf(" %19d", task->cells[c].steps);
+    printf("\n");
+    for (int v = 0; v < task->variance_count; v++) {
+        printf("%-*s", width, label_of(r, v).text);
+        for (int c = 0; c < task->cell_count; c++) {
+            if (!is_column(&task->cells[c], trajectory))
+                continue;
+            double error,
+                mean =
+                    bound_mean(r->bound, find_cell(r, v, trajectory, task->cells[c].steps), &error);
+            printf("  %8.3f +- %6.3f", mean, error);
+        }
+        printf("\n");
+    }
+    printf("\n");
+}
+
+/* At most `most` of the timesteps that were visited, evenly spread. */
+static int choose_timesteps(const NllReport *r, int *chosen, int most)
+{
+    const int total = r->source->schedule->timesteps;
+    const int needed = bound_needed(r->bound, total), count = needed < most ? needed : most;
+    int seen = 0, taken = 0;
+    for (int t = 1; t <= total && taken < count; t++) {
+        if (!bound_needs(r->bound, t))
+            continue;
+        if (count == 1 || (int64_t)seen * (count - 1) >= (int64_t)taken * (needed - 1))
+            chosen[taken++] = t;
+        seen++;
+    }
+    return taken;
+}
+
+/* A row per variance of what is stored by variance and timestep. */
+static void print_by_timestep(const NllReport *r, const char *title, const double *values)
+{
+    int chosen[CALIBRATION_COLUMNS];
+    const int count = choose_timesteps(r, chosen, CALIBRATION_COLUMNS);
+    const size_t entries = (size_t)r->source->schedule->timesteps + 1;
+    const int width = name_width(r);
+    printf("%s\n\n%-*s", title, width, "t");
+    for (int k = 0; k < count; k++)
+        printf(" %8d", chosen[k]);
+    printf("\n");
+    for (int v = 0; v < r->task->variance_count; v++) {
+        if (estimate_is_zero(&r->source->options, r->task->variances[v]))
+            continue; /* says that there is no error at all */
+        printf("%-*s", width, label_of(r, v).text);
+        for (int k = 0; k < count; k++)
+            printf(" %8.3g", values[(size_t)v * entries + (size_t)chosen[k]]);
+        printf("\n");
+    }
+}
+
+void nll_report_print(const NllReport *r)
+{
+    for (int kind = 0; kind < TRAJECTORY_KINDS; kind++) {
+        bool there = false;
+        for (int c = 0; c < r->task->cell_count; c++)
+            there = there || r->task->cells[c].trajectory == (TrajectoryKind)kind;
+        if (there)
+            print_bounds(r, (TrajectoryKind)kind);
+    }
+    const BoundSums *sums = bound_sums(r->bound);
+    print_by_timestep(r,
+                      "calibration: mean of r^2 / Cov[x_0 | x_t], r = x_0 - x_0_hat; 1 is "
+                      "calibrated, more is\noverconfident somewhere",
+                      sums->calibration);
+    printf("\n");
+    print_by_timestep(r, "calibration on the whole: sum of r^2 / sum of Cov[x_0 | x_t]",
+                      sums->ratio);
+    printf("\n");
+    print_by_timestep(
+        r,
+        "share of elements whose Cov[x_0 | x_t] is less than rounding to grey levels; "
+        "--cov-floor\nraises them",
+        sums->floored);
+}
+
+/* -- CSV -------------------------------------------------------------------------------------- */
+
+static void write_table(FILE *to, const void *context)
+{
+    const NllReport *r = context;
+    for (int c = 0; c < r->task->cell_count; c++) {
+        const BoundCell *cell = &r->task->cells[c];
+        double error, mean = bound_mean(r->bound, c, &error);
+        fprintf(to, "%s,%s,%d,%.9g,%.3g,%d\n", label_of(r, cell->variance).text,
+                trajectory_name(cell->trajectory), cell->steps, mean, error, r->task->images);
+    }
+}
+
+bool nll_report_table(const NllReport *report, const char *path, Error *error)
+{
+    return output_text(path, FILE_BOUNDS, write_table, report, error);
+}
+
+static void write_calibration(FILE *to, const void *context)
+{
+    const NllReport *r = context;
+    const BoundSums *sums = bound_sums(r->bound);
+    const int total = r->source->schedule->timesteps;
+    for (int v = 0; v < r->task->variance_count; v++)
+        for (int t = 1; t <= total; t++) {
+            const size_t at = (size_t)v * ((size_t)total + 1) + (size_t)t;
+            if (!isnan(sums->ratio[at]) &&
+                !estimate_is_zero(&r->source->options, r->task->variances[v]))
+                fprintf(to, "%s,%d,%.6g,%.3g,%.4g,%.6g\n", label_of(r, v).text, t,
+                        sums->calibration[at], sums->calibration_error[at], sums->floored[at],
+                        sums->ratio[at]);
+        }
+}
+
+bool nll_report_calibration(const NllReport *report, const char *path, Error *error)
+{
+    return output_text(path, FILE_CALIBRATION, write_calibration, report, error);
+}
+
+/* -- HDF5 ------------------------------------------------------------------------------------- */
+
+/* In the order of the trajectory, from the data up; the sums are by the timestep that a step leaves. */
+static void gather(const BoundCell *cell, const double *by_timestep, double *terms)
+{
+    for (int k = 0; k < cell->steps; k++)
+        terms[k] = cell->timesteps[k + 1] > cell->timesteps[k] ? by_timestep[cell->timesteps[k + 1]]
+                                                               : 0; /* to stay costs nothing */
+    terms[cell->steps] = by_timestep[0];
+}
+
+static bool write_cell(const NllReport *r, Hdf5File *file, int c, Error *error)
+{
+    const BoundCell *cell = &r->task->cells[c];
+    const BoundSums *sums = bound_sums(r->bound);
+    const size_t row = (size_t)c * ((size_t)r->source->schedule->timesteps + 1);
+    const int64_t entries = cell->steps + 1, images = r->task->images;
+    int64_t *timesteps = memory_small((size_t)entries, sizeof *timesteps);
+    double *terms = memory_small((size_t)entries, sizeof *terms);
+    double *errors = memory_small((size_t)entries, sizeof *errors);
+    for (int k = 0; k <= cell->steps; k++)
+        timesteps[k] = cell->timesteps[k];
+    gather(cell, sums->terms + row, terms);
+    gather(cell, sums->terms_error + row, errors);
+
+    const struct {
+        const char *name;
+        Hdf5Type type;
+        int64_t count;
+        const void *values;
+    } arrays[] = {
+        {"timesteps", HDF5_INT64, entries, timesteps},
+        {"terms", HDF5_FLOAT64, entries, terms},
+        {"terms_stderr", HDF5_FLOAT64, entries, errors},
+        {"bits_per_dim_each", HDF5_FLOAT64, images, sums->bits + (size_t)c * (size_t)images},
+    };
+    bool ok = true;
+    for (int i = 0; ok && i < 4; i++) {
+        char *name = memory_format("%s/%s_%d/%s", label_of(r, cell->variance).text,
+                                   trajectory_name(cell->trajectory), cell->steps, arrays[i].name);
+        ok = hdf5_write(file, name, arrays[i].type, 1, &arrays[i].count, arrays[i].values, error);
+        memory_free(name);
+    }
+    memory_free(timesteps);
+    memory_free(terms);
+    memory_free(errors);
+    return ok;
+}
+
+bool nll_report_terms(const NllReport *report, const char *path, Error *error)
+{
+    Hdf5File *file = NULL;
+    bool ok = hdf5_create_as(&file, path, file_kind_rule(FILE_BOUND_TERMS), error) &&
+              hdf5_write_attribute_string(file, "/", "format", file_kind_format(FILE_BOUND_TERMS),
+                                          error) &&
+              hdf5_write_attribute_string(file, "/", "settings", report->settings, error);
+    for (int c = 0; ok && c < report->task->cell_count; c++)
+        ok = write_cell(report, file, c, error);
+    if (ok)
+        return hdf5_commit(file, error);
+    hdf5_close(file);
+    return false;
+}

@@ -1,0 +1,26 @@
+/* What infer nll makes of its sums: tables to read, and files for other programs. */
+#pragma once
+
+#include "evaluation/bound.h"
+
+typedef struct NllReport {
+    const Bound *bound;
+    const BoundTask *task;
+    const EstimateSource *source;
+    const char *images;   /* "100 test images" */
+    const char *settings; /* what else the bounds depend on (command.h) */
+} NllReport;
+
+/* The table of bounds, one for each kind of trajectory, and the calibration, to stdout. */
+void nll_report_print(const NllReport *report);
+
+/* path.csv: variance,trajectory,steps,bits_per_dim,stderr,images, a row per cell. */
+bool nll_report_table(const NllReport *report, const char *path, Error *error);
+
+/* variance,t,mean_square,stderr,floored,ratio, a row per variance and timestep (evaluation/bound.h). */
+bool nll_report_calibration(const NllReport *report, const char *path, Error *error);
+
+/* HDF5: the attribute settings, and a group <variance>/<trajectory>_<steps> for each cell, with timesteps [K + 1], of which 0 is the
+ * first; terms and terms_stderr [K + 1], bits/dim: the decoder, the steps t_2 -> t_1 and up, the prior;
+ * bits_per_dim_each [images]. */
+bool nll_report_terms(const NllReport *report, const char *path, Error *error);

@@ -1,0 +1,162 @@
+#include "infer/quality/quality_report.h"
+
+#include "io/output.h"
+#include "stats/points.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LEAST_WIDTH = 14 };
+
+/* How many digits after the point say something. */
+static int digits_of(int metric)
+{
+    return metric == QUALITY_FRECHET ? 2 : 4;
+}
+
+static const char *title_of(int metric)
+{
+    static const char *const titles[QUALITY_METRICS] = {
+        "Frechet distance, less is better", "kernel distance (KID), less is better",
+        "precision, more is better", "recall, more is better",
+        "sliced Wasserstein distance in pixels, less is better"};
+    return titles[metric];
+}
+
+/* What a metric is measured in, wherever it stands. */
+static void print_title(const QualityTask *task, int metric)
+{
+    printf("%s", title_of(metric));
+    if (metric == QUALITY_SLICED || !task->net)
+        printf("; no network\n");
+    else
+        printf("; in features of %s, accuracy %.3f\n", task->net->name, task->net->accuracy);
+}
+
+static void print_value(const QualityTask *task, int row, int metric)
+{
+    const double *values = quality_values(task, row, metric);
+    const int digits = digits_of(metric);
+    printf("  %8.*f +- %6.*f", digits, values[0], digits, resample_error(values, task->columns));
+}
+
+static const SamplingPlan *plan_of(const QualityTask *task, int cell)
+{
+    return &task->cells[cell];
+}
+
+/* Cells of one sampler are by variance, then by steps: the first variance's are the columns, and where the
+ * variance changes a row begins. */
+static bool same_variance(const QualityTask *task, int a, int b)
+{
+    return plan_of(task, a)->variance == plan_of(task, b)->variance &&
+           plan_of(task, a)->estimate.scale == plan_of(task, b)->estimate.scale;
+}
+
+/* The cell of a sampler with the variance of `like` and the steps of `column`; -1: there is none. */
+static int find_cell(const QualityTask *task, Sampler sampler, int like, int column)
+{
+    for (int c = 0; c < task->cell_count; c++)
+        if (plan_of(task, c)->reverse.sampler == sampler && same_variance(task, c, like) &&
+            plan_of(task, c)->steps == plan_of(task, column)->steps)
+            return c;
+    return -1;
+}
+
+/* Of the column of names. */
+static int name_width(const QualityTask *task)
+{
+    int width = LEAST_WIDTH;
+    for (int c = 0; c < task->cell_count; c++) {
+        const int length = (int)strlen(sampling_label(plan_of(task, c)).text);
+        width = length >= width ? length + 1 : width;
+    }
+    return width;
+}
+
+static void print_table(const QualityTask *task, int first, int end, int metric)
+{
+    const SamplingPlan *plan = plan_of(task, first);
+    const int width = name_width(task);
+    print_title(task, metric);
+    printf("%-*s", width, "steps");
+    for (int c = first; c < end && same_variance(task, c, first); c++)
+        printf(" %19d", plan_of(task, c)->steps);
+    printf("\n");
+    for (int row = first; row < end; row++) {
+        if (row > first && same_variance(task, row, row - 1))
+            continue;
+        printf("%-*s", width, sampling_label(plan_of(task, row)).text);
+        for (int c = first; c < end && same_variance(task, c, first); c++)
+            print_value(task, 1 + find_cell(task, plan->reverse.sampler, row, c), metric);
+        printf("\n");
+    }
+    printf("%-*s", width, "real");
+    print_value(task, 0, metric);
+    printf("\n\n");
+}
+
+static void print_sampler(const QualityTask *task, int first, int end)
+{
+    const SamplingPlan *plan = plan_of(task, first);
+    printf("%s", sampler_name(plan->reverse.sampler));
+    if (plan->reverse.sampler == SAMPLER_DDIM)
+        printf(" (eta %g)", plan->reverse.eta);
+    printf(", %s trajectory\n\n", trajectory_name(plan->trajectory));
+    for (int m = 0; m < QUALITY_METRICS; m++)
+        if (task->wanted[m])
+            print_table(task, first, end, m);
+}
+
+void quality_report_print(const QualityTask *task)
+{
+    printf("%d samples of each kind against %d held-out images (%s), +- bootstrap standard\n"
+           "error. `real` is the floor: as many other held-out images in the place of samples.\n",
+           task->count, task->reference, task->data);
+    if (task->net)
+        printf("Features are those of the classifier %s, which is right about %.1f %% of %lld\n"
+               "held-out images; its distances are not Inception's, and compare with no published "
+               "FID.\n",
+               task->net->name, 100 * task->net->accuracy, (long long)task->net->test_images);
+    printf("\n");
+    for (int first = 0, end; first < task->cell_count; first = end) {
+        for (end = first; end < task->cell_count && plan_of(task, end)->reverse.sampler ==
+                                                        plan_of(task, first)->reverse.sampler;)
+            end++;
+        print_sampler(task, first, end);
+    }
+}
+
+/* -- CSV -------------------------------------------------------------------------------------- */
+
+static void write_row(FILE *to, const QualityTask *task, int row, int metric)
+{
+    const double *values = quality_values(task, row, metric);
+    const SamplingPlan *plan = row > 0 ? plan_of(task, row - 1) : NULL;
+    if (plan)
+        fprintf(to, "%s,%s,%s,%d", sampling_label(plan).text, sampler_name(plan->reverse.sampler),
+                trajectory_name(plan->trajectory), plan->steps);
+    else
+        fprintf(to, "real,,,");
+    fprintf(to, ",%s,%.9g,%.3g,%d,%d", quality_metric_name((QualityMetric)metric), values[0],
+            resample_error(values, task->columns), plan ? task->count : task->reference,
+            task->reference);
+    if (metric == QUALITY_SLICED)
+        fprintf(to, ",,\n");
+    else
+        fprintf(to, ",%s,%.6g\n", task->net->name, task->net->accuracy);
+}
+
+static void write_table(FILE *to, const void *context)
+{
+    const QualityTask *task = context;
+    for (int row = 0; row <= task->cell_count; row++)
+        for (int m = 0; m < QUALITY_METRICS; m++)
+            if (task->wanted[m])
+                write_row(to, task, row, m);
+}
+
+bool quality_report_table(const QualityTask *task, const char *path, Error *error)
+{
+    return output_text(path, FILE_QUALITY, write_table, task, error);
+}

@@ -1,0 +1,97 @@
+#include "infer/quality/quality_store.h"
+
+#include "base/memory.h"
+#include "hdf5/hdf5_file.h"
+#include "io/output.h"
+
+#include <string.h>
+#include <unistd.h>
+
+char *quality_cell_name(const SamplingPlan *plan)
+{
+    return memory_format("%s/%s_%s_%d", sampling_label(plan).text,
+                         sampler_name(plan->reverse.sampler), trajectory_name(plan->trajectory),
+                         plan->steps);
+}
+
+static void shape_of(const QualityTask *task, int64_t dims[3])
+{
+    dims[0] = task->cell_count + 1;
+    dims[1] = QUALITY_METRICS;
+    dims[2] = task->columns;
+}
+
+/* text and a line more; frees both. */
+static char *add_line(char *text, char *line)
+{
+    char *both = text ? memory_format("%s\n%s", text, line) : memory_string(line);
+    memory_free(text);
+    memory_free(line);
+    return both;
+}
+
+static bool write_names(const QualityTask *task, Hdf5File *file, Error *error)
+{
+    char *cells = memory_string("real"), *metrics = NULL;
+    for (int c = 0; c < task->cell_count; c++)
+        cells = add_line(cells, quality_cell_name(&task->cells[c]));
+    for (int m = 0; m < QUALITY_METRICS; m++)
+        metrics = add_line(metrics, memory_string(quality_metric_name((QualityMetric)m)));
+    const bool ok = hdf5_write_string(file, "cells", cells, error) &&
+                    hdf5_write_string(file, "metrics", metrics, error);
+    memory_free(cells);
+    memory_free(metrics);
+    return ok;
+}
+
+static bool write_attributes(const QualityTask *task, Hdf5File *file, Error *error)
+{
+    return hdf5_write_attribute_string(file, "/", "format", file_kind_format(FILE_QUALITY_VALUES),
+                                       error) &&
+           hdf5_write_attribute_int(file, "/", "samples", task->count, error) &&
+           hdf5_write_attribute_int(file, "/", "reference", task->reference, error) &&
+           hdf5_write_attribute_int(file, "/", "resamples", task->columns - 1, error) &&
+           hdf5_write_attribute_string(file, "/", "data", task->data, error) &&
+           hdf5_write_attribute_string(file, "/", "settings", task->settings, error) &&
+           (!task->net ||
+            (hdf5_write_attribute_string(file, "/", "classifier", task->net->name, error) &&
+             hdf5_write_attribute_double(file, "/", "accuracy", task->net->accuracy, error)));
+}
+
+bool quality_store_write(const QualityTask *task, const char *key, const char *path, Error *error)
+{
+    Hdf5File *file = NULL;
+    int64_t dims[3];
+    shape_of(task, dims);
+    if (!hdf5_create_as(&file, path, file_kind_rule(FILE_QUALITY_VALUES), error))
+        return false;
+    if (write_attributes(task, file, error) && hdf5_write_string(file, "key", key, error) &&
+        write_names(task, file, error) &&
+        hdf5_write(file, "values", HDF5_FLOAT64, 3, dims, task->values, error))
+        return hdf5_commit(file, error);
+    hdf5_close(file);
+    return false;
+}
+
+bool quality_store_read(const QualityTask *task, const char *key, const char *path, bool *found,
+                        Error *error)
+{
+    Hdf5File *file = NULL;
+    Error unusable;
+    char *stored = NULL;
+    int64_t dims[3];
+    bool ok = true;
+    *found = false;
+    shape_of(task, dims);
+    if (access(path, F_OK) != 0 || !hdf5_open(&file, path, &unusable))
+        return true;
+    if (hdf5_exists(file, "key", HDF5_DATASET) &&
+        hdf5_read_string(file, "key", &stored, &unusable) && strcmp(stored, key) == 0) {
+        *found = true;
+        ok = hdf5_read(file, "values", HDF5_FLOAT64, 3, dims, task->values, error) ||
+             error_add(error, "; --fresh begins anew");
+    }
+    memory_free(stored);
+    hdf5_close(file);
+    return ok;
+}

@@ -1,0 +1,16 @@
+/* A list is read where it lies: each item is copied out, and the text stays as it was. */
+#include "base/list.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+char *list_next(const char **list)
+{
+    if (!*list)
+        return NULL;
+    size_t length = strcspn(*list, ",");
+    char *item = memory_format("%.*s", (int)length, *list);
+    *list = (*list)[length] == ',' ? *list + length + 1 : NULL;
+    return item;
+}

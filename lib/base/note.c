@@ -1,0 +1,24 @@
+/* Notes are formatted into one string, so that a program that shows them prints whole lines. */
+#include "base/note.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void (*shown_by)(const char *line);
+
+void note_show(void (*show)(const char *line))
+{
+    shown_by = show;
+}
+
+void note(const char *format, ...)
+{
+    if (!shown_by)
+        return;
+    char line[4096];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    shown_by(line);
+}

@@ -1,0 +1,132 @@
+/* What the keys of a configuration demand of one another.
+ *
+ * Each value is possible by itself; here the whole must make a network that the U-Net builder
+ * can build and that learns. The reader (config.c) adds where the offending key was written.
+ */
+#include "config/config_keys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Widest level: two of them side by side (the way up) still have fewer than 2^31 weights. */
+enum { MAX_WIDTH = 8192 };
+
+#define COMPLAIN(complaint, ...)                                                                   \
+    (snprintf((complaint)->expected, sizeof(complaint)->expected, __VA_ARGS__), false)
+
+/* The time embedding is sines and cosines of channels / 2 frequencies, whose spacing divides by
+ * channels / 2 - 1: hence an even number (and, in the table, at least 4). */
+static bool check_embedding(const Config *config, Complaint *complaint)
+{
+    *complaint = (Complaint){.key = "model.channels"};
+    if (config->model.channels % 2 != 0)
+        return COMPLAIN(complaint, "an even number (the time embedding has sines and cosines)");
+    return true;
+}
+
+/* Every way down halves the resolution. */
+static bool check_resolution(const Config *config, Complaint *complaint)
+{
+    *complaint = (Complaint){.key = "data.resolution", .others = {"model.channel_mult"}};
+    int divisor = 1 << (config->model.levels - 1);
+    if (config->data.resolution % divisor != 0)
+        return COMPLAIN(complaint, "a multiple of %d (model.channel_mult has %d levels)", divisor,
+                        config->model.levels);
+    return true;
+}
+
+static bool check_width(const Config *config, Complaint *complaint)
+{
+    *complaint = (Complaint){.key = "model.channel_mult", .others = {"model.channels"}};
+    for (int i = 0; i < config->model.levels; i++) {
+        if (config->model.channels * config->model.channel_mult[i] > MAX_WIDTH)
+            return COMPLAIN(complaint,
+                            "factors of at most %d (model.channels is %d, and a level "
+                            "has at most %d channels)",
+                            MAX_WIDTH / config->model.channels, config->model.channels, MAX_WIDTH);
+    }
+    return true;
+}
+
+static bool check_attention(const Config *config, Complaint *complaint)
+{
+    *complaint =
+        (Complaint){.key = "model.attention", .others = {"data.resolution", "model.channel_mult"}};
+    char levels[CONFIG_MAX_LEVELS * 16] = "";
+    int used = 0;
+    for (int i = 0; i < config->model.levels; i++)
+        used += snprintf(levels + used, sizeof levels - (size_t)used, "%s%d", i > 0 ? ", " : "",
+                         config->data.resolution >> i);
+
+    for (int i = 0; i < config->model.attentions; i++) {
+        bool found = false;
+        for (int level = 0; level < config->model.levels; level++)
+            found = found || config->model.attention[i] == config->data.resolution >> level;
+        if (!found)
+            return COMPLAIN(complaint, "resolutions of levels, which are %s", levels);
+    }
+    return true;
+}
+
+/* A group norm sees model.channels itself (the first block's), multiples of it (the levels), and
+ * sums of those (the concatenations on the way up). So what divides model.channels divides them
+ * all, and the smallest group is there too.
+ *
+ * A group of one channel is worse than useless: the time embedding is added as one number per
+ * channel, which that channel's group subtracts again as part of its mean. */
+static bool check_norm(const Config *config, Complaint *complaint)
+{
+    *complaint = (Complaint){.key = "model.norm_groups", .others = {"model.channels"}};
+    int channels = config->model.channels;
+    if (2 * config->model.norm_groups > channels)
+        return COMPLAIN(complaint,
+                        "at most %d, two channels of model.channels = %d in each group "
+                        "(a group of one subtracts the time embedding along with its mean, and "
+                        "the block is blind to t)",
+                        channels / 2, channels);
+    if (channels % config->model.norm_groups != 0)
+        return COMPLAIN(complaint, "a divisor of model.channels = %d", channels);
+    return true;
+}
+
+static bool check_timesteps(const Config *config, Complaint *complaint)
+{
+    *complaint = (Complaint){.key = "diffusion.timesteps", .others = {"diffusion.schedule"}};
+    int fewest = schedule_min_timesteps(config->diffusion.schedule);
+    if (config->diffusion.timesteps < fewest)
+        return COMPLAIN(complaint, "an integer from %d to %d for a %s schedule", fewest,
+                        SCHEDULE_MAX_TIMESTEPS, schedule_kind_name(config->diffusion.schedule));
+    return true;
+}
+
+/* IDX images have no channels. A configuration without files describes a model alone: a
+ * checkpoint may hold just that. */
+static bool check_data(const Config *config, Complaint *complaint)
+{
+    *complaint = (Complaint){.key = "data.channels", .others = {"data.format"}};
+    bool has_files = config->data.train[0] != '\0' || config->data.test[0] != '\0';
+    if (config->data.format == DATA_IDX && has_files && config->data.channels != 1)
+        return COMPLAIN(complaint, "1, since data.format is idx");
+    return true;
+}
+
+/* Only the last layer is linear in its weights. */
+static bool check_solver(const Config *config, Complaint *complaint)
+{
+    *complaint = (Complaint){.key = "stage2.solver", .others = {"head.type"}};
+    if (config->stage2.solver == SOLVER_EXACT && config->head.type == HEAD_COMPLEX)
+        return COMPLAIN(complaint, "adam, since head.type is complex: exact solves simple heads");
+    *complaint = (Complaint){.key = "stage2.time_bins", .others = {"diffusion.timesteps"}};
+    if (config->stage2.time_bins > config->diffusion.timesteps)
+        return COMPLAIN(complaint, "at most %d, one for each timestep",
+                        config->diffusion.timesteps);
+    return true;
+}
+
+bool config_check(const Config *config, Complaint *complaint)
+{
+    return check_embedding(config, complaint) && check_resolution(config, complaint) &&
+           check_width(config, complaint) && check_attention(config, complaint) &&
+           check_norm(config, complaint) && check_timesteps(config, complaint) &&
+           check_data(config, complaint) && check_solver(config, complaint);
+}

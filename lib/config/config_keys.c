@@ -1,0 +1,394 @@
+/* The table of keys, and what follows from it alone: the defaults, the resolved YAML,
+ * differences, --help. A new key is one entry of the table and one field of Config.
+ */
+#include "config/config_keys.h"
+
+#include "base/memory.h"
+#include "base/nearest.h"
+#include "diffusion/time_bins.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FASHION_MNIST "/usr/share/datasets/fashion-mnist/"
+#define CHOICES(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define AT(field) .offset = offsetof(Config, field)
+#define COUNT_AT(field) .count_offset = offsetof(Config, field)
+#define RANGE(first, last) .low = (first), .high = (last)
+
+/* What a key may differ in: values of ConfigKey.free_in. */
+enum {
+    STEERED1 = 1 << CONFIG_STAGE1_STEERED,
+    STEERED2 = 1 << CONFIG_STAGE2_STEERED,
+    STAGE1 = 1 << CONFIG_STAGE1 | STEERED1,
+    STAGE2 = 1 << CONFIG_STAGE2 | STEERED2,
+    NETWORK = 1 << CONFIG_NETWORK,
+    EVERYTHING = STAGE1 | STAGE2 | NETWORK,
+};
+
+/* clang-format off: lines for the value, one for its meaning */
+const ConfigKey config_keys[] = {
+    {"name", KEY_NAME, AT(name), .fallback = "fashion-mnist", .free_in = EVERYTHING,
+     .help = "name of the run; its directory is checkpoints/<name>"},
+
+    {"data.format", KEY_CHOICE, AT(data.format), .choices = CHOICES("idx", "hdf5", "mixture"),
+     .fallback = "idx", .free_in = NETWORK,
+     .help = "where images come from; mixture is built in, its moments are known exactly"},
+    {"data.train", KEY_PATH, AT(data.train), .fallback = FASHION_MNIST "train-images-idx3-ubyte.gz",
+     .free_in = NETWORK, .help = "training images"},
+    {"data.test", KEY_PATH, AT(data.test), .fallback = FASHION_MNIST "t10k-images-idx3-ubyte.gz",
+     .free_in = EVERYTHING, .help = "held-out images"},
+    {"data.channels", KEY_INT, AT(data.channels), RANGE(1, 64), .fallback = "1",
+     .help = "channels of an image"},
+    {"data.resolution", KEY_INT, AT(data.resolution), RANGE(4, 1024), .fallback = "28",
+     .help = "height and width of an image"},
+    {"data.flip", KEY_BOOL, AT(data.flip), .fallback = "true", .free_in = NETWORK,
+     .help = "random horizontal flips in training (a mixture is never flipped)"},
+
+    {"diffusion.schedule", KEY_CHOICE, AT(diffusion.schedule),
+     .choices = CHOICES("linear", "cosine"), .fallback = "linear", .help = "noise schedule"},
+    {"diffusion.timesteps", KEY_INT, AT(diffusion.timesteps), RANGE(2, SCHEDULE_MAX_TIMESTEPS),
+     .fallback = "1000", .help = "timesteps N of the forward process"},
+
+    {"model.channels", KEY_INT, AT(model.channels), RANGE(4, 4096), .fallback = "64",
+     .help = "width of the first level"},
+    {"model.channel_mult", KEY_LIST, AT(model.channel_mult), COUNT_AT(model.levels), .fewest = 1,
+     RANGE(1, 64), .fallback = "[1, 2, 2]",
+     .help = "width of each level, in units of model.channels; one entry per level"},
+    {"model.res_blocks", KEY_INT, AT(model.res_blocks), RANGE(1, 16), .fallback = "2",
+     .help = "residual blocks per level"},
+    {"model.attention", KEY_LIST, AT(model.attention), COUNT_AT(model.attentions), RANGE(1, 1024),
+     .fallback = "[14]", .help = "resolutions with self-attention (the middle always has it)"},
+    {"model.dropout", KEY_REAL, AT(model.dropout), RANGE(0, 1), .below_high = true,
+     .fallback = "0.1", .free_in = NETWORK, .help = "dropout rate inside residual blocks"},
+    {"model.norm_groups", KEY_INT, AT(model.norm_groups), RANGE(1, 1024), .fallback = "32",
+     .help = "groups of a group norm, each of two or more channels"},
+
+    {"head.type", KEY_CHOICE, AT(head.type), .choices = CHOICES("simple", "complex"),
+     .fallback = "simple", .free_in = STAGE1 | NETWORK,
+     .help = "variance head; complex puts a residual block before its last layer"},
+
+    {"stage1.variance", KEY_CHOICE, AT(stage1.variance), .choices = CHOICES("beta", "beta_tilde"),
+     .fallback = "beta_tilde", .free_in = EVERYTHING,
+     .help = "fixed reverse variance of stage-1 samples"},
+    {"stage1.steps", KEY_INT64, AT(stage1.steps), RANGE(1, 1e9), .fallback = "20000",
+     .free_in = EVERYTHING, .help = "training steps of the eps-network"},
+    {"stage1.batch", KEY_INT, AT(stage1.batch), RANGE(1, 65536), .fallback = "128",
+     .free_in = STAGE2 | NETWORK, .help = "images per step"},
+    {"stage1.lr", KEY_REAL, AT(stage1.lr), RANGE(0, 1), .above_low = true, .fallback = "2.0e-4",
+     .free_in = STAGE2 | STEERED1 | NETWORK, .help = "learning rate of Adam"},
+    {"stage1.warmup", KEY_INT64, AT(stage1.warmup), RANGE(0, 1e9), .fallback = "500",
+     .free_in = STAGE2 | STEERED1 | NETWORK,
+     .help = "steps over which the learning rate rises linearly; 0: none"},
+    {"stage1.grad_clip", KEY_REAL, AT(stage1.grad_clip), RANGE(0, 1e9), .fallback = "1.0",
+     .free_in = STAGE2 | STEERED1 | NETWORK,
+     .help = "largest L2 norm of the gradient; 0: no clipping"},
+    {"stage1.ema", KEY_REAL, AT(stage1.ema), RANGE(0, 1), .below_high = true, .fallback = "0.9999",
+     .free_in = STAGE2 | NETWORK, .help = "decay of the moving average of the weights"},
+
+    {"stage2.solver", KEY_CHOICE, AT(stage2.solver), .choices = CHOICES("auto", "adam", "exact"),
+     .fallback = "auto", .free_in = STAGE1 | NETWORK,
+     .help = "how heads are fitted; exact solves a linear system, auto is exact for simple heads"},
+    {"stage2.steps", KEY_INT64, AT(stage2.steps), RANGE(1, 1e9), .fallback = "5000",
+     .free_in = EVERYTHING, .help = "training steps of the variance heads (adam)"},
+    {"stage2.batch", KEY_INT, AT(stage2.batch), RANGE(1, 65536), .fallback = "128",
+     .free_in = STAGE1 | NETWORK, .help = "images per step"},
+    {"stage2.lr", KEY_REAL, AT(stage2.lr), RANGE(0, 1), .above_low = true, .fallback = "1.0e-4",
+     .free_in = STAGE1 | STEERED2 | NETWORK, .help = "learning rate of Adam"},
+    {"stage2.ema", KEY_REAL, AT(stage2.ema), RANGE(0, 1), .below_high = true, .fallback = "0.999",
+     .free_in = STAGE1 | NETWORK, .help = "decay of the moving average of the weights"},
+    {"stage2.images", KEY_INT64, AT(stage2.images), RANGE(1, 1e9), .fallback = "10000",
+     .free_in = EVERYTHING,
+     .help = "images that heads are fitted to (exact), besides some held out"},
+    {"stage2.time_bins", KEY_INT, AT(stage2.time_bins), RANGE(0, TIME_BINS_MAX), .fallback = "0",
+     .free_in = STAGE1 | NETWORK,
+     .help = "last layers of a head, one for each bin of timesteps; 0: 12 for exact, 1 for adam"},
+    {"stage2.ridge", KEY_REAL, AT(stage2.ridge), RANGE(-1, 1), .fallback = "-1",
+     .free_in = STAGE1 | NETWORK,
+     .help = "ridge of exact, in units of the diagonal; below 0: chosen on held-out images"},
+    {"stage2.trunk_dropout", KEY_BOOL, AT(stage2.trunk_dropout), .fallback = "false",
+     .free_in = STAGE1 | NETWORK,
+     .help = "leave the frozen trunk's dropout on, as the published code does"},
+
+    {"checkpoint.every", KEY_INT64, AT(checkpoint.every), RANGE(1, 1e9), .fallback = "1000",
+     .free_in = EVERYTHING, .help = "steps between periodic checkpoints"},
+    {"checkpoint.keep", KEY_INT, AT(checkpoint.keep), RANGE(0, 10000), .fallback = "0",
+     .free_in = EVERYTHING,
+     .help = "how many of the last periodic checkpoints stay as stage1-00005000.h5 and the like"},
+
+    {"train.on_nonfinite", KEY_CHOICE, AT(train.on_nonfinite), .choices = CHOICES("stop", "skip"),
+     .fallback = "stop", .free_in = EVERYTHING,
+     .help = "what to do where a loss or a gradient is no number, or has exploded"},
+
+    {"seed", KEY_SEED, AT(seed), .fallback = "1234", .free_in = NETWORK,
+     .help = "seed of all random numbers"},
+    {"precision", KEY_CHOICE, AT(precision), .choices = CHOICES("auto", "f32", "bf16"),
+     .fallback = "auto", .free_in = NETWORK,
+     .help = "arithmetic; auto trains in bf16 where the processor has it, and solves in f32"},
+};
+/* clang-format on */
+
+const int config_key_count = (int)(sizeof config_keys / sizeof config_keys[0]);
+
+_Static_assert(sizeof config_keys / sizeof config_keys[0] <= CONFIG_KEY_LIMIT, "too many keys");
+
+/* Choices are read and written as int, whatever the enum is called. */
+_Static_assert(sizeof(DataFormat) == sizeof(int) && sizeof(ScheduleKind) == sizeof(int) &&
+                   sizeof(HeadType) == sizeof(int) && sizeof(FixedVariance) == sizeof(int) &&
+                   sizeof(Solver) == sizeof(int) && sizeof(OnNonfinite) == sizeof(int) &&
+                   sizeof(PrecisionChoice) == sizeof(int),
+               "an enum is an int");
+
+/* ---- Finding keys ---- */
+
+int config_section_length(const ConfigKey *key)
+{
+    const char *dot = strchr(key->path, '.');
+    return dot ? (int)(dot - key->path) : 0;
+}
+
+int config_key_find(const char *path)
+{
+    for (int i = 0; i < config_key_count; i++) {
+        if (strcmp(config_keys[i].path, path) == 0)
+            return i;
+    }
+    return -1;
+}
+
+static bool is_in_section(const ConfigKey *key, const char *section)
+{
+    size_t length = (size_t)config_section_length(key);
+    return strlen(section) == length && strncmp(key->path, section, length) == 0;
+}
+
+int config_section_find(const char *name)
+{
+    for (int i = 0; i < config_key_count && *name != '\0'; i++) {
+        if (is_in_section(&config_keys[i], name))
+            return i;
+    }
+    return -1;
+}
+
+bool config_opens_section(int index)
+{
+    size_t length = (size_t)config_section_length(&config_keys[index]);
+    if (length == 0)
+        return false;
+    return index == 0 ||
+           strncmp(config_keys[index].path, config_keys[index - 1].path, length + 1) != 0;
+}
+
+/* text := "text, more"; frees the old one. */
+static char *append(char *text, const char *separator, const char *more, int length)
+{
+    char *longer = memory_format("%s%s%.*s", text, *text != '\0' ? separator : "", length, more);
+    memory_free(text);
+    return longer;
+}
+
+char *config_keys_list(const char *section)
+{
+    char *list = memory_string("");
+    for (int i = 0; i < config_key_count; i++) {
+        const ConfigKey *key = &config_keys[i];
+        int length = config_section_length(key);
+        if (*section == '\0' && config_opens_section(i))
+            list = append(list, ", ", key->path, length);
+        else if (is_in_section(key, section))
+            list = append(list, ", ", key->path + (length > 0 ? length + 1 : 0), INT_MAX);
+    }
+    return list;
+}
+
+/* The keys of any section called `name` in it: '"data.channels" or "model.channels"'; or "". */
+static char *namesakes(const char *name)
+{
+    char *found = memory_string("");
+    for (int i = 0; i < config_key_count; i++) {
+        const ConfigKey *key = &config_keys[i];
+        int length = config_section_length(key);
+        if (length > 0 && strcmp(key->path + length + 1, name) == 0) {
+            char *quoted = memory_format("\"%s\"", key->path);
+            found = append(found, " or ", quoted, INT_MAX);
+            memory_free(quoted);
+        }
+    }
+    return found;
+}
+
+char *config_keys_suggest(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    char *found = namesakes(dot ? dot + 1 : path);
+    if (*found != '\0')
+        return found;
+    memory_free(found);
+
+    const char *names[2 * CONFIG_KEY_LIMIT];
+    char sections[CONFIG_KEY_LIMIT][CONFIG_SECTION_SIZE];
+    int count = 0;
+    for (int i = 0; i < config_key_count; i++) {
+        const ConfigKey *key = &config_keys[i];
+        names[count++] = key->path;
+        if (config_opens_section(i) && !dot) {
+            snprintf(sections[i], CONFIG_SECTION_SIZE, "%.*s", config_section_length(key),
+                     key->path);
+            names[count++] = sections[i];
+        }
+    }
+    const char *near = nearest_name(path, names, count);
+    return near ? memory_format("\"%s\"", near) : NULL;
+}
+
+/* ---- What a value has to be ---- */
+
+static void expect_real(const ConfigKey *key, char text[CONFIG_EXPECTATION_SIZE])
+{
+    snprintf(text, CONFIG_EXPECTATION_SIZE, "a number %s %.10g %s %.10g",
+             key->above_low ? "above" : "from", key->low,
+             key->below_high ? "to below" : (key->above_low ? "up to" : "to"), key->high);
+}
+
+/* "auto, f32 or bf16" */
+static void expect_choice(const ConfigKey *key, char text[CONFIG_EXPECTATION_SIZE])
+{
+    int used = 0;
+    for (int i = 0; key->choices[i]; i++) {
+        const char *joint = i == 0 ? "" : (key->choices[i + 1] ? ", " : " or ");
+        used += snprintf(text + used, (size_t)(CONFIG_EXPECTATION_SIZE - used), "%s%s", joint,
+                         key->choices[i]);
+    }
+}
+
+void config_key_expectation(const ConfigKey *key, char text[CONFIG_EXPECTATION_SIZE])
+{
+    const size_t size = CONFIG_EXPECTATION_SIZE;
+    switch (key->type) {
+    case KEY_NAME:
+        snprintf(text, size, "1 to %d letters, digits, '-', '_' and '.', the first of them not '.'",
+                 CONFIG_NAME_LENGTH);
+        break;
+    case KEY_PATH:
+        snprintf(text, size, "a path of at most %d bytes without control characters",
+                 CONFIG_TEXT_SIZE - 1);
+        break;
+    case KEY_INT:
+    case KEY_INT64:
+        snprintf(text, size, "an integer from %.0f to %.0f", key->low, key->high);
+        break;
+    case KEY_SEED:
+        snprintf(text, size, "an integer from 0 to %llu", (unsigned long long)UINT64_MAX);
+        break;
+    case KEY_REAL:
+        expect_real(key, text);
+        break;
+    case KEY_BOOL:
+        snprintf(text, size, "true or false");
+        break;
+    case KEY_CHOICE:
+        expect_choice(key, text);
+        break;
+    case KEY_LIST:
+        snprintf(text, size, "a list of %d to %d integers from %.0f to %.0f", key->fewest,
+                 CONFIG_MAX_LEVELS, key->low, key->high);
+        break;
+    }
+}
+
+/* ---- What the whole table gives ---- */
+
+/* A default is set as a value of a file is: a list comes as "[1, 2, 2]" and goes in by items. */
+static void set_default(const ConfigKey *key, Config *config)
+{
+    char text[CONFIG_TEXT_SIZE];
+    const char *items[CONFIG_MAX_LEVELS] = {text};
+    int count = key->type == KEY_LIST ? 0 : 1;
+    snprintf(text, sizeof text, "%s", key->fallback);
+    if (key->type == KEY_LIST) {
+        char *rest = NULL;
+        for (char *item = strtok_r(text, "[], ", &rest); item && count < CONFIG_MAX_LEVELS;
+             item = strtok_r(NULL, "[], ", &rest))
+            items[count++] = item;
+    }
+    bool possible = config_key_set(key, config, items, count);
+    assert(possible);
+    (void)possible;
+}
+
+void config_defaults(Config *config)
+{
+    memset(config, 0, sizeof *config);
+    for (int i = 0; i < config_key_count; i++)
+        set_default(&config_keys[i], config);
+}
+
+void config_settle(Config *config)
+{
+    enum { BINS = 12 };
+    if (config->stage2.solver == SOLVER_AUTO)
+        config->stage2.solver = config->head.type == HEAD_SIMPLE ? SOLVER_EXACT : SOLVER_ADAM;
+    if (config->stage2.time_bins == 0) {
+        const int most = config->diffusion.timesteps < BINS ? config->diffusion.timesteps : BINS;
+        config->stage2.time_bins = config->stage2.solver == SOLVER_EXACT ? most : 1;
+    }
+}
+
+char *config_to_yaml(const Config *config)
+{
+    char *yaml = memory_string("");
+    for (int i = 0; i < config_key_count; i++) {
+        const ConfigKey *key = &config_keys[i];
+        int section = config_section_length(key);
+        bool opens = config_opens_section(i);
+        char *value = config_key_format(key, config, true);
+        char *longer = memory_format("%s%.*s%s%s%s: %s\n", yaml, opens ? section : 0, key->path,
+                                     opens ? ":\n" : "", section > 0 ? "  " : "",
+                                     key->path + (section > 0 ? section + 1 : 0), value);
+        memory_free(value);
+        memory_free(yaml);
+        yaml = longer;
+    }
+    return yaml;
+}
+
+int config_differences(const Config *a, const Config *b, ConfigScope scope, char *keys,
+                       int keys_size)
+{
+    int count = 0, used = 0;
+    if (keys_size > 0)
+        keys[0] = '\0';
+    for (int i = 0; i < config_key_count; i++) {
+        const ConfigKey *key = &config_keys[i];
+        char *in_a = config_key_format(key, a, false);
+        char *in_b = config_key_format(key, b, false);
+        if (!(key->free_in & 1 << scope) && strcmp(in_a, in_b) != 0) {
+            int length = (int)strlen(key->path) + (count > 0 ? 2 : 0);
+            if (used + length < keys_size)
+                used += snprintf(keys + used, (size_t)(keys_size - used), "%s%s",
+                                 count > 0 ? ", " : "", key->path);
+            count++;
+        }
+        memory_free(in_a);
+        memory_free(in_b);
+    }
+    return count;
+}
+
+char *config_help(void)
+{
+    char *help = memory_string("");
+    for (int i = 0; i < config_key_count; i++) {
+        const ConfigKey *key = &config_keys[i];
+        char expectation[CONFIG_EXPECTATION_SIZE];
+        config_key_expectation(key, expectation);
+        char *longer = memory_format("%s  %-22s %s\n  %-22s   %s; default %s\n", help, key->path,
+                                     key->help, "", expectation, key->fallback);
+        memory_free(help);
+        help = longer;
+    }
+    return help;
+}

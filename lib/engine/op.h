@@ -1,0 +1,109 @@
+/* What an operation is, for the files of lib/layers that implement one.
+ *
+ * A layer file defines a struct that begins with `Op op`, and an OpKind of functions for it
+ * (prepare, pack and release may be NULL):
+ *
+ *     prepare   compiles primitives, says what backward reads and how much memory it needs
+ *     pack      copies weights into the layout that the primitives read
+ *     forward   reads in[k]->data, writes out->data
+ *     backward  reads out->grad, writes (or, where accumulate[k], adds to) in[k]->grad where
+ *               in[k]->needs_grad, and overwrites its parameters' gradients
+ *     release   frees what prepare made
+ */
+#pragma once
+
+#include "engine/graph.h"
+
+enum { OP_MAX_INPUTS = 2 };
+
+typedef struct Op Op;
+
+/* Images, height, width and channels, and the type of an element. */
+typedef struct Shape {
+    int n, h, w, c;
+    DType type;
+} Shape;
+
+struct Value {
+    int n, h, w, c;
+    DType type;
+    Op *producer; /* NULL for an input */
+    void *data;   /* set when planned; NULL for an input bound to the caller's memory until then */
+    void *grad;
+    bool bound;      /* data is the caller's */
+    bool kept;       /* data is read after the run */
+    bool seeded;     /* grad is written by the caller */
+    bool needs_grad; /* some gradient flows through here */
+
+    /* While planning: the value whose gradient memory this one shares (often itself), and the steps
+     * over which data and gradient are alive. */
+    Value *grad_owner;
+    int data_first, data_last, grad_first, grad_last;
+};
+
+typedef struct OpKind {
+    const char *name;
+    bool (*prepare)(Graph *graph, Op *op, Error *error);
+    void (*pack)(Graph *graph, Op *op);
+    bool (*forward)(Graph *graph, Op *op, Error *error);
+    bool (*backward)(Graph *graph, Op *op, Error *error);
+    void (*release)(Op *op);
+} OpKind;
+
+struct Op {
+    const OpKind *kind;
+    Value *in[OP_MAX_INPUTS]; /* NULL where there is none */
+    Value *out;
+    int weight, bias; /* indices of its parameters in the set, -1 for none */
+
+    /* Known before prepare. */
+    bool backward;                  /* takes part in the backward pass */
+    bool accumulate[OP_MAX_INPUTS]; /* another operation has written this gradient before */
+    int index;                      /* place in the graph's order */
+
+    /* Set by the builder: this input's gradient is the output's, unchanged; -1 for none. If it
+     * can, the planner gives both the same memory, and backward has nothing to do for it. */
+    int passes_gradient;
+
+    /* Set by prepare. */
+    bool reads_input[OP_MAX_INPUTS]; /* backward reads this input's data */
+    size_t saved_bytes;              /* written by forward, read by backward */
+    size_t forward_scratch_bytes, backward_scratch_bytes;
+
+    /* Set by the planner. */
+    void *saved, *forward_scratch, *backward_scratch;
+};
+
+struct Graph {
+    ParamSet *params;
+    GraphOptions options;
+    Op **ops;
+    int op_count;
+    Value **values;
+    int value_count;
+    int *own_params; /* indices in `params`, which other graphs may share */
+    int own_param_count;
+    bool has_idle_params; /* of operations without a backward pass */
+    const float *weights;
+    float *gradients; /* during graph_backward */
+    uint32_t step;
+    void *arena;
+    size_t arena_bytes;
+    size_t packed_bytes; /* held by the operations themselves */
+};
+
+/* Appends an operation: `op` (first member of an allocated struct) is owned by the graph from here;
+ * its output gets the given shape. */
+Value *graph_append(Graph *graph, Op *op, const OpKind *kind, Shape shape);
+
+/* Registers "<name>.weight" and "<name>.bias"-like parameters; returns the index. */
+int graph_param(Graph *graph, const char *name, const char *suffix, int rank, const int *shape,
+                ParamInit init, int fan_in);
+
+const float *op_weights(const Graph *graph, int param);
+float *op_gradients(const Graph *graph, int param);
+
+size_t value_bytes(const Value *value);
+
+/* The backward pass of a residual sum: the gradient of in[passes_gradient] is the output's. */
+bool op_pass_gradient(Op *op);

@@ -1,0 +1,74 @@
+/* Convolutions and matrix products: the only door to oneDNN.
+ *
+ * Everything outside this module speaks of shapes and pointers; the library's descriptors,
+ * memories and attributes stay behind it (and what its versions do differently behind onednn.h).
+ *
+ * Activations are NHWC, float32 or bfloat16, and are never rearranged. Weights are packed into the
+ * type and the layout that the library's fastest implementation wants (primitive_pack), by code of
+ * our own, once each time they change. Biases and gradients of weights are float32 always, and sums
+ * are float32 inside.
+ *
+ * No product is trusted unseen. Before a primitive is handed out, a few elements of its result are
+ * compared with plain loops in double (product_check.h). Where they differ, the library's next
+ * implementation is tried; where none is right, the primitive cannot be had.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "engine/product.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* How well this processor computes in a type, as far as the library lets it: ONEDNN_MAX_CPU_ISA
+ * counts. */
+typedef enum Support {
+    SUPPORT_NONE,
+    SUPPORT_SLOW, /* emulated */
+    SUPPORT_FAST, /* instructions of its own */
+} Support;
+
+Support primitive_support(DType type);
+
+typedef struct Primitive Primitive;
+
+/* `type` is that of src and weights; dst_type that of dst, which only a forward pass may have of
+ * another type. `added`: a forward pass adds OPERAND_ADDED. Both fail with a run-time error where the
+ * library has no implementation or none that is right, and for want of memory. Not to be called by
+ * two threads at once. */
+bool primitive_conv(Primitive **primitive, const ConvShape *shape, ConvPass pass, bool added,
+                    DType type, DType dst_type, Error *error);
+bool primitive_matmul(Primitive **primitive, const MatmulShape *shape, Error *error);
+
+void primitive_free(Primitive *primitive);
+
+size_t primitive_scratch_bytes(const Primitive *primitive);
+/* Of the packed weights, or, for CONV_BACKWARD_WEIGHTS, of their packed gradient. 0: it reads or
+ * writes plain float32 weights, of a convolution [out, in, kernel, kernel], and nothing is to be
+ * packed. */
+size_t primitive_weights_bytes(const Primitive *primitive);
+
+/* From plain weights to what the primitive reads. `packed` has primitive_weights_bytes bytes, which
+ * have to be zero the first time. */
+void primitive_pack(const Primitive *primitive, const float *plain, void *packed);
+
+/* From the packed gradient that the primitive has written to the plain one. */
+void primitive_unpack(const Primitive *primitive, const void *packed, float *plain);
+
+/* Who computes it: "jit:avx512_core_amx_bf16". */
+const char *primitive_implementation(const Primitive *primitive);
+
+/* "oneDNN 2.6.3" */
+const char *primitive_library(void);
+
+/* Runs it. `operands` [OPERAND_COUNT] are pointers, those it does not use NULL; `scratch` has
+ * primitive_scratch_bytes bytes. All pointers are aligned to 64 bytes or more for speed. */
+bool primitive_run(Primitive *primitive, void *const *operands, void *scratch, Error *error);
+
+/* For benchmarks: the least that a step can take. Between primitive_record and
+ * primitive_record_end every convolution and matrix product that runs is noted. The replay runs
+ * them all again, in that order, on the same memory (whose contents it spoils), with nothing in
+ * between; it returns the seconds that took. */
+void primitive_record(void);
+void primitive_record_end(void);
+double primitive_replay(void);

@@ -1,0 +1,70 @@
+/* What a primitive computes, apart from how: one convolution in one direction, or one matrix product. */
+#pragma once
+
+#include "engine/dtype.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum ConvPass {
+    CONV_FORWARD,          /* dst = conv(src, weights) + bias [+ added] */
+    CONV_BACKWARD_DATA,    /* src = gradient with respect to it, from dst's and the weights */
+    CONV_BACKWARD_WEIGHTS, /* weights, bias = gradients, from src and dst's gradient */
+} ConvPass;
+
+/* A square convolution: in [n, in_size, in_size, in_channels], kernel x kernel, zeros around. */
+typedef struct ConvShape {
+    int n;
+    int in_height, in_width, in_channels;
+    int out_height, out_width, out_channels;
+    int kernel, stride;
+    int pad_begin, pad_end; /* rows above and columns to the left; rows below and to the right */
+} ConvShape;
+
+/* c[b] = a[b] b[b] [+ bias] [+ c[b]]; strides in elements. */
+typedef struct MatmulShape {
+    int64_t batch, m, n, k;
+    int64_t a_batch, a_row, a_column; /* a [m, k]: strides between batches, rows and columns */
+    int64_t b_batch, b_row, b_column; /* b [k, n] */
+    int64_t c_batch, c_row;           /* c [m, n]: columns are contiguous */
+    bool bias;                        /* bias [n], float32 */
+    bool accumulate;                  /* adds to what c holds */
+    bool b_packed;                    /* b is what primitive_pack made of a float32 matrix with
+                                         those strides; of a single product, not a batch */
+    DType a_type, b_type, c_type;
+} MatmulShape;
+
+/* The operands of a product. For a matrix product a is SRC, b is WEIGHTS, c is DST. */
+typedef enum Operand {
+    OPERAND_SRC,
+    OPERAND_WEIGHTS,
+    OPERAND_BIAS,
+    OPERAND_DST,
+    OPERAND_ADDED, /* a tensor of dst's shape that a convolution adds to its result */
+    OPERAND_COUNT,
+} Operand;
+
+typedef struct Product {
+    bool is_matmul;
+    MatmulShape matmul;
+    /* The rest is of a convolution. */
+    ConvShape conv;
+    ConvPass pass;
+    /* A tensor is added to the result. */
+    bool added;
+    /* Of src and weights; and of dst. */
+    DType type, dst_type;
+} Product;
+
+/* "convolution forward [16, 32, 32, 3] -> [16, 32, 32, 128], 3x3, ...": different for any two
+ * products that differ. Caller frees. */
+char *product_text(const Product *product);
+
+/* Elements of the tensors of a convolution: [n, h, w, c] and [out, in, kernel, kernel]; and of the
+ * memory that the matrices of a product span. */
+int64_t conv_src_count(const ConvShape *shape);
+int64_t conv_dst_count(const ConvShape *shape);
+int64_t conv_weights_count(const ConvShape *shape);
+int64_t matmul_a_count(const MatmulShape *shape);
+int64_t matmul_b_count(const MatmulShape *shape);
+int64_t matmul_c_count(const MatmulShape *shape);

@@ -1,0 +1,103 @@
+/* How the weight gradient cuts its work, and where everything lies in its working memory; private to
+ * weight_gradient.c, whose first comment draws the layouts.
+ *
+ * The pixels of dy are cut into blocks whose rearranged copies fit a core's cache. Threads either
+ * share out the blocks, as slices that have sums of their own, or the input channels, as parts. All
+ * of it depends on the shape and the number of threads alone.
+ */
+#pragma once
+
+#include "engine/product.h"
+
+/* An AMX tile holds 16 rows of 64 bytes. */
+enum {
+    TILE_FLOATS = 16 * 16,
+    TILE = 1024,        /* bytes of any tile */
+    BLOCK = 32,         /* channels: two tiles */
+    STEP = 32,          /* what one instruction sums over */
+    RIGHT_STRIDE = 128, /* bytes between the rows of a right tile, whose halves alternate */
+    RIGHT_BLOCKS = 4,   /* of input, rearranged at a time */
+};
+
+typedef struct Plan {
+    ConvShape shape;
+    int taps;
+    int images, groups;           /* images per group */
+    int step_pixels, steps;       /* steps per row of dy */
+    int phases, columns;          /* of a row of input; columns per phase */
+    int out_tiles, in_blocks;     /* of 16 output and of 32 input channels */
+    int block_groups, block_rows; /* the pixels that are in the buffers at a time */
+    int row_blocks, blocks;
+    int slices, parts, part_blocks;    /* input blocks per part */
+    ptrdiff_t left_bytes, right_bytes; /* of the buffers, per tile and block of channels */
+} Plan;
+
+/* The pixels of a block: groups and rows of dy. */
+typedef struct Pixels {
+    int first_group, groups, first_row, rows;
+} Pixels;
+
+Plan plan_make(const ConvShape *shape, int threads);
+size_t plan_scratch_bytes(const Plan *plan, int threads);
+Pixels plan_pixels(const Plan *plan, int block);
+
+/* -- Sizes ------------------------------------------------------------------------------------ */
+
+static inline int divide_up(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
+static inline int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* Rows of input that `rows` rows of dy need. */
+static inline int input_rows(const Plan *plan, int rows)
+{
+    return (rows - 1) * plan->shape.stride + plan->shape.kernel;
+}
+
+/* Of a pixel, and of a row of input, of the images of a group in a right buffer. */
+static inline ptrdiff_t pixel_right_bytes(const Plan *plan)
+{
+    return plan->images / 2 * RIGHT_STRIDE;
+}
+
+static inline ptrdiff_t row_right_bytes(const Plan *plan)
+{
+    return plan->phases * plan->columns * pixel_right_bytes(plan);
+}
+
+static inline int right_blocks(const Plan *plan)
+{
+    return smaller(RIGHT_BLOCKS, plan->in_blocks);
+}
+
+/* The working memory: per slice sums [in block][out tile][tap][2 tiles] and sums of dy
+ * [out channel]; per slice and part the buffers; per thread the final sums [tap][2 tiles]. */
+static inline ptrdiff_t tap_sums(const Plan *plan)
+{
+    return plan->taps * 2 * TILE_FLOATS;
+}
+
+static inline ptrdiff_t block_sums(const Plan *plan)
+{
+    return plan->out_tiles * tap_sums(plan);
+}
+
+static inline ptrdiff_t weight_sums(const Plan *plan)
+{
+    return plan->in_blocks * block_sums(plan);
+}
+
+static inline ptrdiff_t slice_sums(const Plan *plan)
+{
+    return weight_sums(plan) + plan->out_tiles * 16;
+}
+
+static inline ptrdiff_t buffer_bytes(const Plan *plan)
+{
+    return plan->out_tiles * plan->left_bytes + right_blocks(plan) * plan->right_bytes;
+}

@@ -1,0 +1,229 @@
+#include "evaluation/feature_training.h"
+
+#include "base/interrupt.h"
+#include "base/memory.h"
+#include "base/progress.h"
+#include "base/random.h"
+#include "data/epoch.h"
+#include "data/labels.h"
+#include "engine/optimizer.h"
+#include "io/file_kind.h"
+#include "io/output.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    BATCH = 128,
+    FLIP_SUBSTREAM = 3, /* 1 and 2 are those of the stages */
+};
+
+/* The average is over the last hundred steps or so, which does what a falling learning rate would. */
+static const OptimizerSettings settings = {.lr = 2e-3, .warmup = 50, .grad_clip = 1, .ema = 0.99};
+
+typedef struct Training {
+    FeatureNet *net;
+    const Config *config;
+    Dataset *images, *test;
+    Labels labels, test_labels;
+    EpochOrder order;
+    OptimizerState state;
+    Graph *graph;
+    Classifier classifier;
+    int64_t indices[BATCH];
+    int batch_labels[BATCH];
+} Training;
+
+/* -- Preparation ------------------------------------------------------------------------------ */
+
+static bool check_labels(const Training *t, Error *error)
+{
+    const int classes = t->labels.classes;
+    if (classes < 2)
+        return error_input(error, "%s: all its labels are 0, expected at least two classes",
+                           dataset_name(t->images));
+    return true;
+}
+
+static bool open_data(Training *t, const FeatureTraining *task, Error *error)
+{
+    const Config *config = task->config;
+    if (config->data.format != DATA_MIXTURE &&
+        (config->data.train[0] == '\0' || config->data.test[0] == '\0'))
+        return error_input(error,
+                           "%s: there is no such classifier, and the configuration in the "
+                           "checkpoint names no images (data.train, data.test) to train it on; "
+                           "--metrics sliced needs none",
+                           task->path);
+    return dataset_open(&t->images, config, DATASET_TRAIN, error) &&
+           dataset_open(&t->test, config, DATASET_TEST, error) &&
+           labels_read(&t->labels, t->images, task->train_labels, "--train-labels",
+                       CLASSIFIER_MAX_CLASSES, error) &&
+           check_labels(t, error) &&
+           labels_read(&t->test_labels, t->test, task->test_labels, "--test-labels",
+                       t->labels.classes, error) &&
+           epoch_make(&t->order, (uint64_t)task->seed, dataset_count(t->images), error);
+}
+
+static bool allocate(Training *t, Error *error)
+{
+    OptimizerState *state = &t->state;
+    const size_t size = t->net->params.size;
+    float **arrays[] = {&state->weights, &state->ema, &state->first_moment, &state->second_moment,
+                        &state->gradients};
+    state->size = size;
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
+        if (!(*arrays[i] = memory_large(size, sizeof(float), "a classifier", error)))
+            return false;
+    params_initialise(&t->net->params, (uint64_t)t->net->seed, state->weights);
+    memcpy(state->ema, state->weights, size * sizeof(float));
+    return true;
+}
+
+static bool build(Training *t, Error *error)
+{
+    FeatureNet *net = t->net;
+    net->classes = t->labels.classes;
+    t->graph = graph_new(&net->params, (GraphOptions){.batch = BATCH, .weight_gradients = true});
+    t->classifier = classifier_build(t->graph, net->resolution, net->channels, net->classes);
+    graph_seed(t->graph, t->classifier.logits);
+    return graph_finish(t->graph, error) && allocate(t, error);
+}
+
+static void release(Training *t)
+{
+    graph_free(t->graph);
+    epoch_free(&t->order);
+    labels_free(&t->labels);
+    labels_free(&t->test_labels);
+    dataset_close(t->images);
+    dataset_close(t->test);
+    memory_free(t->state.weights);
+    memory_free(t->state.ema);
+    memory_free(t->state.first_moment);
+    memory_free(t->state.second_moment);
+    memory_free(t->state.gradients);
+}
+
+/* -- Training --------------------------------------------------------------------------------- */
+
+static void flip(const Training *t, uint32_t step, float *images)
+{
+    const int side = t->net->resolution, channels = t->net->channels;
+    const size_t dims = (size_t)side * (size_t)side * (size_t)channels;
+    for (int i = 0; i < BATCH; i++) {
+        const RandomKey key = {.seed = (uint64_t)t->net->seed,
+                               .purpose = RANDOM_FLIP,
+                               .substream = FLIP_SUBSTREAM,
+                               .step = step,
+                               .sample = (uint32_t)i};
+        if (random_u32(key, 0) & 1)
+            dataset_flip(images + (size_t)i * dims, side, side, channels);
+    }
+}
+
+static bool step(Training *t, int64_t i, double *loss, Error *error)
+{
+    float *images = value_data(t->classifier.images);
+    epoch_indices(&t->order, i * BATCH, BATCH, t->indices);
+    if (!dataset_read(t->images, t->indices, BATCH, images, error))
+        return false;
+    if (t->config->data.flip && t->config->data.format != DATA_MIXTURE)
+        flip(t, (uint32_t)i, images);
+    for (int k = 0; k < BATCH; k++)
+        t->batch_labels[k] = t->labels.values[t->indices[k]];
+    graph_load_weights(t->graph, t->state.weights);
+    if (!graph_forward(t->graph, (uint32_t)i, error))
+        return false;
+    *loss = classifier_loss(value_data(t->classifier.logits), t->batch_labels, BATCH,
+                            t->net->classes, value_gradient(t->classifier.logits));
+    if (!graph_backward(t->graph, t->state.gradients, error))
+        return false;
+    const double norm = optimizer_gradient_norm(t->state.gradients, t->state.size);
+    if (!isfinite(*loss) || !isfinite(norm))
+        return error_runtime(error, "the classifier's loss is not finite at step %lld",
+                             (long long)i + 1);
+    optimizer_update(&t->state, &settings, i + 1, norm);
+    return true;
+}
+
+static bool train(Training *t, bool quiet, Error *error)
+{
+    Progress progress;
+    double shown = 0;
+    bool ok = true;
+    progress_start(&progress, "classifier", 0, t->net->steps, BATCH, "images/s", quiet);
+    for (int64_t i = 0; ok && i < t->net->steps; i++) {
+        double loss = 0;
+        ok = interrupt_continues(error) && step(t, i, &loss, error);
+        shown += (i == 0 ? 1 : 0.05) * (loss - shown);
+        if (ok)
+            progress_update(&progress, i + 1, "loss %.3f", shown);
+    }
+    progress_finish(&progress);
+    return ok;
+}
+
+/* -- Afterwards ------------------------------------------------------------------------------- */
+
+/* The training graph serves: there is no dropout in it. */
+static bool test(Training *t, Error *error)
+{
+    const int64_t count = dataset_count(t->test);
+    int64_t hits = 0;
+    graph_load_weights(t->graph, t->state.ema);
+    for (int64_t first = 0; first < count; first += BATCH) {
+        const int part = (int)(count - first < BATCH ? count - first : BATCH);
+        for (int k = 0; k < part; k++)
+            t->indices[k] = first + k;
+        if (!interrupt_continues(error) ||
+            !dataset_read(t->test, t->indices, part, value_data(t->classifier.images), error) ||
+            !graph_forward(t->graph, 0, error))
+            return false;
+        hits += classifier_hits(value_data(t->classifier.logits), t->test_labels.values + first,
+                                part, t->net->classes);
+    }
+    t->net->test_images = count;
+    t->net->accuracy = (double)hits / (double)count;
+    return true;
+}
+
+static void hand_over(Training *t)
+{
+    FeatureNet *net = t->net;
+    net->weights = t->state.ema;
+    t->state.ema = NULL;
+    net->data = memory_string(dataset_name(t->images));
+    net->name = feature_net_name(net->weights, net->params.size);
+}
+
+/* The shapes follow from the classes, which are known when the labels are read. */
+static FeatureNet *new_net(const FeatureTraining *task)
+{
+    FeatureNet *net = memory_small(1, sizeof *net);
+    net->path = memory_string(task->path);
+    net->resolution = task->config->data.resolution;
+    net->channels = task->config->data.channels;
+    net->steps = task->steps;
+    net->seed = task->seed;
+    return net;
+}
+
+bool feature_training_run(const FeatureTraining *task, Error *error)
+{
+    Training *t = memory_small(1, sizeof *t);
+    t->net = new_net(task);
+    t->config = task->config;
+    bool ok = output_check_name("--classifier", task->path, ".h5.hdf5", error) &&
+              open_data(t, task, error) &&
+              atomic_file_possible(task->path, file_kind_rule(FILE_CLASSIFIER), error) &&
+              build(t, error) && train(t, task->quiet, error) && test(t, error);
+    if (ok) {
+        hand_over(t);
+        ok = feature_net_write(t->net, error);
+    }
+    release(t);
+    feature_net_close(t->net);
+    memory_free(t);
+    return ok;
+}

@@ -1,0 +1,100 @@
+#include "evaluation/quality_images.h"
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "evaluation/quality_meter.h"
+#include "inference/images.h"
+#include "picture/image.h"
+
+enum { FLIP_SUBSTREAM = 4 }; /* 1 to 3 are those of the stages and of the classifier */
+
+static bool is_mirrored(const Config *config)
+{
+    return config->data.flip && config->data.format != DATA_MIXTURE;
+}
+
+/* Each with probability 1/2, by its index in the data set. */
+static void mirror(const Config *config, const int64_t *chosen, int count, uint64_t seed,
+                   float *pixels)
+{
+    const int side = config->data.resolution, channels = config->data.channels;
+    const size_t dims = (size_t)side * (size_t)side * (size_t)channels;
+    for (int i = 0; i < count; i++) {
+        const RandomKey key = {.seed = seed,
+                               .purpose = RANDOM_FLIP,
+                               .substream = FLIP_SUBSTREAM,
+                               .sample = (uint32_t)chosen[i]};
+        if (random_u32(key, 0) & 1)
+            dataset_flip(pixels + (size_t)i * dims, side, side, channels);
+    }
+}
+
+static bool choose_count(int64_t *count, int64_t samples, const Dataset *dataset, Error *error)
+{
+    const int64_t most = dataset_count(dataset) / 2;
+    if (*count == IMAGES_UNSET)
+        *count = samples < most ? samples : most;
+    if (*count > most || *count < QUALITY_LEAST_IMAGES)
+        return error_input(error,
+                           "--images: %s has %lld images, in two halves at most %lld each; "
+                           "expected at least %lld",
+                           dataset_name(dataset), (long long)dataset_count(dataset),
+                           (long long)most,
+                           (long long)(*count > most ? *count : QUALITY_LEAST_IMAGES));
+    return true;
+}
+
+static bool read_both_halves(RealImages *real, const Network *network, Dataset *dataset,
+                             uint64_t seed, Error *error)
+{
+    const Config *config = network_config(network);
+    int64_t *chosen = NULL, count = 2 * (int64_t)real->count;
+    real->pixels =
+        memory_large((size_t)count, network_dims(network) * sizeof(float), "real images", error);
+    const bool ok = real->pixels &&
+                    images_choose(dataset, "--images", count, seed, &count, &chosen, error) &&
+                    dataset_read(dataset, chosen, (int)count, real->pixels, error);
+    if (ok && is_mirrored(config))
+        mirror(config, chosen, (int)count, seed, real->pixels);
+    memory_free(chosen);
+    return ok;
+}
+
+bool real_images_read(RealImages *real, const Network *network, int64_t count, int64_t samples,
+                      uint64_t seed, Error *error)
+{
+    const Config *config = network_config(network);
+    Dataset *dataset = NULL;
+    *real = (RealImages){0};
+    if (config->data.format != DATA_MIXTURE && config->data.test[0] == '\0')
+        return error_input(error,
+                           "%s: its configuration names no test images (data.test), which "
+                           "samples are compared with",
+                           network_file(network, 0));
+    bool ok = dataset_open(&dataset, config, DATASET_TEST, error) &&
+              choose_count(&count, samples, dataset, error);
+    if (ok) {
+        real->count = (int)count;
+        real->data = memory_format("%s%s", dataset_name(dataset),
+                                   is_mirrored(config) ? ", mirrored at random" : "");
+        ok = read_both_halves(real, network, dataset, seed, error);
+    }
+    dataset_close(dataset);
+    return ok;
+}
+
+void real_images_free(RealImages *real)
+{
+    memory_free(real->pixels);
+    memory_free(real->data);
+    *real = (RealImages){0};
+}
+
+void samples_round(const Network *network, float *images, size_t count)
+{
+    if (network_mixture(network))
+        return;
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < count; i++)
+        images[i] = 2.0f * (float)image_byte(images[i]) / 255.0f - 1.0f;
+}

@@ -1,0 +1,167 @@
+#include "evaluation/sweep.h"
+
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "base/memory.h"
+#include "base/note.h"
+#include "hdf5/hdf5_file.h"
+#include "io/file_kind.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const double seconds_between = 60; /* of two times of storing */
+
+typedef struct Sweep {
+    Bound *bound;
+    const BoundTask *task;
+    const SweepOptions *options;
+    int timesteps; /* N */
+} Sweep;
+
+/* -- The sums, stored ------------------------------------------------------------------------- */
+
+enum { ARRAYS = 8 };
+
+typedef struct Stored {
+    const char *name;
+    double *values;
+    int64_t count;
+} Stored;
+
+static void list_arrays(const Sweep *s, Stored list[ARRAYS])
+{
+    const BoundSums *sums = bound_sums(s->bound);
+    const int64_t entries = s->timesteps + 1, cells = s->task->cell_count;
+    const int64_t variances = s->task->variance_count;
+    const Stored all[ARRAYS] = {
+        {"bits", sums->bits, cells * s->task->images},
+        {"terms", sums->terms, cells * entries},
+        {"terms_error", sums->terms_error, cells * entries},
+        {"calibration", sums->calibration, variances * entries},
+        {"calibration_error", sums->calibration_error, variances * entries},
+        {"floored", sums->floored, variances * entries},
+        {"ratio", sums->ratio, variances * entries},
+        {"tables", sums->tables, sums->tables ? variances * entries * entries : 0},
+    };
+    memcpy(list, all, sizeof all);
+}
+
+/* Timesteps below `t` are still to be visited. */
+static bool store(const Sweep *s, int t, Error *error)
+{
+    Hdf5File *file = NULL;
+    Stored list[ARRAYS];
+    list_arrays(s, list);
+    bool ok =
+        hdf5_create_as(&file, s->options->unfinished, file_kind_rule(FILE_SWEEP), error) &&
+        hdf5_write_attribute_string(file, "/", "format", file_kind_format(FILE_SWEEP), error) &&
+        hdf5_write_string(file, "key", s->options->key, error) &&
+        hdf5_write_attribute_int(file, "/", "t", t, error);
+    for (int i = 0; ok && i < ARRAYS; i++)
+        if (list[i].count > 0)
+            ok = hdf5_write(file, list[i].name, HDF5_FLOAT64, 1, &list[i].count, list[i].values,
+                            error);
+    if (ok)
+        return hdf5_commit(file, error);
+    hdf5_close(file);
+    return false;
+}
+
+static bool read_sums(const Sweep *s, Hdf5File *file, Error *error)
+{
+    Stored list[ARRAYS];
+    list_arrays(s, list);
+    bool ok = true;
+    for (int i = 0; ok && i < ARRAYS; i++)
+        if (list[i].count > 0)
+            ok = hdf5_read(file, list[i].name, HDF5_FLOAT64, 1, &list[i].count, list[i].values,
+                           error);
+    return ok;
+}
+
+/* *t := where to go on: N, or what a file with this key says. Any other file is of no use, and will be
+ * replaced; one that has the key but not the sums is damaged, and an error. */
+static bool restore(const Sweep *s, int *t, Error *error)
+{
+    Hdf5File *file = NULL;
+    Error unusable;
+    char *key = NULL;
+    int64_t stored = 0;
+    bool ok = true;
+    *t = s->timesteps + 1;
+    if (s->options->fresh || access(s->options->unfinished, F_OK) != 0 ||
+        !hdf5_open(&file, s->options->unfinished, &unusable))
+        return true;
+    if (hdf5_read_string(file, "key", &key, &unusable) && strcmp(key, s->options->key) == 0 &&
+        hdf5_read_attribute_int(file, "/", "t", &stored, &unusable) && stored >= 1 &&
+        stored <= s->timesteps + 1) {
+        *t = (int)stored;
+        ok = read_sums(s, file, error) || error_add(error, "; --fresh begins anew");
+    } else {
+        note("%s is of another sweep, and will be replaced", s->options->unfinished);
+    }
+    memory_free(key);
+    hdf5_close(file);
+    return ok;
+}
+
+/* -- Running ---------------------------------------------------------------------------------- */
+
+/* The sums of timesteps `t` and above are there, and something went wrong after. */
+static bool stop(const Sweep *s, int t, Error *error)
+{
+    if (!interrupt_requested() || !s->options->unfinished)
+        return false;
+    Error failure = {0};
+    if (!store(s, t, &failure)) {
+        *error = failure;
+        return false;
+    }
+    return error_runtime(error, "stopped by %s; the same command goes on from t = %d (%s)",
+                         interrupt_name(), t - 1, s->options->unfinished);
+}
+
+static bool visit_all(const Sweep *s, int from, Progress *progress, Error *error)
+{
+    double stored = clock_seconds();
+    for (int t = from - 1; t >= 1; t--) {
+        if (!bound_needs(s->bound, t))
+            continue;
+        if (!bound_visit(s->bound, t, progress, error))
+            return stop(s, t + 1, error);
+        if (s->options->unfinished && clock_seconds() - stored > seconds_between) {
+            if (!store(s, t, error))
+                return false;
+            stored = clock_seconds();
+        }
+    }
+    return true;
+}
+
+bool sweep_run(Bound *bound, const BoundTask *task, const Schedule *schedule,
+               const SweepOptions *options, Error *error)
+{
+    const Sweep s = {
+        .bound = bound, .task = task, .options = options, .timesteps = schedule->timesteps};
+    int from = s.timesteps + 1;
+    if (options->unfinished && !restore(&s, &from, error))
+        return false;
+    const int64_t all = (int64_t)bound_needed(bound, s.timesteps) * task->images;
+    const int64_t left = (int64_t)bound_needed(bound, from - 1) * task->images;
+    Progress progress;
+    progress_start(&progress, options->what, all - left, all, 1, "evaluations/s", options->quiet);
+    if (from <= s.timesteps)
+        progress_note(&progress, "goes on from t = %d (%s)", from - 1, options->unfinished);
+    bool ok = visit_all(&s, from, &progress, error);
+    progress_finish(&progress);
+    return ok && (!options->unfinished || store(&s, 1, error));
+}
+
+void sweep_forget(const SweepOptions *options)
+{
+    /* One that stays is found by its own sweep alone. */
+    if (options->unfinished)
+        file_kind_remove(options->unfinished, FILE_SWEEP);
+}

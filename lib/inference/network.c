@@ -1,0 +1,258 @@
+/* What the network can do, and running it. */
+#include "inference/network.h"
+
+#include "base/fingerprint.h"
+#include "base/interrupt.h"
+#include "base/memory.h"
+#include "base/memory_limit.h"
+#include "inference/network_internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+const Config *network_config(const Network *network)
+{
+    return &network->config;
+}
+
+const Schedule *network_schedule(const Network *network)
+{
+    return &network->schedule;
+}
+
+size_t network_dims(const Network *network)
+{
+    size_t resolution = (size_t)network->config.data.resolution;
+    return resolution * resolution * (size_t)network->config.data.channels;
+}
+
+int network_heads(const Network *network)
+{
+    return network->head_count;
+}
+
+const char *network_head_name(const Network *network, int head)
+{
+    return network->heads[head].name;
+}
+
+int network_find_head(const Network *network, const char *name)
+{
+    for (int i = 0; i < network->head_count; i++)
+        if (strcmp(network->heads[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+const double *network_ms_eps(const Network *network)
+{
+    return network->ms_eps;
+}
+
+const float *network_ms_eps_diag(const Network *network)
+{
+    return network->ms_eps_diag;
+}
+
+const Mixture *network_mixture(const Network *network)
+{
+    return network->mixture.components > 0 ? &network->mixture : NULL;
+}
+
+const char *network_run(const Network *network)
+{
+    return network->is_run ? network->origin : NULL;
+}
+
+const char *network_origin(const Network *network)
+{
+    return network->origin;
+}
+
+uint64_t network_fingerprint(const Network *network, VarianceKind variance)
+{
+    const size_t entries = (size_t)network->schedule.timesteps + 1;
+    uint64_t print = fingerprint(FINGERPRINT_START, network->weights,
+                                 network->params.size * sizeof *network->weights);
+    print = fingerprint(print, network->schedule.alpha_bar, entries * sizeof(double));
+    if (variance_head(variance)) {
+        int index = network_find_head(network, variance_head(variance));
+        const NetworkHead *head = &network->heads[index];
+        print = fingerprint(print, head->weights, head->size * sizeof *head->weights);
+        print = fingerprint(print, head->bins.first, sizeof head->bins.first);
+    } else if (variance == VARIANCE_ANALYTIC) {
+        print = fingerprint(print, network->ms_eps, entries * sizeof *network->ms_eps);
+    } else if (variance == VARIANCE_ANALYTIC_DIAG) {
+        print = fingerprint(print, network->ms_eps_diag,
+                            entries * network_dims(network) * sizeof *network->ms_eps_diag);
+    }
+    return print;
+}
+
+uint64_t network_identity(const Network *network)
+{
+    VarianceKind kinds[VARIANCE_KINDS];
+    const int count = network_variances(network, kinds);
+    uint64_t print = FINGERPRINT_START;
+    for (int v = 0; v < count; v++) {
+        const uint64_t one = network_fingerprint(network, kinds[v]);
+        print = fingerprint(print, &one, sizeof one);
+    }
+    return print;
+}
+
+int network_files(const Network *network)
+{
+    return network->file_count;
+}
+
+const char *network_file(const Network *network, int file)
+{
+    return network->files[file];
+}
+
+bool network_check_variance(const Network *network, VarianceKind variance, Error *error)
+{
+    const char *head = variance_head(variance);
+    if (head && network_find_head(network, head) < 0)
+        return error_input(error,
+                           "the variance %s needs an %s head, and %s has none; train --stage 2 "
+                           "--loss %s makes one",
+                           variance_name(variance), head, network->origin, head);
+    if (variance == VARIANCE_EXACT && !network_mixture(network))
+        return error_input(error,
+                           "the variance exact is known where data.format is mixture; the data of "
+                           "%s are something else",
+                           network->origin);
+    const bool diag = variance == VARIANCE_ANALYTIC_DIAG;
+    if ((variance == VARIANCE_ANALYTIC && !network->ms_eps) || (diag && !network->ms_eps_diag))
+        return error_input(error,
+                           "the variance %s needs the array /analytic/ms_eps%s, and %s has none; "
+                           "infer analytic --%s %s makes it",
+                           variance_name(variance), diag ? "_diag" : "", network->origin,
+                           network->is_run ? "run" : "checkpoint", network->origin);
+    return true;
+}
+
+int network_variances(const Network *network, VarianceKind *kinds)
+{
+    int count = 0;
+    for (int kind = 0; kind < VARIANCE_KINDS; kind++) {
+        Error ignored = {0};
+        if (network_check_variance(network, (VarianceKind)kind, &ignored))
+            kinds[count++] = (VarianceKind)kind;
+    }
+    return count;
+}
+
+/* -- Graphs ----------------------------------------------------------------------------------- */
+
+void network_release_graphs(Network *network)
+{
+    for (int i = 0; i < network->head_count; i++) {
+        graph_free(network->heads[i].graph);
+        network->heads[i].graph = NULL;
+    }
+    graph_free(network->graph);
+    network->graph = NULL;
+    memory_free(network->times);
+    memory_free(network->bin);
+    network->times = NULL;
+    network->bin = NULL;
+    network->batch = 0;
+}
+
+bool network_prepare(Network *network, int64_t count, Error *error)
+{
+    int64_t runs = (count + network->max_batch - 1) / network->max_batch;
+    int batch = count < 1 ? 1 : (int)((count + runs - 1) / runs);
+    if (batch == network->batch)
+        return true;
+    if (!memory_limit_check(false, error))
+        return false;
+    network_release_graphs(network);
+    network->graph =
+        graph_new(&network->params, (GraphOptions){.batch = batch, .type = network->type});
+    network->unet = unet_build(network->graph, &network->config);
+    if (!graph_finish(network->graph, error)) {
+        network_release_graphs(network);
+        return false;
+    }
+    graph_load_weights(network->graph, network->weights);
+    network->times = memory_small((size_t)batch, sizeof *network->times);
+    network->bin = memory_small((size_t)batch, sizeof *network->bin);
+    network->batch = batch;
+    return true;
+}
+
+int network_batch(const Network *network)
+{
+    return network->batch;
+}
+
+/* On the kept values of the trunk's graph, without a copy. */
+static bool build_head(Network *network, NetworkHead *head, Error *error)
+{
+    head->graph =
+        graph_new(&head->params, (GraphOptions){.batch = network->batch, .type = network->type});
+    head->head = head_build(head->graph, &head->config, head->bins.count, network->unet.features,
+                            network->unet.temb);
+    if (!graph_finish(head->graph, error)) {
+        graph_free(head->graph);
+        head->graph = NULL;
+        return false;
+    }
+    graph_load_weights(head->graph, head->weights);
+    return true;
+}
+
+/* -- Evaluating ------------------------------------------------------------------------------- */
+
+/* Inputs are written before every run, since a run reuses their memory. */
+static void fill_inputs(Network *network, const float *x, const int *t, int count)
+{
+    size_t dims = network_dims(network);
+    float *input = value_data(network->unet.x);
+    size_t padding = (size_t)(network->batch - count) * dims;
+    memcpy(input, x, (size_t)count * dims * sizeof *input);
+    memset(input + (size_t)count * dims, 0, padding * sizeof *input);
+    for (int i = 0; i < network->batch; i++)
+        network->times[i] = i < count ? schedule_model_time(&network->schedule, t[i]) : 0;
+    unet_embed_times(network->times, network->batch, network->config.model.channels,
+                     value_data(network->unet.time));
+}
+
+static bool run_head(Network *network, NetworkHead *head, const int *t, int count, float *out,
+                     Error *error)
+{
+    if ((!head->graph && !build_head(network, head, error)) ||
+        !graph_forward(head->graph, 0, error))
+        return false;
+    for (int i = 0; i < count; i++)
+        network->bin[i] = time_bins_find(&head->bins, t[i]);
+    head_read(&head->head, network->bin, count, out);
+    return true;
+}
+
+bool network_evaluate(Network *network, const float *x, const int *t, int count,
+                      const NetworkOutputs *outputs, Error *error)
+{
+    assert(network->batch > 0);
+    const size_t dims = network_dims(network);
+    for (int first = 0; first < count; first += network->batch) {
+        int images = count - first < network->batch ? count - first : network->batch;
+        size_t offset = (size_t)first * dims, bytes = (size_t)images * dims * sizeof *x;
+        if (!interrupt_continues(error))
+            return false;
+        fill_inputs(network, x + offset, t + first, images);
+        if (!graph_forward(network->graph, 0, error))
+            return false;
+        if (outputs->eps)
+            memcpy(outputs->eps + offset, value_data(network->unet.eps), bytes);
+        for (int i = 0; i < network->head_count; i++)
+            if (outputs->heads[i] && !run_head(network, &network->heads[i], t + first, images,
+                                               outputs->heads[i] + offset, error))
+                return false;
+    }
+    return true;
+}

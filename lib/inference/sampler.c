@@ -1,0 +1,116 @@
+#include "inference/sampler.h"
+
+#include "base/memory.h"
+#include "inference/predictor.h"
+
+#include <math.h>
+
+/* What one group of samples needs besides x. */
+typedef struct Work {
+    Network *network;
+    const SamplingPlan *plan;
+    EstimateSource source;
+    int head; /* index of the head that the variance reads, -1 for none */
+    int count;
+    int *t;                     /* [count] */
+    float *eps, *out, *cov, *z; /* [count, dims] each: eps_hat, the head's output, Cov, noise */
+} Work;
+
+static bool work_make(Work *work, Error *error)
+{
+    size_t count = (size_t)work->count, bytes = network_dims(work->network) * sizeof(float);
+    float **arrays[] = {&work->eps, &work->out, &work->cov, &work->z};
+    for (int i = 0; i < 4; i++)
+        if (!(*arrays[i] = memory_large(count, bytes, "samples", error)))
+            return false;
+    work->t = memory_small(count, sizeof *work->t);
+    return true;
+}
+
+static void work_free(Work *work)
+{
+    memory_free(work->eps);
+    memory_free(work->out);
+    memory_free(work->cov);
+    memory_free(work->z);
+    memory_free(work->t);
+}
+
+/* eps_hat at x_t, and the head's output where the step adds noise that depends on it. */
+static bool evaluate(Work *work, const float *x, const ReverseStep *step, Error *error)
+{
+    NetworkOutputs outputs = {.eps = work->eps};
+    if (work->head >= 0 && step->s > 0)
+        outputs.heads[work->head] = work->out;
+    for (int i = 0; i < work->count; i++)
+        work->t[i] = step->t;
+    return network_evaluate(work->network, x, work->t, work->count, &outputs, error);
+}
+
+/* x_t -> x_s, image by image. */
+static void move(const Work *work, const ReverseStep *step, float *x)
+{
+    const size_t dims = network_dims(work->network);
+    const EstimateSource *source = &work->source;
+    const VarianceKind variance = work->plan->variance;
+    const bool estimated = step->s > 0 && !variance_is_fixed(variance);
+#pragma omp parallel for
+    for (int i = 0; i < work->count; i++) {
+        size_t at = (size_t)i * dims;
+        if (estimated)
+            estimate_cov_x0(source, variance, step->t, x + at, work->eps + at,
+                            work->head >= 0 ? work->out + at : NULL, work->cov + at);
+        reverse_step_sample(step, x + at, work->eps + at, estimated ? work->cov + at : NULL,
+                            work->z + at, dims, x + at);
+    }
+}
+
+static bool take_steps(Work *work, Noise *noise, int first, float *x, Progress *progress,
+                       Error *error)
+{
+    const SamplingPlan *plan = work->plan;
+    for (int k = plan->steps; k >= 1; k--) {
+        ReverseStep step = reverse_step(network_schedule(work->network), &plan->reverse,
+                                        plan->timesteps[k - 1], plan->timesteps[k]);
+        if (!evaluate(work, x, &step, error))
+            return false;
+        if (step.s > 0 && !noise_step(noise, plan->steps - k, first, work->count, work->z, error))
+            return false;
+        move(work, &step, x);
+        progress_update(progress, progress->done + work->count, "%s, %d steps",
+                        sampling_label(plan).text, plan->steps);
+    }
+    return true;
+}
+
+/* A byte of a picture is a number, whatever it was made from. */
+static bool check_finite(const Work *work, const float *x, Error *error)
+{
+    const size_t elements = (size_t)work->count * network_dims(work->network);
+    for (size_t i = 0; i < elements; i++)
+        if (!isfinite(x[i]))
+            return error_runtime(error, "%s, %d steps: a sample is not finite",
+                                 sampling_label(work->plan).text, work->plan->steps);
+    return true;
+}
+
+EstimateLabel sampling_label(const SamplingPlan *plan)
+{
+    return estimate_label(&plan->estimate, plan->variance);
+}
+
+bool sampler_run(Network *network, const SamplingPlan *plan, Noise *noise, int first, int count,
+                 float *x, Progress *progress, Error *error)
+{
+    const char *head = variance_head(plan->variance);
+    Work work = {.network = network,
+                 .plan = plan,
+                 .source = network_predictor(network, &plan->estimate).source,
+                 .head = head ? network_find_head(network, head) : -1,
+                 .count = count};
+    work.source.clip_x0 = plan->reverse.clip_x0;
+    bool ok = work_make(&work, error) && noise_start(noise, first, count, x, error) &&
+              take_steps(&work, noise, first, x, progress, error) && check_finite(&work, x, error);
+    work_free(&work);
+    return ok;
+}

@@ -1,0 +1,35 @@
+/* The reverse process: from x_T down a trajectory to x_0.
+ *
+ *     for k = K .. 1:  s, t = timesteps[k-1], timesteps[k]
+ *         eps_hat, head  =  the network at x_t, t
+ *         x_s  =  mean(x_t, eps_hat) + sqrt(variance) z        z ~ N(0, I); no noise when s = 0
+ *
+ * What a step does with the network's outputs is in diffusion/reverse.h.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/progress.h"
+#include "diffusion/reverse.h"
+#include "diffusion/trajectory.h"
+#include "inference/network.h"
+#include "inference/noise.h"
+#include "variance/estimate.h"
+
+typedef struct SamplingPlan {
+    VarianceKind variance;
+    ReverseOptions reverse;   /* its variance is variance_in_step(variance) */
+    EstimateOptions estimate; /* what is done to Cov[x_0 | x_t] */
+    TrajectoryKind trajectory;
+    int steps;      /* K */
+    int *timesteps; /* [K + 1], from 0 up */
+} SamplingPlan;
+
+/* The variance and what is done to it, as tables call it. */
+EstimateLabel sampling_label(const SamplingPlan *plan);
+
+/* x [count, dims], NHWC := samples first .. first + count - 1, not clipped after the last step. The
+ * variance must have passed network_check_variance, the options reverse_check. Every image's every
+ * step is one of progress->total. A run-time error where a sample is not finite. */
+bool sampler_run(Network *network, const SamplingPlan *plan, Noise *noise, int first, int count,
+                 float *x, Progress *progress, Error *error);

@@ -1,0 +1,331 @@
+/* Self-attention over the pixels of an image, one head as wide as the channels.
+ *
+ *     forward   S = Q K',  P = softmax(S / sqrt(c)) row by row,  O = P V
+ *     backward  dV = P' dO,  dP = dO V',  dS = P o (dP - rowsum(dP o P)) / sqrt(c),
+ *               dQ = dS K,  dK = dS' Q
+ *
+ * Q, K and V are columns of one matrix [n, pixels, 3c]: the products read and write them in place
+ * through strides. The matrices [pixels, pixels] exist for a few images at a time: forward keeps
+ * one number per row, log sum exp(S / sqrt(c)), from which backward makes P again. S, dP and
+ * the softmax are float32; P and dS are rounded to the type of the graph as operands of products.
+ */
+#include "engine/op.h"
+#include "layers/layers.h"
+
+#include "base/memory.h"
+#include "engine/dtype.h"
+#include "layers/activation.h"
+
+#include <assert.h>
+#include <math.h>
+#include <omp.h>
+
+typedef struct AttentionOp {
+    Op op; /* in[0]: qkv */
+    int pixels, channels;
+    int chunk;                                                 /* images at a time; divides n */
+    Primitive *scores, *mix;                                   /* forward */
+    Primitive *value_back, *prob_back, *query_back, *key_back; /* dV, dP, dQ, dK */
+} AttentionOp;
+
+/* A matrix operand: where its batch, rows and columns lie, and what it is made of. */
+typedef struct Matrix {
+    int64_t batch, row, column;
+    DType type;
+} Matrix;
+
+static Matrix transposed(Matrix m)
+{
+    return (Matrix){m.batch, m.column, m.row, m.type};
+}
+
+static bool product(Primitive **primitive, const AttentionOp *a, int m, int n, int k, Matrix left,
+                    Matrix right, Matrix result, Error *error)
+{
+    MatmulShape shape = {.batch = a->chunk,
+                         .m = m,
+                         .n = n,
+                         .k = k,
+                         .a_batch = left.batch,
+                         .a_row = left.row,
+                         .a_column = left.column,
+                         .b_batch = right.batch,
+                         .b_row = right.row,
+                         .b_column = right.column,
+                         .c_batch = result.batch,
+                         .c_row = result.row,
+                         .a_type = left.type,
+                         .b_type = right.type,
+                         .c_type = result.type};
+    return primitive_matmul(primitive, &shape, error);
+}
+
+static size_t largest_scratch(Primitive *const *primitives, int count)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < count; i++)
+        if (primitive_scratch_bytes(primitives[i]) > bytes)
+            bytes = primitive_scratch_bytes(primitives[i]);
+    return memory_aligned(bytes);
+}
+
+/* Bytes of [chunk, pixels, pixels]. */
+static size_t square_bytes(const AttentionOp *a, DType type)
+{
+    size_t pixels = (size_t)a->pixels;
+    return memory_aligned((size_t)a->chunk * pixels * pixels * dtype_size(type));
+}
+
+/* As many images as keep the scores within a core's cache, but one for each thread. */
+static int choose_chunk(int n, int pixels)
+{
+    const int64_t cache = 1 << 20, image = (int64_t)pixels * pixels * (int64_t)sizeof(float);
+    int64_t most = omp_get_max_threads() * (image < cache ? cache / image : 1);
+    int chunk = (int)(most < n ? most : n);
+    while (n % chunk != 0)
+        chunk--;
+    return chunk;
+}
+
+static bool attention_prepare(Graph *graph, Op *op, Error *error)
+{
+    (void)graph;
+    AttentionOp *a = (AttentionOp *)op;
+    const int t = a->pixels, c = a->channels;
+    const DType type = op->out->type;
+    assert(!op->accumulate[0]); /* qkv is made for this operation and read by no other */
+    a->chunk = choose_chunk(op->out->n, t);
+    const Matrix qkv = {(int64_t)t * 3 * c, 3 * c, 1, type}; /* Q, K or V, and their gradients */
+    const Matrix score = {(int64_t)t * t, t, 1, DTYPE_F32};
+    const Matrix prob = {(int64_t)t * t, t, 1, type};
+    const Matrix out = {(int64_t)t * c, c, 1, type};
+    if (!product(&a->scores, a, t, t, c, qkv, transposed(qkv), score, error) ||
+        !product(&a->mix, a, t, c, t, prob, qkv, out, error))
+        return false;
+    Primitive *forward[] = {a->scores, a->mix};
+    const size_t squares = square_bytes(a, DTYPE_F32) + square_bytes(a, type);
+    op->forward_scratch_bytes = squares + largest_scratch(forward, 2);
+    op->saved_bytes = (size_t)op->out->n * (size_t)t * sizeof(float);
+    if (!op->backward)
+        return true;
+
+    if (!product(&a->value_back, a, t, c, t, transposed(prob), out, qkv, error) ||
+        !product(&a->prob_back, a, t, t, c, out, transposed(qkv), score, error) ||
+        !product(&a->query_back, a, t, c, t, prob, qkv, qkv, error) ||
+        !product(&a->key_back, a, t, c, t, transposed(prob), qkv, qkv, error))
+        return false;
+    Primitive *backward[] = {a->scores, a->value_back, a->prob_back, a->query_back, a->key_back};
+    op->backward_scratch_bytes =
+        square_bytes(a, DTYPE_F32) + squares + largest_scratch(backward, 5);
+    op->reads_input[0] = true;
+    return true;
+}
+
+/* The largest of a row, sixteen at a time: the compilers do not vectorise the plain loop. */
+INLINED float largest_of(const float *row, size_t count)
+{
+    enum { LANES = 16 };
+    float lanes[LANES], largest = row[0];
+    size_t i = 0;
+    for (size_t j = 0; j < LANES; j++)
+        lanes[j] = row[0];
+    for (; i + LANES <= count; i += LANES)
+        for (size_t j = 0; j < LANES; j++)
+            lanes[j] = row[i + j] > lanes[j] ? row[i + j] : lanes[j];
+    for (; i < count; i++)
+        largest = row[i] > largest ? row[i] : largest;
+    for (size_t j = 0; j < LANES; j++)
+        largest = lanes[j] > largest ? lanes[j] : largest;
+    return largest;
+}
+
+/* prob := softmax(scale row); `row` is overwritten. Returns log sum exp(scale row). */
+INLINED float softmax_row_as(DType type, void *restrict prob, float *restrict row, size_t count,
+                             float scale)
+{
+    float largest = largest_of(row, count), sum = 0.0f;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < count; i++) {
+        row[i] = fast_exp(scale * (row[i] - largest));
+        sum += row[i];
+    }
+    float inverse = 1.0f / sum;
+    for (size_t i = 0; i < count; i++)
+        store(prob, type, i, row[i] * inverse);
+    return scale * largest + logf(sum);
+}
+
+VECTORISED static float softmax_row(DType type, void *prob, float *row, size_t count, float scale)
+{
+    return type == DTYPE_F32 ? softmax_row_as(DTYPE_F32, prob, row, count, scale)
+                             : softmax_row_as(DTYPE_BF16, prob, row, count, scale);
+}
+
+/* row := exp(scale row - log_sum), and the same rounded to `prob`. */
+INLINED void softmax_again_as(DType type, void *restrict prob, float *restrict row, size_t count,
+                              float scale, float log_sum)
+{
+    for (size_t i = 0; i < count; i++) {
+        row[i] = fast_exp(scale * row[i] - log_sum);
+        store(prob, type, i, row[i]);
+    }
+}
+
+VECTORISED static void softmax_again(DType type, void *prob, float *row, size_t count, float scale,
+                                     float log_sum)
+{
+    if (type == DTYPE_F32)
+        softmax_again_as(DTYPE_F32, prob, row, count, scale, log_sum);
+    else
+        softmax_again_as(DTYPE_BF16, prob, row, count, scale, log_sum);
+}
+
+/* d_score := scale P o (dP - sum(dP o P)). */
+INLINED void softmax_row_backward_as(DType type, void *restrict d_score,
+                                     const float *restrict d_prob, const float *restrict prob,
+                                     size_t count, float scale)
+{
+    float dot = 0.0f;
+#pragma omp simd reduction(+ : dot)
+    for (size_t i = 0; i < count; i++)
+        dot += d_prob[i] * prob[i];
+    for (size_t i = 0; i < count; i++)
+        store(d_score, type, i, scale * prob[i] * (d_prob[i] - dot));
+}
+
+VECTORISED static void softmax_row_backward(DType type, void *d_score, const float *d_prob,
+                                            const float *prob, size_t count, float scale)
+{
+    if (type == DTYPE_F32)
+        softmax_row_backward_as(DTYPE_F32, d_score, d_prob, prob, count, scale);
+    else
+        softmax_row_backward_as(DTYPE_BF16, d_score, d_prob, prob, count, scale);
+}
+
+static bool run(Primitive *p, void *left, void *right, void *result, void *scratch, Error *error)
+{
+    void *operands[OPERAND_COUNT] = {
+        [OPERAND_SRC] = left, [OPERAND_WEIGHTS] = right, [OPERAND_DST] = result};
+    return primitive_run(p, operands, scratch, error);
+}
+
+/* A chunk of images: where its operands lie. */
+typedef struct Chunk {
+    void *query, *key, *values, *out;
+    float *log_sums;
+    size_t rows, row; /* rows of the squares, and their length */
+    float scale;
+} Chunk;
+
+/* `qkv`, `out`: the data or the gradients of the operation's input and output. */
+static Chunk chunk_of(const AttentionOp *a, int first, void *qkv, void *out)
+{
+    const DType type = a->op.out->type;
+    const size_t pixels = (size_t)a->pixels, channels = (size_t)a->channels;
+    const size_t start = (size_t)first * pixels;
+    void *query = dtype_at(qkv, type, start * 3 * channels);
+    return (Chunk){
+        .query = query,
+        .key = dtype_at(query, type, channels),
+        .values = dtype_at(query, type, 2 * channels),
+        .out = dtype_at(out, type, start * channels),
+        .log_sums = (float *)a->op.saved + start,
+        .rows = (size_t)a->chunk * pixels,
+        .row = pixels,
+        .scale = 1.0f / sqrtf((float)a->channels),
+    };
+}
+
+static bool forward_chunk(AttentionOp *a, int first, Error *error)
+{
+    const Op *op = &a->op;
+    const DType type = op->out->type;
+    const Chunk c = chunk_of(a, first, op->in[0]->data, op->out->data);
+    float *scores = op->forward_scratch;
+    char *prob = (char *)scores + square_bytes(a, DTYPE_F32);
+    void *scratch = prob + square_bytes(a, type);
+    if (!run(a->scores, c.query, c.key, scores, scratch, error))
+        return false;
+#pragma omp parallel for schedule(static)
+    for (size_t r = 0; r < c.rows; r++)
+        c.log_sums[r] =
+            softmax_row(type, dtype_at(prob, type, r * c.row), scores + r * c.row, c.row, c.scale);
+    return run(a->mix, prob, c.values, c.out, scratch, error);
+}
+
+static bool attention_forward(Graph *graph, Op *op, Error *error)
+{
+    (void)graph;
+    AttentionOp *a = (AttentionOp *)op;
+    for (int first = 0; first < op->out->n; first += a->chunk)
+        if (!forward_chunk(a, first, error))
+            return false;
+    return true;
+}
+
+static bool backward_chunk(AttentionOp *a, int first, Error *error)
+{
+    const Op *op = &a->op;
+    const DType type = op->out->type;
+    const Chunk c = chunk_of(a, first, op->in[0]->data, op->out->data);
+    const Chunk d = chunk_of(a, first, op->in[0]->grad, op->out->grad);
+    float *prob = op->backward_scratch; /* first the scores */
+    float *d_prob = (float *)((char *)prob + square_bytes(a, DTYPE_F32));
+    char *rounded = (char *)d_prob + square_bytes(a, DTYPE_F32); /* first P, then dS */
+    void *scratch = rounded + square_bytes(a, type);
+    if (!run(a->scores, c.query, c.key, prob, scratch, error))
+        return false;
+#pragma omp parallel for schedule(static)
+    for (size_t r = 0; r < c.rows; r++)
+        softmax_again(type, dtype_at(rounded, type, r * c.row), prob + r * c.row, c.row, c.scale,
+                      c.log_sums[r]);
+    if (!run(a->value_back, rounded, d.out, d.values, scratch, error) ||
+        !run(a->prob_back, d.out, c.values, d_prob, scratch, error))
+        return false;
+#pragma omp parallel for schedule(static)
+    for (size_t r = 0; r < c.rows; r++)
+        softmax_row_backward(type, dtype_at(rounded, type, r * c.row), d_prob + r * c.row,
+                             prob + r * c.row, c.row, c.scale);
+    return run(a->query_back, rounded, c.key, d.query, scratch, error) &&
+           run(a->key_back, rounded, c.query, d.key, scratch, error);
+}
+
+static bool attention_backward(Graph *graph, Op *op, Error *error)
+{
+    (void)graph;
+    AttentionOp *a = (AttentionOp *)op;
+    for (int first = 0; first < op->out->n; first += a->chunk)
+        if (!backward_chunk(a, first, error))
+            return false;
+    return true;
+}
+
+static void attention_release(Op *op)
+{
+    AttentionOp *a = (AttentionOp *)op;
+    primitive_free(a->scores);
+    primitive_free(a->mix);
+    primitive_free(a->value_back);
+    primitive_free(a->prob_back);
+    primitive_free(a->query_back);
+    primitive_free(a->key_back);
+}
+
+static const OpKind attention_kind = {
+    .name = "attention",
+    .prepare = attention_prepare,
+    .forward = attention_forward,
+    .backward = attention_backward,
+    .release = attention_release,
+};
+
+Value *nn_attention(Graph *graph, Value *qkv)
+{
+    assert(qkv->c % 3 == 0);
+    AttentionOp *a = memory_small(1, sizeof *a);
+    a->pixels = qkv->h * qkv->w;
+    a->channels = qkv->c / 3;
+    a->op = (Op){.in = {qkv}, .weight = -1, .bias = -1, .passes_gradient = -1};
+    return graph_append(graph, &a->op, &attention_kind,
+                        (Shape){qkv->n, qkv->h, qkv->w, a->channels, qkv->type});
+}

@@ -1,0 +1,202 @@
+/* Convolutions. The weights are packed for the forward and for the backward-data primitive each
+ * time they change; their gradient comes out packed and is brought back to [out, in, k, k].
+ *
+ *     forward   y = conv(x, w) + b [+ residual]
+ *     backward  dx = conv'(dy, w),  dw = x (*) dy,  db = sum of dy,  d residual = dy
+ */
+#include "engine/op.h"
+#include "layers/layers.h"
+
+#include "base/memory.h"
+#include "engine/elementwise.h"
+#include "engine/packing.h"
+
+#include <assert.h>
+
+typedef struct ConvOp {
+    Op op; /* in[0]: x, in[1]: residual */
+    ConvShape shape;
+    Primitive *forward, *backward_data, *backward_weights;
+    Packing pack_forward, pack_data;
+    size_t added_bytes; /* scratch where backward-data writes before it is added */
+    size_t cast_bytes;  /* scratch for the output's gradient in the type of the convolution */
+} ConvOp;
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static bool prepare_backward(Graph *graph, ConvOp *conv, Error *error)
+{
+    Op *op = &conv->op;
+    const DType type = op->in[0]->type;
+    size_t data_scratch = 0, weights_scratch = 0;
+    if (op->in[0]->needs_grad) {
+        if (!primitive_conv(&conv->backward_data, &conv->shape, CONV_BACKWARD_DATA, false, type,
+                            type, error) ||
+            !packing_prepare(&conv->pack_data, graph, conv->backward_data, error))
+            return false;
+        conv->added_bytes = op->accumulate[0] ? memory_aligned(value_bytes(op->in[0])) : 0;
+        data_scratch = conv->added_bytes + primitive_scratch_bytes(conv->backward_data);
+    }
+    if (graph->options.weight_gradients) {
+        if (!primitive_conv(&conv->backward_weights, &conv->shape, CONV_BACKWARD_WEIGHTS, false,
+                            type, type, error))
+            return false;
+        op->reads_input[0] = true;
+        weights_scratch = memory_aligned(primitive_weights_bytes(conv->backward_weights)) +
+                          primitive_scratch_bytes(conv->backward_weights);
+    }
+    if (op->out->type != type)
+        conv->cast_bytes = memory_aligned(value_count(op->out) * dtype_size(type));
+    op->backward_scratch_bytes = conv->cast_bytes + larger(data_scratch, weights_scratch);
+    return true;
+}
+
+static bool conv_prepare(Graph *graph, Op *op, Error *error)
+{
+    ConvOp *conv = (ConvOp *)op;
+    if (!primitive_conv(&conv->forward, &conv->shape, CONV_FORWARD, op->in[1] != NULL,
+                        op->in[0]->type, op->out->type, error) ||
+        !packing_prepare(&conv->pack_forward, graph, conv->forward, error))
+        return false;
+    op->forward_scratch_bytes = primitive_scratch_bytes(conv->forward);
+    return !op->backward || prepare_backward(graph, conv, error);
+}
+
+static void conv_pack(Graph *graph, Op *op)
+{
+    ConvOp *conv = (ConvOp *)op;
+    const float *weights = op_weights(graph, op->weight);
+    packing_run(&conv->pack_forward, weights);
+    packing_run(&conv->pack_data, weights);
+}
+
+static bool conv_forward(Graph *graph, Op *op, Error *error)
+{
+    ConvOp *conv = (ConvOp *)op;
+    void *operands[OPERAND_COUNT] = {
+        [OPERAND_SRC] = op->in[0]->data,
+        [OPERAND_WEIGHTS] = conv->pack_forward.packed,
+        [OPERAND_BIAS] = (void *)op_weights(graph, op->bias),
+        [OPERAND_DST] = op->out->data,
+        [OPERAND_ADDED] = op->in[1] ? op->in[1]->data : NULL,
+    };
+    return primitive_run(conv->forward, operands, op->forward_scratch, error);
+}
+
+static bool backward_data(ConvOp *conv, void *dy, char *scratch, Error *error)
+{
+    Op *op = &conv->op;
+    void *target = op->accumulate[0] ? scratch : op->in[0]->grad;
+    void *rest = op->accumulate[0] ? scratch + conv->added_bytes : scratch;
+    void *operands[OPERAND_COUNT] = {
+        [OPERAND_SRC] = target,
+        [OPERAND_WEIGHTS] = conv->pack_data.packed,
+        [OPERAND_DST] = dy,
+    };
+    if (!primitive_run(conv->backward_data, operands, rest, error))
+        return false;
+    if (op->accumulate[0])
+        elementwise_add(op->in[0]->type, op->in[0]->grad, target, value_count(op->in[0]));
+    return true;
+}
+
+/* Where the gradient comes out packed it goes to scratch first, and is unpacked from there. */
+static bool backward_weights(Graph *graph, ConvOp *conv, void *dy, char *scratch, Error *error)
+{
+    Op *op = &conv->op;
+    const size_t packed_bytes = primitive_weights_bytes(conv->backward_weights);
+    void *plain = op_gradients(graph, op->weight);
+    void *packed = packed_bytes > 0 ? scratch : plain;
+    void *gradient[OPERAND_COUNT] = {
+        [OPERAND_SRC] = op->in[0]->data,
+        [OPERAND_WEIGHTS] = packed,
+        [OPERAND_BIAS] = op_gradients(graph, op->bias),
+        [OPERAND_DST] = dy,
+    };
+    if (!primitive_run(conv->backward_weights, gradient, scratch + memory_aligned(packed_bytes),
+                       error))
+        return false;
+    if (packed_bytes > 0)
+        primitive_unpack(conv->backward_weights, packed, plain);
+    return true;
+}
+
+static bool conv_backward(Graph *graph, Op *op, Error *error)
+{
+    ConvOp *conv = (ConvOp *)op;
+    void *dy = op->out->grad;
+    char *scratch = op->backward_scratch;
+    if (conv->cast_bytes > 0) {
+        dy = scratch;
+        scratch += conv->cast_bytes;
+        elementwise_convert(op->in[0]->type, dy, op->out->type, op->out->grad, value_count(op->out),
+                            false);
+    }
+    return (!conv->backward_weights || backward_weights(graph, conv, dy, scratch, error)) &&
+           (!conv->backward_data || backward_data(conv, dy, scratch, error)) &&
+           op_pass_gradient(op);
+}
+
+static void conv_release(Op *op)
+{
+    ConvOp *conv = (ConvOp *)op;
+    primitive_free(conv->forward);
+    primitive_free(conv->backward_data);
+    primitive_free(conv->backward_weights);
+    packing_free(&conv->pack_forward);
+    packing_free(&conv->pack_data);
+}
+
+static const OpKind conv_kind = {
+    .name = "convolution",
+    .prepare = conv_prepare,
+    .pack = conv_pack,
+    .forward = conv_forward,
+    .backward = conv_backward,
+    .release = conv_release,
+};
+
+Value *nn_conv2d(Graph *graph, Value *x, const char *name, int channels, Conv options)
+{
+    int kernel = options.kernel, stride = options.stride ? options.stride : 1;
+    int padding = options.pad_begin + options.pad_end;
+    int height = (x->h + padding - kernel) / stride + 1;
+    int width = (x->w + padding - kernel) / stride + 1;
+    int fan_in = x->c * kernel * kernel;
+    const Value *added = options.residual;
+    assert(!added || added->type == (options.float32 ? DTYPE_F32 : graph->options.type));
+    assert(!added || (added->h == height && added->w == width && added->c == channels));
+    const int weight[] = {options.banks, channels, x->c, kernel, kernel};
+    const int bias[] = {options.banks, channels}, lead = options.banks > 0 ? 0 : 1;
+    channels *= options.banks > 0 ? options.banks : 1;
+    const DType type = graph->options.type;
+    x = nn_cast(graph, x, type);
+
+    ConvOp *conv = memory_small(1, sizeof *conv);
+    conv->shape = (ConvShape){
+        .n = x->n,
+        .in_height = x->h,
+        .in_width = x->w,
+        .in_channels = x->c,
+        .out_height = height,
+        .out_width = width,
+        .out_channels = channels,
+        .kernel = kernel,
+        .stride = stride,
+        .pad_begin = options.pad_begin,
+        .pad_end = options.pad_end,
+    };
+    conv->op = (Op){
+        .in = {x, options.residual},
+        .weight = graph_param(graph, name, "weight", 5 - lead, weight + lead, PARAM_UNIFORM_FAN_IN,
+                              fan_in),
+        .bias =
+            graph_param(graph, name, "bias", 2 - lead, bias + lead, PARAM_UNIFORM_FAN_IN, fan_in),
+        .passes_gradient = options.residual ? 1 : -1,
+    };
+    return graph_append(graph, &conv->op, &conv_kind,
+                        (Shape){x->n, height, width, channels, options.float32 ? DTYPE_F32 : type});
+}

@@ -1,0 +1,477 @@
+/* Group normalisation and all that surrounds it in the U-Net, in one pass over memory:
+ *
+ *     u = x + shift                      shift: the time embedding, one number per image and channel
+ *     xhat = (u - mean) * rstd           over the pixels and channels of a group, eps 1e-6
+ *     z = weight * xhat + bias
+ *     y = silu(z) * mask / keep
+ *
+ * An image is a matrix [pixels, channels] small enough for a core's cache; each thread takes whole
+ * images, reads one from memory once and writes its result once. Only mean, rstd and a bit per
+ * element for dropout are stored: backward recomputes xhat and z from x.
+ *
+ *     dz = dy * mask / keep * silu'(z),  d weight = sum dz xhat,  d bias = sum dz
+ *     du = rstd * (weight dz - mean_g(weight dz) - xhat mean_g(weight dz xhat))
+ *     dx = du,  d shift = sum of du over the pixels
+ */
+#include "engine/op.h"
+#include "layers/layers.h"
+
+#include "base/memory.h"
+#include "engine/elementwise.h"
+#include "layers/activation.h"
+#include "layers/dropout.h"
+
+#include <assert.h>
+#include <math.h>
+#include <omp.h>
+
+static const double epsilon = 1e-6;
+
+typedef struct GroupNormOp {
+    Op op; /* in[0]: x, in[1]: shift */
+    int groups;
+    bool silu;
+    double dropout;
+    uint32_t layer; /* tells its dropout masks from other layers': the place of its weight */
+    int threads;    /* for which the working memory is planned */
+} GroupNormOp;
+
+/* Sums over the pixels of an image, per channel: of x - first and of its square, `first` being the
+ * first pixel. Near the data, it saves the squares from cancellation when the mean is large. */
+INLINED void channel_sums_as(DType type, float *restrict sum, float *restrict square,
+                             float *restrict first, const void *restrict x, size_t pixels,
+                             size_t channels)
+{
+    for (size_t c = 0; c < channels; c++) {
+        first[c] = load(x, type, c);
+        sum[c] = square[c] = 0.0f;
+    }
+    size_t p = 1;
+    for (; p + 1 < pixels; p += 2) {
+        size_t a = p * channels, b = a + channels;
+        for (size_t c = 0; c < channels; c++) {
+            float da = load(x, type, a + c) - first[c], db = load(x, type, b + c) - first[c];
+            sum[c] += da + db;
+            square[c] += da * da + db * db;
+        }
+    }
+    for (; p < pixels; p++)
+        for (size_t c = 0; c < channels; c++) {
+            float d = load(x, type, p * channels + c) - first[c];
+            sum[c] += d;
+            square[c] += d * d;
+        }
+}
+
+VECTORISED static void channel_sums(DType type, float *sum, float *square, float *first,
+                                    const void *x, size_t pixels, size_t channels)
+{
+    if (type == DTYPE_F32)
+        channel_sums_as(DTYPE_F32, sum, square, first, x, pixels, channels);
+    else
+        channel_sums_as(DTYPE_BF16, sum, square, first, x, pixels, channels);
+}
+
+/* mean and rstd [groups] of u = x + shift, from the sums per channel (Chan et al. 1983). */
+static void group_statistics(float *mean, float *rstd, const float *sum, const float *square,
+                             const float *first_pixel, const float *shift, size_t pixels,
+                             size_t channels, int groups)
+{
+    size_t width = channels / (size_t)groups;
+    for (int g = 0; g < groups; g++) {
+        size_t first = (size_t)g * width;
+        double total = 0.0, spread = 0.0, centre;
+        for (size_t c = first; c < first + width; c++)
+            total += first_pixel[c] + (shift ? (double)shift[c] : 0.0) + sum[c] / (double)pixels;
+        centre = total / (double)width;
+        for (size_t c = first; c < first + width; c++) {
+            double away = sum[c] / (double)pixels;
+            double channel_mean = first_pixel[c] + (shift ? (double)shift[c] : 0.0) + away;
+            spread += square[c] / (double)pixels - away * away +
+                      (channel_mean - centre) * (channel_mean - centre);
+        }
+        double variance = spread / (double)width;
+        mean[g] = (float)centre;
+        rstd[g] = (float)(1.0 / sqrt((variance < 0.0 ? 0.0 : variance) + epsilon));
+    }
+}
+
+/* The normalisation of each channel as xhat = scale x + offset. */
+static void channel_affine(float *scale, float *offset, const float *mean, const float *rstd,
+                           const float *shift, size_t channels, int groups)
+{
+    size_t width = channels / (size_t)groups;
+    for (size_t c = 0; c < channels; c++) {
+        size_t g = c / width;
+        scale[c] = rstd[g];
+        offset[c] = ((shift ? shift[c] : 0.0f) - mean[g]) * rstd[g];
+    }
+}
+
+/* The dropout of an image; bits NULL where there is none. */
+typedef struct Dropout {
+    const uint8_t *bits;
+    float scale;
+} Dropout;
+
+/* A pass over an image takes it pixel by pixel. `kept` has a factor per channel, what dropout makes
+ * of this pixel, where the mask says so; without a mask it stays all ones. */
+INLINED void normalise_as(DType type, bool with_silu, void *restrict y, const void *restrict x,
+                          const float *restrict scale, const float *restrict offset, Dropout mask,
+                          float *restrict kept, size_t pixels, size_t channels)
+{
+    for (size_t p = 0; p < pixels; p++) {
+        const void *in = dtype_at(x, type, p * channels);
+        void *out = dtype_at(y, type, p * channels);
+        if (mask.bits)
+            dropout_factors(kept, mask.bits, p * channels, channels, mask.scale);
+#pragma omp simd
+        for (size_t c = 0; c < channels; c++) {
+            float z = scale[c] * load(in, type, c) + offset[c];
+            store(out, type, c, (with_silu ? silu(z) : z) * kept[c]);
+        }
+    }
+}
+
+VECTORISED static void normalise(DType type, bool with_silu, void *y, const void *x,
+                                 const float *scale, const float *offset, Dropout mask, float *kept,
+                                 size_t pixels, size_t channels)
+{
+    if (type == DTYPE_F32 && with_silu)
+        normalise_as(DTYPE_F32, true, y, x, scale, offset, mask, kept, pixels, channels);
+    else if (type == DTYPE_F32)
+        normalise_as(DTYPE_F32, false, y, x, scale, offset, mask, kept, pixels, channels);
+    else if (with_silu)
+        normalise_as(DTYPE_BF16, true, y, x, scale, offset, mask, kept, pixels, channels);
+    else
+        normalise_as(DTYPE_BF16, false, y, x, scale, offset, mask, kept, pixels, channels);
+}
+
+/* What the backward passes over an image share, all per channel. */
+typedef struct Affine {
+    const float *scale, *offset; /* xhat = scale x + offset */
+    const float *weight, *bias;  /* z = weight xhat + bias */
+} Affine;
+
+/* dz [pixels, channels] from dy, and per channel the sums of dz and of dz xhat. */
+INLINED void backward_sums_as(DType type, bool with_silu, float *restrict dz,
+                              const void *restrict dy, const void *restrict x, Affine affine,
+                              Dropout mask, float *restrict kept, float *restrict sum,
+                              float *restrict sum_xhat, size_t pixels, size_t channels)
+{
+    const float *restrict scale = affine.scale, *restrict offset = affine.offset;
+    const float *restrict weight = affine.weight, *restrict bias = affine.bias;
+    for (size_t c = 0; c < channels; c++)
+        sum[c] = sum_xhat[c] = 0.0f;
+    for (size_t p = 0; p < pixels; p++) {
+        const void *in = dtype_at(x, type, p * channels), *g = dtype_at(dy, type, p * channels);
+        float *restrict out = dz + p * channels;
+        if (mask.bits)
+            dropout_factors(kept, mask.bits, p * channels, channels, mask.scale);
+#pragma omp simd
+        for (size_t c = 0; c < channels; c++) {
+            float xhat = scale[c] * load(in, type, c) + offset[c];
+            float d = load(g, type, c) * kept[c];
+            d = with_silu ? d * silu_derivative(weight[c] * xhat + bias[c]) : d;
+            out[c] = d;
+            sum[c] += d;
+            sum_xhat[c] += d * xhat;
+        }
+    }
+}
+
+VECTORISED static void backward_sums(DType type, bool with_silu, float *dz, const void *dy,
+                                     const void *x, Affine affine, Dropout mask, float *kept,
+                                     float *sum, float *sum_xhat, size_t pixels, size_t channels)
+{
+    if (type == DTYPE_F32 && with_silu)
+        backward_sums_as(DTYPE_F32, true, dz, dy, x, affine, mask, kept, sum, sum_xhat, pixels,
+                         channels);
+    else if (type == DTYPE_F32)
+        backward_sums_as(DTYPE_F32, false, dz, dy, x, affine, mask, kept, sum, sum_xhat, pixels,
+                         channels);
+    else if (with_silu)
+        backward_sums_as(DTYPE_BF16, true, dz, dy, x, affine, mask, kept, sum, sum_xhat, pixels,
+                         channels);
+    else
+        backward_sums_as(DTYPE_BF16, false, dz, dy, x, affine, mask, kept, sum, sum_xhat, pixels,
+                         channels);
+}
+
+/* dx = rstd (weight dz - a - xhat b), written or added; per channel, du's sum over the pixels. */
+INLINED void backward_input_as(DType type, bool add, void *restrict dx, const float *restrict dz,
+                               const void *restrict x, Affine affine, const float *restrict a,
+                               const float *restrict b, float *restrict d_shift, size_t pixels,
+                               size_t channels)
+{
+    const float *restrict scale = affine.scale, *restrict offset = affine.offset;
+    const float *restrict weight = affine.weight;
+    for (size_t c = 0; c < channels; c++)
+        d_shift[c] = 0.0f;
+    for (size_t p = 0; p < pixels; p++) {
+        const void *in = dtype_at(x, type, p * channels);
+        const float *restrict g = dz + p * channels;
+        void *out = dtype_at(dx, type, p * channels);
+#pragma omp simd
+        for (size_t c = 0; c < channels; c++) {
+            float xhat = scale[c] * load(in, type, c) + offset[c];
+            float du = scale[c] * (weight[c] * g[c] - a[c] - xhat * b[c]);
+            d_shift[c] += du;
+            store(out, type, c, add ? load(out, type, c) + du : du);
+        }
+    }
+}
+
+VECTORISED static void backward_input(DType type, bool add, void *dx, const float *dz,
+                                      const void *x, Affine affine, const float *a, const float *b,
+                                      float *d_shift, size_t pixels, size_t channels)
+{
+    if (type == DTYPE_F32 && add)
+        backward_input_as(DTYPE_F32, true, dx, dz, x, affine, a, b, d_shift, pixels, channels);
+    else if (type == DTYPE_F32)
+        backward_input_as(DTYPE_F32, false, dx, dz, x, affine, a, b, d_shift, pixels, channels);
+    else if (add)
+        backward_input_as(DTYPE_BF16, true, dx, dz, x, affine, a, b, d_shift, pixels, channels);
+    else
+        backward_input_as(DTYPE_BF16, false, dx, dz, x, affine, a, b, d_shift, pixels, channels);
+}
+
+_Static_assert(DROPOUT_WIDTH * sizeof(float) <= MEMORY_ALIGNMENT, "factors fit a rounded vector");
+
+static size_t floats(size_t count)
+{
+    size_t per_line = MEMORY_ALIGNMENT / sizeof(float);
+    return (count + per_line - 1) / per_line * per_line;
+}
+
+static size_t image_size(const Op *op)
+{
+    return (size_t)op->in[0]->h * (size_t)op->in[0]->w * (size_t)op->in[0]->c;
+}
+
+static bool drops(const Graph *graph, const GroupNormOp *norm)
+{
+    return graph->options.dropout && norm->dropout > 0.0;
+}
+
+/* Gradients that only the shift needs still pass through those of x. */
+static bool needs_sink(const Op *op)
+{
+    return !op->in[0]->needs_grad && op->in[1] && op->in[1]->needs_grad;
+}
+
+/* A thread's working memory: vectors per channel, then, in backward, an image of dz and one of dx
+ * where nobody else has a place for it. In floats. */
+enum { WORK_VECTORS = 6 };
+
+static size_t work_size(const Op *op, bool backward)
+{
+    return WORK_VECTORS * floats((size_t)op->in[0]->c) +
+           (backward ? (needs_sink(op) ? 2 : 1) * floats(image_size(op)) : 0);
+}
+
+/* What is saved for the images: statistics, then dropout's bits. */
+static size_t statistics_bytes(const GroupNormOp *norm)
+{
+    return memory_aligned(2 * (size_t)norm->op.in[0]->n * (size_t)norm->groups * sizeof(float));
+}
+
+static bool group_norm_prepare(Graph *graph, Op *op, Error *error)
+{
+    (void)error;
+    GroupNormOp *norm = (GroupNormOp *)op;
+    norm->threads = omp_get_max_threads();
+    size_t n = (size_t)op->in[0]->n, threads = (size_t)norm->threads;
+    op->saved_bytes = statistics_bytes(norm);
+    if (drops(graph, norm))
+        op->saved_bytes += n * dropout_bytes(image_size(op));
+    op->forward_scratch_bytes = threads * work_size(op, false) * sizeof(float);
+    op->reads_input[0] = op->reads_input[1] = true;
+    op->backward_scratch_bytes =
+        (threads * work_size(op, true) + 2 * n * (size_t)op->in[0]->c) * sizeof(float);
+    return true;
+}
+
+/* What both passes know of one image. */
+typedef struct Image {
+    DType type;
+    const void *x;
+    const float *shift;
+    float *mean, *rstd;
+    size_t pixels, channels;
+} Image;
+
+static Image image_of(const GroupNormOp *norm, size_t i)
+{
+    const Op *op = &norm->op;
+    size_t channels = (size_t)op->in[0]->c, groups = (size_t)norm->groups;
+    float *saved = op->saved;
+    return (Image){
+        .type = op->in[0]->type,
+        .x = dtype_at(op->in[0]->data, op->in[0]->type, i * image_size(op)),
+        .shift = op->in[1] ? (const float *)op->in[1]->data + i * channels : NULL,
+        .mean = saved + 2 * i * groups,
+        .rstd = saved + (2 * i + 1) * groups,
+        .pixels = image_size(op) / channels,
+        .channels = channels,
+    };
+}
+
+static uint8_t *bits_of(const GroupNormOp *norm, size_t i)
+{
+    return (uint8_t *)norm->op.saved + statistics_bytes(norm) +
+           i * dropout_bytes(image_size(&norm->op));
+}
+
+/* The dropout of image i, as forward has drawn it, or draws it now. */
+static Dropout dropout_of(const Graph *graph, const GroupNormOp *norm, size_t i, bool draw)
+{
+    if (!drops(graph, norm))
+        return (Dropout){0};
+    const DropoutMask mask =
+        dropout_mask(graph->options.seed, norm->layer, graph->step, (uint32_t)i, norm->dropout);
+    if (draw)
+        dropout_bits(mask, bits_of(norm, i), image_size(&norm->op));
+    return (Dropout){bits_of(norm, i), mask.scale};
+}
+
+static void fill_ones(float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = 1.0f;
+}
+
+static void forward_image(const Graph *graph, const GroupNormOp *norm, size_t i, float *work)
+{
+    const Op *op = &norm->op;
+    const Image m = image_of(norm, i);
+    const float *weight = op_weights(graph, op->weight), *bias = op_weights(graph, op->bias);
+    size_t line = floats(m.channels);
+    float *sum = work, *square = work + line, *first = work + 2 * line;
+    float *scale = work + 3 * line, *offset = work + 4 * line, *kept = work + 5 * line;
+    channel_sums(m.type, sum, square, first, m.x, m.pixels, m.channels);
+    group_statistics(m.mean, m.rstd, sum, square, first, m.shift, m.pixels, m.channels,
+                     norm->groups);
+    channel_affine(scale, offset, m.mean, m.rstd, m.shift, m.channels, norm->groups);
+    for (size_t c = 0; c < m.channels; c++) {
+        scale[c] *= weight[c];
+        offset[c] = offset[c] * weight[c] + bias[c];
+    }
+    fill_ones(kept, m.channels);
+    normalise(m.type, norm->silu, dtype_at(op->out->data, m.type, i * image_size(op)), m.x, scale,
+              offset, dropout_of(graph, norm, i, true), kept, m.pixels, m.channels);
+}
+
+static bool group_norm_forward(Graph *graph, Op *op, Error *error)
+{
+    (void)error;
+    const GroupNormOp *norm = (GroupNormOp *)op;
+    float *scratch = op->forward_scratch;
+    size_t n = (size_t)op->in[0]->n, work = work_size(op, false);
+#pragma omp parallel for schedule(static) num_threads(norm->threads)
+    for (size_t i = 0; i < n; i++)
+        forward_image(graph, norm, i, scratch + (size_t)omp_get_thread_num() * work);
+    return true;
+}
+
+/* a and b of backward_input for each channel: its group's means of weight dz and weight dz xhat. */
+static void group_means(float *a, float *b, const float *sum, const float *sum_xhat,
+                        const float *weight, size_t pixels, size_t channels, int groups)
+{
+    size_t width = channels / (size_t)groups;
+    for (size_t first = 0; first < channels; first += width) {
+        double mean = 0.0, mean_xhat = 0.0;
+        for (size_t c = first; c < first + width; c++) {
+            mean += (double)weight[c] * sum[c];
+            mean_xhat += (double)weight[c] * sum_xhat[c];
+        }
+        for (size_t c = first; c < first + width; c++) {
+            a[c] = (float)(mean / (double)(pixels * width));
+            b[c] = (float)(mean_xhat / (double)(pixels * width));
+        }
+    }
+}
+
+/* Backward of image i; leaves the image's share of d bias and d weight in sums [2, channels]. */
+static void backward_image(const Graph *graph, const GroupNormOp *norm, size_t i, float *sums,
+                           float *work)
+{
+    const Op *op = &norm->op;
+    const Image m = image_of(norm, i);
+    const size_t line = floats(m.channels), at = i * image_size(op);
+    float *scale = work, *offset = work + line, *a = work + 2 * line, *b = work + 3 * line;
+    float *d_shift = work + 4 * line, *kept = work + 5 * line, *dz = work + WORK_VECTORS * line;
+    float *sum = sums, *sum_xhat = sums + m.channels;
+    const Affine affine = {scale, offset, op_weights(graph, op->weight),
+                           op_weights(graph, op->bias)};
+
+    channel_affine(scale, offset, m.mean, m.rstd, m.shift, m.channels, norm->groups);
+    fill_ones(kept, m.channels);
+    backward_sums(m.type, norm->silu, dz, dtype_at(op->out->grad, m.type, at), m.x, affine,
+                  dropout_of(graph, norm, i, false), kept, sum, sum_xhat, m.pixels, m.channels);
+    bool shifts = op->in[1] && op->in[1]->needs_grad;
+    if (!op->in[0]->needs_grad && !shifts)
+        return;
+    group_means(a, b, sum, sum_xhat, affine.weight, m.pixels, m.channels, norm->groups);
+    void *dx = needs_sink(op) ? (void *)(dz + floats(image_size(op)))
+                              : dtype_at(op->in[0]->grad, m.type, at);
+    backward_input(m.type, op->accumulate[0], dx, dz, m.x, affine, a, b, d_shift, m.pixels,
+                   m.channels);
+    if (shifts) {
+        float *target = (float *)op->in[1]->grad + i * m.channels;
+        for (size_t c = 0; c < m.channels; c++)
+            target[c] = op->accumulate[1] ? target[c] + d_shift[c] : d_shift[c];
+    }
+}
+
+static bool group_norm_backward(Graph *graph, Op *op, Error *error)
+{
+    (void)error;
+    const GroupNormOp *norm = (GroupNormOp *)op;
+    size_t n = (size_t)op->in[0]->n, channels = (size_t)op->in[0]->c;
+    size_t work = work_size(op, true);
+    float *scratch = op->backward_scratch;
+    float *sums = scratch + (size_t)norm->threads * work; /* [n, 2, channels] */
+#pragma omp parallel for schedule(static) num_threads(norm->threads)
+    for (size_t i = 0; i < n; i++)
+        backward_image(graph, norm, i, sums + 2 * i * channels,
+                       scratch + (size_t)omp_get_thread_num() * work);
+    if (!graph->options.weight_gradients)
+        return true;
+
+    float *d_weight = op_gradients(graph, op->weight), *d_bias = op_gradients(graph, op->bias);
+    for (size_t c = 0; c < channels; c++)
+        d_weight[c] = d_bias[c] = 0.0f;
+    for (size_t i = 0; i < n; i++) /* in this order at any number of threads */
+        for (size_t c = 0; c < channels; c++) {
+            d_bias[c] += sums[2 * i * channels + c];
+            d_weight[c] += sums[(2 * i + 1) * channels + c];
+        }
+    return true;
+}
+
+static const OpKind group_norm_kind = {
+    .name = "group normalisation",
+    .prepare = group_norm_prepare,
+    .forward = group_norm_forward,
+    .backward = group_norm_backward,
+};
+
+Value *nn_group_norm(Graph *graph, Value *x, const char *name, Norm options)
+{
+    assert(options.groups > 0 && x->c % options.groups == 0);
+    assert(!options.shift || (options.shift->c == x->c && options.shift->type == DTYPE_F32));
+    GroupNormOp *norm = memory_small(1, sizeof *norm);
+    norm->groups = options.groups;
+    norm->silu = options.silu;
+    norm->dropout = options.dropout;
+    norm->op = (Op){
+        .in = {x, options.shift},
+        .weight = graph_param(graph, name, "weight", 1, &x->c, PARAM_ONE, 0),
+        .bias = graph_param(graph, name, "bias", 1, &x->c, PARAM_ZERO, 0),
+        .passes_gradient = -1,
+    };
+    norm->layer = (uint32_t)norm->op.weight;
+    return graph_append(graph, &norm->op, &group_norm_kind,
+                        (Shape){x->n, x->h, x->w, x->c, x->type});
+}

@@ -1,0 +1,62 @@
+/* The builder functions: one per kind of layer, each in the file of its name.
+ *
+ * Every function appends one operation to the graph and returns its output value. `name` is the
+ * state-dict prefix of its parameters: "conv_in" owns "conv_in.weight" and "conv_in.bias".
+ */
+#pragma once
+
+#include "engine/graph.h"
+
+typedef struct Conv {
+    int kernel;
+    int stride;             /* 0 means 1 */
+    int pad_begin, pad_end; /* zeros above and to the left; below and to the right */
+    Value *residual;        /* added to the result, of the result's type; NULL for none */
+    bool float32;           /* the result is float32, whatever the type of the graph */
+    int banks;              /* 0: one convolution; else that many of one input, side by side */
+} Conv;
+
+/* Convolution with bias, [n, h, w, c] -> [n, h', w', channels], computed in the graph's type; weight
+ * [channels, c, kernel, kernel], uniform in +-1/sqrt(fan_in) at the start. With banks the result has
+ * banks * channels channels, and weight and bias [channels] begin with one more dimension, [banks]. */
+Value *nn_conv2d(Graph *graph, Value *x, const char *name, int channels, Conv conv);
+
+/* Linear layer over the last dimension, [n, h, w, c] -> [n, h, w, channels]: a fully connected
+ * layer on a vector, a 1x1 convolution on an image. */
+Value *nn_linear(Graph *graph, Value *x, const char *name, int channels);
+
+/* The same with weight [channels, c, 1, 1], as a 1x1 convolution is named in PyTorch; `residual`
+ * (NULL for none) is added to the result. */
+Value *nn_conv1x1(Graph *graph, Value *x, const char *name, int channels, Value *residual);
+
+/* `count` 1x1 convolutions of one input in one matrix product, [n, h, w, c] ->
+ * [n, h, w, count * channels], the results side by side in the order of `names`. */
+Value *nn_conv1x1_stack(Graph *graph, Value *x, const char *const *names, int count, int channels);
+
+typedef struct Norm {
+    int groups;
+    Value
+        *shift; /* float32 [n, 1, 1, c], added to x before normalising (time embedding); or NULL */
+    bool silu;  /* apply z * sigmoid(z) to the result */
+    double dropout; /* then zero elements with this probability; off unless the graph has dropout */
+} Norm;
+
+/* Group normalisation (Wu & He 2018), eps 1e-6, in one pass with what the U-Net does around it:
+ * y = dropout(silu(norm(x + shift) * weight + bias)). weight, bias [c] start at 1 and 0. */
+Value *nn_group_norm(Graph *graph, Value *x, const char *name, Norm norm);
+
+/* z * sigmoid(z), elementwise. */
+Value *nn_silu(Graph *graph, Value *x);
+
+/* x in another type; x itself where it has that type. */
+Value *nn_cast(Graph *graph, Value *x, DType type);
+
+/* Self-attention of one head over all pixels: qkv [n, h, w, 3c] holds queries, keys and values side
+ * by side; out [n, h, w, c] = softmax(q k' / sqrt(c)) v. */
+Value *nn_attention(Graph *graph, Value *qkv);
+
+/* Nearest-neighbour upsampling, [n, h, w, c] -> [n, 2h, 2w, c]. */
+Value *nn_upsample(Graph *graph, Value *x);
+
+/* Channels of a, then those of b. */
+Value *nn_concat(Graph *graph, Value *a, Value *b);
