@@ -99,8 +99,8 @@ static bool parse(Analytic *a, int argc, char **argv, bool *stop, Error *error)
         option_string("timesteps", "all|K", &a->timesteps_text,
                       "all, or K of them, 2 or more, evenly spaced (default: all)"),
         option_string("data", "FILE", &a->data,
-                      "the images: IDX, or HDF5 if the name ends in .h5 or .hdf5 (default: "
-                      "data.train of the checkpoint's configuration)"),
+                      "the images, IDX or HDF5 (default: data.train of the checkpoint's "
+                      "configuration)"),
     };
     const CommandLine line = {.usage = usage,
                               .options = options,

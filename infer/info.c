@@ -189,18 +189,17 @@ static void print_heads(Checkpoint *checkpoint, const ParamSet *head)
 
 static void print_data(const Config *config)
 {
-    static const char *const formats[] = {"idx", "hdf5", "mixture, built in"};
-    const char *format = formats[config->data.format];
+    const DataFormatFacts *format = &data_formats[config->data.format];
     line("images", "%d x %d, %d channel%s", config->data.resolution, config->data.resolution,
          config->data.channels, plural(config->data.channels));
-    if (config->data.format == DATA_MIXTURE)
-        line("data", "%s", format);
+    if (!format->has_files)
+        line("data", "%s, built in", format->name);
     else if (config->data.train[0] == '\0' && config->data.test[0] == '\0')
         line("data", "no files named");
     else
-        line("data", "%s: %s%s%s", format, config->data.train, config->data.flip ? ", flipped" : "",
+        line("data", "%s: %s%s%s", format->name, config->data.train, config->data.flip ? ", flipped" : "",
              config->data.test[0] ? "" : ", no test images");
-    if (config->data.format != DATA_MIXTURE && config->data.test[0])
+    if (format->has_files && config->data.test[0])
         line("", "%s", config->data.test);
 }
 

@@ -87,8 +87,6 @@ START_TEST(idx_is_read_plain_and_compressed)
         Dataset *dataset;
         assert_ok(dataset_open(&dataset, &config, DATASET_TRAIN, &error));
         ck_assert_int_eq(dataset_count(dataset), 90);
-        ck_assert_int_eq(dataset_resolution(dataset), 5);
-        ck_assert_int_eq(dataset_channels(dataset), 1);
         const int64_t indices[4] = {89, 0, 17, 17};
         float images[4 * 25];
         assert_ok(dataset_read(dataset, indices, 4, images, &error));

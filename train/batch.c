@@ -58,7 +58,7 @@ static bool make_inputs(Batch *batch, uint32_t step, float *x_t, float *time, Er
     const size_t count = (size_t)batch->size;
     if (!dataset_read(batch->dataset, batch->indices, batch->size, x_t, error))
         return false;
-    if (batch->config->data.flip && batch->config->data.format != DATA_MIXTURE)
+    if (dataset_is_flipped(batch->config))
         flip(batch, step, x_t);
     forward_noise(&batch->schedule, batch->t, x_t, batch->eps, count, batch->dims, x_t);
     for (int i = 0; i < batch->size; i++)

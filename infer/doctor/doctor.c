@@ -121,11 +121,11 @@ static void print_speed(Doctor *d)
 
 /* -- The data --------------------------------------------------------------------------------- */
 
-static void check_data(Doctor *d, DatasetSplit split, const char *name, const char *path)
+static void check_data(Doctor *d, DatasetSplit split, const char *name)
 {
     Dataset *dataset = NULL;
     Error error = {0};
-    if (d->config.data.format != DATA_MIXTURE && path[0] == '\0') {
+    if (!dataset_is_named(&d->config, split)) {
         line(name, "the recipe names none");
     } else if (dataset_open(&dataset, &d->config, split, &error)) {
         const int size = d->config.data.resolution;
@@ -155,8 +155,8 @@ static bool examine(Doctor *d, Error *error)
     print_precision(d);
     check_networks(d);
     print_speed(d);
-    check_data(d, DATASET_TRAIN, "images", d->config.data.train);
-    check_data(d, DATASET_TEST, "held out", d->config.data.test);
+    check_data(d, DATASET_TRAIN, "images");
+    check_data(d, DATASET_TEST, "held out");
     if (d->wrong > 0)
         return error_runtime(error, "doctor: %d thing%s wrong (the lines that begin with WRONG)",
                              d->wrong, d->wrong == 1 ? " is" : "s are");

@@ -106,8 +106,8 @@ static bool parse(Nll *s, int argc, char **argv, bool *stop, Error *error)
                        "training images to find them on (default: 100, and what is there will "
                        "do)"),
         option_string("data", "FILE", &s->data,
-                      "the training images: IDX, or HDF5 if the name ends in .h5 or .hdf5 "
-                      "(default: data.train of the checkpoint's configuration)"),
+                      "the training images, IDX or HDF5 (default: data.train of the checkpoint's "
+                      "configuration)"),
         option_heading("Another implementation's figures"),
         option_string("input", "FILE", &s->input,
                       "images from the array /images, uint8 [n, H, W, C], of an HDF5 file"),

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "config/data_format.h"
 #include "diffusion/schedule.h"
 
 #include <stdbool.h>
@@ -18,7 +19,6 @@
 
 enum { CONFIG_MAX_LEVELS = 8, CONFIG_TEXT_SIZE = 512 };
 
-typedef enum DataFormat { DATA_IDX, DATA_HDF5, DATA_MIXTURE } DataFormat;
 typedef enum HeadType { HEAD_SIMPLE, HEAD_COMPLEX } HeadType;
 typedef enum FixedVariance { FIXED_BETA, FIXED_BETA_TILDE } FixedVariance;
 typedef enum Solver { SOLVER_AUTO, SOLVER_ADAM, SOLVER_EXACT } Solver;

@@ -99,14 +99,15 @@ static bool check_timesteps(const Config *config, Complaint *complaint)
     return true;
 }
 
-/* IDX images have no channels. A configuration without files describes a model alone: a
- * checkpoint may hold just that. */
+/* A format may fix the number of channels. A configuration that names no files, as a checkpoint may hold, describes a
+ * model alone. */
 static bool check_data(const Config *config, Complaint *complaint)
 {
     *complaint = (Complaint){.key = "data.channels", .others = {"data.format"}};
-    bool has_files = config->data.train[0] != '\0' || config->data.test[0] != '\0';
-    if (config->data.format == DATA_IDX && has_files && config->data.channels != 1)
-        return COMPLAIN(complaint, "1, since data.format is idx");
+    const DataFormatFacts *format = &data_formats[config->data.format];
+    const bool names_files = config->data.train[0] != '\0' || config->data.test[0] != '\0';
+    if (format->channels != 0 && names_files && config->data.channels != format->channels)
+        return COMPLAIN(complaint, "%d, since data.format is %s", format->channels, format->name);
     return true;
 }
 

@@ -14,6 +14,9 @@
 
 #define FASHION_MNIST "/usr/share/datasets/fashion-mnist/"
 #define CHOICES(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define FORMAT_NAME(constant, name, help, has_files, channels) #name,
+#define FORMAT_NAMES ((const char *const[]){DATA_FORMATS(FORMAT_NAME) NULL})
+#define FORMAT_HELP(constant, name, help, has_files, channels) "; " #name ": " help
 #define AT(field) .offset = offsetof(Config, field)
 #define COUNT_AT(field) .count_offset = offsetof(Config, field)
 #define RANGE(first, last) .low = (first), .high = (last)
@@ -33,9 +36,8 @@ const ConfigKey config_keys[] = {
     {"name", KEY_NAME, AT(name), .fallback = "fashion-mnist", .free_in = EVERYTHING,
      .help = "name of the run; its directory is checkpoints/<name>"},
 
-    {"data.format", KEY_CHOICE, AT(data.format), .choices = CHOICES("idx", "hdf5", "mixture"),
-     .fallback = "idx", .free_in = NETWORK,
-     .help = "where images come from; mixture is built in, its moments are known exactly"},
+    {"data.format", KEY_CHOICE, AT(data.format), .choices = FORMAT_NAMES, .fallback = "idx",
+     .free_in = NETWORK, .help = "where images come from" DATA_FORMATS(FORMAT_HELP)},
     {"data.train", KEY_PATH, AT(data.train), .fallback = FASHION_MNIST "train-images-idx3-ubyte.gz",
      .free_in = NETWORK, .help = "training images"},
     {"data.test", KEY_PATH, AT(data.test), .fallback = FASHION_MNIST "t10k-images-idx3-ubyte.gz",

@@ -1,124 +1,104 @@
+/* Data sets: the table of formats, and all that is the same for each of them.
+ *
+ * A format gives bytes or floats; here indices are checked, bytes become numbers in [-1, 1], and a fingerprint is made of
+ * the bytes, so that it does not depend on the format.
+ */
 #include "data/dataset.h"
 
 #include "base/fingerprint.h"
 #include "base/memory.h"
-#include "data/hdf5_images.h"
-#include "data/idx.h"
-#include "diffusion/mixture.h"
+#include "data/dataset_format.h"
+#include "io/output.h"
 
-#include <assert.h>
 #include <string.h>
-#include <unistd.h>
 
-/* The mixture's images don't depend on the seed of a run: a data set is a fixed thing. */
-static const uint64_t mixture_seed = 0x6d697874757265;
+/* -- The table -------------------------------------------------------------------------------- */
 
-struct Dataset {
-    DataFormat format;
-    const char *path; /* points into `config` */
-    Config config;
-    int64_t count;
-    size_t image_size; /* elements */
+#define DECLARATION(constant, name, help, has_files, channels)                                     \
+    extern const DatasetFormat dataset_##name;
+#define ENTRY(constant, name, help, has_files, channels) [constant] = &dataset_##name,
 
-    IdxImages idx;          /* DATA_IDX */
-    Hdf5Images *hdf5;       /* DATA_HDF5 */
-    uint8_t *bytes;         /* DATA_HDF5: images on their way */
-    int bytes_capacity;     /* in images */
-    Mixture mixture;        /* DATA_MIXTURE */
-    uint32_t mixture_first; /* the split's first sample */
-};
+DATA_FORMATS(DECLARATION)
+
+const DatasetFormat *const dataset_formats[DATA_FORMAT_COUNT] = {DATA_FORMATS(ENTRY)};
+
+static bool has_ending_of(const char *path, const DatasetFormat *format)
+{
+    bool found = false;
+    for (int i = 0; format->endings[i]; i++)
+        found = found || output_has_extension(path, format->endings[i]);
+    return found;
+}
+
+DataFormat dataset_format_of_file(const char *path)
+{
+    for (int i = 0; i < DATA_FORMAT_COUNT; i++)
+        if (dataset_formats[i]->detects && dataset_formats[i]->detects(path))
+            return (DataFormat)i;
+    for (int i = 0; i < DATA_FORMAT_COUNT; i++)
+        if (has_ending_of(path, dataset_formats[i]))
+            return (DataFormat)i;
+    return DATA_IDX;
+}
+
+/* -- What a configuration says ---------------------------------------------------------------- */
+
+static const char *path_of(const Config *config, DatasetSplit split)
+{
+    return split == DATASET_TRAIN ? config->data.train : config->data.test;
+}
+
+bool dataset_is_named(const Config *config, DatasetSplit split)
+{
+    return !data_formats[config->data.format].has_files || path_of(config, split)[0] != '\0';
+}
+
+bool dataset_is_flipped(const Config *config)
+{
+    return config->data.flip && data_formats[config->data.format].has_files;
+}
 
 /* -- Opening ---------------------------------------------------------------------------------- */
 
-static bool open_idx(Dataset *dataset, Error *error)
-{
-    int channels = dataset->config.data.channels;
-    if (channels != 1)
-        return error_input(error, "%s: IDX images have 1 channel, but data.channels is %d",
-                           dataset->path, channels);
-    if (!idx_read(&dataset->idx, dataset->path, dataset->config.data.resolution, error))
-        return false;
-    dataset->count = dataset->idx.count;
-    return true;
-}
-
-static bool open_hdf5(Dataset *dataset, Error *error)
-{
-    if (!hdf5_images_open(&dataset->hdf5, dataset->path, dataset->config.data.resolution,
-                          dataset->config.data.channels, HDF5_IMAGES_IN_MEMORY, error))
-        return false;
-    dataset->count = hdf5_images_count(dataset->hdf5);
-    return true;
-}
-
-static bool open_mixture(Dataset *dataset, DatasetSplit split, Error *error)
-{
-    bool train = split == DATASET_TRAIN;
-    dataset->count = train ? DATASET_MIXTURE_TRAIN : DATASET_MIXTURE_TEST;
-    dataset->mixture_first = train ? 0 : DATASET_MIXTURE_TRAIN;
-    return mixture_builtin(&dataset->mixture, dataset->config.data.resolution,
-                           dataset->config.data.channels, error);
-}
-
-/* Most first runs that fail, fail here. */
-static bool explain_missing(const char *path, Error *error)
-{
-    if (strstr(path, "fashion-mnist") != NULL && access(path, F_OK) != 0)
-        error_input(error,
-                    "%s: no such file; Debian's package dataset-fashion-mnist brings it "
-                    "(make deps)",
-                    path);
-    return false;
-}
-
 bool dataset_open(Dataset **result, const Config *config, DatasetSplit split, Error *error)
 {
-    *result = NULL;
+    const DataFormat format = config->data.format;
+    const int resolution = config->data.resolution, channels = config->data.channels;
+    const DataFormatFacts *facts = &data_formats[format];
+    const char *path = path_of(config, split);
     Dataset *dataset = memory_small(1, sizeof *dataset);
-    dataset->config = *config;
-    dataset->format = config->data.format;
-    dataset->path = split == DATASET_TRAIN ? dataset->config.data.train : dataset->config.data.test;
-    dataset->image_size = (size_t)config->data.resolution * (size_t)config->data.resolution *
-                          (size_t)config->data.channels;
-
-    bool ok = false;
-    switch (dataset->format) {
-    case DATA_IDX:
-        ok = open_idx(dataset, error) || explain_missing(dataset->path, error);
-        break;
-    case DATA_HDF5:
-        ok = open_hdf5(dataset, error);
-        break;
-    case DATA_MIXTURE:
-        ok = open_mixture(dataset, split, error);
-        break;
-    }
-    if (ok)
-        *result = dataset;
-    else
-        dataset_close(dataset);
-    return ok;
+    *dataset = (Dataset){
+        .format = dataset_formats[format],
+        .facts = facts,
+        .split = split,
+        .path = memory_string(path),
+        .name = facts->has_files ? memory_string(path) : memory_format("the %s", facts->name),
+        .resolution = resolution,
+        .channels = channels,
+        .image_size = (size_t)resolution * (size_t)resolution * (size_t)channels,
+    };
+    *result = dataset;
+    if (dataset->format->open(dataset, error))
+        return true;
+    dataset_close(dataset);
+    *result = NULL;
+    return false;
 }
 
 void dataset_close(Dataset *dataset)
 {
     if (dataset == NULL)
         return;
-    idx_free(&dataset->idx);
-    hdf5_images_close(dataset->hdf5);
+    dataset->format->close(dataset);
     memory_free(dataset->bytes);
-    mixture_free(&dataset->mixture);
+    memory_free(dataset->path);
+    memory_free(dataset->name);
     memory_free(dataset);
 }
 
 const char *dataset_name(const Dataset *dataset)
 {
-    return dataset->format == DATA_MIXTURE ? "the mixture" : dataset->path;
-}
-
-DataFormat dataset_format(const Dataset *dataset)
-{
-    return dataset->format;
+    return dataset->name;
 }
 
 int64_t dataset_count(const Dataset *dataset)
@@ -126,139 +106,38 @@ int64_t dataset_count(const Dataset *dataset)
     return dataset->count;
 }
 
-int dataset_resolution(const Dataset *dataset)
-{
-    return dataset->config.data.resolution;
-}
-
-int dataset_channels(const Dataset *dataset)
-{
-    return dataset->config.data.channels;
-}
-
 /* -- Reading ---------------------------------------------------------------------------------- */
 
-static void bytes_to_floats(const uint8_t *bytes, size_t count, float *values)
+/* Makes room for n images in `bytes`, and reads them. */
+static bool read_bytes(Dataset *dataset, const int64_t *indices, int n, Error *error)
 {
-    for (size_t i = 0; i < count; i++)
-        values[i] = 2.0f * (float)bytes[i] / 255.0f - 1.0f;
-}
-
-static void read_idx(const Dataset *dataset, const int64_t *indices, int n, float *images)
-{
-    size_t size = dataset->image_size;
-    for (int i = 0; i < n; i++)
-        bytes_to_floats(dataset->idx.pixels + (size_t)indices[i] * size, size,
-                        images + (size_t)i * size);
-}
-
-/* Sees to it that `bytes` has room for n images. */
-static bool make_room(Dataset *dataset, int n, Error *error)
-{
-    if (n <= dataset->bytes_capacity)
-        return true;
-    memory_free(dataset->bytes);
-    dataset->bytes_capacity = 0;
-    dataset->bytes = memory_large((size_t)n, dataset->image_size, "a batch of images", error);
-    if (!dataset->bytes)
-        return false;
-    dataset->bytes_capacity = n;
-    return true;
-}
-
-static bool read_hdf5(Dataset *dataset, const int64_t *indices, int n, float *images, Error *error)
-{
-    if (!make_room(dataset, n, error))
-        return false;
-    if (!hdf5_images_read(dataset->hdf5, indices, n, dataset->bytes, error))
-        return false;
-    bytes_to_floats(dataset->bytes, (size_t)n * dataset->image_size, images);
-    return true;
-}
-
-static void read_mixture(const Dataset *dataset, const int64_t *indices, int n, float *images)
-{
-#pragma omp parallel for schedule(static)
-    for (int i = 0; i < n; i++)
-        mixture_sample(&dataset->mixture, mixture_seed,
-                       dataset->mixture_first + (uint32_t)indices[i],
-                       images + (size_t)i * dataset->image_size);
-}
-
-/* -- What tells them apart -------------------------------------------------------------------- */
-
-/* Images that are looked at in a large data set: few runs of neighbours, since what lies together in a file is
- * unpacked together. */
-enum { RUNS = 64, RUN = 16 };
-
-/* Adds images first .. first + n - 1, n at most RUN, as bytes. */
-static bool add_images(Dataset *dataset, int64_t first, int n, uint64_t *print, Error *error)
-{
-    const size_t size = dataset->image_size;
-    int64_t indices[RUN];
-    for (int i = 0; i < n; i++)
-        indices[i] = first + i;
-    if (dataset->format == DATA_HDF5 &&
-        (!make_room(dataset, n, error) ||
-         !hdf5_images_read(dataset->hdf5, indices, n, dataset->bytes, error)))
-        return false;
-    for (int i = 0; i < n; i++) {
-        const uint8_t *image = dataset->format == DATA_HDF5
-                                   ? dataset->bytes + (size_t)i * size
-                                   : dataset->idx.pixels + (size_t)indices[i] * size;
-        *print = fingerprint(*print, image, size);
-    }
-    return true;
-}
-
-bool dataset_fingerprint(Dataset *dataset, int64_t most_bytes, uint64_t *print, Error *error)
-{
-    const int64_t count = dataset->count;
-    const int64_t shape[] = {count, dataset->config.data.resolution, dataset->config.data.channels};
-    *print = fingerprint(FINGERPRINT_START, shape, sizeof shape);
-    if (dataset->format ==
-        DATA_MIXTURE) { /* computed anew on every machine, the same but for rounding */
-        *print = fingerprint(*print, "mixture", strlen("mixture"));
-        return true;
-    }
-    const bool all = count <= most_bytes / (int64_t)dataset->image_size || count <= RUNS * RUN;
-    const int64_t runs = all ? (count + RUN - 1) / RUN : RUNS;
-    for (int64_t r = 0; r < runs; r++) {
-        const int64_t first = all ? r * RUN : (count - RUN) * r / (RUNS - 1);
-        const int n = (int)(count - first < RUN ? count - first : RUN);
-        if (!add_images(dataset, first, n, print, error))
+    if (n > dataset->capacity) {
+        memory_free(dataset->bytes);
+        dataset->capacity = 0;
+        dataset->bytes =
+            memory_large((size_t)n, dataset->image_size, "a batch of images", error);
+        if (!dataset->bytes)
             return false;
+        dataset->capacity = n;
     }
-    return true;
+    return dataset->format->read_bytes(dataset, indices, n, dataset->bytes, error);
 }
-
-/* -- By index --------------------------------------------------------------------------------- */
 
 bool dataset_read(Dataset *dataset, const int64_t *indices, int n, float *images, Error *error)
 {
     for (int i = 0; i < n; i++)
         if (indices[i] < 0 || indices[i] >= dataset->count)
             return error_input(error, "%s: there is no image %lld, only 0 to %lld",
-                               dataset->format == DATA_MIXTURE ? "mixture" : dataset->path,
+                               dataset->facts->has_files ? dataset->path : dataset->facts->name,
                                (long long)indices[i], (long long)dataset->count - 1);
-    switch (dataset->format) {
-    case DATA_IDX:
-        read_idx(dataset, indices, n, images);
-        return true;
-    case DATA_HDF5:
-        return read_hdf5(dataset, indices, n, images, error);
-    case DATA_MIXTURE:
-        break;
-    }
-    read_mixture(dataset, indices, n, images);
+    if (dataset->format->read_floats)
+        return dataset->format->read_floats(dataset, indices, n, images, error);
+    if (!read_bytes(dataset, indices, n, error))
+        return false;
+    const size_t size = (size_t)n * dataset->image_size;
+    for (size_t i = 0; i < size; i++)
+        images[i] = 2.0f * (float)dataset->bytes[i] / 255.0f - 1.0f;
     return true;
-}
-
-int dataset_component(const Dataset *dataset, int64_t index)
-{
-    assert(dataset->format == DATA_MIXTURE);
-    return mixture_component(&dataset->mixture, mixture_seed,
-                             dataset->mixture_first + (uint32_t)index);
 }
 
 void dataset_flip(float *image, int height, int width, int channels)
@@ -272,4 +151,43 @@ void dataset_flip(float *image, int height, int width, int channels)
                 row[right * channels + c] = kept;
             }
     }
+}
+
+/* -- Fingerprint ------------------------------------------------------------------------------ */
+
+/* A large data set is sampled by runs of neighbours: images that lie together in a file are unpacked together. */
+enum { RUNS = 64, RUN = 16 };
+
+/* Adds the bytes of images first .. first + n - 1, n at most RUN. */
+static bool add_images(Dataset *dataset, int64_t first, int n, uint64_t *print, Error *error)
+{
+    int64_t indices[RUN];
+    for (int i = 0; i < n; i++)
+        indices[i] = first + i;
+    if (!read_bytes(dataset, indices, n, error))
+        return false;
+    for (int i = 0; i < n; i++)
+        *print = fingerprint(*print, dataset->bytes + (size_t)i * dataset->image_size,
+                             dataset->image_size);
+    return true;
+}
+
+bool dataset_fingerprint(Dataset *dataset, int64_t max_bytes, uint64_t *print, Error *error)
+{
+    const int64_t count = dataset->count;
+    const int64_t shape[] = {count, dataset->resolution, dataset->channels};
+    *print = fingerprint(FINGERPRINT_START, shape, sizeof shape);
+    if (dataset->format->read_floats) { /* every machine computes them anew, the same but for rounding */
+        *print = fingerprint(*print, dataset->facts->name, strlen(dataset->facts->name));
+        return true;
+    }
+    const bool all = count <= max_bytes / (int64_t)dataset->image_size || count <= RUNS * RUN;
+    const int64_t runs = all ? (count + RUN - 1) / RUN : RUNS;
+    for (int64_t r = 0; r < runs; r++) {
+        const int64_t first = all ? r * RUN : (count - RUN) * r / (RUNS - 1);
+        const int n = (int)(count - first < RUN ? count - first : RUN);
+        if (!add_images(dataset, first, n, print, error))
+            return false;
+    }
+    return true;
 }

@@ -1,8 +1,18 @@
-/* Data sets: images by index, whatever they are stored as.
+/* Data sets: images by index, whatever format they are stored in.
  *
- * Every format gives NHWC float32 in [-1, 1]; a byte u is 2u/255 - 1. The built-in mixture
- * (diffusion/mixture.h) is a data set too: its images are computed when they are asked for, the
- * same ones in every run, and may lie slightly outside of [-1, 1].
+ * Every format gives NHWC float32 in [-1, 1]; a byte u becomes 2u/255 - 1. The built-in mixture (diffusion/mixture.h) is a
+ * data set too: its images are computed when they are asked for, the same ones in every run, and may lie slightly
+ * outside of [-1, 1]. The formats are listed in config/data_format.h.
+ *
+ * Images by index:
+ *
+ *     Dataset *dataset;
+ *     if (!dataset_open(&dataset, &config, DATASET_TRAIN, error) ||
+ *         !dataset_read(dataset, indices, n, images, error))
+ *         ...
+ *     dataset_close(dataset);
+ *
+ * A data set is for one thread at a time.
  */
 #pragma once
 
@@ -18,34 +28,46 @@ typedef struct Dataset Dataset;
 /* How many images the mixture has; the two parts are disjoint. */
 enum { DATASET_MIXTURE_TRAIN = 60000, DATASET_MIXTURE_TEST = 10000 };
 
-/* Opens data.train or data.test and checks it against data.resolution and data.channels. */
+/* -- What a configuration says ---------------------------------------------------------------- */
+
+/* Whether the configuration says where these images are: their file has a name, or the format needs none. */
+bool dataset_is_named(const Config *config, DatasetSplit split);
+
+/* Whether training mirrors images at random: data.flip, but never computed images. */
+bool dataset_is_flipped(const Config *config);
+
+/* The format of the file `path`, of images or of labels, by its content. If the content is of no format (there may be
+ * no such file), the ending of the name decides: hdf5 for .h5 and .hdf5, else idx. That reader's error then says what is
+ * wrong. */
+DataFormat dataset_format_of_file(const char *path);
+
+/* -- Images ----------------------------------------------------------------------------------- */
+
+/* Opens data.train or data.test and checks it against data.resolution and data.channels. Input error if it is no
+ * complete file of such images. The caller closes *dataset, which is NULL after a failure. */
 bool dataset_open(Dataset **dataset, const Config *config, DatasetSplit split, Error *error);
 
 /* NULL is fine. */
 void dataset_close(Dataset *dataset);
 
-/* What errors call it: the path of its file, "the mixture". */
+/* What messages call it: the path of its file, or "the mixture". Lives as long as the data set. */
 const char *dataset_name(const Dataset *dataset);
 
-DataFormat dataset_format(const Dataset *dataset);
-int64_t dataset_count(const Dataset *dataset); /* 1 to 2^32 - 1 */
-int dataset_resolution(const Dataset *dataset);
-int dataset_channels(const Dataset *dataset);
+/* How many images it has: 1 to 2^32 - 1. */
+int64_t dataset_count(const Dataset *dataset);
 
-/* What is read for a fingerprint where a data set has more: so much takes a second. */
-enum { DATASET_FINGERPRINT_BYTES = 1 << 30 };
-
-/* A number that tells images apart, whatever they are stored as and wherever: of the shape and of all images, or,
- * where those have more than `most_bytes` bytes (DATASET_FINGERPRINT_BYTES, less in tests), of some that are
- * spread evenly over the data set, the first and the last among them. */
-bool dataset_fingerprint(Dataset *dataset, int64_t most_bytes, uint64_t *print, Error *error);
-
-/* images [n, resolution, resolution, channels] := those of `indices` [n]. Not for several
- * threads at a time. */
+/* images [n, resolution, resolution, channels] := the images `indices` [n]. */
 bool dataset_read(Dataset *dataset, const int64_t *indices, int n, float *images, Error *error);
-
-/* Which component of the mixture image `index` is from; for DATA_MIXTURE only. */
-int dataset_component(const Dataset *dataset, int64_t index);
 
 /* Mirrors one image [height, width, channels], left to right, in place. */
 void dataset_flip(float *image, int height, int width, int channels);
+
+/* -- Fingerprint ------------------------------------------------------------------------------ */
+
+/* Bytes of images that a fingerprint reads of a larger data set: about a second's work. */
+enum { DATASET_FINGERPRINT_BYTES = 1 << 30 };
+
+/* *print := a number that tells data sets apart by their images, whatever format and file these are stored in. It is made
+ * of the shape and of all images. If those have more than `max_bytes` bytes (DATASET_FINGERPRINT_BYTES, less in tests),
+ * it is made of some that are spread evenly over the data set, the first and the last among them. */
+bool dataset_fingerprint(Dataset *dataset, int64_t max_bytes, uint64_t *print, Error *error);

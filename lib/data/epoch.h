@@ -1,9 +1,8 @@
-/* The order of training: every image once per epoch, in a random order of the epoch's own.
+/* The order of training: every image once per epoch, in a random order that differs from epoch to epoch.
  *
- * Positions count the images trained on since the beginning: sample j of the batch of step s
- * (from 0) is at position s * batch + j. Position p lies in epoch p / count. So the order is a
- * pure function of the position, the same whatever the batch size, and a resume needs only the
- * step. A batch may straddle two epochs.
+ * Positions count the images trained on since the beginning: sample j of the batch of step s (from 0) is at position
+ * s * batch + j, and position p lies in epoch p / count. So the image at a position does not depend on the batch size,
+ * and a resume needs only the step. A batch may straddle two epochs.
  */
 #pragma once
 
@@ -13,12 +12,14 @@
 
 typedef struct EpochOrder {
     uint64_t seed;
-    uint32_t count;  /* images in the data set */
-    int64_t current; /* the epoch that `order` is of; -1: none */
-    uint32_t *order; /* [count] */
+    /* Images in the data set. */
+    uint32_t count;
+    /* The epoch whose order `order` [count] is; -1: none. */
+    int64_t current;
+    uint32_t *order;
 } EpochOrder;
 
-/* For a data set of `count` images, 1 to 2^32 - 1. Fails for want of memory. */
+/* For a data set of `count` images, 1 to 2^32 - 1. Run-time error if there is no memory. */
 bool epoch_make(EpochOrder *order, uint64_t seed, int64_t count, Error *error);
 void epoch_free(EpochOrder *order);
 

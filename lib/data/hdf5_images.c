@@ -1,3 +1,7 @@
+/* Reads images from HDF5: the shape is checked first, with a hint for two layouts that other programs write.
+ *
+ * Images are read in runs of neighbours, since one read of several rows unpacks a chunk once.
+ */
 #include "data/hdf5_images.h"
 
 #include "base/memory.h"
@@ -9,11 +13,14 @@ struct Hdf5Images {
     Hdf5File *file;
     Hdf5Rows *rows;
     int64_t count;
-    size_t image_size; /* bytes */
-    uint8_t *pixels;   /* [count, image_size], or NULL: read from `rows` */
+    /* Bytes. */
+    size_t image_size;
+    /* [count, image_size]; NULL: images are read from `rows`. */
+    uint8_t *pixels;
 };
 
-/* [N, H, W, C] is meant. Two other orders are common: PyTorch's, and none for the one channel of grey images. */
+/* The layout should be [N, H, W, C]. Two others are common: PyTorch's [N, C, H, W], and [N, H, W] for grey images. "" for
+ * all others. */
 static const char *shape_hint(int rank, const int64_t *dims, int resolution, int channels)
 {
     if (rank == 4 && (dims[1] == channels || dims[1] <= 4) && dims[2] == dims[3] && dims[3] > 4 &&
@@ -35,7 +42,7 @@ static bool check_shape(Hdf5File *file, const char *path, int resolution, int ch
         rank == 4 && dims[1] == resolution && dims[2] == resolution && dims[3] == channels;
     const char *hint = shape_hint(rank, dims, resolution, channels);
     if (right || hint[0] == '\0')
-        return true; /* what else may be wrong is told apart below */
+        return true; /* open_rows reports other mistakes */
     return error_input(error, "%s:/images: expected shape [N, %d, %d, %d], found %s%s", path,
                        resolution, resolution, channels, hdf5_shape_text(rank, dims).text, hint);
 }
@@ -70,7 +77,7 @@ static void close_file(Hdf5Images *images)
     images->file = NULL;
 }
 
-/* The file is known to hold what it declares, so the size is no lie. */
+/* Reads all images. Opening has checked that the file holds as many as it declares, so they can be allocated. */
 static bool load(Hdf5Images *images, Error *error)
 {
     images->pixels =

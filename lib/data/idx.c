@@ -1,3 +1,8 @@
+/* Reads IDX files through zlib, which gives plain and compressed files alike.
+ *
+ * A file is read from front to end by a Reader: its header, which is checked, then the items, then one byte more, since
+ * gzip's checksum is compared only at the end, and since data behind the last item mean that the header is wrong.
+ */
 #include "data/idx.h"
 
 #include "base/foreign_file.h"
@@ -16,17 +21,21 @@ enum {
     MAGIC_IMAGES = 0x00000803,
     IMAGES_HEADER = 16, /* bytes */
     LABELS_HEADER = 8,
-    FIRST_READ = 1 << 20, /* bytes allocated on the word of a header alone */
+    /* Bytes allocated on the word of a header alone. */
+    FIRST_READ = 1 << 20,
 };
 
 /* A file being read. */
 typedef struct Reader {
     const char *path;
-    const char *what; /* "images" or "labels" */
+    /* "images" or "labels" */
+    const char *what;
     uint32_t magic;
     gzFile stream;
-    int64_t count;     /* the header says so */
-    int64_t item_size; /* bytes of one image or label */
+    /* What the header says. */
+    int64_t count;
+    /* Bytes of one image or label. */
+    int64_t item_size;
 } Reader;
 
 static uint32_t big_endian(const uint8_t *bytes)
@@ -36,7 +45,7 @@ static uint32_t big_endian(const uint8_t *bytes)
 
 /* -- Reading through zlib --------------------------------------------------------------------- */
 
-/* Why zlib stopped: its own words for damaged data, the system's for a failing disk. */
+/* Reports why zlib stopped: in zlib's words for damaged data, in the system's for a failing disk. */
 static bool report_zlib(const Reader *reader, Error *error)
 {
     int code = Z_OK;
@@ -50,7 +59,7 @@ static bool report_zlib(const Reader *reader, Error *error)
     return error_input(error, "%s: has damaged gzip data (%s)", reader->path, reason);
 }
 
-/* Reads `size` bytes or up to the end of the file; `*got` is how many. */
+/* Reads *got bytes: `size`, or fewer where the file ends. */
 static bool read_bytes(const Reader *reader, uint8_t *bytes, int64_t size, int64_t *got,
                        Error *error)
 {
@@ -65,7 +74,7 @@ static bool read_bytes(const Reader *reader, uint8_t *bytes, int64_t size, int64
             break;
         *got += step;
     }
-    int code = Z_OK; /* a stream that ends early shows only here */
+    int code = Z_OK; /* only this call reports a stream that ends early */
     gzerror(reader->stream, &code);
     return code == Z_OK || code == Z_STREAM_END ? true : report_zlib(reader, error);
 }
@@ -91,7 +100,7 @@ static bool check_magic(const Reader *reader, uint32_t magic, Error *error)
                        reader->path, reader->what, magic, reader->magic);
 }
 
-/* header [size] := the bytes before the data; the magic and the count are checked. */
+/* header [size] := the bytes before the data. Checks the magic and the count. */
 static bool read_header(Reader *reader, uint8_t *header, int size, Error *error)
 {
     int64_t got = 0;
@@ -131,7 +140,7 @@ static bool report_truncated(const Reader *reader, int64_t got, Error *error)
                        (long long)(got / reader->item_size));
 }
 
-/* Reads the items, the memory growing with what really comes. */
+/* *items [count, item_size] := the data. Memory doubles as data come, and ends at their size. */
 static bool read_items(const Reader *reader, uint8_t **items, Error *error)
 {
     int64_t total = reader->count * reader->item_size;
@@ -154,7 +163,7 @@ static bool read_items(const Reader *reader, uint8_t **items, Error *error)
 
     uint8_t more;
     int64_t got = 0;
-    if (!read_bytes(reader, &more, 1, &got, error)) /* checks gzip's checksum, too */
+    if (!read_bytes(reader, &more, 1, &got, error)) /* compares gzip's checksum, too */
         return false;
     if (got > 0)
         return error_input(error, "%s: has data after the %lld %s that its header announces",
@@ -163,6 +172,21 @@ static bool read_items(const Reader *reader, uint8_t **items, Error *error)
 }
 
 /* -- Files ------------------------------------------------------------------------------------ */
+
+bool idx_detects(const char *path)
+{
+    int64_t size = 0;
+    Error unused;
+    if (!input_file_check(path, "", &size, &unused))
+        return false;
+    uint8_t begin[4] = {0};
+    gzFile stream = gzopen(path, "rb");
+    const int got = stream ? gzread(stream, begin, sizeof begin) : 0;
+    if (stream)
+        gzclose_r(stream);
+    const uint32_t magic = big_endian(begin);
+    return got == sizeof begin && (magic == MAGIC_IMAGES || magic == MAGIC_LABELS);
+}
 
 static bool open_reader(Reader *reader, const char *expected, Error *error)
 {

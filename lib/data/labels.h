@@ -1,22 +1,31 @@
-/* Labels of a data set's images: what a classifier is taught.
+/* Labels of a data set's images: the classes that a classifier is taught.
  *
- * Diffusion needs none of them; they are looked for only when somebody asks.
+ * Diffusion needs none; labels are read only when a command asks for them.
  */
 #pragma once
 
 #include "data/dataset.h"
 
 typedef struct Labels {
-    int *values; /* [count]: 0 .. classes - 1 */
+    /* [count], each 0 .. classes - 1. */
+    int *values;
     int64_t count;
-    int classes; /* one more than the largest */
+    /* The largest label plus 1. */
+    int classes;
 } Labels;
 
-/* The labels of an open data set: of the mixture the component that an image is from, else those of the file
- * `path`: HDF5 with integers /labels [N] if its name ends in .h5 or .hdf5, IDX otherwise. NULL: of HDF5 the
- * file of the images, of IDX the one beside it whose name has "labels-idx1" where theirs has
- * "images-idx3". `option` is what names that file on the command line, for errors. An input error where
- * there are no labels, not one per image, or some not from 0 to `most` - 1. */
+/* Reads the labels of an open data set. The caller frees them with labels_free.
+ *
+ *     data set           labels, if `path` is NULL
+ *     mixture            the component that each image was drawn from, whatever `path` says
+ *     HDF5               integers /labels [N] in the file of the images
+ *     IDX                the file beside the images whose name has "labels-idx1" instead of "images-idx3"
+ *
+ * A `path` names another file, in any format (dataset_format_of_file). Input error if there are no labels, their number
+ * differs from the number of images, or one is not from 0 to max_classes - 1. `option` is the option that names the
+ * file on the command line, for the message. */
 bool labels_read(Labels *labels, const Dataset *dataset, const char *path, const char *option,
-                 int most, Error *error);
-void labels_free(Labels *labels); /* fine on a zeroed struct */
+                 int max_classes, Error *error);
+
+/* Fine on a zeroed struct. */
+void labels_free(Labels *labels);

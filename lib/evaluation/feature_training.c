@@ -48,8 +48,7 @@ static bool check_labels(const Training *t, Error *error)
 static bool open_data(Training *t, const FeatureTraining *task, Error *error)
 {
     const Config *config = task->config;
-    if (config->data.format != DATA_MIXTURE &&
-        (config->data.train[0] == '\0' || config->data.test[0] == '\0'))
+    if (!dataset_is_named(config, DATASET_TRAIN) || !dataset_is_named(config, DATASET_TEST))
         return error_input(error,
                            "%s: there is no such classifier, and the configuration in the "
                            "checkpoint names no images (data.train, data.test) to train it on; "
@@ -128,7 +127,7 @@ static bool step(Training *t, int64_t i, double *loss, Error *error)
     epoch_indices(&t->order, i * BATCH, BATCH, t->indices);
     if (!dataset_read(t->images, t->indices, BATCH, images, error))
         return false;
-    if (t->config->data.flip && t->config->data.format != DATA_MIXTURE)
+    if (dataset_is_flipped(t->config))
         flip(t, (uint32_t)i, images);
     for (int k = 0; k < BATCH; k++)
         t->batch_labels[k] = t->labels.values[t->indices[k]];

@@ -8,11 +8,6 @@
 
 enum { FLIP_SUBSTREAM = 4 }; /* 1 to 3 are those of the stages and of the classifier */
 
-static bool is_mirrored(const Config *config)
-{
-    return config->data.flip && config->data.format != DATA_MIXTURE;
-}
-
 /* Each with probability 1/2, by its index in the data set. */
 static void mirror(const Config *config, const int64_t *chosen, int count, uint64_t seed,
                    float *pixels)
@@ -54,7 +49,7 @@ static bool read_both_halves(RealImages *real, const Network *network, Dataset *
     const bool ok = real->pixels &&
                     images_choose(dataset, "--images", count, seed, &count, &chosen, error) &&
                     dataset_read(dataset, chosen, (int)count, real->pixels, error);
-    if (ok && is_mirrored(config))
+    if (ok && dataset_is_flipped(config))
         mirror(config, chosen, (int)count, seed, real->pixels);
     memory_free(chosen);
     return ok;
@@ -66,7 +61,7 @@ bool real_images_read(RealImages *real, const Network *network, int64_t count, i
     const Config *config = network_config(network);
     Dataset *dataset = NULL;
     *real = (RealImages){0};
-    if (config->data.format != DATA_MIXTURE && config->data.test[0] == '\0')
+    if (!dataset_is_named(config, DATASET_TEST))
         return error_input(error,
                            "%s: its configuration names no test images (data.test), which "
                            "samples are compared with",
@@ -76,7 +71,7 @@ bool real_images_read(RealImages *real, const Network *network, int64_t count, i
     if (ok) {
         real->count = (int)count;
         real->data = memory_format("%s%s", dataset_name(dataset),
-                                   is_mirrored(config) ? ", mirrored at random" : "");
+                                   dataset_is_flipped(config) ? ", mirrored at random" : "");
         ok = read_both_halves(real, network, dataset, seed, error);
     }
     dataset_close(dataset);

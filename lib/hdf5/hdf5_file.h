@@ -24,6 +24,9 @@
 
 typedef struct Hdf5File Hdf5File;
 
+/* Whether the file `path` has the signature of an HDF5 file; it may be damaged behind it. False where it cannot be read. */
+bool hdf5_detects(const char *path);
+
 /* Opens `path` for reading. Input error if it isn't a complete HDF5 file. */
 bool hdf5_open(Hdf5File **file, const char *path, Error *error);
 

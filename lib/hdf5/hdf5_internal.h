@@ -45,6 +45,11 @@ Hdf5Reason hdf5_reason_of_reading(hid_t id);
 bool hdf5_is_no_hdf5(const char *path, Error *error);
 bool hdf5_cannot_open(const char *path, Error *error);
 
+/* Finds the first block of the file `path` by its signature; false if there is none. It reads so many bytes of it: the
+ * signature (8 bytes), the version, and up to the flags of version 3 (byte 11). */
+enum { HDF5_SUPERBLOCK_BYTES = 12 };
+bool hdf5_find_superblock(const char *path, unsigned char block[HDF5_SUPERBLOCK_BYTES]);
+
 /* What input_file_check calls a file of this kind. */
 extern const char hdf5_expected_file[];
 

@@ -23,25 +23,14 @@ static bool is_locked(const char *path)
     return locked;
 }
 
-/* A first block (superblock) of version 3 is marked while a program writes, by one bit for any writer and one for a
- * writer with readers beside it (SWMR). It stands at the begin or at a power of two from 512 on. */
+/* Whether a program marked the file as open for writing. Version 3 of the first block (superblock) has one bit for any
+ * writer and one for a writer with readers beside it (SWMR). */
 static bool is_marked_open(const char *path)
 {
-    enum { SIGNATURE = 8, VERSION = 8, FLAGS = 11, WRITER = 1, WRITER_WITH_READERS = 4 };
-    static const char signature[] = "\x89HDF\r\n\x1a\n";
-    unsigned char block[FLAGS + 1];
-    bool found = false, marked = false;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    for (off_t at = 0; fd >= 0 && !found; at = at == 0 ? 512 : 2 * at) {
-        if (pread(fd, block, sizeof block, at) != (ssize_t)sizeof block)
-            break;
-        found = memcmp(block, signature, SIGNATURE) == 0;
-        marked = found && block[VERSION] == 3 && block[FLAGS] != 0 &&
-                 (block[FLAGS] & ~(WRITER | WRITER_WITH_READERS)) == 0;
-    }
-    if (fd >= 0)
-        close(fd);
-    return marked;
+    enum { VERSION = 8, FLAGS = 11, WRITER = 1, WRITER_WITH_READERS = 4 };
+    unsigned char block[HDF5_SUPERBLOCK_BYTES];
+    return hdf5_find_superblock(path, block) && block[VERSION] == 3 && block[FLAGS] != 0 &&
+           (block[FLAGS] & ~(WRITER | WRITER_WITH_READERS)) == 0;
 }
 
 bool hdf5_cannot_open(const char *path, Error *error)

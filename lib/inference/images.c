@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include "data/epoch.h"
 #include "inference/image_array.h"
-#include "io/output.h"
 
 #include <string.h>
 
@@ -41,7 +40,7 @@ static bool open_test(Dataset **dataset, const Network *network, const char *inp
         if (!set_path(config.data.test, input, "--input", error))
             return false;
     }
-    if (config.data.format != DATA_MIXTURE && config.data.test[0] == '\0')
+    if (!dataset_is_named(&config, DATASET_TEST))
         return error_input(error, "the configuration in the checkpoint names no test images "
                                   "(data.test); expected --input FILE");
     return dataset_open(dataset, &config, DATASET_TEST, error);
@@ -82,19 +81,14 @@ bool images_test(Images *images, const Network *network, const char *input, int6
 
 /* -- Training images -------------------------------------------------------------------------- */
 
-static bool is_hdf5(const char *name)
-{
-    return output_has_extension(name, ".h5") || output_has_extension(name, ".hdf5");
-}
-
 bool images_open_train(Dataset **dataset, const Network *network, const char *data, Error *error)
 {
     Config config = *network_config(network);
     if (data) {
-        config.data.format = is_hdf5(data) ? DATA_HDF5 : DATA_IDX;
+        config.data.format = dataset_format_of_file(data);
         if (!set_path(config.data.train, data, "--data", error))
             return false;
-    } else if (config.data.format != DATA_MIXTURE && config.data.train[0] == '\0') {
+    } else if (!dataset_is_named(&config, DATASET_TRAIN)) {
         return error_input(error,
                            "%s: its configuration names no training images (data.train); name "
                            "them with --data FILE",

@@ -34,7 +34,7 @@ void images_free(Images *images); /* fine on a zeroed struct */
 
 /* -- One by one ------------------------------------------------------------------------------- */
 
-/* Opens the training images: of `data`, which is IDX, or HDF5 if its name says so, or (NULL) of the
+/* Opens the training images: those in the file `data`, in any format (dataset_format_of_file), or with NULL those of the
  * network's configuration. */
 bool images_open_train(Dataset **dataset, const Network *network, const char *data, Error *error);
 

@@ -1,0 +1,32 @@
+/* The values of data.format: the one list of data formats.
+ *
+ * A format is a line here and the file lib/data/dataset_<name>.c, which reads its images (data/dataset_format.h). The
+ * list lies in this room because the configuration checks these facts and knows nothing of files of images.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+/* FORMAT(constant, name, help, has_files, channels): the fields of DataFormatFacts. */
+#define DATA_FORMATS(FORMAT)                                                                       \
+    FORMAT(DATA_IDX, idx, "files of MNIST's kind", true, 1)                                        \
+    FORMAT(DATA_HDF5, hdf5, "an array /images of bytes", true, 0)                                  \
+    FORMAT(DATA_MIXTURE, mixture, "built in, its moments are known exactly", false, 0)
+
+#define DATA_FORMAT_CONSTANT(constant, name, help, has_files, channels) constant,
+
+typedef enum DataFormat { DATA_FORMATS(DATA_FORMAT_CONSTANT) DATA_FORMAT_COUNT } DataFormat;
+
+typedef struct DataFormatFacts {
+    /* "idx": the value of data.format. */
+    const char *name;
+    /* A few words for --help. */
+    const char *help;
+    /* Whether data.train and data.test name files. Images of other formats are computed: they need no files, and are
+     * never flipped, since their distribution is known. */
+    bool has_files;
+    /* The channels of every image; 0: any number. */
+    int channels;
+} DataFormatFacts;
+
+extern const DataFormatFacts data_formats[DATA_FORMAT_COUNT];

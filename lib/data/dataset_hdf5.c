@@ -1,0 +1,60 @@
+/* data.format hdf5: images in an array /images of an HDF5 file, labels in its array /labels or in another such file.
+ *
+ * hdf5_images.c reads the images: a small array wholly, a large one by rows.
+ */
+#include "base/memory.h"
+#include "data/dataset_format.h"
+#include "data/hdf5_images.h"
+#include "hdf5/hdf5_file.h"
+
+static bool open_images(Dataset *dataset, Error *error)
+{
+    Hdf5Images *images = NULL;
+    if (!hdf5_images_open(&images, dataset->path, dataset->resolution, dataset->channels,
+                          HDF5_IMAGES_IN_MEMORY, error))
+        return false;
+    dataset->state = images;
+    dataset->count = hdf5_images_count(images);
+    return true;
+}
+
+static bool read_bytes(Dataset *dataset, const int64_t *indices, int n, uint8_t *bytes,
+                       Error *error)
+{
+    return hdf5_images_read(dataset->state, indices, n, bytes, error);
+}
+
+static void close_images(Dataset *dataset)
+{
+    hdf5_images_close(dataset->state);
+}
+
+static char *labels_path(const Dataset *dataset)
+{
+    return memory_string(dataset->path);
+}
+
+static bool read_labels(const Dataset *dataset, const char *path, RawLabels *labels, Error *error)
+{
+    (void)dataset;
+    Hdf5File *file = NULL;
+    int64_t count = HDF5_ANY;
+    bool ok = hdf5_open(&file, path, error) &&
+              hdf5_expect(file, "/labels", HDF5_INT64, 1, &count, error) &&
+              (labels->values = memory_large((size_t)count, sizeof *labels->values, "labels",
+                                             error)) != NULL &&
+              hdf5_read(file, "/labels", HDF5_INT64, 1, &count, labels->values, error);
+    labels->count = count;
+    hdf5_close(file);
+    return ok;
+}
+
+const DatasetFormat dataset_hdf5 = {
+    .detects = hdf5_detects,
+    .endings = {".h5", ".hdf5"},
+    .open = open_images,
+    .read_bytes = read_bytes,
+    .labels_path = labels_path,
+    .labels = read_labels,
+    .close = close_images,
+};

@@ -1,0 +1,84 @@
+/* data.format idx: images in an IDX file, which is read wholly, and labels in another one beside it.
+ *
+ * idx.c reads the files. The names of the two are alike: train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz.
+ */
+#include "base/memory.h"
+#include "data/dataset_format.h"
+#include "data/idx.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* Most first runs that fail, fail here: the default recipe's images come in a package. */
+static bool explain_missing(const char *path, Error *error)
+{
+    if (strstr(path, "fashion-mnist") != NULL && access(path, F_OK) != 0)
+        error_input(error,
+                    "%s: no such file; Debian's package dataset-fashion-mnist brings it "
+                    "(make deps)",
+                    path);
+    return false;
+}
+
+static bool open_images(Dataset *dataset, Error *error)
+{
+    if (dataset->channels != 1)
+        return error_input(error, "%s: IDX images have 1 channel, but data.channels is %d",
+                           dataset->path, dataset->channels);
+    IdxImages *images = dataset->state = memory_small(1, sizeof *images);
+    if (!idx_read(images, dataset->path, dataset->resolution, error))
+        return explain_missing(dataset->path, error);
+    dataset->count = images->count;
+    return true;
+}
+
+static bool read_bytes(Dataset *dataset, const int64_t *indices, int n, uint8_t *bytes,
+                       Error *error)
+{
+    (void)error;
+    const IdxImages *images = dataset->state;
+    const size_t size = dataset->image_size;
+    for (int i = 0; i < n; i++)
+        memcpy(bytes + (size_t)i * size, images->pixels + (size_t)indices[i] * size, size);
+    return true;
+}
+
+static void close_images(Dataset *dataset)
+{
+    if (dataset->state)
+        idx_free(dataset->state);
+    memory_free(dataset->state);
+}
+
+/* "d/train-labels-idx1-ubyte.gz" for "d/train-images-idx3-ubyte.gz"; NULL for other names. */
+static char *labels_path(const Dataset *dataset)
+{
+    static const char images[] = "images-idx3", labels[] = "labels-idx1";
+    const char *path = dataset->path, *slash = strrchr(path, '/');
+    const char *found = strstr(slash ? slash : path, images);
+    if (!found)
+        return NULL;
+    return memory_format("%.*s%s%s", (int)(found - path), path, labels, found + sizeof images - 1);
+}
+
+static bool read_labels(const Dataset *dataset, const char *path, RawLabels *labels, Error *error)
+{
+    (void)dataset;
+    uint8_t *bytes = NULL;
+    bool ok = idx_read_labels(&bytes, &labels->count, path, error) &&
+              (labels->values = memory_large((size_t)labels->count, sizeof *labels->values,
+                                             "labels", error)) != NULL;
+    for (int64_t i = 0; ok && i < labels->count; i++)
+        labels->values[i] = bytes[i];
+    memory_free(bytes);
+    return ok;
+}
+
+const DatasetFormat dataset_idx = {
+    .detects = idx_detects,
+    .open = open_images,
+    .read_bytes = read_bytes,
+    .labels_path = labels_path,
+    .labels = read_labels,
+    .close = close_images,
+};
