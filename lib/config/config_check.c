@@ -1,7 +1,7 @@
-/* What the keys of a configuration demand of one another.
+/* The rules between the keys of a configuration.
  *
- * Each value is possible by itself; here the whole must make a network that the U-Net builder
- * can build and that learns. The reader (config.c) adds where the offending key was written.
+ * Each value is possible by itself; together they must make a network that the U-Net builder can build and that learns.
+ * The first broken rule fills in a Complaint, and the reader (config_load.c) adds the line where the key was written.
  */
 #include "config/config_keys.h"
 
@@ -121,6 +121,30 @@ static bool check_solver(const Config *config, Complaint *complaint)
     if (config->stage2.time_bins > config->diffusion.timesteps)
         return COMPLAIN(complaint, "at most %d, one for each timestep",
                         config->diffusion.timesteps);
+    return true;
+}
+
+bool config_choose_files(Config *config, GivenData given, Complaint *complaint)
+{
+    Config defaults;
+    config_defaults(&defaults);
+    const bool default_images = config->data.format == defaults.data.format &&
+                                config->data.channels == defaults.data.channels &&
+                                config->data.resolution == defaults.data.resolution;
+    if ((given.train && given.test) || (default_images && !given.train && !given.test))
+        return true;
+
+    const DataFormatFacts *format = &data_formats[config->data.format];
+    if (given.format && format->has_files) {
+        *complaint = (Complaint){.key = given.train ? "data.test" : "data.train",
+                                 .others = {"data.format"},
+                                 .is_missing = true};
+        return COMPLAIN(complaint, "a path since data.format is %s (\"\" for none)", format->name);
+    }
+    if (!given.train)
+        memset(config->data.train, 0, sizeof config->data.train);
+    if (!given.test)
+        memset(config->data.test, 0, sizeof config->data.test);
     return true;
 }
 

@@ -1,8 +1,8 @@
 /* The keys of a configuration: one table, and what can be done with one key.
  *
- * Private to the configuration: config_yaml.c reads YAML, config_keys.c has the table, config_value.c
- * turns text into values and back, config_check.c looks at the whole. A value goes in and
- * out of a Config as text, so that files, overrides, defaults and --help say the same thing.
+ * Private to the configuration: config_keys.c has the table, config_value.c turns text into values and back,
+ * config_check.c has the rules between keys, config_load.c reads files and overrides, config_yaml.c their YAML. A value
+ * goes in and out of a Config as text, so that files, overrides, defaults and --help say the same thing.
  */
 #pragma once
 
@@ -77,12 +77,26 @@ bool config_key_set(const ConfigKey *key, Config *config, const char *const *ite
  * Caller frees. */
 char *config_key_format(const ConfigKey *key, const Config *config, bool quoted);
 
-/* What is wrong between keys that are each possible by themselves. */
+/* A rule that keys break together though each is possible by itself. */
 typedef struct Complaint {
-    const char *key;       /* the key it is about */
-    const char *others[3]; /* further keys that take part; NULL beyond the last */
-    char expected[384];    /* to follow "expected" */
+    /* The key to change. */
+    const char *key;
+    /* Further keys that take part; NULL beyond the last. */
+    const char *others[3];
+    /* To follow "expected". */
+    char expected[384];
+    /* Whether `key` was not given at all and has to be. */
+    bool is_missing;
 } Complaint;
 
-/* False, with the first contradiction found, when the whole is impossible. */
+/* Which keys of the data the text or an override has set. */
+typedef struct GivenData {
+    bool format, train, test;
+} GivenData;
+
+/* Removes the default paths where they name other images than the configuration describes (config_parse says when). False
+ * with a complaint if a path has to be given. */
+bool config_choose_files(Config *config, GivenData given, Complaint *complaint);
+
+/* False with a complaint about the first broken rule. */
 bool config_check(const Config *config, Complaint *complaint);

@@ -1,0 +1,162 @@
+/* Reading a configuration: the text of a file, then overrides, then checks of the whole.
+ *
+ * Each step works on a ConfigReader over the defaults. The caller's configuration is set at the end, if all went well.
+ */
+#include "config/config_reader.h"
+
+#include "base/foreign_file.h"
+#include "base/interrupt.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* -- Overrides ------------------------------------------------------------------------------- */
+
+static bool read_override(ConfigReader *reader, const char *text)
+{
+    text = config_without_mark(text);
+    ConfigSource at = {.override = text};
+    const char *equals = strchr(text, '=');
+    if (!equals)
+        return config_fail(reader, at, NULL, "expected KEY=VALUE");
+    if (strlen(text) > CONFIG_MAX_TEXT)
+        return config_fail(reader, at, NULL, "expected at most %d bytes", CONFIG_MAX_TEXT);
+
+    reader->override = text;
+    char *path = memory_format("%.*s", (int)(equals - text), text);
+    int index = config_key_find(path);
+    bool ok;
+    if (index >= 0) {
+        ok = config_read_yaml_value(reader, index, equals + 1);
+    } else if (config_section_find(path) >= 0) {
+        char *keys = config_keys_list(path);
+        ok = config_fail(reader, at, NULL, "expected a key of section %s: %s", path, keys);
+        memory_free(keys);
+    } else {
+        ok = config_fail_unknown(reader, at, path);
+    }
+    memory_free(path);
+    reader->override = NULL;
+    return ok;
+}
+
+/* -- The whole -------------------------------------------------------------------------------- */
+
+static bool is_given(const ConfigReader *reader, const char *path)
+{
+    ConfigSource at = reader->given[config_key_find(path)];
+    return at.line > 0 || at.override;
+}
+
+/* The place to name for a contradiction: an override that takes part in it, since the file was
+ * fine without; else the line of the key it is about; else a line that takes part. */
+static ConfigSource blame(const ConfigReader *reader, const Complaint *complaint)
+{
+    const char *keys[] = {complaint->key, complaint->others[0], complaint->others[1],
+                          complaint->others[2]};
+    ConfigSource at = {0};
+    for (int i = 0; i < 4 && keys[i]; i++) {
+        ConfigSource given = reader->given[config_key_find(keys[i])];
+        if (given.override)
+            return given;
+        if (at.line == 0)
+            at = given;
+    }
+    return at;
+}
+
+static bool complain(ConfigReader *reader, const Complaint *complaint)
+{
+    ConfigSource at = blame(reader, complaint);
+    if (complaint->is_missing)
+        return config_fail(reader, at, complaint->key, "expected %s, got nothing", complaint->expected);
+    const ConfigKey *key = &config_keys[config_key_find(complaint->key)];
+    char *value = config_key_format(key, &reader->config, false);
+    config_fail(reader, at, complaint->key, "expected %s, got \"%s\"%s", complaint->expected, value,
+         is_given(reader, complaint->key) ? "" : " by default");
+    memory_free(value);
+    return false;
+}
+
+static bool check_whole(ConfigReader *reader)
+{
+    const GivenData given = {.format = is_given(reader, "data.format"),
+                             .train = is_given(reader, "data.train"),
+                             .test = is_given(reader, "data.test")};
+    Complaint complaint = {0};
+    return (config_choose_files(&reader->config, given, &complaint) &&
+            config_check(&reader->config, &complaint)) ||
+           complain(reader, &complaint);
+}
+
+static bool parse(Config *config, const char *text, const char *origin, bool is_file,
+                  const char *const *overrides, int count, Error *error)
+{
+    ConfigReader reader = {.origin = origin, .is_file = is_file, .error = error};
+    config_defaults(&reader.config);
+    if (text && !config_read_yaml(&reader, text))
+        return false;
+    for (int i = 0; i < count; i++) {
+        if (!read_override(&reader, overrides[i]))
+            return false;
+    }
+    if (!check_whole(&reader))
+        return false;
+    memcpy(config, &reader.config, sizeof *config);
+    return true;
+}
+
+bool config_parse(Config *config, const char *text, const char *origin,
+                  const char *const *overrides, int count, Error *error)
+{
+    return parse(config, text, origin, false, overrides, count, error);
+}
+
+/* At most `most` bytes of a file, which may be a pipe (/dev/stdin, <(...)) that gives them when it likes. */
+static bool read_file(const char *path, char *text, size_t most, size_t *size, Error *error)
+{
+    interrupt_wait_begin();
+    FILE *file = fopen(path, "rb");
+    bool ok = file != NULL;
+    if (ok) {
+        errno = 0;
+        *size = fread(text, 1, most, file);
+        ok = !ferror(file);
+    }
+    if (!ok)
+        error_input(error, "%s: expected a configuration, got: %s", path, strerror(errno));
+    if (file)
+        fclose(file);
+    interrupt_wait_end();
+    return ok;
+}
+
+/* The text of a file, NUL-terminated; NULL with the error set. Caller frees. */
+static char *load_text(const char *path, Error *error)
+{
+    size_t size = 0;
+    char *text = memory_small(CONFIG_MAX_TEXT + 2, 1);
+    bool ok = read_file(path, text, CONFIG_MAX_TEXT + 1, &size, error);
+    const ForeignKind kind = foreign_kind_of_bytes((const uint8_t *)text, size);
+    if (ok && kind.text[0] != '\0')
+        ok = error_input(error, "%s:1: is %s, expected a recipe: YAML in UTF-8", path, kind.text);
+    if (ok && strlen(text) < size)
+        ok = error_input(error, "%s:%d: expected YAML, got a NUL byte", path,
+                         config_line_of(text, size));
+    if (!ok) {
+        memory_free(text);
+        return NULL;
+    }
+    return text;
+}
+
+bool config_load(Config *config, const char *path, const char *const *overrides, int count,
+                 Error *error)
+{
+    char *text = load_text(path, error);
+    bool ok = text && parse(config, text, path, true, overrides, count, error);
+    memory_free(text);
+    return ok;
+}
