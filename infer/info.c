@@ -197,8 +197,8 @@ static void print_data(const Config *config)
     else if (config->data.train[0] == '\0' && config->data.test[0] == '\0')
         line("data", "no files named");
     else
-        line("data", "%s: %s%s%s", format->name, config->data.train, config->data.flip ? ", flipped" : "",
-             config->data.test[0] ? "" : ", no test images");
+        line("data", "%s: %s%s%s", format->name, config->data.train,
+             config->data.flip ? ", flipped" : "", config->data.test[0] ? "" : ", no test images");
     if (format->has_files && config->data.test[0])
         line("", "%s", config->data.test);
 }

@@ -221,6 +221,17 @@ static Dataset *open_dataset(DataFormat format, const char *name, int resolution
     return dataset;
 }
 
+static void write_hdf5(const char *name, bool labelled, int64_t last)
+{
+    static const uint8_t pixels[IMAGES * 4];
+    const int64_t dims[] = {IMAGES, 2, 2, 1}, values[IMAGES] = {0, 1, 1, 0, 4, last};
+    Hdf5File *file = NULL;
+    assert_ok(hdf5_create(&file, scratch_path(name), &error) &&
+              hdf5_write(file, "images", HDF5_UINT8, 4, dims, pixels, &error));
+    assert_ok(!labelled || hdf5_write(file, "labels", HDF5_INT64, 1, dims, values, &error));
+    assert_ok(hdf5_commit(file, &error));
+}
+
 START_TEST(idx_labels_lie_beside_the_images)
 {
     Labels found;
@@ -258,20 +269,13 @@ START_TEST(idx_labels_lie_beside_the_images)
     assert_ok(
         labels_read(&found, dataset, scratch_path("a-labels-idx1-ubyte"), "--labels", 10, &error));
     labels_free(&found);
+    write_hdf5("of-hdf5.idx", true, 2); /* the content counts, not the name */
+    assert_ok(labels_read(&found, dataset, scratch_path("of-hdf5.idx"), "--labels", 10, &error));
+    ck_assert(found.classes == 5 && found.values[5] == 2);
+    labels_free(&found);
     dataset_close(dataset);
 }
 END_TEST
-
-static void write_hdf5(const char *name, bool labelled, int64_t last)
-{
-    static const uint8_t pixels[IMAGES * 4];
-    const int64_t dims[] = {IMAGES, 2, 2, 1}, values[IMAGES] = {0, 1, 1, 0, 4, last};
-    Hdf5File *file = NULL;
-    assert_ok(hdf5_create(&file, scratch_path(name), &error) &&
-              hdf5_write(file, "images", HDF5_UINT8, 4, dims, pixels, &error));
-    assert_ok(!labelled || hdf5_write(file, "labels", HDF5_INT64, 1, dims, values, &error));
-    assert_ok(hdf5_commit(file, &error));
-}
 
 START_TEST(hdf5_labels_are_in_the_file_of_the_images)
 {

@@ -1,6 +1,6 @@
 /* Data sets of all three formats, the files that are refused, the order of epochs. */
 #include "base/memory.h"
-#include "data/dataset.h"
+#include "data/dataset_format.h"
 #include "data/epoch.h"
 #include "data/hdf5_images.h"
 #include "data/idx.h"
@@ -12,6 +12,7 @@
 
 #include <hdf5.h>
 #include <math.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 static Error error; /* of the last call */
@@ -420,6 +421,78 @@ START_TEST(wrong_hdf5_images_are_refused)
 }
 END_TEST
 
+/* -- Formats ---------------------------------------------------------------------------------- */
+
+START_TEST(every_value_of_data_format_has_a_format)
+{
+    for (int i = 0; i < DATA_FORMAT_COUNT; i++) {
+        const DatasetFormat *format = dataset_formats[i];
+        Config config;
+        char text[256];
+        snprintf(text, sizeof text, "data: {format: %s, train: a, test: b}", data_formats[i].name);
+        assert_ok(config_parse(&config, text, "x", NULL, 0, &error));
+        ck_assert_int_eq(config.data.format, i);
+        ck_assert(format->open && format->close && format->labels);
+        ck_assert((format->read_bytes != NULL) != (format->read_floats != NULL));
+        ck_assert(!data_formats[i].has_files || (format->detects && format->labels_path));
+        ck_assert_str_ne(data_formats[i].help, "");
+    }
+}
+END_TEST
+
+/* The content counts; the name only where the content is of no format. */
+START_TEST(the_format_of_a_file_is_that_of_its_content)
+{
+    const char *idx = write_idx("images.h5", 0x803, 2, 6, 6, 2 * 36, true);
+    ck_assert_int_eq(dataset_format_of_file(idx), DATA_IDX);
+    ck_assert_int_eq(dataset_format_of_file(write_idx("plain.h5", 0x803, 2, 6, 6, 72, false)),
+                     DATA_IDX);
+    const char *hdf5 = write_hdf5("images", HDF5_UINT8, 6, 3), *renamed = scratch_path("train.idx");
+    ck_assert_int_eq(dataset_format_of_file(hdf5), DATA_HDF5);
+    ck_assert_int_eq(rename(hdf5, renamed), 0);
+    ck_assert_int_eq(dataset_format_of_file(renamed), DATA_HDF5);
+    scratch_write(scratch_path("labels.h5"), "\0\0\x08\x01\0\0\0\x01\x07", 9);
+    ck_assert_int_eq(dataset_format_of_file(scratch_path("labels.h5")), DATA_IDX);
+
+    const struct {
+        const char *name;
+        DataFormat format;
+    } unknown[] = {{"text.h5", DATA_HDF5}, {"text.HDF5", DATA_HDF5}, {"text", DATA_IDX}};
+    for (int i = 0; i < 3; i++) {
+        const char *path = scratch_path(unknown[i].name);
+        ck_assert_int_eq(dataset_format_of_file(path), unknown[i].format); /* not there */
+        scratch_write(path, "text", 4);
+        ck_assert_int_eq(dataset_format_of_file(path), unknown[i].format);
+        scratch_write(path, "", 0);
+        ck_assert_int_eq(dataset_format_of_file(path), unknown[i].format);
+    }
+}
+END_TEST
+
+/* Nobody waits for a writer of a named pipe. */
+START_TEST(a_named_pipe_is_of_no_format)
+{
+    const char *path = scratch_path("pipe");
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    ck_assert_int_eq(dataset_format_of_file(path), DATA_IDX);
+}
+END_TEST
+
+START_TEST(only_images_in_files_are_named_and_flipped)
+{
+    Config config = config_of(DATA_IDX, "", 6, 1);
+    config.data.flip = true;
+    ck_assert(!dataset_is_named(&config, DATASET_TRAIN) && dataset_is_flipped(&config));
+    strcpy(config.data.test, "a");
+    ck_assert(!dataset_is_named(&config, DATASET_TRAIN) && dataset_is_named(&config, DATASET_TEST));
+    config.data.flip = false;
+    ck_assert(!dataset_is_flipped(&config));
+    config = config_of(DATA_MIXTURE, "", 6, 1);
+    config.data.flip = true;
+    ck_assert(dataset_is_named(&config, DATASET_TRAIN) && !dataset_is_flipped(&config));
+}
+END_TEST
+
 /* -- Mixture ---------------------------------------------------------------------------------- */
 
 START_TEST(the_mixture_is_a_fixed_data_set)
@@ -525,5 +598,7 @@ SUITE_MAIN("dataset", idx_is_read_plain_and_compressed, a_large_compressed_idx_i
            hdf5_images_are_read, a_large_hdf5_file_is_read_by_rows, a_fingerprint_is_of_the_images,
            a_fingerprint_of_a_large_data_set_reads_a_part,
            a_fingerprint_of_the_mixture_is_of_its_shape, wrong_hdf5_images_are_refused,
+           every_value_of_data_format_has_a_format, the_format_of_a_file_is_that_of_its_content,
+           a_named_pipe_is_of_no_format, only_images_in_files_are_named_and_flipped,
            the_mixture_is_a_fixed_data_set, a_flip_mirrors_rows, an_epoch_visits_every_image_once,
            the_order_depends_on_the_position_alone)

@@ -29,7 +29,7 @@ static bool cannot_write(const char *path, Error *error)
     return error_runtime(error, "%s: cannot be written: %s", path, strerror(errno));
 }
 
-/* -- Names ------------------------------------------------------------------------------------ */
+/* -- Names ------------------------------------------------------------------------------------- */
 
 char *atomic_directory_of(const char *path, const char **base)
 {
@@ -99,7 +99,7 @@ static char *follow(const char *path, Error *error)
     return NULL;
 }
 
-/* -- Locks ------------------------------------------------------------------------------------ */
+/* -- Locks ------------------------------------------------------------------------------------- */
 
 bool atomic_lock(int fd, bool *unknown)
 {
@@ -150,7 +150,7 @@ static void remove_stale(const char *path)
     memory_free(directory);
 }
 
-/* -- Beginning -------------------------------------------------------------------------------- */
+/* -- Beginning --------------------------------------------------------------------------------- */
 
 /* A rename would replace a directory's or a device's name: nobody means that. */
 static bool check_target(const char *path, Error *error)
@@ -264,7 +264,7 @@ void atomic_file_made_from(AtomicFile *file, const struct stat *source)
     file->has_source = true;
 }
 
-/* -- The end ---------------------------------------------------------------------------------- */
+/* -- The end ----------------------------------------------------------------------------------- */
 
 /* Opens the directory of `path`, and locks it if that can be: who looks at what has a name and then
  * replaces it is alone meanwhile among programs that do the same. -1: it can't be opened. */
@@ -362,7 +362,7 @@ void atomic_file_abandon(AtomicFile *file)
     *file = (AtomicFile){.fd = -1, .overtaken = file->overtaken};
 }
 
-/* -- Second names ----------------------------------------------------------------------------- */
+/* -- Second names ------------------------------------------------------------------------------ */
 
 /* There is no temporary, which a kill could leave. */
 bool atomic_file_link(const char *path, const char *name, AtomicRule rule, Error *error)

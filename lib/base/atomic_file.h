@@ -60,7 +60,7 @@ bool atomic_file_link(const char *path, const char *name, AtomicRule rule, Error
 /* Removes the temporary file; fine after a commit, or on a zeroed struct, too. */
 void atomic_file_abandon(AtomicFile *file);
 
-/* -- Names of what is not finished --------------------------------------------------------------- */
+/* -- Names of what is not finished ------------------------------------------------------------- */
 
 /* "PATH.tmp-abcdefgh", with other letters each time. Caller frees. */
 char *atomic_temporary_name(const char *path);

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* -- Words ------------------------------------------------------------------------------------ */
+/* -- Words ------------------------------------------------------------------------------------- */
 
 enum { LINE_SIZE = 8192 };
 
@@ -93,7 +93,7 @@ int64_t cpu_memory_available(void)
     return memory_line("MemAvailable");
 }
 
-/* -- Numbers ---------------------------------------------------------------------------------- */
+/* -- Numbers ----------------------------------------------------------------------------------- */
 
 /* `rounds` times SUMS multiply-adds of vectors of `bytes` bytes; returns something of them all, so that
  * the compiler keeps them. */

@@ -23,7 +23,7 @@ void string_list_free(StringList *list)
     *list = (StringList){0};
 }
 
-/* -- The entries of a table ------------------------------------------------------------------ */
+/* -- The entries of a table -------------------------------------------------------------------- */
 
 Option option_heading(const char *text)
 {
@@ -96,7 +96,7 @@ Option option_list(const char *name, const char *placeholder, StringList *target
                     .target.list = target};
 }
 
-/* -- Values ---------------------------------------------------------------------------------- */
+/* -- Values ------------------------------------------------------------------------------------ */
 
 /* strtoll and strtod skip white space before a number; here that is as wrong as after it. */
 static bool begins_number(const char *text)
@@ -203,7 +203,7 @@ static bool read_value(const Option *option, const char *text, Error *error)
     return true;
 }
 
-/* -- Arguments ------------------------------------------------------------------------------- */
+/* -- Arguments --------------------------------------------------------------------------------- */
 
 static const Option *find(const Option *options, int count, const char *name, size_t length)
 {
@@ -286,7 +286,7 @@ bool options_parse(const Option *options, int count, int argc, char *const *argv
     return true;
 }
 
-/* -- Help ------------------------------------------------------------------------------------ */
+/* -- Help -------------------------------------------------------------------------------------- */
 
 enum { HELP_WIDTH = 80, HELP_INDENT = 2, HELP_GAP = 2, HELP_WIDEST = 30 };
 

@@ -143,7 +143,7 @@ _Static_assert(sizeof(DataFormat) == sizeof(int) && sizeof(ScheduleKind) == size
                    sizeof(PrecisionChoice) == sizeof(int),
                "an enum is an int");
 
-/* ---- Finding keys ---- */
+/* -- Finding keys ------------------------------------------------------------------------------ */
 
 int config_section_length(const ConfigKey *key)
 {
@@ -246,7 +246,7 @@ char *config_keys_suggest(const char *path)
     return near ? memory_format("\"%s\"", near) : NULL;
 }
 
-/* ---- What a value has to be ---- */
+/* -- What a value has to be -------------------------------------------------------------------- */
 
 static void expect_real(const ConfigKey *key, char text[CONFIG_EXPECTATION_SIZE])
 {
@@ -301,7 +301,7 @@ void config_key_expectation(const ConfigKey *key, char text[CONFIG_EXPECTATION_S
     }
 }
 
-/* ---- What the whole table gives ---- */
+/* -- What the whole table gives ---------------------------------------------------------------- */
 
 /* A default is set as a value of a file is: a list comes as "[1, 2, 2]" and goes in by items. */
 static void set_default(const ConfigKey *key, Config *config)

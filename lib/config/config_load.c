@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* -- Overrides ------------------------------------------------------------------------------- */
+/* -- Overrides --------------------------------------------------------------------------------- */
 
 static bool read_override(ConfigReader *reader, const char *text)
 {
@@ -42,7 +42,7 @@ static bool read_override(ConfigReader *reader, const char *text)
     return ok;
 }
 
-/* -- The whole -------------------------------------------------------------------------------- */
+/* -- The whole --------------------------------------------------------------------------------- */
 
 static bool is_given(const ConfigReader *reader, const char *path)
 {
@@ -71,11 +71,12 @@ static bool complain(ConfigReader *reader, const Complaint *complaint)
 {
     ConfigSource at = blame(reader, complaint);
     if (complaint->is_missing)
-        return config_fail(reader, at, complaint->key, "expected %s, got nothing", complaint->expected);
+        return config_fail(reader, at, complaint->key, "expected %s, got nothing",
+                           complaint->expected);
     const ConfigKey *key = &config_keys[config_key_find(complaint->key)];
     char *value = config_key_format(key, &reader->config, false);
     config_fail(reader, at, complaint->key, "expected %s, got \"%s\"%s", complaint->expected, value,
-         is_given(reader, complaint->key) ? "" : " by default");
+                is_given(reader, complaint->key) ? "" : " by default");
     memory_free(value);
     return false;
 }

@@ -36,7 +36,7 @@ typedef struct ConfigReader {
     Error *error;
 } ConfigReader;
 
-/* -- Reading (config_yaml.c) ------------------------------------------------------------------ */
+/* -- Reading (config_yaml.c) ------------------------------------------------------------------- */
 
 /* Sets all keys of a YAML document. */
 bool config_read_yaml(ConfigReader *reader, const char *text);
@@ -50,7 +50,7 @@ const char *config_without_mark(const char *text);
 /* The line of text[offset], from 1. */
 int config_line_of(const char *text, size_t offset);
 
-/* -- Errors (config_report.c) ----------------------------------------------------------------- */
+/* -- Errors (config_report.c) ------------------------------------------------------------------ */
 
 typedef char ConfigQuote[CONFIG_MAX_QUOTE + 8];
 

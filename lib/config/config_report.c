@@ -54,10 +54,11 @@ bool config_fail_unknown(ConfigReader *reader, ConfigSource at, const char *path
 
     char *near = config_keys_suggest(path), *valid = config_keys_list(section);
     if (near)
-        config_fail(reader, at, NULL, "unknown key \"%s\"; did you mean %s?", config_clip(quote, path), near);
+        config_fail(reader, at, NULL, "unknown key \"%s\"; did you mean %s?",
+                    config_clip(quote, path), near);
     else
-        config_fail(reader, at, NULL, "unknown key \"%s\"; the keys%s%s are %s", config_clip(quote, path),
-             *section ? " of " : "", section, valid);
+        config_fail(reader, at, NULL, "unknown key \"%s\"; the keys%s%s are %s",
+                    config_clip(quote, path), *section ? " of " : "", section, valid);
     memory_free(near);
     memory_free(valid);
     return false;

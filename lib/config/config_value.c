@@ -15,7 +15,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* ---- Text to value ---- */
+/* -- Text to value ----------------------------------------------------------------------------- */
 
 static size_t digits(const char *text)
 {
@@ -215,7 +215,7 @@ bool config_key_set(const ConfigKey *key, Config *config, const char *const *ite
     }
 }
 
-/* ---- Value to text ---- */
+/* -- Value to text ----------------------------------------------------------------------------- */
 
 /* The shortest decimal that reads back as the same double, always with a point: without one
  * some YAML readers take 1 for an integer and 1e-05 for a string. */

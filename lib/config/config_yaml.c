@@ -19,7 +19,7 @@ static ConfigSource source(const ConfigReader *reader, const yaml_node_t *node)
     return (ConfigSource){.line = (int)node->start_mark.line + 1};
 }
 
-/* -- Nodes of the tree --------------------------------------------------------------------------- */
+/* -- Nodes of the tree ------------------------------------------------------------------------- */
 
 /* A scalar's text, NULL for other nodes and for text with a NUL byte in it. */
 static const char *scalar(const yaml_node_t *node)
@@ -75,11 +75,12 @@ static bool check_tag(ConfigReader *reader, const yaml_node_t *node, const char 
             return true;
     }
     ConfigQuote quote;
-    return config_fail(reader, source(reader, node), key, "expected a value without a tag, got \"%s\"",
-                tag ? config_clip(quote, tag) : "");
+    return config_fail(reader, source(reader, node), key,
+                       "expected a value without a tag, got \"%s\"",
+                       tag ? config_clip(quote, tag) : "");
 }
 
-/* -- Values -------------------------------------------------------------------------------------- */
+/* -- Values ------------------------------------------------------------------------------------ */
 
 static bool read_list(ConfigReader *reader, yaml_document_t *document, const ConfigKey *key,
                       const yaml_node_t *node)
@@ -88,14 +89,14 @@ static bool read_list(ConfigReader *reader, yaml_document_t *document, const Con
     config_key_expectation(key, expectation);
     Got got;
     if (node->type != YAML_SEQUENCE_NODE)
-        return config_fail(reader, source(reader, node), key->path, "expected %s, got %s", expectation,
-                    describe(node, got));
+        return config_fail(reader, source(reader, node), key->path, "expected %s, got %s",
+                           expectation, describe(node, got));
 
     const char *items[CONFIG_MAX_LEVELS] = {0};
     int count = child_count(node);
     if (count < key->fewest || count > CONFIG_MAX_LEVELS)
         return config_fail(reader, source(reader, node), key->path, "expected %s, got %d of them",
-                    expectation, count);
+                           expectation, count);
 
     Config unused = reader->config;
     for (int i = 0; i < count; i++) {
@@ -103,8 +104,9 @@ static bool read_list(ConfigReader *reader, yaml_document_t *document, const Con
             yaml_document_get_node(document, node->data.sequence.items.start[i]);
         items[i] = is_quoted(item) ? NULL : scalar(item);
         if (!items[i] || !config_key_set(key, &unused, &items[i], 1))
-            return config_fail(reader, source(reader, item), key->path, "expected %s, got %s as number %d",
-                        expectation, describe(item, got), i + 1);
+            return config_fail(reader, source(reader, item), key->path,
+                               "expected %s, got %s as number %d", expectation, describe(item, got),
+                               i + 1);
         if (!check_tag(reader, item, key->path))
             return false;
     }
@@ -121,7 +123,7 @@ static bool read_scalar(ConfigReader *reader, const ConfigKey *key, const yaml_n
     config_key_expectation(key, expectation);
     Got got;
     return config_fail(reader, source(reader, node), key->path, "expected %s, got %s", expectation,
-                describe(node, got));
+                       describe(node, got));
 }
 
 static bool read_value(ConfigReader *reader, yaml_document_t *document, int index,
@@ -131,7 +133,7 @@ static bool read_value(ConfigReader *reader, yaml_document_t *document, int inde
     ConfigSource here = source(reader, name);
     if (!reader->override && reader->given[index].line > 0)
         return config_fail(reader, here, key->path, "expected once, got it in line %d already",
-                    reader->given[index].line);
+                           reader->given[index].line);
     reader->given[index] = here;
     if (!check_tag(reader, node, key->path))
         return false;
@@ -139,7 +141,7 @@ static bool read_value(ConfigReader *reader, yaml_document_t *document, int inde
                                  : read_scalar(reader, key, node);
 }
 
-/* -- The tree ------------------------------------------------------------------------------------ */
+/* -- The tree ---------------------------------------------------------------------------------- */
 
 static bool read_mapping(ConfigReader *reader, yaml_document_t *document, const char *section,
                          const yaml_node_t *mapping);
@@ -151,15 +153,16 @@ static bool read_section(ConfigReader *reader, yaml_document_t *document, const 
     ConfigSource here = source(reader, name);
     Got got;
     if (*line > 0)
-        return config_fail(reader, here, section, "expected once, got it in line %d already", *line);
+        return config_fail(reader, here, section, "expected once, got it in line %d already",
+                           *line);
     *line = here.line;
     if (!check_tag(reader, node, section))
         return false;
     if (is_nothing(node)) /* all of its keys commented out, say */
         return true;
     if (node->type != YAML_MAPPING_NODE)
-        return config_fail(reader, source(reader, node), section, "expected a mapping of keys, got %s",
-                    describe(node, got));
+        return config_fail(reader, source(reader, node), section,
+                           "expected a mapping of keys, got %s", describe(node, got));
     return read_mapping(reader, document, section, node);
 }
 
@@ -170,7 +173,7 @@ static bool read_pair(ConfigReader *reader, yaml_document_t *document, const cha
     const char *word = scalar(name);
     if (!word)
         return config_fail(reader, source(reader, name), section, "expected a key, got %s",
-                    describe(name, got));
+                           describe(name, got));
 
     char *path = memory_format("%s%s%s", section ? section : "", section ? "." : "", word);
     int index = config_key_find(path);
@@ -199,7 +202,7 @@ static bool read_mapping(ConfigReader *reader, yaml_document_t *document, const 
     return true;
 }
 
-/* -- libyaml ------------------------------------------------------------------------------------- */
+/* -- libyaml ----------------------------------------------------------------------------------- */
 
 int config_line_of(const char *text, size_t offset)
 {
@@ -232,7 +235,7 @@ static bool fail_syntax(ConfigReader *reader, const yaml_parser_t *parser, const
     if (begin < at.line && !reader->override)
         snprintf(from, sizeof from, " from line %d", begin);
     return config_fail(reader, at, NULL, "expected YAML, but %s%s%s%s", parser->problem,
-                parser->context ? " " : "", parser->context ? parser->context : "", from);
+                       parser->context ? " " : "", parser->context ? parser->context : "", from);
 }
 
 /* Parses the one document of `text`; the caller deletes it. */
@@ -254,7 +257,8 @@ static bool parse_document(ConfigReader *reader, const char *text, yaml_document
         if (!ok) {
             fail_syntax(reader, &parser, text);
         } else {
-            ConfigSource at = {.line = (int)second.start_mark.line + 1, .override = reader->override};
+            ConfigSource at = {.line = (int)second.start_mark.line + 1,
+                               .override = reader->override};
             if (yaml_document_get_root_node(&second))
                 ok = config_fail(reader, at, NULL, "expected one YAML document, got a second one");
             yaml_document_delete(&second);
@@ -266,28 +270,30 @@ static bool parse_document(ConfigReader *reader, const char *text, yaml_document
     return ok;
 }
 
-/* -- Documents and values --------------------------------------------------------------------- */
+/* -- Documents and values ---------------------------------------------------------------------- */
 
 bool config_read_yaml(ConfigReader *reader, const char *text)
 {
     yaml_document_t document;
     Got got;
     if (strnlen(text, CONFIG_MAX_TEXT + 1) > CONFIG_MAX_TEXT)
-        return config_fail(reader, (ConfigSource){0}, NULL, "expected at most %d bytes of YAML", CONFIG_MAX_TEXT);
+        return config_fail(reader, (ConfigSource){0}, NULL, "expected at most %d bytes of YAML",
+                           CONFIG_MAX_TEXT);
     if (!parse_document(reader, text, &document))
         return false;
     const yaml_node_t *root = yaml_document_get_root_node(&document);
     bool ok = !root || check_tag(reader, root, NULL);
     const bool empty = !root || is_nothing(root);
     if (ok && empty && reader->is_file)
-        ok = config_fail(reader, (ConfigSource){0}, NULL,
-                  "holds no key, expected a recipe ({} for one in which all is the default)");
+        ok =
+            config_fail(reader, (ConfigSource){0}, NULL,
+                        "holds no key, expected a recipe ({} for one in which all is the default)");
     else if (ok && !empty && root->type == YAML_MAPPING_NODE)
         ok = read_mapping(reader, &document, NULL, root);
     else if (ok && !empty)
         ok = config_fail(reader, source(reader, root), NULL,
-                  "expected a mapping of keys (\"model: {channels: 64}\"), got %s",
-                  describe(root, got));
+                         "expected a mapping of keys (\"model: {channels: 64}\"), got %s",
+                         describe(root, got));
     yaml_document_delete(&document);
     return ok;
 }

@@ -15,7 +15,7 @@ static const char default_recipe[] = "fashion-mnist", suffix[] = ".yaml";
 
 enum { PLACES = 3, PATH_SIZE = 4096 };
 
-/* -- Where recipes are ------------------------------------------------------------------------ */
+/* -- Where recipes are ------------------------------------------------------------------------- */
 
 /* The directory of the running program with a slash behind it, "" if the system does not tell. */
 static void program_directory(char path[PATH_SIZE])
@@ -59,7 +59,7 @@ static char *find(const char *name)
     return path;
 }
 
-/* -- What recipes there are ------------------------------------------------------------------- */
+/* -- What recipes there are -------------------------------------------------------------------- */
 
 enum { MAX_NAMES = 64 };
 
@@ -118,7 +118,7 @@ static bool not_found(const char *which, bool given, Error *error)
     return false;
 }
 
-/* -- Reading ---------------------------------------------------------------------------------- */
+/* -- Reading ----------------------------------------------------------------------------------- */
 
 /* Whether `which` can only be a path; a directory may have the name of a recipe. */
 static bool is_path(const char *which)

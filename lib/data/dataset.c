@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-/* -- The table -------------------------------------------------------------------------------- */
+/* -- The table --------------------------------------------------------------------------------- */
 
 #define DECLARATION(constant, name, help, has_files, channels)                                     \
     extern const DatasetFormat dataset_##name;
@@ -41,7 +41,7 @@ DataFormat dataset_format_of_file(const char *path)
     return DATA_IDX;
 }
 
-/* -- What a configuration says ---------------------------------------------------------------- */
+/* -- What a configuration says ----------------------------------------------------------------- */
 
 static const char *path_of(const Config *config, DatasetSplit split)
 {
@@ -58,7 +58,7 @@ bool dataset_is_flipped(const Config *config)
     return config->data.flip && data_formats[config->data.format].has_files;
 }
 
-/* -- Opening ---------------------------------------------------------------------------------- */
+/* -- Opening ----------------------------------------------------------------------------------- */
 
 bool dataset_open(Dataset **result, const Config *config, DatasetSplit split, Error *error)
 {
@@ -106,7 +106,7 @@ int64_t dataset_count(const Dataset *dataset)
     return dataset->count;
 }
 
-/* -- Reading ---------------------------------------------------------------------------------- */
+/* -- Reading ----------------------------------------------------------------------------------- */
 
 /* Makes room for n images in `bytes`, and reads them. */
 static bool read_bytes(Dataset *dataset, const int64_t *indices, int n, Error *error)
@@ -114,8 +114,7 @@ static bool read_bytes(Dataset *dataset, const int64_t *indices, int n, Error *e
     if (n > dataset->capacity) {
         memory_free(dataset->bytes);
         dataset->capacity = 0;
-        dataset->bytes =
-            memory_large((size_t)n, dataset->image_size, "a batch of images", error);
+        dataset->bytes = memory_large((size_t)n, dataset->image_size, "a batch of images", error);
         if (!dataset->bytes)
             return false;
         dataset->capacity = n;
@@ -153,7 +152,7 @@ void dataset_flip(float *image, int height, int width, int channels)
     }
 }
 
-/* -- Fingerprint ------------------------------------------------------------------------------ */
+/* -- Fingerprint ------------------------------------------------------------------------------- */
 
 /* A large data set is sampled by runs of neighbours: images that lie together in a file are unpacked together. */
 enum { RUNS = 64, RUN = 16 };
@@ -177,7 +176,8 @@ bool dataset_fingerprint(Dataset *dataset, int64_t max_bytes, uint64_t *print, E
     const int64_t count = dataset->count;
     const int64_t shape[] = {count, dataset->resolution, dataset->channels};
     *print = fingerprint(FINGERPRINT_START, shape, sizeof shape);
-    if (dataset->format->read_floats) { /* every machine computes them anew, the same but for rounding */
+    if (dataset->format
+            ->read_floats) { /* every machine computes them anew, the same but for rounding */
         *print = fingerprint(*print, dataset->facts->name, strlen(dataset->facts->name));
         return true;
     }

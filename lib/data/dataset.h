@@ -28,7 +28,7 @@ typedef struct Dataset Dataset;
 /* How many images the mixture has; the two parts are disjoint. */
 enum { DATASET_MIXTURE_TRAIN = 60000, DATASET_MIXTURE_TEST = 10000 };
 
-/* -- What a configuration says ---------------------------------------------------------------- */
+/* -- What a configuration says ----------------------------------------------------------------- */
 
 /* Whether the configuration says where these images are: their file has a name, or the format needs none. */
 bool dataset_is_named(const Config *config, DatasetSplit split);
@@ -41,7 +41,7 @@ bool dataset_is_flipped(const Config *config);
  * wrong. */
 DataFormat dataset_format_of_file(const char *path);
 
-/* -- Images ----------------------------------------------------------------------------------- */
+/* -- Images ------------------------------------------------------------------------------------ */
 
 /* Opens data.train or data.test and checks it against data.resolution and data.channels. Input error if it is no
  * complete file of such images. The caller closes *dataset, which is NULL after a failure. */
@@ -62,7 +62,7 @@ bool dataset_read(Dataset *dataset, const int64_t *indices, int n, float *images
 /* Mirrors one image [height, width, channels], left to right, in place. */
 void dataset_flip(float *image, int height, int width, int channels);
 
-/* -- Fingerprint ------------------------------------------------------------------------------ */
+/* -- Fingerprint ------------------------------------------------------------------------------- */
 
 /* Bytes of images that a fingerprint reads of a larger data set: about a second's work. */
 enum { DATASET_FINGERPRINT_BYTES = 1 << 30 };

@@ -41,8 +41,8 @@ static bool read_labels(const Dataset *dataset, const char *path, RawLabels *lab
     int64_t count = HDF5_ANY;
     bool ok = hdf5_open(&file, path, error) &&
               hdf5_expect(file, "/labels", HDF5_INT64, 1, &count, error) &&
-              (labels->values = memory_large((size_t)count, sizeof *labels->values, "labels",
-                                             error)) != NULL &&
+              (labels->values =
+                   memory_large((size_t)count, sizeof *labels->values, "labels", error)) != NULL &&
               hdf5_read(file, "/labels", HDF5_INT64, 1, &count, labels->values, error);
     labels->count = count;
     hdf5_close(file);

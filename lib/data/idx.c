@@ -43,7 +43,7 @@ static uint32_t big_endian(const uint8_t *bytes)
     return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-/* -- Reading through zlib --------------------------------------------------------------------- */
+/* -- Reading through zlib ---------------------------------------------------------------------- */
 
 /* Reports why zlib stopped: in zlib's words for damaged data, in the system's for a failing disk. */
 static bool report_zlib(const Reader *reader, Error *error)
@@ -79,7 +79,7 @@ static bool read_bytes(const Reader *reader, uint8_t *bytes, int64_t size, int64
     return code == Z_OK || code == Z_STREAM_END ? true : report_zlib(reader, error);
 }
 
-/* -- Header ----------------------------------------------------------------------------------- */
+/* -- Header ------------------------------------------------------------------------------------ */
 
 static bool check_magic(const Reader *reader, uint32_t magic, Error *error)
 {
@@ -131,7 +131,7 @@ static bool read_images_header(Reader *reader, int resolution, Error *error)
     return true;
 }
 
-/* -- Data ------------------------------------------------------------------------------------- */
+/* -- Data -------------------------------------------------------------------------------------- */
 
 static bool report_truncated(const Reader *reader, int64_t got, Error *error)
 {
@@ -171,7 +171,7 @@ static bool read_items(const Reader *reader, uint8_t **items, Error *error)
     return true;
 }
 
-/* -- Files ------------------------------------------------------------------------------------ */
+/* -- Files ------------------------------------------------------------------------------------- */
 
 bool idx_detects(const char *path)
 {

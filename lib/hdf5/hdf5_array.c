@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* -- Types ------------------------------------------------------------------------------------ */
+/* -- Types ------------------------------------------------------------------------------------- */
 
 static hid_t memory_type(Hdf5Type type)
 {
@@ -67,7 +67,7 @@ static bool accepts(Hdf5Type type, hid_t stored)
     return class == H5T_INTEGER && size == 1 && H5Tget_sign(stored) == H5T_SGN_NONE;
 }
 
-/* -- Shapes ----------------------------------------------------------------------------------- */
+/* -- Shapes ------------------------------------------------------------------------------------ */
 
 Hdf5ShapeText hdf5_shape_text(int rank, const int64_t *dims)
 {
@@ -133,7 +133,7 @@ static bool match_shape(hid_t dataset, const char *place, int rank, int64_t *dim
     return true;
 }
 
-/* -- Opening ------------------------------------------------------------------------------------ */
+/* -- Opening ----------------------------------------------------------------------------------- */
 
 /* Opens an array and makes all checks; negative with an error. */
 static hid_t open_array(Hdf5File *file, const char *name, Hdf5Type type, int rank, int64_t *dims,
@@ -179,7 +179,7 @@ bool hdf5_check_opened(const Hdf5File *file, const char *name, hid_t dataset, Hd
     return ok;
 }
 
-/* -- Whole arrays ----------------------------------------------------------------------------- */
+/* -- Whole arrays ------------------------------------------------------------------------------ */
 
 bool hdf5_expect(Hdf5File *file, const char *name, Hdf5Type type, int rank, int64_t *dims,
                  Error *error)
@@ -275,7 +275,7 @@ bool hdf5_write(Hdf5File *file, const char *name, Hdf5Type type, int rank, const
     return ok;
 }
 
-/* -- Rows ------------------------------------------------------------------------------------- */
+/* -- Rows -------------------------------------------------------------------------------------- */
 
 struct Hdf5Rows {
     Hdf5File *file;

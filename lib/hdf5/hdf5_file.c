@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* -- Opening and closing ---------------------------------------------------------------------- */
+/* -- Opening and closing ----------------------------------------------------------------------- */
 
 /* HDF5 asks before it follows a link to another file. A file from anywhere could otherwise read
  * any other file of the user. */
@@ -179,7 +179,7 @@ const char *hdf5_path(const Hdf5File *file)
     return file->path;
 }
 
-/* -- Objects ---------------------------------------------------------------------------------- */
+/* -- Objects ----------------------------------------------------------------------------------- */
 
 static const char *kind_name(Hdf5Kind kind)
 {

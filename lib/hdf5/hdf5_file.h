@@ -58,7 +58,7 @@ void hdf5_close(Hdf5File *file);
 /* The path given at opening. */
 const char *hdf5_path(const Hdf5File *file);
 
-/* -- Objects ---------------------------------------------------------------------------------- */
+/* -- Objects ----------------------------------------------------------------------------------- */
 
 typedef enum Hdf5Kind { HDF5_DATASET, HDF5_GROUP, HDF5_OTHER } Hdf5Kind;
 
@@ -77,7 +77,7 @@ void hdf5_list_free(Hdf5List *list);
 /* Whether there is a readable object of that name and kind. */
 bool hdf5_exists(Hdf5File *file, const char *name, Hdf5Kind kind);
 
-/* -- Arrays ----------------------------------------------------------------------------------- */
+/* -- Arrays ------------------------------------------------------------------------------------ */
 
 /* Element types in memory, and what stored types each accepts:
  * floating-point from floating-point of any width, integers from integers of any width, bytes
@@ -115,7 +115,7 @@ bool hdf5_read(Hdf5File *file, const char *name, Hdf5Type type, int rank, const 
 bool hdf5_write(Hdf5File *file, const char *name, Hdf5Type type, int rank, const int64_t *dims,
                 const void *values, Error *error);
 
-/* -- Rows of arrays too large to hold --------------------------------------------------------- */
+/* -- Rows of arrays too large to hold ---------------------------------------------------------- */
 
 /* An array opened to be read or written along its first axis. Close it before its file. */
 typedef struct Hdf5Rows Hdf5Rows;
@@ -136,7 +136,7 @@ bool hdf5_rows_write(Hdf5Rows *rows, int64_t first, int64_t count, const void *v
 /* NULL is fine. */
 void hdf5_rows_close(Hdf5Rows *rows);
 
-/* -- Strings and attributes ------------------------------------------------------------------- */
+/* -- Strings and attributes -------------------------------------------------------------------- */
 
 enum { HDF5_STRING_LIMIT = 1 << 20 }; /* bytes; a longer string is an error */
 

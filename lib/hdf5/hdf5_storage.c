@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-/* -- Filters ---------------------------------------------------------------------------------- */
+/* -- Filters ----------------------------------------------------------------------------------- */
 
 bool hdf5_has_filter(hid_t creation, H5Z_filter_t wanted)
 {
@@ -95,7 +95,7 @@ static bool check_filters(const char *place, hid_t creation, Error *error)
     return true;
 }
 
-/* -- Whether all is there --------------------------------------------------------------------- */
+/* -- Whether all is there ---------------------------------------------------------------------- */
 
 /* An array that is to be read. */
 typedef struct Array {

@@ -66,7 +66,7 @@ static bool open_attribute(Hdf5File *file, const char *name, const char *attribu
     return true;
 }
 
-/* -- Strings ---------------------------------------------------------------------------------- */
+/* -- Strings ----------------------------------------------------------------------------------- */
 
 static bool read_variable_string(const Source *source, char **text, Error *error)
 {
@@ -175,7 +175,7 @@ bool hdf5_write_string(Hdf5File *file, const char *name, const char *text, Error
     return ok;
 }
 
-/* -- Attributes ------------------------------------------------------------------------------- */
+/* -- Attributes -------------------------------------------------------------------------------- */
 
 bool hdf5_attribute_exists(Hdf5File *file, const char *name, const char *attribute)
 {

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* -- In the child: everything is read, and no result matters ---------------------------------- */
+/* -- In the child: everything is read, and no result matters ----------------------------------- */
 
 enum { BLOCK = 1 << 24, A_FEW = 1 << 16 }; /* bytes */
 
@@ -263,7 +263,7 @@ static _Noreturn void run_child(int patience, void (*work)(void *context), void 
     _exit(written == 1 ? 0 : 1); /* nothing that the parent has open may be flushed */
 }
 
-/* -- In the parent ---------------------------------------------------------------------------- */
+/* -- In the parent ----------------------------------------------------------------------------- */
 
 /* Bytes of memory that a process has; -1: the system does not say. */
 static int64_t resident(pid_t process)

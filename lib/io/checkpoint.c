@@ -21,7 +21,7 @@ struct CheckpointWriter {
     Hdf5File *file;
 };
 
-/* -- What a checkpoint says of itself --------------------------------------------------------- */
+/* -- What a checkpoint says of itself ---------------------------------------------------------- */
 
 static bool check_format(Hdf5File *file, Error *error)
 {
@@ -199,7 +199,7 @@ bool checkpoint_has(Checkpoint *checkpoint, const char *name)
            hdf5_exists(checkpoint->file, name, HDF5_DATASET);
 }
 
-/* -- Arrays ----------------------------------------------------------------------------------- */
+/* -- Arrays ------------------------------------------------------------------------------------ */
 
 static void param_dims(const Param *param, int64_t *dims)
 {
@@ -332,7 +332,7 @@ int64_t checkpoint_attribute(Checkpoint *checkpoint, const char *name, const cha
     return value;
 }
 
-/* -- Writing ---------------------------------------------------------------------------------- */
+/* -- Writing ----------------------------------------------------------------------------------- */
 
 static bool write_identity(Hdf5File *file, const Config *config, int stage, int64_t step,
                            Error *error)

@@ -31,7 +31,7 @@
 
 enum { CHECKPOINT_VERSION = 1 };
 
-/* -- Reading ---------------------------------------------------------------------------------- */
+/* -- Reading ----------------------------------------------------------------------------------- */
 
 typedef struct Checkpoint Checkpoint;
 
@@ -89,7 +89,7 @@ bool checkpoint_verify(Checkpoint *checkpoint, Hdf5Verified *verified, Error *er
 int64_t checkpoint_attribute(Checkpoint *checkpoint, const char *name, const char *attribute,
                              int64_t missing);
 
-/* -- Writing ---------------------------------------------------------------------------------- */
+/* -- Writing ----------------------------------------------------------------------------------- */
 
 typedef struct CheckpointWriter CheckpointWriter;
 

@@ -92,7 +92,7 @@ AtomicRule file_kind_rule(FileKind kind)
     return (AtomicRule){.allows = file_kind_allows, .kind = (int)kind};
 }
 
-/* -- PNG -------------------------------------------------------------------------------------- */
+/* -- PNG --------------------------------------------------------------------------------------- */
 
 /* The signature and the header, which is always the first chunk, take so many bytes; the mark comes
  * behind. */
@@ -124,7 +124,7 @@ unsigned char *file_kind_mark_png(const unsigned char *data, size_t *size)
     return marked;
 }
 
-/* -- What a file holds ------------------------------------------------------------------------ */
+/* -- What a file holds ------------------------------------------------------------------------- */
 
 /* The first and the last bytes; of a short file the same. */
 typedef struct Edges {
@@ -191,7 +191,7 @@ static bool is_of_kind(const Edges *edges, const char *format, FileKind kind)
            (!ending || ends(edges, ending, kind == FILE_ARCHIVE ? ZIP_END : 0));
 }
 
-/* -- The rule --------------------------------------------------------------------------------- */
+/* -- The rule ---------------------------------------------------------------------------------- */
 
 /* The first line, cut, if it is one of a text. */
 static bool is_text(const Edges *edges, char line[SHOWN + 1])

@@ -36,7 +36,7 @@ bool image_check_channels(int channels, Error *error)
                        channels);
 }
 
-/* -- Drawing ---------------------------------------------------------------------------------- */
+/* -- Drawing ----------------------------------------------------------------------------------- */
 
 bool canvas_make(Canvas *canvas, int width, int height, int channels, uint8_t level, Error *error)
 {
@@ -115,7 +115,7 @@ int canvas_text_width(const char *text, int scale)
     return length > 0 ? (length * FONT_ADVANCE - (FONT_ADVANCE - FONT_WIDTH)) * scale : 0;
 }
 
-/* -- PNG -------------------------------------------------------------------------------------- */
+/* -- PNG --------------------------------------------------------------------------------------- */
 
 static bool write_all(int fd, const unsigned char *bytes, size_t size)
 {
@@ -165,7 +165,7 @@ bool canvas_write_png(const Canvas *canvas, const char *path, Error *error)
     return false;
 }
 
-/* -- Grids ------------------------------------------------------------------------------------ */
+/* -- Grids ------------------------------------------------------------------------------------- */
 
 typedef struct Size {
     int width;
@@ -209,7 +209,7 @@ bool image_grid(Canvas *canvas, const float *images, int n, const GridLayout *la
     return true;
 }
 
-/* -- Tables of grids -------------------------------------------------------------------------- */
+/* -- Tables of grids --------------------------------------------------------------------------- */
 
 enum { LABEL_SCALE = 2, LABEL_MARGIN = 6, LABEL_HEIGHT = FONT_HEIGHT * LABEL_SCALE };
 

@@ -47,7 +47,7 @@ bool canvas_encode_png(const Canvas *canvas, int fd, const char *path, Error *er
 /* Writes a PNG file, whole or not at all (base/atomic_file.h). */
 bool canvas_write_png(const Canvas *canvas, const char *path, Error *error);
 
-/* -- Grids ------------------------------------------------------------------------------------ */
+/* -- Grids ------------------------------------------------------------------------------------- */
 
 /* How a grid is laid out: row by row, padding around every image. */
 typedef struct GridLayout {

@@ -37,7 +37,7 @@ struct NpzWriter {
     int64_t size; /* bytes of the member so far */
 };
 
-/* -- Bytes ------------------------------------------------------------------------------------ */
+/* -- Bytes ------------------------------------------------------------------------------------- */
 
 static bool cannot_write(const NpzWriter *writer, Error *error)
 {
@@ -84,7 +84,7 @@ static uint8_t *put32(uint8_t *at, uint32_t value)
     return put16(put16(at, value & 0xffff), value >> 16);
 }
 
-/* -- Records ---------------------------------------------------------------------------------- */
+/* -- Records ----------------------------------------------------------------------------------- */
 
 /* What the local header and the directory both say of the member: from the version to the length of its
  * name. */
@@ -144,7 +144,7 @@ static bool append_npy_header(NpzWriter *writer, int resolution, Error *error)
     return append(writer, header, NPY_SIZE, error);
 }
 
-/* -- Writing ---------------------------------------------------------------------------------- */
+/* -- Writing ----------------------------------------------------------------------------------- */
 
 static bool check_size(const NpzWriter *writer, const char *path, Error *error)
 {

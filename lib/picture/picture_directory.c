@@ -26,7 +26,7 @@ static bool cannot_write(const char *path, Error *error)
     return error_runtime(error, "%s: cannot be written: %s", path, strerror(errno));
 }
 
-/* -- Removing --------------------------------------------------------------------------------- */
+/* -- Removing ---------------------------------------------------------------------------------- */
 
 static int open_directory(int parent, const char *name)
 {
@@ -84,7 +84,7 @@ static void remove_stale(const char *path)
     closedir(entries);
 }
 
-/* -- Beginning -------------------------------------------------------------------------------- */
+/* -- Beginning --------------------------------------------------------------------------------- */
 
 /* "a/b" for "a/b//". */
 static char *without_slashes(const char *path)
@@ -169,7 +169,7 @@ bool picture_directory_begin(PictureDirectory **result, const char *path, int re
     return ok;
 }
 
-/* -- Writing ---------------------------------------------------------------------------------- */
+/* -- Writing ----------------------------------------------------------------------------------- */
 
 static bool write_picture(const PictureDirectory *directory, const char *path, Error *error)
 {
@@ -201,7 +201,7 @@ bool picture_directory_add(PictureDirectory *directory, const char *group, int f
     return ok;
 }
 
-/* -- The end ---------------------------------------------------------------------------------- */
+/* -- The end ----------------------------------------------------------------------------------- */
 
 /* Forces all of it to the disk: thousands of files are one call for the file system they are on. */
 static bool force(const char *path, Error *error)

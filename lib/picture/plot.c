@@ -44,7 +44,7 @@ typedef struct Axis {
     double from, to; /* where those are in the picture */
 } Axis;
 
-/* -- Axes ------------------------------------------------------------------------------------- */
+/* -- Axes -------------------------------------------------------------------------------------- */
 
 static int linear_ticks(double low, double high, double *ticks)
 {
@@ -142,7 +142,7 @@ static double place(const Axis *axis, double value)
     return axis->from + part * (axis->to - axis->from);
 }
 
-/* -- Drawing ---------------------------------------------------------------------------------- */
+/* -- Drawing ----------------------------------------------------------------------------------- */
 
 static void use(cairo_t *to, Colour colour)
 {
@@ -327,7 +327,7 @@ static void draw(cairo_t *to, const Plot *plot, bool dark)
     legend(to, plot, bottom + AXIS, dark, true);
 }
 
-/* -- Files ------------------------------------------------------------------------------------ */
+/* -- Files ------------------------------------------------------------------------------------- */
 
 static cairo_status_t append(void *closure, const unsigned char *data, unsigned int size)
 {

@@ -63,6 +63,13 @@ infer analytic --quiet --run r --data five.idx --timesteps 2 >printed 2>&1 ||
 [ ! -s printed ] || problem "--quiet, but: $(cat printed)"
 has r/stage1.h5 "stored from 5 images at 2 timesteps"
 
+# The content tells the format, whatever the name.
+head -c 272 five.idx >four.h5
+printf '\0\0\0\004' | dd of=four.h5 bs=1 seek=4 conv=notrunc status=none
+infer analytic --quiet --run r --data four.h5 --timesteps 2 >printed 2>&1 ||
+    problem "IDX images in a file called .h5: $(cat printed)"
+has r/stage1.h5 "stored from 4 images at 2 timesteps"
+
 # -- A directory that can't be written; root can write everywhere, so as somebody else
 state=$(cksum r/*)
 chmod 755 . r
