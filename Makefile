@@ -99,7 +99,8 @@ say = $(if $(V),,@printf '%-4s  %s\n' $(1) $@;)
 
 all: $(library) $(programs)
 
-suites: $(suites)
+# Seeds and replay are built with them, so that a change that breaks them is noticed.
+suites: $(suites) $(BUILD)/seeds $(BUILD)/replay
 
 $(library): $(call to_objects,$(library_sources))
 	@rm -f $@
@@ -159,10 +160,10 @@ have-deps:
 # Side by side, as many as there are cores; JOBS sets another number.
 run_tests = @JOBS='$(JOBS)' FAULTY_ONEDNN='$(abspath $(BUILD)/tests/onednn_fault.so)' PATH="$(abspath $(BIN)):$$PATH" bash tests/run.sh
 
-test: $(suites) $(programs) $(BIN)/bench $(BUILD)/tests/onednn_fault.so
+test: suites $(programs) $(BIN)/bench $(BUILD)/tests/onednn_fault.so
 	$(run_tests) $(suites) $(scripts)
 
-test-suites: $(suites) $(programs)
+test-suites: suites $(programs)
 	$(run_tests) $(suites)
 
 # kill -9, hundreds of times; KILLS for each of three kinds of training.

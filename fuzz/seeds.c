@@ -337,16 +337,15 @@ static uint64_t find_network_number(void)
 {
     Error error;
     Network *network;
-    CommonOptions common;
-    common_defaults(&common);
-    string_list_add(&common.network.source.checkpoints, fuzz_network());
-    if (!network_open(&network, &common, &error)) {
+    NetworkOptions options = {.batch = 1, .type = DTYPE_F32};
+    string_list_add(&options.source.checkpoints, fuzz_network());
+    if (!network_open(&network, &options, &error)) {
         fprintf(stderr, "%s\n", error.message);
         exit(1);
     }
     uint64_t number = network_fingerprint(network, VARIANCE_SN);
     network_close(network);
-    common_free(&common);
+    string_list_free(&options.source.checkpoints);
     return number;
 }
 
