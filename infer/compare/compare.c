@@ -1,7 +1,11 @@
 /* infer compare: all that can be said of a run's variances, on one page. */
 #include "base/interrupt.h"
 #include "base/memory.h"
-#include "infer/compare/compare_task.h"
+#include "infer/compare/compare_costs.h"
+#include "infer/compare/compare_figures.h"
+#include "infer/compare/compare_maps.h"
+#include "infer/compare/compare_page.h"
+#include "infer/compare/compare_reuse.h"
 #include "inference/image_array.h"
 #include "inference/images.h"
 #include "inference/run_files.h"
@@ -114,14 +118,6 @@ static bool choose_variances(Comparison *c, Error *error)
         c->labels[v] = estimate_label(&c->common->estimate, c->variances[v]);
     }
     return true;
-}
-
-bool compare_possible(Sampler sampler, VarianceKind variance)
-{
-    ReverseOptions options = reverse_defaults(sampler);
-    options.variance = variance_in_step(variance);
-    Error ignored = {0};
-    return reverse_check(&options, &ignored);
 }
 
 /* Every sampler has something to show. */

@@ -1,9 +1,10 @@
 /* What each variance costs in time: a pass of the network without a head, and with the one that it reads. */
+#include "infer/compare/compare_costs.h"
+
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/note.h"
 #include "base/random.h"
-#include "infer/compare/compare_task.h"
 #include "io/output.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* The charts of infer compare: each as SVG, as PNG and as CSV of its points, and as the page shows it. */
-#include "base/atomic_file.h"
+#include "infer/compare/compare_figures.h"
+
 #include "base/memory.h"
-#include "infer/compare/compare_task.h"
 #include "io/output.h"
 
 #include <errno.h>
@@ -152,7 +152,7 @@ static bool draw_quality(Comparison *c, const char *metric, Sampler sampler, Err
     const char *name = sampler_name(sampler);
     add_over_steps(&chart, c, &c->quality, "value",
                    (CompareKey){.sampler = sampler, .metric = metric});
-    const int real = compare_floor_row(&c->quality, metric);
+    const int real = compare_real_row(&c->quality, metric);
     if (real >= 0)
         add_level(&chart, "real", csv_number(&c->quality, real, "value"));
     return finish(c, &chart, COMPARE_QUALITY, compare_sampler_stem(metric, sampler),

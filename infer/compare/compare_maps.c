@@ -4,10 +4,11 @@
  * difference, at timesteps from left to right. Black is sigma = 0 and white the largest sigma of either head
  * at that t; of the difference middle grey is 0, lighter is where sn says more. The numbers are of more images.
  */
+#include "infer/compare/compare_maps.h"
+
 #include "base/memory.h"
 #include "base/random.h"
 #include "diffusion/forward.h"
-#include "infer/compare/compare_task.h"
 #include "inference/images.h"
 #include "inference/predictor.h"
 #include "io/output.h"

@@ -1,8 +1,10 @@
 /* compare.html: one file, which needs no other and no network. */
+#include "infer/compare/compare_page.h"
+
 #include "base/input_file.h"
 #include "base/memory.h"
 #include "base/version.h"
-#include "infer/compare/compare_task.h"
+#include "infer/compare/compare_table.h"
 #include "infer/html.h"
 #include "io/output.h"
 

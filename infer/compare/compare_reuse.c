@@ -1,9 +1,10 @@
 /* The tables and the pictures of other commands: what is there and holds what is asked, or new ones. */
+#include "infer/compare/compare_reuse.h"
+
 #include "base/memory.h"
 #include "base/note.h"
 #include "evaluation/dp.h"
 #include "hdf5/hdf5_file.h"
-#include "infer/compare/compare_task.h"
 #include "inference/images.h"
 #include "io/output.h"
 #include "model/precision.h"
@@ -17,23 +18,6 @@
 enum { GRID_SAMPLES = 9, DEFAULT_IMAGES = 20 };
 
 static const Sampler bounds_sampler[] = {SAMPLER_DDPM};
-
-char *compare_trajectory_stem(const char *what, TrajectoryKind kind)
-{
-    return kind == TRAJECTORY_LINEAR ? memory_string(what)
-                                     : memory_format("%s-%s", what, trajectory_name(kind));
-}
-
-char *compare_sampler_stem(const char *what, Sampler sampler)
-{
-    return sampler == SAMPLER_DDPM ? memory_string(what)
-                                   : memory_format("%s-%s", what, sampler_name(sampler));
-}
-
-char *compare_path(const Comparison *c, const char *name)
-{
-    return memory_format("%s/%s", c->out, name);
-}
 
 /* -- Other commands, as a user would call them ------------------------------------------------ */
 

@@ -1,37 +1,8 @@
 /* The tables of compare.html: variances by numbers of steps, the best of a column in bold. */
-#include "infer/compare/compare_task.h"
+#include "infer/compare/compare_table.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
-
-const CompareMetric compare_metrics[COMPARE_METRICS] = {
-    {"frechet", "Fréchet distance (less is better)", false},
-    {"kid", "Kernel distance, KID (less is better)", false},
-    {"precision", "Precision: samples that look like data (more is better)", true},
-    {"recall", "Recall: data that samples cover (more is better)", true},
-    {"sliced", "Sliced Wasserstein distance of pixels (less is better)", false},
-};
-
-int compare_row(const Csv *table, const CompareKey *key)
-{
-    for (int row = -1; (row = csv_find(table, row + 1, "variance", key->variance)) >= 0;)
-        if (strcmp(csv_cell(table, row, "trajectory"), trajectory_name(key->trajectory)) == 0 &&
-            csv_number(table, row, "steps") == key->steps &&
-            (!key->metric ||
-             (strcmp(csv_cell(table, row, "metric"), key->metric) == 0 &&
-              strcmp(csv_cell(table, row, "sampler"), sampler_name(key->sampler)) == 0)))
-            return row;
-    return -1;
-}
-
-int compare_floor_row(const Csv *quality, const char *metric)
-{
-    int row = csv_find(quality, 0, "variance", "real");
-    while (row >= 0 && strcmp(csv_cell(quality, row, "metric"), metric) != 0)
-        row = csv_find(quality, row + 1, "variance", "real");
-    return row;
-}
 
 /* The groups of rows: trajectories, or samplers. */
 static int groups_of(const CompareTable *t)
@@ -121,7 +92,7 @@ static void put_group(FILE *to, const CompareTable *t, int group)
 
 static void put_floor(FILE *to, const CompareTable *t)
 {
-    const int row = compare_floor_row(t->csv, t->metric->name);
+    const int row = compare_real_row(t->csv, t->metric->name);
     if (row < 0)
         return;
     fputs("<tbody class=\"floor\">\n<tr><th>real images</th>", to);

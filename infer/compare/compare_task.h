@@ -1,12 +1,16 @@
-/* What infer compare puts together: filled in by its parts, one after the other, and written as a page.
+/* Everything that infer compare puts together, and what all of its files need to know of it.
  *
- *     compare_reuse      the tables of infer nll and infer quality, and the pictures of infer sample: those
- *                        that are there, or new ones
+ * compare.c fills in a Comparison part by part and writes it as a page. Each file uses those below it:
+ *
+ *     compare            options, checks, and the order of the parts
+ *     compare_page       compare.html
+ *     compare_reuse      the tables of infer nll and infer quality, and the pictures of infer sample:
+ *                        stored ones if they serve, or new ones
  *     compare_figures    the charts
  *     compare_maps       sigma per pixel, SN beside NPR
- *     compare_costs      the network's time, with and without heads
- *     compare_page       compare.html
- *     compare_table      the tables in it
+ *     compare_costs      the time of the network, with and without heads
+ *     compare_table      the tables of the page
+ *     compare_task       this file: names of files, rows of stored tables
  */
 #pragma once
 
@@ -105,23 +109,5 @@ typedef struct CompareMetric {
 
 extern const CompareMetric compare_metrics[COMPARE_METRICS];
 
-/* A table of the page: a row for each variance on each trajectory, or of a metric with each sampler, and a column
- * for each number of steps. */
-typedef struct CompareTable {
-    const Comparison *c;
-    const Csv *csv;
-    const char *column;          /* of csv: the values */
-    const CompareMetric *metric; /* NULL: bounds */
-} CompareTable;
-
-/* The row of quality.csv that has real images in the place of samples; -1 if there is none. */
-int compare_floor_row(const Csv *quality, const char *metric);
-
-void compare_put_table(FILE *to, const CompareTable *table);
-
-/* Each fills in its part, and writes its own files. */
-bool compare_find_tables(Comparison *c, Error *error);
-bool compare_draw_figures(Comparison *c, Error *error);
-bool compare_draw_maps(Comparison *c, Error *error);
-bool compare_measure_costs(Comparison *c, Error *error);
-bool compare_write_page(const Comparison *c, const char *path, Error *error);
+/* The row of quality.csv that compares real images with real images; -1 if there is none. */
+int compare_real_row(const Csv *quality, const char *metric);

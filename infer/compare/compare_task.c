@@ -1,0 +1,63 @@
+/* The bottom of infer compare: the names of its files, and the rows of stored tables.
+ *
+ * The other files of compare find a value in a stored table by what it is of (CompareKey), not by its
+ * place, since a table may hold more than was asked for, in any order.
+ */
+#include "infer/compare/compare_task.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+const CompareMetric compare_metrics[COMPARE_METRICS] = {
+    {"frechet", "Fréchet distance (less is better)", false},
+    {"kid", "Kernel distance, KID (less is better)", false},
+    {"precision", "Precision: samples that look like data (more is better)", true},
+    {"recall", "Recall: data that samples cover (more is better)", true},
+    {"sliced", "Sliced Wasserstein distance of pixels (less is better)", false},
+};
+
+char *compare_trajectory_stem(const char *what, TrajectoryKind kind)
+{
+    return kind == TRAJECTORY_LINEAR ? memory_string(what)
+                                     : memory_format("%s-%s", what, trajectory_name(kind));
+}
+
+char *compare_sampler_stem(const char *what, Sampler sampler)
+{
+    return sampler == SAMPLER_DDPM ? memory_string(what)
+                                   : memory_format("%s-%s", what, sampler_name(sampler));
+}
+
+char *compare_path(const Comparison *c, const char *name)
+{
+    return memory_format("%s/%s", c->out, name);
+}
+
+bool compare_possible(Sampler sampler, VarianceKind variance)
+{
+    ReverseOptions options = reverse_defaults(sampler);
+    options.variance = variance_in_step(variance);
+    Error ignored = {0};
+    return reverse_check(&options, &ignored);
+}
+
+int compare_row(const Csv *table, const CompareKey *key)
+{
+    for (int row = -1; (row = csv_find(table, row + 1, "variance", key->variance)) >= 0;)
+        if (strcmp(csv_cell(table, row, "trajectory"), trajectory_name(key->trajectory)) == 0 &&
+            csv_number(table, row, "steps") == key->steps &&
+            (!key->metric ||
+             (strcmp(csv_cell(table, row, "metric"), key->metric) == 0 &&
+              strcmp(csv_cell(table, row, "sampler"), sampler_name(key->sampler)) == 0)))
+            return row;
+    return -1;
+}
+
+int compare_real_row(const Csv *quality, const char *metric)
+{
+    int row = csv_find(quality, 0, "variance", "real");
+    while (row >= 0 && strcmp(csv_cell(quality, row, "metric"), metric) != 0)
+        row = csv_find(quality, row + 1, "variance", "real");
+    return row;
+}
