@@ -98,9 +98,7 @@ static bool parse(Analytic *a, int argc, char **argv, bool *stop, Error *error)
                        "where there are fewer; 10 will do for a trial)"),
         option_string("timesteps", "all|K", &a->timesteps_text,
                       "all, or K of them, 2 or more, evenly spaced (default: all)"),
-        option_string("data", "FILE", &a->data,
-                      "the images, IDX or HDF5 (default: data.train of the checkpoint's "
-                      "configuration)"),
+        option_training_images(&a->data),
     };
     const CommandLine line = {.usage = usage,
                               .options = options,
@@ -152,7 +150,7 @@ static bool prepare(Analytic *a, Error *error)
     if (!network_open(&a->network, &a->common.network, error))
         return false;
     a->dims = network_dims(a->network);
-    a->seed = seed_or(a->common.seed, network_config(a->network)->seed);
+    a->seed = command_seed(&a->common, a->network);
     return choose_timesteps(a, error) &&
            images_open_train(&a->dataset, a->network, a->data, error) &&
            images_choose(a->dataset, "--images", LEAST_IMAGES, a->seed, &a->images, &a->chosen,

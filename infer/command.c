@@ -1,6 +1,10 @@
+/* Reads the command lines of all commands.
+ *
+ * A table of options is the command's own rows followed by the groups of common ones that it names. Each
+ * group is a function that writes its rows, with the fields of CommonOptions as their targets.
+ */
 #include "infer/command.h"
 
-#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/note.h"
 #include "base/program.h"
@@ -9,20 +13,24 @@
 #include "model/precision.h"
 
 #include <assert.h>
-#include <limits.h>
-#include <stdarg.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 enum {
-    DEFAULT_BATCH = 64, /* enough to keep every core busy; more only takes more memory */
+    /* Enough to keep every core busy; more only takes more memory. */
+    DEFAULT_BATCH = 64,
     MAX_BATCH = 65536,
-    COMMON_LIMIT = 20, /* at least the number of common options and their headings */
+    /* At least the number of common options and their headings. */
+    COMMON_LIMIT = 28,
 };
 
 void common_defaults(CommonOptions *common)
 {
-    *common = (CommonOptions){.network.batch = DEFAULT_BATCH, .estimate = estimate_defaults()};
+    *common = (CommonOptions){.network = {.batch = DEFAULT_BATCH},
+                              .clip_cov = SWITCH_UNSET,
+                              .estimate = estimate_defaults(),
+                              .sampling = {.eta = NAN, .clip_pixel = NAN}};
 }
 
 void common_free(CommonOptions *common)
@@ -31,24 +39,51 @@ void common_free(CommonOptions *common)
     string_list_free(&common->network.source.checkpoints);
 }
 
+static int sampling_options(Option *at, CommonOptions *common)
+{
+    SamplingOptions *sampling = &common->sampling;
+    const Option options[] = {
+        option_heading("How samples are drawn"),
+        option_choice(
+            "trajectory", "linear|quad|dp", &sampling->trajectory,
+            "the timesteps that are visited; dp: the best ones for the likelihood of each "
+            "variance, as infer nll found them (default: linear)"),
+        option_number("eta", "E", &sampling->eta, 0, 1,
+                      "DDIM's eta, 0 to 1; 0 is deterministic with beta_tilde (default: 0)"),
+        option_number("clip-pixel", "P", &sampling->clip_pixel, 0, 1e6,
+                      "bound the last noise added to a mean magnitude of P grey levels of 255; "
+                      "0: no bound (default: 2 for ddpm, 1 for ddim)"),
+    };
+    memcpy(at, options, sizeof options);
+    return sizeof options / sizeof options[0];
+}
+
 static int estimate_options(Option *at, CommonOptions *common)
 {
     const Option options[] = {
         option_heading("What is done to an estimated Cov[x_0 | x_t]"),
         option_flag("average-cov", &common->estimate.average,
                     "take a head's mean over the image, one number per x_t, instead"),
-        option_number(
-            "cov-floor", "F", &common->estimate.floor, 0, 1,
-            "raise pixels to at least F times its mean over the image: heads leave many at zero, "
-            "which costs likelihood (default: 0; docs/likelihood.md)"),
+        option_number("cov-floor", "F", &common->estimate.floor, 0, 1,
+                      "raise pixels to at least F times the mean over the image: heads leave many "
+                      "pixels at zero, which costs likelihood (default: 0; docs/likelihood.md)"),
     };
     memcpy(at, options, sizeof options);
     return sizeof options / sizeof options[0];
 }
 
+static int clip_options(Option *at, CommonOptions *common)
+{
+    *at =
+        option_choice("clip-cov", "on|off", &common->clip_cov,
+                      "clip it to [0, 1]; off: a variance that is not positive has the bound nan, "
+                      "and adds no noise (default: on)");
+    return 1;
+}
+
 static int scale_options(Option *at, CommonOptions *common)
 {
-    *at = option_number("cov-scale", "C", &common->estimate.scale, 0, LISTS_MOST_SCALE,
+    *at = option_number("cov-scale", "C", &common->estimate.scale, 0, LISTS_MAX_SCALE,
                         "multiply it by C, last of all; 0 leaves beta_tilde (default: 1)");
     return 1;
 }
@@ -109,13 +144,15 @@ static void print_note(const char *text)
     fprintf(stderr, "infer: note: %s\n", text);
 }
 
-/* Results are made in float32 unless somebody asks otherwise: SN's variance is a difference of two
- * nearly equal numbers, and a table should not depend on the machine that made it. */
+/* The default is float32 on every machine. SN's variance is a difference of two nearly equal numbers, and a
+ * table should not depend on the machine that made it. */
 static bool apply(CommonOptions *common, Error *error)
 {
     const bool bf16 = common->precision == PRECISION_BF16;
     if (!precision_choose(bf16 ? PRECISION_BF16 : PRECISION_F32, &common->network.type, error))
         return false;
+    if (common->clip_cov != SWITCH_UNSET)
+        common->estimate.clip = common->clip_cov == SWITCH_ON;
     program_set_threads((int)common->threads);
     note_show(common->quiet ? NULL : print_note);
     return true;
@@ -128,8 +165,12 @@ bool command_parse(const CommandLine *line, CommonOptions *common, int argc, cha
     int count = line->count;
     if (count > 0)
         memcpy(table, line->options, (size_t)count * sizeof *table);
+    if (line->common & COMMON_SAMPLING)
+        count += sampling_options(table + count, common);
     if (line->common & COMMON_ESTIMATE)
         count += estimate_options(table + count, common);
+    if (line->common & COMMON_CLIP)
+        count += clip_options(table + count, common);
     if (line->common & COMMON_SCALE)
         count += scale_options(table + count, common);
     if (line->common & COMMON_NETWORK)
@@ -151,23 +192,43 @@ bool command_parse(const CommandLine *line, CommonOptions *common, int argc, cha
     return ok && (*stop || apply(common, error));
 }
 
-char *settings_begin(const CommonOptions *common, uint64_t network, uint64_t seed)
+/* -- Single options --------------------------------------------------------------------------- */
+
+Option option_variances(const char **list)
 {
-    return memory_format("network %016llx, seed %llu, %s", (unsigned long long)network,
-                         (unsigned long long)seed,
-                         common->network.type == DTYPE_BF16 ? "bf16" : "f32");
+    return option_string("variance", "LIST", list,
+                         COMMAND_VARIANCES ", with commas between (default: all that the network "
+                                           "has)");
 }
 
-void settings_add(char **settings, const char *format, ...)
+Option option_training_images(const char **path)
 {
-    char more[PATH_MAX + 64];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(more, sizeof more, format, arguments);
-    va_end(arguments);
-    char *longer = memory_format("%s, %s", *settings, more);
-    memory_free(*settings);
-    *settings = longer;
+    return option_string("data", "FILE", path,
+                         "the training images, IDX or HDF5 (default: data.train of the "
+                         "checkpoint's configuration)");
+}
+
+Option option_results(const char **path)
+{
+    return option_string("out", "FILE", path,
+                         "where the table goes, as CSV; the other files go beside it");
+}
+
+/* -- Made of options -------------------------------------------------------------------------- */
+
+bool command_variances(const Network *network, VarianceKind *kinds, int *count, Error *error)
+{
+    if (*count == 0)
+        *count = network_variances(network, kinds);
+    for (int v = 0; v < *count; v++)
+        if (!network_check_variance(network, kinds[v], error))
+            return false;
+    return true;
+}
+
+uint64_t command_seed(const CommonOptions *common, const Network *network)
+{
+    return seed_or(common->seed, network_config(network)->seed);
 }
 
 OutputInputs command_inputs(const Network *network, const CommonOptions *common)

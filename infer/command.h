@@ -1,7 +1,10 @@
-/* The commands of `infer`, and what their command lines have in common.
+/* The commands of `infer`, and the pieces that their command lines share.
  *
- * A command is one file with one function: it reads its options, does its work and returns false
- * with an error for main() to print. To add one: its file, its line here, its line in main.c.
+ * A command is a function that reads its options, does its work, and returns false with an error for main()
+ * to print. To add one: its file, its line here, its line in main.c.
+ *
+ * A command gives the table of its own options and names the groups of common ones; both --help and the
+ * parser read the joined table. Single options that several commands have are functions (option_variances).
  */
 #pragma once
 
@@ -25,47 +28,93 @@ bool truth_command(int argc, char **argv, Error *error);
 bool info_command(int argc, char **argv, Error *error);
 bool doctor_command(int argc, char **argv, Error *error);
 
+/* -- Groups of common options ----------------------------------------------------------------- */
+
+/* The values of an option "on|off". */
+enum { SWITCH_ON, SWITCH_OFF, SWITCH_UNSET = -1 };
+
+/* How samples are drawn. */
+typedef struct SamplingOptions {
+    int trajectory; /* TrajectoryKind */
+    /* NAN: the default of the sampler. */
+    double eta, clip_pixel;
+} SamplingOptions;
+
 typedef struct CommonOptions {
     NetworkOptions network;
-    int64_t threads;          /* 0: as many as there are processor cores */
-    Seed seed;                /* not given: the one in the checkpoint's configuration */
-    int precision;            /* PrecisionChoice; network.type is what it amounts to */
-    EstimateOptions estimate; /* of Cov[x_0 | x_t]; a command's own option may turn the clip off */
+    /* 0: as many as there are processor cores. */
+    int64_t threads;
+    /* Not given: the seed in the checkpoint's configuration. */
+    Seed seed;
+    /* PrecisionChoice; network.type is the type that it amounts to. */
+    int precision;
+    /* SWITCH_...; SWITCH_UNSET leaves estimate.clip as it is. */
+    int clip_cov;
+    /* What is done to an estimate of Cov[x_0 | x_t]. */
+    EstimateOptions estimate;
+    SamplingOptions sampling;
     bool quiet;
     bool help;
     bool version;
 } CommonOptions;
 
-/* Groups of common options; every command has the general ones. */
+/* Every command has the general options, --quiet, --help and --version. */
 enum {
     COMMON_NETWORK = 1,
     COMMON_COMPUTE = 2,
-    COMMON_ESTIMATE = 4, /* --average-cov, --cov-floor */
-    COMMON_SCALE = 8,    /* --cov-scale, one number */
+    COMMON_ESTIMATE = 4,  /* --average-cov, --cov-floor */
+    COMMON_SCALE = 8,     /* --cov-scale, one number */
+    COMMON_CLIP = 16,     /* --clip-cov */
+    COMMON_SAMPLING = 32, /* --trajectory, one; --eta, --clip-pixel */
 };
 
-/* What a command's line may hold. */
+/* The command line of a command. */
 typedef struct CommandLine {
-    const char *usage;     /* the page that precedes the table of options in --help */
-    const Option *options; /* [count]: the command's own */
+    const char *usage; /* the page that precedes the table of options in --help */
+    /* [count]: the command's own. */
+    const Option *options;
     int count;
-    int common; /* COMMON_... of the common ones that it has */
+    int common; /* COMMON_... */
 } CommandLine;
 
 void common_defaults(CommonOptions *common);
 void common_free(CommonOptions *common);
 
-/* Reads the command line; applies --threads and --precision (auto is float32 here). *stop
- * becomes true when --help or --version was asked for and has been answered. */
+/* Reads the command line, and applies --threads and --precision (auto is float32 here). If --help or
+ * --version was given it prints the answer, sets *stop, and does nothing else. */
 bool command_parse(const CommandLine *line, CommonOptions *common, int argc, char **argv,
                    StringList *positional, bool *stop, Error *error);
 
-/* "network 0123456789abcdef, seed 1234, f32": what every result depends on besides what was asked for; `network` is
- * network_identity's. Commands add what departs from their defaults, as in ", clip-cov off"; results with the
- * same text compare. Caller frees. */
-char *settings_begin(const CommonOptions *common, uint64_t network, uint64_t seed);
-void settings_add(char **settings, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* -- Single options of several commands -------------------------------------------------------- */
 
-/* What every command that opens a network reads: the run's data, and the recipe that was named. The command adds
- * its own. */
+/* The names of all variances, for a usage text. */
+#define COMMAND_VARIANCES "beta, beta_tilde, analytic, analytic_diag, npr, sn, exact"
+
+/* The help of --steps, where `defaults` is a literal list. */
+#define COMMAND_STEPS_HELP(defaults) "numbers of steps, 1 to N (default: " defaults ")"
+
+/* The numbers of steps that commands take if --steps is not given. */
+#define COMMAND_SAMPLING_STEPS "10,25,50"
+#define COMMAND_BOUND_STEPS "10,25,50,100"
+
+/* --variance LIST, by default all that the network has (command_variances). */
+Option option_variances(const char **list);
+
+/* --data FILE, the training images; by default those of the configuration. */
+Option option_training_images(const char **path);
+
+/* --out FILE, the table of results (results.h). */
+Option option_results(const char **path);
+
+/* -- What commands make of their options ------------------------------------------------------- */
+
+/* kinds [VARIANCE_KINDS], as --variance listed them, becomes all that the network has if *count is 0. An
+ * input error if the network lacks what one of them needs. */
+bool command_variances(const Network *network, VarianceKind *kinds, int *count, Error *error);
+
+/* --seed, or the seed in the checkpoint's configuration. */
+uint64_t command_seed(const CommonOptions *common, const Network *network);
+
+/* The files that every command with a network reads: the run's data, and the recipe of --config. The
+ * command adds its own. */
 OutputInputs command_inputs(const Network *network, const CommonOptions *common);

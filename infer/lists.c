@@ -1,3 +1,8 @@
+/* Reads lists with commas between.
+ *
+ * All lists are read by one function. A rule says what differs: the option, for errors; the size of an
+ * item; and a function that reads one.
+ */
 #include "infer/lists.h"
 
 #include "base/list.h"
@@ -6,111 +11,129 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool add_variance(const char *item, VarianceKind *kinds, int *count, Error *error)
-{
-    VarianceKind kind;
-    if (!variance_parse(item, &kind, error))
-        return error_prefix(error, "--variance");
-    for (int i = 0; i < *count; i++)
-        if (kinds[i] == kind)
-            return error_input(error, "--variance: %s is given twice", item);
-    kinds[(*count)++] = kind;
-    return true;
-}
-
-static bool add_trajectory(const char *item, TrajectoryKind *kinds, int *count, Error *error)
-{
-    TrajectoryKind kind;
-    if (!trajectory_parse(item, &kind, error))
-        return error_prefix(error, "--trajectory");
-    for (int i = 0; i < *count; i++)
-        if (kinds[i] == kind)
-            return error_input(error, "--trajectory: %s is given twice", item);
-    kinds[(*count)++] = kind;
-    return true;
-}
-
-static bool add_steps(const char *item, int *steps, int *count, Error *error)
-{
-    char *end = NULL;
-    long value = strtol(item, &end, 10);
-    if (item[0] < '0' || item[0] > '9' || *end != '\0' || value < 1 ||
-        value > SCHEDULE_MAX_TIMESTEPS)
-        return error_input(error, "--steps: expected a number of steps, 1 or more, got \"%s\"",
-                           item);
-    for (int i = 0; i < *count; i++)
-        if (steps[i] == value)
-            return error_input(error, "--steps: %s is given twice", item);
-    if (*count == LISTS_MAX_STEPS)
-        return error_input(error, "--steps: expected at most %d numbers", LISTS_MAX_STEPS);
-    steps[(*count)++] = (int)value;
-    return true;
-}
-
-static bool add_sampler(const char *item, Sampler *samplers, int *count, Error *error)
-{
+typedef union Item {
+    VarianceKind variance;
+    TrajectoryKind trajectory;
     Sampler sampler;
-    if (!sampler_parse(item, &sampler, error))
-        return error_prefix(error, "--sampler");
-    for (int i = 0; i < *count; i++)
-        if (samplers[i] == sampler)
-            return error_input(error, "--sampler: %s is given twice", item);
-    samplers[(*count)++] = sampler;
+    int steps;
+    double scale;
+} Item;
+
+typedef struct ListRule {
+    const char *option;
+    size_t size; /* of an item, which begins where the Item does */
+    int max;     /* items of the array */
+    bool (*read)(const char *text, Item *item, Error *error);
+} ListRule;
+
+/* -- Items ------------------------------------------------------------------------------------ */
+
+static bool read_variance(const char *text, Item *item, Error *error)
+{
+    return variance_parse(text, &item->variance, error);
+}
+
+static bool read_trajectory(const char *text, Item *item, Error *error)
+{
+    return trajectory_parse(text, &item->trajectory, error);
+}
+
+static bool read_sampler(const char *text, Item *item, Error *error)
+{
+    return sampler_parse(text, &item->sampler, error);
+}
+
+static bool read_steps(const char *text, Item *item, Error *error)
+{
+    char *end = NULL;
+    const long value = strtol(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || value < 1 ||
+        value > SCHEDULE_MAX_TIMESTEPS)
+        return error_input(error, "expected a number of steps, 1 or more, got \"%s\"", text);
+    item->steps = (int)value;
     return true;
 }
 
-static bool add_scale(const char *item, double *scales, int *count, Error *error)
+static bool read_scale(const char *text, Item *item, Error *error)
 {
     char *end = NULL;
-    const double value = strtod(item, &end);
-    if (end == item || *end != '\0' || !(value >= 0 && value <= LISTS_MOST_SCALE))
-        return error_input(error, "--cov-scale: expected a number from 0 to %d, got \"%s\"",
-                           LISTS_MOST_SCALE, item);
-    for (int i = 0; i < *count; i++)
-        if (scales[i] == value)
-            return error_input(error, "--cov-scale: %s is given twice", item);
-    if (*count == LISTS_MAX_SCALES)
-        return error_input(error, "--cov-scale: expected at most %d numbers", LISTS_MAX_SCALES);
-    scales[(*count)++] = value;
+    const double value = strtod(text, &end);
+    if (end == text || *end != '\0' || !(value >= 0 && value <= LISTS_MAX_SCALE))
+        return error_input(error, "expected a number from 0 to %d, got \"%s\"", LISTS_MAX_SCALE,
+                           text);
+    item->scale = value + 0.0; /* makes 0 of -0, so that equal items have equal bytes */
     return true;
+}
+
+/* -- Lists ------------------------------------------------------------------------------------ */
+
+static bool add(const ListRule *rule, const char *text, char *items, int *count, Error *error)
+{
+    Item item;
+    if (!rule->read(text, &item, error))
+        return error_prefix(error, "%s", rule->option);
+    for (int i = 0; i < *count; i++)
+        if (memcmp(items + (size_t)i * rule->size, &item, rule->size) == 0)
+            return error_input(error, "%s: %s is given twice", rule->option, text);
+    if (*count == rule->max)
+        return error_input(error, "%s: expected at most %d numbers", rule->option, rule->max);
+    memcpy(items + (size_t)(*count)++ * rule->size, &item, rule->size);
+    return true;
+}
+
+static bool read_list(const ListRule *rule, const char *list, void *items, int *count, Error *error)
+{
+    bool ok = true;
+    for (char *text; ok && (text = list_next(&list)) != NULL; memory_free(text))
+        ok = add(rule, text, items, count, error);
+    return ok;
 }
 
 bool lists_variances(const char *list, VarianceKind *kinds, int *count, Error *error)
 {
-    bool ok = true;
-    for (char *item; ok && (item = list_next(&list)) != NULL; memory_free(item))
-        ok = add_variance(item, kinds, count, error);
-    return ok;
+    const ListRule rule = {"--variance", sizeof *kinds, VARIANCE_KINDS, read_variance};
+    return read_list(&rule, list, kinds, count, error);
 }
 
 bool lists_trajectories(const char *list, TrajectoryKind *kinds, int *count, Error *error)
 {
-    bool ok = true;
-    for (char *item; ok && (item = list_next(&list)) != NULL; memory_free(item))
-        ok = add_trajectory(item, kinds, count, error);
-    return ok;
+    const ListRule rule = {"--trajectory", sizeof *kinds, TRAJECTORY_KINDS, read_trajectory};
+    return read_list(&rule, list, kinds, count, error);
 }
 
 bool lists_samplers(const char *list, Sampler *samplers, int *count, Error *error)
 {
-    bool ok = true;
-    for (char *item; ok && (item = list_next(&list)) != NULL; memory_free(item))
-        ok = add_sampler(item, samplers, count, error);
-    return ok;
+    const ListRule rule = {"--sampler", sizeof *samplers, LISTS_SAMPLERS, read_sampler};
+    return read_list(&rule, list, samplers, count, error);
 }
 
 bool lists_steps(const char *list, int *steps, int *count, Error *error)
 {
-    bool ok = true;
-    for (char *item; ok && (item = list_next(&list)) != NULL; memory_free(item))
-        ok = add_steps(item, steps, count, error);
-    return ok;
+    const ListRule rule = {"--steps", sizeof *steps, LISTS_MAX_STEPS, read_steps};
+    return read_list(&rule, list, steps, count, error);
 }
 
 bool lists_scales(const char *list, double *scales, int *count, Error *error)
 {
-    bool ok = true;
-    for (char *item; ok && (item = list_next(&list)) != NULL; memory_free(item))
-        ok = add_scale(item, scales, count, error);
-    return ok;
+    const ListRule rule = {"--cov-scale", sizeof *scales, LISTS_MAX_SCALES, read_scale};
+    return read_list(&rule, list, scales, count, error);
+}
+
+bool lists_complete_steps(const char *defaults, int timesteps, int *steps, int *count, Error *error)
+{
+    if (*count == 0) {
+        int all = 0;
+        if (!lists_steps(defaults, steps, &all, error))
+            return false;
+        for (int k = 0; k < all; k++)
+            if (steps[k] <= timesteps)
+                steps[(*count)++] = steps[k];
+        if (*count == 0)
+            steps[(*count)++] = timesteps;
+    }
+    for (int k = 0; k < *count; k++)
+        if (steps[k] > timesteps)
+            return error_input(error, "--steps: a trajectory has from 1 to %d steps, not %d",
+                               timesteps, steps[k]);
+    return true;
 }

@@ -1,4 +1,8 @@
-/* Lists with commas between, as --variance, --trajectory, --sampler and --steps take them. Errors name the option. */
+/* Lists with commas between, as --variance, --trajectory, --sampler, --steps and --cov-scale take them.
+ *
+ * Every function appends the items of `list` to an array and adds their number to *count; NULL is an empty
+ * list. An item that is none of its kind, or given twice, is an input error that names the option.
+ */
 #pragma once
 
 #include "base/error.h"
@@ -7,19 +11,27 @@
 #include "variance/variance.h"
 
 enum { LISTS_MAX_STEPS = 64, LISTS_MAX_SCALES = 64, LISTS_SAMPLERS = SAMPLER_DDIM + 1 };
-enum { LISTS_MOST_SCALE = 1000 }; /* of --cov-scale */
 
-/* Appends the kinds of "npr,sn" to kinds [VARIANCE_KINDS]; NULL is an empty list. */
+/* The largest factor that --cov-scale takes. */
+enum { LISTS_MAX_SCALE = 1000 };
+
+/* "npr,sn" to kinds [VARIANCE_KINDS]. */
 bool lists_variances(const char *list, VarianceKind *kinds, int *count, Error *error);
 
-/* Appends the kinds of "linear,dp" to kinds [TRAJECTORY_KINDS]. */
+/* "linear,dp" to kinds [TRAJECTORY_KINDS]. */
 bool lists_trajectories(const char *list, TrajectoryKind *kinds, int *count, Error *error);
 
-/* Appends the samplers of "ddpm,ddim" to samplers [LISTS_SAMPLERS]. */
+/* "ddpm,ddim" to samplers [LISTS_SAMPLERS]. */
 bool lists_samplers(const char *list, Sampler *samplers, int *count, Error *error);
 
-/* Appends the numbers of "10,25" to steps [LISTS_MAX_STEPS]. */
+/* "10,25" to steps [LISTS_MAX_STEPS]. */
 bool lists_steps(const char *list, int *steps, int *count, Error *error);
 
-/* Appends the numbers of "0.5,1" to scales [LISTS_MAX_SCALES]. */
+/* "0.5,1" to scales [LISTS_MAX_SCALES]. */
 bool lists_scales(const char *list, double *scales, int *count, Error *error);
+
+/* Completes the numbers of steps of a schedule of `timesteps` timesteps. If there are none, they become
+ * those of `defaults` ("10,25,50") that the schedule allows, or `timesteps` alone where it allows none. An
+ * input error if the schedule has fewer timesteps than one of them. */
+bool lists_complete_steps(const char *defaults, int timesteps, int *steps, int *count,
+                          Error *error);

@@ -35,8 +35,6 @@ static const char usage[] =
     "  infer truth --run checkpoints/mixture --timesteps 50 --out truth.csv\n"
     "\n";
 
-enum { CHOICE_ON, CHOICE_OFF };
-
 enum { DEFAULT_TIMESTEPS = 11, LEAST_WIDTH = 15 };
 
 /* Sums over images and elements at one timestep. */
@@ -48,7 +46,6 @@ typedef struct Errors {
 typedef struct Truth {
     CommonOptions common;
     const char *variance_list, *out;
-    int clip_cov;
     int64_t images_wanted, timesteps_wanted;
 
     VarianceKind variances[VARIANCE_KINDS];
@@ -75,21 +72,18 @@ static bool parse(Truth *s, int argc, char **argv, bool *stop, Error *error)
 {
     const Option options[] = {
         option_heading("What to compare"),
-        option_string("variance", "LIST", &s->variance_list,
-                      "beta, beta_tilde, analytic, analytic_diag, npr, sn, exact, with commas "
-                      "between (default: all that the network has)"),
+        option_variances(&s->variance_list),
         option_integer("timesteps", "K", &s->timesteps_wanted, 1, SCHEDULE_MAX_TIMESTEPS,
                        "how many, evenly spaced (default: 11)"),
         option_integer("images", "N", &s->images_wanted, 1, IMAGE_ARRAY_LIMIT,
                        "the first N test images (default: 100)"),
-        option_choice("clip-cov", "on|off", &s->clip_cov, "the estimates to [0, 1] (default: on)"),
         option_string("out", "FILE", &s->out, "write the table there too, as CSV"),
     };
     const CommandLine line = {.usage = usage,
                               .options = options,
                               .count = sizeof options / sizeof options[0],
-                              .common =
-                                  COMMON_ESTIMATE | COMMON_SCALE | COMMON_NETWORK | COMMON_COMPUTE};
+                              .common = COMMON_ESTIMATE | COMMON_CLIP | COMMON_SCALE |
+                                        COMMON_NETWORK | COMMON_COMPUTE};
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
 
@@ -101,14 +95,8 @@ static bool choose_variances(Truth *s, Error *error)
                            "these data; train --stage 1 --config mixture trains on "
                            "one",
                            network_origin(s->network));
-    if (!lists_variances(s->variance_list, s->variances, &s->variance_count, error))
-        return false;
-    if (!s->variance_list)
-        s->variance_count = network_variances(s->network, s->variances);
-    for (int v = 0; v < s->variance_count; v++)
-        if (!network_check_variance(s->network, s->variances[v], error))
-            return false;
-    return true;
+    return lists_variances(s->variance_list, s->variances, &s->variance_count, error) &&
+           command_variances(s->network, s->variances, &s->variance_count, error);
 }
 
 static bool choose_timesteps(Truth *s, Error *error)
@@ -153,10 +141,8 @@ static bool prepare(Truth *s, Error *error)
         !images_test(&s->images, s->network, NULL, s->images_wanted, error) ||
         !network_prepare(s->network, s->images.count, error))
         return false;
-    s->seed = seed_or(s->common.seed, network_config(s->network)->seed);
-    EstimateOptions estimate = s->common.estimate;
-    estimate.clip = s->clip_cov == CHOICE_ON;
-    s->predictor = network_predictor(s->network, &estimate);
+    s->seed = command_seed(&s->common, s->network);
+    s->predictor = network_predictor(s->network, &s->common.estimate);
     return allocate(s, error);
 }
 

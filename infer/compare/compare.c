@@ -6,6 +6,7 @@
 #include "infer/compare/compare_maps.h"
 #include "infer/compare/compare_page.h"
 #include "infer/compare/compare_reuse.h"
+#include "infer/results.h"
 #include "inference/image_array.h"
 #include "inference/images.h"
 #include "inference/run_files.h"
@@ -43,8 +44,6 @@ static const char usage[] =
 
 enum { DEFAULT_SAMPLES = 200, LEAST_SAMPLES = 10, SAMPLES_UNSET = -1 };
 
-static const int default_steps[] = {10, 25, 50};
-
 typedef struct Compare {
     CommonOptions common;
     Comparison c;
@@ -56,11 +55,8 @@ static bool parse(Compare *s, int argc, char **argv, bool *stop, Error *error)
 {
     const Option options[] = {
         option_heading("What to compare"),
-        option_string("variance", "LIST", &s->variance_list,
-                      "beta, beta_tilde, analytic, analytic_diag, npr, sn, exact, with commas "
-                      "between (default: all that the network has)"),
-        option_string("steps", "LIST", &s->steps_list,
-                      "numbers of steps, 1 to N (default: 10,25,50)"),
+        option_variances(&s->variance_list),
+        option_string("steps", "LIST", &s->steps_list, COMMAND_STEPS_HELP(COMMAND_SAMPLING_STEPS)),
         option_string(
             "trajectory", "LIST", &s->trajectory_list,
             "linear, quad, dp: the timesteps of the likelihood (default: linear); samples "
@@ -110,13 +106,10 @@ static bool check_options(Compare *s, Error *error)
 
 static bool choose_variances(Comparison *c, Error *error)
 {
-    if (c->variance_count == 0)
-        c->variance_count = network_variances(c->network, c->variances);
-    for (int v = 0; v < c->variance_count; v++) {
-        if (!network_check_variance(c->network, c->variances[v], error))
-            return false;
+    if (!command_variances(c->network, c->variances, &c->variance_count, error))
+        return false;
+    for (int v = 0; v < c->variance_count; v++)
         c->labels[v] = estimate_label(&c->common->estimate, c->variances[v]);
-    }
     return true;
 }
 
@@ -149,17 +142,11 @@ static void sort_steps(Comparison *c)
 
 static bool choose_steps(Comparison *c, Error *error)
 {
-    const int most = network_schedule(c->network)->timesteps;
-    const bool asked = c->steps_count > 0;
-    for (size_t k = 0; !asked && k < sizeof default_steps / sizeof default_steps[0]; k++)
-        if (default_steps[k] <= most)
-            c->steps[c->steps_count++] = default_steps[k];
-    if (c->steps_count == 0)
-        c->steps[c->steps_count++] = most;
+    if (!lists_complete_steps(COMMAND_SAMPLING_STEPS, network_schedule(c->network)->timesteps,
+                              c->steps, &c->steps_count, error))
+        return false;
     sort_steps(c);
-    return c->steps[c->steps_count - 1] <= most ||
-           error_input(error, "--steps: a trajectory has from 1 to %d steps, not %d", most,
-                       c->steps[c->steps_count - 1]);
+    return true;
 }
 
 static bool make_directory(Compare *s, Error *error)
@@ -269,9 +256,9 @@ static bool prepare(Compare *s, Error *error)
     c->common = &s->common;
     if (!network_open(&c->network, &s->common.network, error))
         return false;
-    c->seed = seed_or(s->common.seed, network_config(c->network)->seed);
+    c->seed = command_seed(&s->common, c->network);
     c->identity = network_identity(c->network);
-    c->settings = settings_begin(&s->common, c->identity, c->seed);
+    c->settings = settings_begin(c->identity, c->seed, s->common.network.type);
     return choose_variances(c, error) && check_samplers(c, error) && choose_steps(c, error) &&
            make_directory(s, error) && check_files(s, error);
 }

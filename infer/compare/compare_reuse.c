@@ -1,15 +1,23 @@
-/* The tables and the pictures of other commands: what is there and holds what is asked, or new ones. */
+/* The tables and pictures that other commands make: stored ones if they serve, or new ones.
+ *
+ * A stored table serves if it has every row that is asked for and was made with the same settings, which stand in the
+ * file of values beside it (infer/results.h). The tables of the run directory come before those that compare itself
+ * wrote, since somebody measured them for their numbers and not for a page. What is missing is made by the functions
+ * of infer nll, infer quality and infer sample, so that its numbers are theirs.
+ */
 #include "infer/compare/compare_reuse.h"
 
 #include "base/memory.h"
 #include "base/note.h"
 #include "evaluation/dp.h"
 #include "hdf5/hdf5_file.h"
+#include "infer/nll/nll_run.h"
+#include "infer/quality/quality_run.h"
+#include "infer/sample/sample_run.h"
 #include "inference/images.h"
 #include "io/output.h"
 #include "model/precision.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,139 +25,19 @@
 
 enum { GRID_SAMPLES = 9, DEFAULT_IMAGES = 20 };
 
-static const Sampler bounds_sampler[] = {SAMPLER_DDPM};
-
-/* -- Other commands, as a user would call them ------------------------------------------------ */
-
-enum { CALL_MOST_VALUES = 16 };
-
-typedef struct Call {
-    StringList arguments;
-    char *made[CALL_MOST_VALUES]; /* those of the arguments that are this call's own */
-    int made_count;
-} Call;
-
-static void add(Call *call, const char *option, char *value)
+/* kinds [VARIANCE_KINDS] := the variances that one of the samplers can use. Returns how many. */
+static int possible_variances(const Comparison *c, const Sampler *samplers, int sampler_count,
+                              VarianceKind *kinds)
 {
-    assert(call->made_count < CALL_MOST_VALUES);
-    string_list_add(&call->arguments, option);
-    string_list_add(&call->arguments, value);
-    call->made[call->made_count++] = value;
-}
-
-/* Adds to a list with commas between. */
-static void append(char **list, const char *item)
-{
-    char *longer = memory_format("%s%s%s", *list, **list ? "," : "", item);
-    memory_free(*list);
-    *list = longer;
-}
-
-/* Those that one of the samplers can use. */
-static char *variances_text(const Comparison *c, const Sampler *samplers, int count)
-{
-    char *text = memory_string("");
+    int count = 0;
     for (int v = 0; v < c->variance_count; v++) {
         bool possible = false;
-        for (int i = 0; !possible && i < count; i++)
+        for (int i = 0; !possible && i < sampler_count; i++)
             possible = compare_possible(samplers[i], c->variances[v]);
         if (possible)
-            append(&text, variance_name(c->variances[v]));
+            kinds[count++] = c->variances[v];
     }
-    return text;
-}
-
-static char *steps_text(const Comparison *c)
-{
-    char *text = memory_string("");
-    for (int k = 0; k < c->steps_count; k++) {
-        char *number = memory_format("%d", c->steps[k]);
-        append(&text, number);
-        memory_free(number);
-    }
-    return text;
-}
-
-static char *trajectories_text(const Comparison *c)
-{
-    char *text = memory_string("");
-    for (int i = 0; i < c->trajectory_count; i++)
-        append(&text, trajectory_name(c->trajectories[i]));
-    return text;
-}
-
-static char *samplers_text(const Comparison *c)
-{
-    char *text = memory_string("");
-    for (int i = 0; i < c->sampler_count; i++)
-        append(&text, sampler_name(c->samplers[i]));
-    return text;
-}
-
-/* What all commands are asked; the samplers are those of the variances that the call is for. */
-static Call call_begin(const Comparison *c, const Sampler *samplers, int sampler_count)
-{
-    static const char *const precisions[] = {
-        [PRECISION_AUTO] = "auto", [PRECISION_F32] = "f32", [PRECISION_BF16] = "bf16"};
-    Call call = {0};
-    const CommonOptions *common = c->common;
-    add(&call, "--variance", variances_text(c, samplers, sampler_count));
-    add(&call, "--steps", steps_text(c));
-    add(&call, "--precision", memory_string(precisions[common->precision]));
-    if (common->seed.given)
-        add(&call, "--seed", memory_format("%llu", (unsigned long long)common->seed.value));
-    if (common->estimate.average)
-        string_list_add(&call.arguments, "--average-cov");
-    add(&call, "--cov-floor", memory_format("%.17g", common->estimate.floor));
-    add(&call, "--cov-scale", memory_format("%.17g", common->estimate.scale));
-    return call;
-}
-
-/* All that infer sample has been asked so far and what else its samples depend on, in one line. */
-static char *sample_text(const Call *call, const Comparison *c)
-{
-    char *text = memory_format("of %s, as", c->settings);
-    for (int i = 0; i < call->arguments.count; i++) {
-        char *longer = memory_format("%s %s", text, call->arguments.items[i]);
-        memory_free(text);
-        text = longer;
-    }
-    return text;
-}
-
-/* Where from, where to, and what the results do not depend on. */
-static void call_places(Call *call, const Comparison *c, const char *out)
-{
-    const CommonOptions *common = c->common;
-    add(call, "--run", memory_string(network_run(c->network)));
-    add(call, "--out", memory_string(out));
-    if (common->network.batch)
-        add(call, "--batch", memory_format("%lld", (long long)common->network.batch));
-    if (common->threads)
-        add(call, "--threads", memory_format("%lld", (long long)common->threads));
-    if (common->quiet)
-        string_list_add(&call->arguments, "--quiet");
-}
-
-/* The commands that keep what is unfinished have an option not to use it. */
-static void add_fresh(Call *call, const Comparison *c)
-{
-    if (c->fresh)
-        string_list_add(&call->arguments, "--fresh");
-}
-
-static void call_free(Call *call)
-{
-    for (int i = 0; i < call->made_count; i++)
-        memory_free(call->made[i]);
-    string_list_free(&call->arguments);
-}
-
-static bool call_end(Call *call, bool (*command)(int argc, char **argv, Error *error), Error *error)
-{
-    const bool ok = command(call->arguments.count, (char **)call->arguments.items, error);
-    call_free(call);
-    return ok;
+    return count;
 }
 
 /* -- Tables ----------------------------------------------------------------------------------- */
@@ -269,17 +157,25 @@ static bool usable_nll(Comparison *c, const char *directory)
 
 static bool make_nll(Comparison *c, Error *error)
 {
+    static const Sampler sampler = SAMPLER_DDPM;
     int64_t images = c->images;
     if (images == 0 && !images_test_at_most(c->network, DEFAULT_IMAGES, &images, error))
         return false;
+    VarianceKind variances[VARIANCE_KINDS];
     char *path = compare_path(c, "nll.csv");
     char *more = compare_path(c, "nll-calibration.csv");
-    Call call = call_begin(c, bounds_sampler, 1);
-    call_places(&call, c, path);
-    add_fresh(&call, c);
-    add(&call, "--trajectory", trajectories_text(c));
-    add(&call, "--images", memory_format("%lld", (long long)images));
-    const bool ok = call_end(&call, nll_command, error) && csv_read(&c->nll, path, error) &&
+    NllRequest request = nll_defaults();
+    request.common = c->common;
+    request.out = path;
+    request.variances = variances;
+    request.variance_count = possible_variances(c, &sampler, 1, variances);
+    request.steps = c->steps;
+    request.steps_count = c->steps_count;
+    request.trajectories = c->trajectories;
+    request.trajectory_count = c->trajectory_count;
+    request.images = images;
+    request.fresh = c->fresh;
+    const bool ok = nll_run(&request, c->network, error) && csv_read(&c->nll, path, error) &&
                     csv_read(&c->calibration, more, error);
     memory_free(path);
     memory_free(more);
@@ -304,14 +200,23 @@ static bool usable_quality(Comparison *c, const char *directory)
 /* A data set without labels, or with few images, is no reason to do without the rest of the page. */
 static bool make_quality(Comparison *c, Error *error)
 {
+    VarianceKind variances[VARIANCE_KINDS];
     char *path = compare_path(c, "quality.csv");
-    Call call = call_begin(c, c->samplers, c->sampler_count);
-    call_places(&call, c, path);
-    add_fresh(&call, c);
-    add(&call, "--sampler", samplers_text(c));
-    add(&call, "--samples", memory_format("%lld", (long long)c->samples));
+    QualityRequest request = quality_defaults();
+    request.common = c->common;
+    request.out = path;
+    request.variances = variances;
+    request.variance_count = possible_variances(c, c->samplers, c->sampler_count, variances);
+    request.steps = c->steps;
+    request.steps_count = c->steps_count;
+    request.samplers = c->samplers;
+    request.sampler_count = c->sampler_count;
+    request.scales = &c->common->estimate.scale;
+    request.scale_count = 1;
+    request.samples = c->samples;
+    request.fresh = c->fresh;
     Error problem = {0};
-    bool ok = call_end(&call, quality_command, &problem) && csv_read(&c->quality, path, &problem);
+    bool ok = quality_run(&request, c->network, &problem) && csv_read(&c->quality, path, &problem);
     c->has_quality = ok;
     if (!ok && problem.kind == ERROR_INPUT) {
         c->quality_problem = memory_string(problem.message);
@@ -326,8 +231,41 @@ static bool make_quality(Comparison *c, Error *error)
 
 /* -- The pictures ----------------------------------------------------------------------------- */
 
-/* What a picture was drawn of stands in a file beside it, so that the next run knows. */
-static bool is_said(const char *path, const char *text)
+/* Adds text to another; frees both. */
+static void append(char **text, char *more)
+{
+    char *longer = memory_format("%s%s", *text, more);
+    memory_free(*text);
+    memory_free(more);
+    *text = longer;
+}
+
+/* All that the samples of a picture depend on, in one line: the settings, and options of infer sample that would
+ * draw them. */
+static char *recipe_of(const Comparison *c, const SampleRequest *request)
+{
+    static const char *const precisions[] = {
+        [PRECISION_AUTO] = "auto", [PRECISION_F32] = "f32", [PRECISION_BF16] = "bf16"};
+    const CommonOptions *common = c->common;
+    char *text = memory_format("of %s, as --variance ", c->settings);
+    for (int v = 0; v < request->variance_count; v++)
+        append(&text,
+               memory_format("%s%s", v > 0 ? "," : "", variance_name(request->variances[v])));
+    append(&text, memory_string(" --steps "));
+    for (int k = 0; k < request->steps_count; k++)
+        append(&text, memory_format("%s%d", k > 0 ? "," : "", request->steps[k]));
+    append(&text, memory_format(" --precision %s", precisions[common->precision]));
+    if (common->seed.given)
+        append(&text, memory_format(" --seed %llu", (unsigned long long)common->seed.value));
+    append(&text,
+           memory_format("%s --cov-floor %.17g --cov-scale %.17g --sampler %s --count %d",
+                         common->estimate.average ? " --average-cov" : "", common->estimate.floor,
+                         common->estimate.scale, sampler_name(request->sampler), request->count));
+    return text;
+}
+
+/* Whether the file beside a picture holds this recipe. */
+static bool has_recipe(const char *path, const char *recipe)
 {
     const char *beginning = file_kind_beginning(FILE_NOTE);
     const size_t begins = strlen(beginning);
@@ -337,44 +275,51 @@ static bool is_said(const char *path, const char *text)
     if (!from)
         return false;
     const bool same = getline(&line, &size, from) > 0 && strncmp(line, beginning, begins) == 0 &&
-                      strcmp(line + begins, text) == 0;
+                      strcmp(line + begins, recipe) == 0;
     free(line);
     fclose(from);
     return same;
 }
 
-static void write_note(FILE *to, const void *text)
+static void write_recipe(FILE *to, const void *recipe)
 {
-    fputs(text, to);
+    fputs(recipe, to);
 }
 
-static bool say(const char *path, const char *text, Error *error)
+/* A picture without a recipe is drawn anew. So the recipe goes first and comes last. */
+static bool draw_grid(const Comparison *c, const SampleRequest *request, const char *record,
+                      const char *recipe, Error *error)
 {
-    return output_text(path, FILE_NOTE, write_note, text, error);
+    file_kind_remove(record, FILE_NOTE);
+    return sample_run(request, c->network, error) &&
+           output_text(record, FILE_NOTE, write_recipe, recipe, error);
 }
 
 static bool find_grid(Comparison *c, int i, Error *error)
 {
-    const Sampler *sampler = &c->samplers[i];
-    char *name = compare_sampler_stem("samples", *sampler);
-    char *record = memory_format("%s/%s.txt", c->out, name);
-    c->grids[i] = memory_format("%s/%s.png", c->out, name);
-    Call call = call_begin(c, sampler, 1);
-    add(&call, "--sampler", memory_string(sampler_name(*sampler)));
-    add(&call, "--count", memory_format("%d", GRID_SAMPLES));
-    char *text = sample_text(&call, c);
+    VarianceKind variances[VARIANCE_KINDS];
+    char *stem = compare_sampler_stem("samples", c->samplers[i]);
+    char *record = memory_format("%s/%s.txt", c->out, stem);
+    c->grids[i] = memory_format("%s/%s.png", c->out, stem);
+    const SampleRequest request = {.common = c->common,
+                                   .out = c->grids[i],
+                                   .variances = variances,
+                                   .variance_count =
+                                       possible_variances(c, &c->samplers[i], 1, variances),
+                                   .steps = c->steps,
+                                   .steps_count = c->steps_count,
+                                   .sampler = c->samplers[i],
+                                   .clip_x0 = true,
+                                   .count = GRID_SAMPLES};
+    char *recipe = recipe_of(c, &request);
     bool ok = true;
-    if (!c->fresh && access(c->grids[i], F_OK) == 0 && is_said(record, text)) {
+    if (!c->fresh && access(c->grids[i], F_OK) == 0 && has_recipe(record, recipe))
         note("reuses %s", c->grids[i]);
-        call_free(&call);
-    } else {
-        file_kind_remove(record, FILE_NOTE); /* a picture without one is drawn anew */
-        call_places(&call, c, c->grids[i]);
-        ok = call_end(&call, sample_command, error) && say(record, text, error);
-    }
-    memory_free(name);
+    else
+        ok = draw_grid(c, &request, record, recipe, error);
+    memory_free(stem);
     memory_free(record);
-    memory_free(text);
+    memory_free(recipe);
     return ok;
 }
 

@@ -1,141 +1,240 @@
+/* Measures how far samples are from held-out images, for every cell.
+ *
+ * The classifier, whose features most metrics need, is trained first if its file is missing. The values of all cells
+ * are kept in a file under a key, a text of all that they depend on, while the run is unfinished. The results go to
+ * two files, the table last, so that a table that is there is complete.
+ */
 #include "infer/quality/quality_run.h"
 
-#include "base/interrupt.h"
+#include "base/fingerprint.h"
 #include "base/memory.h"
+#include "base/memory_limit.h"
+#include "evaluation/feature_training.h"
+#include "infer/quality/quality_measure.h"
+#include "infer/quality/quality_report.h"
 #include "infer/quality/quality_store.h"
+#include "infer/results.h"
+#include "inference/images.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
-/* Work in progress. */
-typedef struct Work {
-    const QualityRun *run;
-    const QualityTask *task;
-    Noise noise;
-    float *images; /* [count, dims]: the samples of a cell */
-    Progress progress;
-} Work;
+enum { DEFAULT_SAMPLES = 1000, DEFAULT_RESAMPLES = 100 };
 
-/* -- What is there ---------------------------------------------------------------------------- */
+enum { TABLE, STORE, UNFINISHED, FILES };
 
-static bool is_measured(const QualityTask *task, int row)
+typedef struct Quality {
+    const QualityRequest *request;
+    Network *network;
+    uint64_t seed;
+    RealImages real;
+    FeatureNet *net;
+    QualityMeter *meter;
+    QualityTask task;
+    Results results;
+} Quality;
+
+QualityRequest quality_defaults(void)
 {
+    QualityRequest request = {.samples = DEFAULT_SAMPLES,
+                              .images = IMAGES_UNSET,
+                              .resamples = DEFAULT_RESAMPLES,
+                              .classifier_steps = FEATURE_TRAINING_STEPS};
     for (int m = 0; m < QUALITY_METRICS; m++)
-        if (task->wanted[m] && isnan(*quality_values(task, row, m)))
-            return false;
+        request.metrics[m] = true;
+    return request;
+}
+
+/* -- Where results go ------------------------------------------------------------------------- */
+
+static bool check_results(const Quality *s, Error *error)
+{
+    const QualityRequest *r = s->request;
+    OutputInputs inputs = command_inputs(s->network, r->common);
+    output_inputs_add(&inputs, "the file of --train-labels", r->train_labels);
+    output_inputs_add(&inputs, "the file of --test-labels", r->test_labels);
+    output_inputs_add(&inputs, "the file of --classifier", r->classifier);
+    return results_check(&s->results, &inputs, error);
+}
+
+static bool choose_results(Quality *s, Error *error)
+{
+    s->results = (Results){.count = FILES,
+                           .files = {[TABLE] = {".csv", FILE_QUALITY},
+                                     [STORE] = {".h5", FILE_QUALITY_VALUES},
+                                     [UNFINISHED] = {".unfinished.h5", FILE_QUALITY_VALUES}}};
+    results_choose(&s->results, s->request->out, s->network, "quality.csv");
+    return check_results(s, error);
+}
+
+/* -- Preparation ------------------------------------------------------------------------------ */
+
+static bool open_features(Quality *s, Error *error)
+{
+    const QualityRequest *r = s->request;
+    if (!quality_metrics_need_features(r->metrics))
+        return true;
+    if (!r->classifier && !network_run(s->network))
+        return error_input(error, "--classifier: expected the name of a file, since the network is "
+                                  "of no run directory; --metrics sliced needs no classifier");
+    char *path = r->classifier ? memory_string(r->classifier)
+                               : memory_format("%s/classifier.h5", network_run(s->network));
+    const FeatureTraining training = {.path = path,
+                                      .config = network_config(s->network),
+                                      .train_labels = r->train_labels,
+                                      .test_labels = r->test_labels,
+                                      .steps = r->classifier_steps,
+                                      .seed = (int64_t)s->seed,
+                                      .quiet = r->common->quiet};
+    const bool ok = (access(path, F_OK) == 0 || feature_training_run(&training, error)) &&
+                    feature_net_open(&s->net, path, network_config(s->network), error);
+    memory_free(path);
+    /* The classifier's file exists now, and may have the name of a result. */
+    return ok && check_results(s, error);
+}
+
+static bool make_meter(Quality *s, Error *error)
+{
+    const QualitySettings settings = {.wanted = s->task.wanted,
+                                      .net = s->net,
+                                      .reference = s->real.pixels,
+                                      .count = s->real.count,
+                                      .dims = (int)network_dims(s->network),
+                                      .columns = s->task.columns,
+                                      .seed = s->seed};
+    return quality_meter_make(&s->meter, &settings, error);
+}
+
+static bool allocate_values(Quality *s, Error *error)
+{
+    const size_t rows = (size_t)s->task.cell_count + 1;
+    s->task.values = memory_large(rows * QUALITY_METRICS, (size_t)s->task.columns * sizeof(double),
+                                  "the values", error);
+    return s->task.values != NULL;
+}
+
+/* An average, a floor and a scale of the estimates are in the names of the variances. */
+static char *settings_text(const Quality *s)
+{
+    const CommonOptions *common = s->request->common;
+    char *text = settings_begin(network_identity(s->network), s->seed, common->network.type);
+    if (!isnan(common->sampling.eta))
+        settings_add(&text, "eta %.9g", common->sampling.eta);
+    if (!isnan(common->sampling.clip_pixel))
+        settings_add(&text, "clip-pixel %.9g", common->sampling.clip_pixel);
+    return text;
+}
+
+static bool prepare(Quality *s, Error *error)
+{
+    const QualityRequest *r = s->request;
+    QualityTask *task = &s->task;
+    memcpy(task->wanted, r->metrics, sizeof task->wanted);
+    if (!quality_cells_make(task, r, s->network, error) || !choose_results(s, error))
+        return false;
+    s->seed = command_seed(r->common, s->network);
+    task->settings = settings_text(s);
+    task->count = (int)r->samples;
+    task->columns = (int)r->resamples + 1;
+    if (!real_images_read(&s->real, s->network, r->images, r->samples, s->seed, error) ||
+        !open_features(s, error) || !make_meter(s, error) || !allocate_values(s, error))
+        return false;
+    task->reference = s->real.count;
+    task->data = s->real.data;
+    task->net = s->net;
+    return network_prepare(s->network, task->count, error);
+}
+
+/* -- Work ------------------------------------------------------------------------------------- */
+
+static uint64_t cell_fingerprint(const Quality *s, const SamplingPlan *plan, uint64_t print)
+{
+    const ReverseOptions *reverse = &plan->reverse;
+    const uint64_t network = network_fingerprint(s->network, plan->variance);
+    const double numbers[] = {
+        reverse->sampler,       plan->variance,       reverse->eta,         reverse->clip_pixel,
+        plan->estimate.average, plan->estimate.floor, plan->estimate.scale, plan->steps};
+    print = fingerprint(print, &network, sizeof network);
+    print = fingerprint(print, numbers, sizeof numbers);
+    return fingerprint(print, plan->timesteps, ((size_t)plan->steps + 1) * sizeof *plan->timesteps);
+}
+
+/* The key of the values. */
+static char *key_of(const Quality *s)
+{
+    const QualityTask *task = &s->task;
+    const size_t images = 2 * (size_t)task->reference;
+    uint64_t print = fingerprint(FINGERPRINT_START, s->real.pixels,
+                                 images * network_dims(s->network) * sizeof(float));
+    if (s->net)
+        print = fingerprint(print, s->net->weights, s->net->params.size * sizeof(float));
+    print = fingerprint(print, task->wanted, sizeof task->wanted);
+    for (int c = 0; c < task->cell_count; c++)
+        print = cell_fingerprint(s, &task->cells[c], print);
+    return memory_format("%d cells, %016llx; %d samples, %d images, %d columns; seed %llu, batch "
+                         "%d, type %d",
+                         task->cell_count, (unsigned long long)print, task->count, task->reference,
+                         task->columns, (unsigned long long)s->seed, network_batch(s->network),
+                         s->request->common->network.type);
+}
+
+static bool write_results(const Quality *s, const char *key, Error *error)
+{
+    const ResultFile *files = s->results.files;
+    if (!results_are_kept(&s->results))
+        return true;
+    if (!quality_store_write(&s->task, key, files[STORE].path, error) ||
+        !quality_report_table(&s->task, files[TABLE].path, error))
+        return false;
+    /* An unfinished file that cannot be removed does no harm: only the same request reads it. */
+    file_kind_remove(files[UNFINISHED].path, FILE_QUALITY_VALUES);
     return true;
 }
 
-static int cells_measured(const QualityTask *task)
+static void print_results(const Quality *s)
 {
-    int count = 0;
-    for (int c = 0; c < task->cell_count; c++)
-        count += is_measured(task, 1 + c);
-    return count;
+    const ResultFile *files = s->results.files;
+    quality_report_print(&s->task);
+    if (results_are_kept(&s->results))
+        printf("%s, %s: written\n", files[TABLE].path, files[STORE].path);
 }
 
-static int64_t evaluations(const QualityTask *task, bool only_measured)
+static bool measure(Quality *s, Error *error)
 {
-    int64_t sum = 0;
-    for (int c = 0; c < task->cell_count; c++)
-        if (!only_measured || is_measured(task, 1 + c))
-            sum += (int64_t)task->count * task->cells[c].steps;
-    return sum;
+    const CommonOptions *common = s->request->common;
+    char *key = key_of(s);
+    const QualityMeasuring measuring = {.network = s->network,
+                                        .meter = s->meter,
+                                        .real = &s->real,
+                                        .unfinished = s->results.files[UNFINISHED].path,
+                                        .key = key,
+                                        .seed = s->seed,
+                                        .fresh = s->request->fresh,
+                                        .quiet = common->quiet};
+    const bool ok = quality_measure(&measuring, &s->task, error) && write_results(s, key, error);
+    memory_free(key);
+    if (ok && !common->quiet)
+        print_results(s);
+    return ok;
 }
 
-static bool restore(const Work *work, Error *error)
+static void release(Quality *s)
 {
-    const QualityRun *run = work->run;
-    const size_t rows = (size_t)work->task->cell_count + 1;
-    bool found = false;
-    for (size_t i = 0; i < rows * QUALITY_METRICS * (size_t)work->task->columns; i++)
-        work->task->values[i] = NAN;
-    return !run->unfinished || run->fresh ||
-           quality_store_read(work->task, run->key, run->unfinished, &found, error);
+    quality_cells_free(&s->task);
+    memory_free(s->task.values);
+    memory_free(s->task.settings);
+    quality_meter_free(s->meter);
+    feature_net_close(s->net);
+    real_images_free(&s->real);
+    results_free(&s->results);
 }
 
-static bool keep(const Work *work, Error *error)
+bool quality_run(const QualityRequest *request, Network *network, Error *error)
 {
-    const QualityRun *run = work->run;
-    return !run->unfinished || quality_store_write(work->task, run->key, run->unfinished, error);
-}
-
-/* -- A cell ----------------------------------------------------------------------------------- */
-
-static bool draw(Work *work, const SamplingPlan *cell, Error *error)
-{
-    Network *network = work->run->network;
-    const size_t dims = network_dims(network);
-    const int count = work->task->count, batch = network_batch(network);
-    for (int first = 0; first < count; first += batch) {
-        const int part = count - first < batch ? count - first : batch;
-        if (!sampler_run(network, cell, &work->noise, first, part,
-                         work->images + (size_t)first * dims, &work->progress, error))
-            return false;
-    }
-    return true;
-}
-
-static bool measure_floor(const Work *work, Error *error)
-{
-    const RealImages *real = work->run->real;
-    const size_t half = (size_t)real->count * network_dims(work->run->network);
-    return quality_meter_measure(work->run->meter, real->pixels + half, real->count,
-                                 quality_values(work->task, 0, 0), error);
-}
-
-static bool measure_cell(Work *work, int c, Error *error)
-{
-    const SamplingPlan *cell = &work->task->cells[c];
-    const int count = work->task->count;
-    if (!draw(work, cell, error))
-        return false;
-    samples_round(work->run->network, work->images,
-                  (size_t)count * network_dims(work->run->network));
-    return quality_meter_measure(work->run->meter, work->images, count,
-                                 quality_values(work->task, 1 + c, 0), error) &&
-           keep(work, error);
-}
-
-/* -- All of them ------------------------------------------------------------------------------ */
-
-/* Of a signal, what is kept and how to go on; any other error stays as it is. */
-static bool explain_stop(const Work *work, Error *error)
-{
-    const int done = cells_measured(work->task);
-    if (!interrupt_requested() || !work->run->unfinished || done == 0)
-        return false;
-    return error_runtime(error, "stopped by %s after %d of %d cells; the same command goes on (%s)",
-                         interrupt_name(), done, work->task->cell_count, work->run->unfinished);
-}
-
-static bool measure_all(Work *work, Error *error)
-{
-    const QualityTask *task = work->task;
-    if (!is_measured(task, 0) && !measure_floor(work, error))
-        return false;
-    for (int c = 0; c < task->cell_count; c++)
-        if (!is_measured(task, 1 + c) && !measure_cell(work, c, error))
-            return explain_stop(work, error);
-    return true;
-}
-
-bool quality_run(const QualityRun *run, const QualityTask *task, Error *error)
-{
-    const size_t dims = network_dims(run->network);
-    Work work = {.run = run, .task = task, .noise = noise_drawn(run->seed, dims)};
-    if (!restore(&work, error))
-        return false;
-    work.images = memory_large((size_t)task->count, dims * sizeof *work.images, "samples", error);
-    if (!work.images)
-        return false;
-    progress_start(&work.progress, "quality", evaluations(task, true), evaluations(task, false), 1,
-                   "evaluations/s", run->quiet);
-    if (cells_measured(task) > 0)
-        progress_note(&work.progress, "goes on after %d of %d cells (%s)", cells_measured(task),
-                      task->cell_count, run->unfinished);
-    const bool ok = measure_all(&work, error);
-    progress_finish(&work.progress);
-    memory_free(work.images);
+    Quality s = {.request = request, .network = network};
+    const bool ok = memory_limit_check(true, error) && prepare(&s, error) && measure(&s, error);
+    release(&s);
     return ok;
 }

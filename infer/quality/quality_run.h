@@ -1,21 +1,13 @@
-/* Draws the samples of every cell and measures them. */
+/* Measures the quality of samples and writes the tables: the work of infer quality. */
 #pragma once
 
-#include "evaluation/quality_images.h"
-#include "infer/quality/quality_task.h"
-#include "inference/network.h"
+#include "infer/quality/quality_cells.h"
 
-typedef struct QualityRun {
-    Network *network;
-    QualityMeter *meter;
-    const RealImages *real;
-    const char *unfinished; /* what is measured is kept there after every cell; NULL: nowhere */
-    const char *key;        /* of that file */
-    uint64_t seed;          /* of the samples */
-    bool fresh, quiet;
-} QualityRun;
+/* The defaults, without variances, steps, samplers and scales; with every metric. */
+QualityRequest quality_defaults(void);
 
-/* Fills in task->values. The samples of all cells start from the same noise and meet the same noise, as those
- * of infer sample do, and are as many at a time as the network takes. Stopped by a signal it returns false
- * with an error that says how to go on. */
-bool quality_run(const QualityRun *run, const QualityTask *task, Error *error);
+/* Draws and measures the samples of every cell, writes quality.csv and quality.h5, and prints tables unless quiet.
+ * Trains the classifier if a metric needs it and its file is missing. A file of an unfinished run that was given the
+ * same request is continued; a signal stops the run and keeps that file. Prepares the network for the number of
+ * samples. */
+bool quality_run(const QualityRequest *request, Network *network, Error *error);

@@ -1,4 +1,4 @@
-#include "infer/sample_output.h"
+#include "infer/sample/sample_output.h"
 
 #include "base/memory.h"
 #include "hdf5/hdf5_file.h"

@@ -1,0 +1,41 @@
+/* What to bound, and the cells that this makes: a variance on a trajectory with a number of steps. */
+#pragma once
+
+#include "evaluation/bound.h"
+#include "infer/command.h"
+
+/* What infer nll is asked. Arrays and strings must outlive the run. */
+typedef struct NllRequest {
+    /* Read of it: the seed, the type of the network, what is done to estimates, quiet. */
+    const CommonOptions *common;
+    /* The table, FILE.csv; NULL: nll.csv in the run directory, or nowhere. */
+    const char *out;
+    /* [variance_count]; 0: all that the network has. */
+    const VarianceKind *variances;
+    int variance_count;
+    /* [steps_count]; 0: COMMAND_BOUND_STEPS. */
+    const int *steps;
+    int steps_count;
+    /* [trajectory_count], one at least. */
+    const TrajectoryKind *trajectories;
+    int trajectory_count;
+    int split;      /* IMAGES_TEST, IMAGES_TRAIN */
+    int64_t images; /* IMAGES_UNSET: the default */
+    /* Training images to find the trajectories of dp on; IMAGES_UNSET: the default. */
+    int64_t dp_images;
+    const char *data;  /* the training images; NULL: the configuration's */
+    const char *input; /* other test images; NULL: the configuration's */
+    const char *noise; /* the file of another implementation's noise; NULL: it is drawn */
+    /* Bounds the noise of the step to t_1, as sampling does; 0: no bound. */
+    double clip_pixel;
+    /* Use neither an unfinished sweep nor stored files of dp. */
+    bool fresh;
+} NllRequest;
+
+bool nll_has_dp(const NllRequest *request);
+
+/* Fills in the task's cells: every variance of the task on every trajectory of the request, with every one of these
+ * numbers of steps [steps_count]. Trajectories of dp follow stored files. */
+bool nll_cells_make(BoundTask *task, const NllRequest *request, const Network *network,
+                    const int *steps, int steps_count, Error *error);
+void nll_cells_free(BoundTask *task);

@@ -1,0 +1,271 @@
+/* Bounds the negative log-likelihood of images, for every variance on every trajectory.
+ *
+ * One sweep over the timesteps fills all cells (evaluation/bound.h). The results go to three files beside each
+ * other, the table last, so that a table that is there is complete. The sums of an unfinished sweep are kept in a
+ * fourth file under a key, a text of all that they depend on; the file goes once the table is written.
+ */
+#include "infer/nll/nll_run.h"
+
+#include "base/fingerprint.h"
+#include "base/memory.h"
+#include "evaluation/dp.h"
+#include "evaluation/sweep.h"
+#include "infer/lists.h"
+#include "infer/nll/nll_noise.h"
+#include "infer/nll/nll_report.h"
+#include "infer/results.h"
+#include "inference/images.h"
+#include "inference/predictor.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+enum { TABLE, CALIBRATION, TERMS, UNFINISHED, FILES };
+
+typedef struct Nll {
+    const NllRequest *request;
+    Network *network;
+    VarianceKind variances[VARIANCE_KINDS];
+    int steps[LISTS_MAX_STEPS], steps_count;
+    Predictor predictor;
+    Images images;
+    NllNoise noise;
+    BoundTask task;
+    Results results;
+} Nll;
+
+NllRequest nll_defaults(void)
+{
+    return (NllRequest){.split = IMAGES_TEST, .images = IMAGES_UNSET, .dp_images = IMAGES_UNSET};
+}
+
+/* -- Preparation ------------------------------------------------------------------------------ */
+
+static bool choose_variances(Nll *s, Error *error)
+{
+    const NllRequest *r = s->request;
+    for (int v = 0; v < r->variance_count; v++)
+        s->variances[v] = r->variances[v];
+    for (int k = 0; k < r->steps_count; k++)
+        s->steps[k] = r->steps[k];
+    s->steps_count = r->steps_count;
+    s->task.variances = s->variances;
+    s->task.variance_count = r->variance_count;
+    return command_variances(s->network, s->variances, &s->task.variance_count, error) &&
+           lists_complete_steps(COMMAND_BOUND_STEPS, network_schedule(s->network)->timesteps,
+                                s->steps, &s->steps_count, error);
+}
+
+static bool check_results(const Nll *s, Error *error)
+{
+    const NllRequest *r = s->request;
+    OutputInputs inputs = command_inputs(s->network, r->common);
+    output_inputs_add(&inputs, "the file of --input", r->input);
+    output_inputs_add(&inputs, "the file of --noise", r->noise);
+    output_inputs_add(&inputs, "the file of --data", r->data);
+    return results_check(&s->results, &inputs, error);
+}
+
+static bool choose_results(Nll *s, Error *error)
+{
+    s->results = (Results){.count = FILES,
+                           .files = {[TABLE] = {".csv", FILE_BOUNDS},
+                                     [CALIBRATION] = {"-calibration.csv", FILE_CALIBRATION},
+                                     [TERMS] = {".h5", FILE_BOUND_TERMS},
+                                     [UNFINISHED] = {".unfinished.h5", FILE_SWEEP}}};
+    results_choose(&s->results, s->request->out, s->network, "nll.csv");
+    return check_results(s, error);
+}
+
+static bool read_images(Nll *s, Error *error)
+{
+    const NllRequest *r = s->request;
+    const bool ok = r->split == IMAGES_TRAIN
+                        ? images_train(&s->images, s->network, r->data, "--images", r->images,
+                                       s->task.seed, error)
+                        : images_test(&s->images, s->network, r->input, r->images, error);
+    s->task.images = s->images.count;
+    s->task.x_0 = s->images.x_0;
+    s->task.split = (uint32_t)r->split;
+    return ok;
+}
+
+static bool prepare_dp(Nll *s, Error *error)
+{
+    const NllRequest *r = s->request;
+    const DpRequest request = {.variances = s->variances,
+                               .variance_count = s->task.variance_count,
+                               .estimate = r->common->estimate,
+                               .images = r->dp_images,
+                               .seed = r->common->seed,
+                               .data = r->data,
+                               .type = r->common->network.type,
+                               .fresh = r->fresh,
+                               .quiet = r->common->quiet};
+    /* The files of dp exist now, and one of them may have the name of a result. */
+    return !nll_has_dp(r) || (dp_prepare(s->network, &request, error) && check_results(s, error));
+}
+
+static bool open_noise(Nll *s, Error *error)
+{
+    const char *path = s->request->noise;
+    if (!path)
+        return true;
+    if (!nll_noise_open(&s->noise, path, network_config(s->network), s->images.count, error))
+        return false;
+    for (int c = 0; c < s->task.cell_count; c++)
+        for (int k = 1; k <= s->task.cells[c].steps; k++)
+            if (!nll_noise_has(&s->noise, s->task.cells[c].timesteps[k], error))
+                return false;
+    s->task.noise = nll_noise_read;
+    s->task.noise_context = &s->noise;
+    return true;
+}
+
+static bool prepare(Nll *s, Error *error)
+{
+    const CommonOptions *common = s->request->common;
+    s->task.seed = command_seed(common, s->network);
+    s->task.clip_pixel = s->request->clip_pixel;
+    if (!choose_variances(s, error) || !choose_results(s, error) || !read_images(s, error) ||
+        !prepare_dp(s, error) ||
+        !nll_cells_make(&s->task, s->request, s->network, s->steps, s->steps_count, error) ||
+        !open_noise(s, error) || !network_prepare(s->network, s->images.count, error))
+        return false;
+    s->predictor = network_predictor(s->network, &common->estimate);
+    return true;
+}
+
+/* -- What the results depend on --------------------------------------------------------------- */
+
+/* Tells a file from another one that takes its place. */
+static uint64_t file_state(const char *path)
+{
+    struct stat status = {0};
+    (void)stat(path, &status); /* it is open */
+    const int64_t state[] = {status.st_ino, status.st_size, status.st_mtim.tv_sec,
+                             status.st_mtim.tv_nsec};
+    return fingerprint(FINGERPRINT_START, state, sizeof state);
+}
+
+static uint64_t cells_fingerprint(const BoundTask *task, uint64_t print)
+{
+    for (int c = 0; c < task->cell_count; c++) {
+        const BoundCell *cell = &task->cells[c];
+        print = fingerprint(print, &cell->variance, sizeof cell->variance);
+        print = fingerprint(print, &cell->trajectory, sizeof cell->trajectory);
+        print = fingerprint(print, cell->timesteps,
+                            ((size_t)cell->steps + 1) * sizeof *cell->timesteps);
+    }
+    return print;
+}
+
+/* The key of an unfinished sweep. */
+static char *key_of(const Nll *s)
+{
+    const NllRequest *r = s->request;
+    const BoundTask *task = &s->task;
+    const EstimateOptions *estimate = &r->common->estimate;
+    const size_t bytes = (size_t)task->images * network_dims(s->network) * sizeof(float);
+    uint64_t print = fingerprint(FINGERPRINT_START, task->x_0, bytes);
+    for (int v = 0; v < task->variance_count; v++) {
+        uint64_t network = network_fingerprint(s->network, s->variances[v]);
+        print = fingerprint(print, &network, sizeof network);
+        print = fingerprint(print, &s->variances[v], sizeof s->variances[v]);
+    }
+    print = cells_fingerprint(task, print);
+    return memory_format(
+        "%d cells of %d variances, %d images, %016llx; seed %llu, split %d, batch "
+        "%d, type %d, clip %d, average %d, floor %.17g, scale %.17g, pixel %.17g, noise %s %016llx",
+        task->cell_count, task->variance_count, task->images, (unsigned long long)print,
+        (unsigned long long)task->seed, r->split, network_batch(s->network),
+        r->common->network.type, !estimate->clip, estimate->average, estimate->floor,
+        estimate->scale, r->clip_pixel, r->noise ? r->noise : "drawn",
+        (unsigned long long)(r->noise ? file_state(r->noise) : 0));
+}
+
+/* An average, a floor and a scale of the estimates are in the names of the variances. */
+static char *settings_text(const Nll *s)
+{
+    const NllRequest *r = s->request;
+    char *text =
+        settings_begin(network_identity(s->network), s->task.seed, r->common->network.type);
+    if (r->split == IMAGES_TRAIN)
+        settings_add(&text, "training images");
+    if (r->data)
+        settings_add(&text, "data %s", r->data);
+    if (r->input)
+        settings_add(&text, "input %s", r->input);
+    if (r->noise)
+        settings_add(&text, "noise %s", r->noise);
+    if (!r->common->estimate.clip)
+        settings_add(&text, "clip-cov off");
+    if (r->clip_pixel > 0)
+        settings_add(&text, "clip-pixel %.9g", r->clip_pixel);
+    return text;
+}
+
+/* -- The bounds ------------------------------------------------------------------------------- */
+
+static bool write_results(const Nll *s, const NllReport *report, Error *error)
+{
+    const ResultFile *files = s->results.files;
+    return !results_are_kept(&s->results) ||
+           (nll_report_terms(report, files[TERMS].path, error) &&
+            nll_report_calibration(report, files[CALIBRATION].path, error) &&
+            nll_report_table(report, files[TABLE].path, error));
+}
+
+static bool finish(const Nll *s, const Bound *bound, Error *error)
+{
+    const ResultFile *files = s->results.files;
+    char *images = memory_format("%d %s image%s", s->images.count,
+                                 s->request->split == IMAGES_TRAIN ? "training" : "test",
+                                 s->images.count == 1 ? "" : "s");
+    char *settings = settings_text(s);
+    const NllReport report = {.bound = bound,
+                              .task = &s->task,
+                              .source = &s->predictor.source,
+                              .images = images,
+                              .settings = settings};
+    const bool ok = write_results(s, &report, error);
+    if (ok && !s->request->common->quiet) {
+        nll_report_print(&report);
+        if (results_are_kept(&s->results))
+            printf("\n%s, %s, %s: written\n", files[TABLE].path, files[CALIBRATION].path,
+                   files[TERMS].path);
+    }
+    memory_free(images);
+    memory_free(settings);
+    return ok;
+}
+
+static bool sweep(Nll *s, Error *error)
+{
+    Bound *bound = NULL;
+    char *key = key_of(s);
+    const SweepOptions options = {.what = "bound",
+                                  .unfinished = s->results.files[UNFINISHED].path,
+                                  .key = key,
+                                  .fresh = s->request->fresh,
+                                  .quiet = s->request->common->quiet};
+    const bool ok = bound_make(&bound, &s->predictor, &s->task, error) &&
+                    sweep_run(bound, &s->task, s->predictor.source.schedule, &options, error) &&
+                    finish(s, bound, error);
+    if (ok)
+        sweep_forget(&options);
+    bound_free(bound);
+    memory_free(key);
+    return ok;
+}
+
+bool nll_run(const NllRequest *request, Network *network, Error *error)
+{
+    Nll s = {.request = request, .network = network};
+    const bool ok = prepare(&s, error) && sweep(&s, error);
+    nll_cells_free(&s.task);
+    results_free(&s.results);
+    nll_noise_close(&s.noise);
+    images_free(&s.images);
+    return ok;
+}

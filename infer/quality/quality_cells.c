@@ -1,0 +1,99 @@
+/* Makes the cells of infer quality, in the order of its table: by sampler, variance, scale, then steps.
+ *
+ * Fixed variances have no estimate to scale, so they have one cell where others have one for each scale.
+ */
+#include "infer/quality/quality_cells.h"
+
+#include "base/memory.h"
+#include "base/note.h"
+#include "infer/cell.h"
+#include "infer/lists.h"
+
+/* The lists, complete. */
+typedef struct Lists {
+    VarianceKind variances[VARIANCE_KINDS];
+    int steps[LISTS_MAX_STEPS];
+    int variance_count, steps_count;
+} Lists;
+
+typedef struct Maker {
+    QualityTask *task;
+    const QualityRequest *request;
+    const Network *network;
+    Lists lists;
+} Maker;
+
+static bool add_cells(Maker *m, VarianceKind variance, const ReverseOptions *reverse, double scale,
+                      Error *error)
+{
+    const CommonOptions *common = m->request->common;
+    EstimateOptions estimate = common->estimate;
+    estimate.scale = scale;
+    SamplingPlan *cells = (SamplingPlan *)m->task->cells; /* its own, by quality_cells_make */
+    bool ok = true;
+    for (int k = 0; ok && k < m->lists.steps_count; k++)
+        ok = cell_plan_make(&cells[m->task->cell_count++], m->network, &common->sampling, variance,
+                            reverse, &estimate, m->lists.steps[k], error);
+    return ok;
+}
+
+static bool add_variance(Maker *m, Sampler sampler, VarianceKind variance, Error *error)
+{
+    const QualityRequest *r = m->request;
+    const ReverseOptions reverse = cell_reverse(&r->common->sampling, sampler, variance);
+    Error impossible = {0};
+    if (!reverse_check(&reverse, &impossible)) {
+        if (r->variance_count > 0 && r->sampler_count == 1)
+            return reverse_check(&reverse, error);
+        if (r->variance_count > 0) /* with the other sampler it is possible */
+            note("leaves out %s with %s: %s", variance_name(variance), sampler_name(sampler),
+                 impossible.message);
+        return true;
+    }
+    const int scales = variance_is_fixed(variance) ? 1 : r->scale_count;
+    bool ok = true;
+    for (int i = 0; ok && i < scales; i++)
+        ok = add_cells(m, variance, &reverse, r->scales[i], error);
+    return ok;
+}
+
+static bool complete_lists(Maker *m, Error *error)
+{
+    const QualityRequest *r = m->request;
+    Lists *lists = &m->lists;
+    for (int v = 0; v < r->variance_count; v++)
+        lists->variances[v] = r->variances[v];
+    for (int k = 0; k < r->steps_count; k++)
+        lists->steps[k] = r->steps[k];
+    lists->variance_count = r->variance_count;
+    lists->steps_count = r->steps_count;
+    return command_variances(m->network, lists->variances, &lists->variance_count, error) &&
+           lists_complete_steps(COMMAND_SAMPLING_STEPS, network_schedule(m->network)->timesteps,
+                                lists->steps, &lists->steps_count, error);
+}
+
+bool quality_cells_make(QualityTask *task, const QualityRequest *request, const Network *network,
+                        Error *error)
+{
+    Maker m = {.task = task, .request = request, .network = network};
+    if (!complete_lists(&m, error))
+        return false;
+    const int most = request->sampler_count * m.lists.variance_count * request->scale_count *
+                     m.lists.steps_count;
+    task->cells = memory_small((size_t)most, sizeof *task->cells);
+    for (int i = 0; i < request->sampler_count; i++)
+        for (int v = 0; v < m.lists.variance_count; v++)
+            if (!add_variance(&m, request->samplers[i], m.lists.variances[v], error))
+                return false;
+    return true;
+}
+
+void quality_cells_free(QualityTask *task)
+{
+    SamplingPlan *cells = (SamplingPlan *)task->cells;
+    for (int c = 0; c < task->cell_count; c++)
+        cell_plan_free(&cells[c]);
+    memory_free(cells);
+    task->cells = NULL;
+    task->cell_count = 0;
+}

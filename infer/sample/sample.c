@@ -1,0 +1,153 @@
+/* infer sample: draws samples by the reverse process.
+ *
+ * This file reads the command line. sample_run.c does the work, sample_output.c writes the files.
+ */
+#include "infer/command.h"
+#include "infer/lists.h"
+#include "infer/sample/sample_output.h"
+#include "infer/sample/sample_run.h"
+#include "inference/image_array.h"
+
+#include <math.h>
+
+static const char usage[] =
+    "usage: infer sample --out FILE|DIR/ [options]\n"
+    "\n"
+    "Draws samples: from noise x_T down K of the N timesteps to x_0. At each step the\n"
+    "network gives the mean, and --variance says where the variance comes from:\n"
+    "\n"
+    "  beta           beta_{t|s}; DDPM only                    (Ho et al. 2020)\n"
+    "  beta_tilde     that of q(x_s | x_t, x_0); the default   (Ho et al. 2020)\n"
+    "  analytic       from E||eps_hat||^2/d of each timestep   (Bao et al. 2022a)\n"
+    "  analytic_diag  from E[eps_hat_i^2] of each dimension    (Bao et al. 2022a)\n"
+    "  sn, npr        from a head trained by train --stage 2   (Bao et al. 2022b)\n"
+    "\n"
+    "  exact          known where the data are the built-in mixture\n"
+    "\n"
+    "`infer analytic` measures what analytic and analytic_diag need, `infer nll\n"
+    "--trajectory dp` finds the best trajectories that --trajectory dp follows.\n"
+    "\n"
+    "FILE.png becomes a picture; FILE.h5 gets the array /samples, float32\n"
+    "[n, C, H, W] in [-1, 1], not clipped after the last step. --variance and --steps\n"
+    "take lists: then the picture is a table, a row for each variance and a column\n"
+    "for each number of steps, the file has /samples/<variance>_<steps>, and all of\n"
+    "them start from the same x_T and meet the same noise. What is done to Cov is\n"
+    "part of a variance's name: npr-floor0.03-x2.\n"
+    "\n"
+    "For programs that compute FID: DIR/ becomes a directory of PNG files, one for\n"
+    "each sample (for lists a directory <variance>_<steps> each); FILE.npz gets the\n"
+    "array arr_0, uint8 [n, H, W, C], grey images with three equal channels.\n"
+    "\n"
+    "Equal seeds make equal samples, whatever --batch and --threads (to rounding).\n"
+    "\n"
+    "examples:\n"
+    "  infer sample --out samples.png\n"
+    "  infer sample --variance sn --steps 25 --count 100 --out sn.png\n"
+    "  infer sample --variance beta_tilde,npr,sn --steps 10,25,50 --out compare.png\n"
+    "  infer sample --sampler ddim --steps 20 --count 1000 --seed 7 --out ddim.h5\n"
+    "  infer sample --variance sn --steps 25 --count 10000 --out sn-25/\n"
+    "\n";
+
+enum { COUNT_UNSET = 0 };
+
+typedef struct Sample {
+    CommonOptions common;
+    const char *variance_list, *steps_list, *noise_path, *out;
+    int sampler; /* Sampler */
+    int clip_x0; /* SWITCH_... */
+    int64_t count, columns, scale;
+    VarianceKind variances[VARIANCE_KINDS];
+    int steps[LISTS_MAX_STEPS];
+    int variance_count, steps_count;
+} Sample;
+
+static bool parse(Sample *s, int argc, char **argv, bool *stop, Error *error)
+{
+    const Option options[] = {
+        option_heading("What to draw"),
+        option_string("out", "FILE", &s->out,
+                      "a picture (.png), an array (.h5), a directory of pictures (a name that "
+                      "ends in /), or an .npz; required"),
+        option_string("variance", "LIST", &s->variance_list,
+                      COMMAND_VARIANCES ", or several with commas between (default: "
+                                        "stage1.variance of the configuration)"),
+        option_string(
+            "steps", "LIST", &s->steps_list,
+            "steps of the reverse process, 1 to N, or several (default: " SAMPLE_DEFAULT_STEPS ")"),
+        option_choice("sampler", "ddpm|ddim", &s->sampler, "(default: ddpm)"),
+        option_integer("count", "N", &s->count, 1, IMAGE_ARRAY_LIMIT,
+                       "samples of each kind (default: 64; 16 when there are several kinds)"),
+        option_string("noise", "FILE", &s->noise_path,
+                      "take /x_T [n, C, H, W] and /noise [K-1, n, C, H, W] from an HDF5 file "
+                      "instead of drawing them; noise[0] is for the first step taken"),
+        option_choice(
+            "clip-x0", "on|off", &s->clip_x0,
+            "clip the predicted x_0 to [-1, 1]; off turns --clip-cov off too, unless that "
+            "is given (default: on)"),
+        option_heading("The picture"),
+        option_integer("columns", "N", &s->columns, 1, 65536,
+                       "images side by side in a grid (default: about as many as rows)"),
+        option_integer("scale", "N", &s->scale, 1, 1024,
+                       "pixels per pixel (default: small images are enlarged to about 56)"),
+    };
+    const CommandLine line = {.usage = usage,
+                              .options = options,
+                              .count = sizeof options / sizeof options[0],
+                              .common = COMMON_SAMPLING | COMMON_ESTIMATE | COMMON_CLIP |
+                                        COMMON_SCALE | COMMON_NETWORK | COMMON_COMPUTE};
+    return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
+}
+
+/* What can be said of the options before the network is known. */
+static bool check_options(Sample *s, Error *error)
+{
+    if (!s->out)
+        return error_input(error, "expected --out FILE, a name that ends in .png, .h5, .npz or /");
+    if (!sample_output_check_name(s->out, error) ||
+        !lists_variances(s->variance_list, s->variances, &s->variance_count, error) ||
+        !lists_steps(s->steps_list, s->steps, &s->steps_count, error))
+        return false;
+    if (s->sampler == SAMPLER_DDPM && !isnan(s->common.sampling.eta))
+        return error_input(error, "--eta is for --sampler ddim; ddpm has none");
+    if (s->noise_path && s->count != COUNT_UNSET)
+        return error_input(error, "--count: with --noise there are as many samples as the file has "
+                                  "x_T; expected one or the other");
+    if (s->noise_path && s->steps_count > 1)
+        return error_input(error, "--steps: a file of noise is for one number of steps, got %d",
+                           s->steps_count);
+    return true;
+}
+
+static bool run(Sample *s, Error *error)
+{
+    if (s->common.clip_cov == SWITCH_UNSET)
+        s->common.estimate.clip = s->clip_x0 == SWITCH_ON;
+    Network *network = NULL;
+    const SampleRequest request = {.common = &s->common,
+                                   .out = s->out,
+                                   .variances = s->variances,
+                                   .variance_count = s->variance_count,
+                                   .steps = s->steps,
+                                   .steps_count = s->steps_count,
+                                   .sampler = (Sampler)s->sampler,
+                                   .clip_x0 = s->clip_x0 == SWITCH_ON,
+                                   .count = (int)s->count,
+                                   .noise = s->noise_path,
+                                   .columns = (int)s->columns,
+                                   .scale = (int)s->scale};
+    const bool ok =
+        network_open(&network, &s->common.network, error) && sample_run(&request, network, error);
+    network_close(network);
+    return ok;
+}
+
+bool sample_command(int argc, char **argv, Error *error)
+{
+    Sample s = {.count = COUNT_UNSET};
+    bool stop = false;
+    common_defaults(&s.common);
+    const bool ok = parse(&s, argc, argv, &stop, error) &&
+                    (stop || (check_options(&s, error) && run(&s, error)));
+    common_free(&s.common);
+    return ok;
+}
