@@ -1,7 +1,7 @@
 /* Samples as other programs take them: NumPy archives, read back byte by byte, and directories of PNG files. */
 #include "tests/suite.h"
 
-#include "picture/image.h"
+#include "picture/canvas.h"
 #include "picture/npz.h"
 #include "picture/picture_directory.h"
 #include "tests/expect.h"

@@ -1,8 +1,8 @@
 /* What files are taken for, and what may take their place. (By whole commands: tests/cli/ownership.sh.) */
 #include "hdf5/hdf5_file.h"
 #include "io/file_kind.h"
-#include "picture/image.h"
 #include "picture/npz.h"
+#include "picture/png.h"
 #include "tests/expect.h"
 #include "tests/scratch.h"
 #include "tests/suite.h"

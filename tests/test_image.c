@@ -1,7 +1,8 @@
 /* Pictures: bytes, drawing, grids, and PNG files read back by libpng. */
 #include "base/memory.h"
 #include "picture/font.h"
-#include "picture/image.h"
+#include "picture/grid.h"
+#include "picture/png.h"
 
 #include "tests/expect.h"
 #include "tests/scratch.h"

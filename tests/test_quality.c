@@ -5,7 +5,7 @@
 
 #include "base/random.h"
 #include "data/dataset.h"
-#include "picture/image.h"
+#include "picture/canvas.h"
 #include "stats/sliced.h"
 
 #define GOLDEN_A "tests/golden/golden_a.h5"

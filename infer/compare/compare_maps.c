@@ -12,7 +12,8 @@
 #include "inference/images.h"
 #include "inference/predictor.h"
 #include "io/output.h"
-#include "picture/image.h"
+#include "picture/grid.h"
+#include "picture/png.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,9 +3,10 @@
 #include "base/memory.h"
 #include "hdf5/hdf5_file.h"
 #include "inference/image_array.h"
-#include "picture/image.h"
+#include "picture/grid.h"
 #include "picture/npz.h"
 #include "picture/picture_directory.h"
+#include "picture/png.h"
 
 #include <math.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 #include "base/random.h"
 #include "evaluation/quality_meter.h"
 #include "inference/images.h"
-#include "picture/image.h"
+#include "picture/canvas.h"
 
 enum { FLIP_SUBSTREAM = 4 }; /* 1 to 3 are those of the stages and of the classifier */
 

@@ -75,6 +75,43 @@ bool hdf5_check_stored(const Hdf5File *file, const char *name, hid_t dataset, in
  * the root; an input error names the first that can't. */
 bool hdf5_check_all_stored(Hdf5File *file, const char *leave_out, Error *error);
 
+/* Opens the array `name` after all checks of hdf5_expect; close it with H5Oclose. Negative with an error. */
+hid_t hdf5_open_array(Hdf5File *file, const char *name, Hdf5Type type, int rank, int64_t *dims,
+                      Error *error);
+
+/* The same with a large cache of chunks that were unpacked; close it with H5Dclose. */
+hid_t hdf5_open_cached_array(Hdf5File *file, const char *name, Hdf5Type type, int rank,
+                             int64_t *dims, Error *error);
+
+/* Creates an array that is stored with checksums, and the groups above it; negative if that fails. */
+hid_t hdf5_create_array(Hdf5File *file, const char *name, Hdf5Type type, int rank,
+                        const int64_t *dims);
+
+/* HDF5's type of a number in memory. */
+hid_t hdf5_memory_type(Hdf5Type type);
+
+/* The rows of an open data set that has passed the checks, read in blocks. */
+typedef struct Hdf5Blocks {
+    const Hdf5File *file;
+    const char *name;
+    hid_t dataset;
+    /* The type of the numbers in memory. */
+    hid_t type;
+    int rank;
+    /* [rank], rank >= 1 */
+    const int64_t *dims;
+    /* How many rows to read, from the first on. */
+    int64_t rows;
+    /* Of memory for a block, unless a row has more. */
+    int64_t bytes;
+    /* Looks at the numbers of each block; reading ends where it returns false. NULL: reading them is enough. */
+    bool (*visit)(void *context, const void *values, int64_t count);
+    void *context;
+} Hdf5Blocks;
+
+/* False where `visit` returned false, or with an error: a block cannot be read, or there is no memory. */
+bool hdf5_read_blocks(const Hdf5Blocks *blocks, Error *error);
+
 /* Whether an open data set can be read as `type`; its rank and its shape in dims [HDF5_MAX_RANK]. */
 bool hdf5_check_opened(const Hdf5File *file, const char *name, hid_t dataset, Hdf5Type type,
                        int *rank, int64_t *dims, Error *error);

@@ -4,43 +4,7 @@
 
 #include <string.h>
 
-enum { BLOCK = 1 << 22 }; /* bytes */
-
-static bool read_block(const Hdf5File *file, const char *name, hid_t dataset, hid_t type, int rank,
-                       const hsize_t *start, const hsize_t *extent, void *values, Error *error)
-{
-    hid_t memory = H5Screate_simple(rank, extent, NULL), space = H5Dget_space(dataset);
-    H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, extent, NULL);
-    herr_t status = H5Dread(dataset, type, memory, space, H5P_DEFAULT, values);
-    bool ok = hdf5_was_read(file, name, dataset, status,
-                            error); /* before the next call: it forgets why */
-    H5Sclose(space);
-    H5Sclose(memory);
-    return ok;
-}
-
-static bool read_rows(const Hdf5File *file, const char *name, hid_t dataset, hid_t type, int rank,
-                      const int64_t *dims, Error *error)
-{
-    hsize_t start[HDF5_MAX_RANK] = {0}, extent[HDF5_MAX_RANK];
-    int64_t row = (int64_t)H5Tget_size(type);
-    for (int i = 1; i < rank; i++) {
-        extent[i] = (hsize_t)dims[i];
-        row *= dims[i];
-    }
-    if (row == 0 || dims[0] == 0)
-        return true;
-    const int64_t fit = row < BLOCK ? BLOCK / row : 1, block = fit < dims[0] ? fit : dims[0];
-    void *values = memory_large((size_t)block, (size_t)row, name, error);
-    bool ok = values != NULL;
-    for (int64_t first = 0; ok && first < dims[0]; first += block) {
-        start[0] = (hsize_t)first;
-        extent[0] = (hsize_t)(dims[0] - first < block ? dims[0] - first : block);
-        ok = read_block(file, name, dataset, type, rank, start, extent, values, error);
-    }
-    memory_free(values);
-    return ok;
-}
+enum { BLOCK_BYTES = 1 << 22 };
 
 /* What has no fixed size lies elsewhere in the file, where no filter goes. (Within other types the library does
  * not tell such strings from others.) */
@@ -60,7 +24,15 @@ static bool check_dataset(const Hdf5File *file, const char *name, hid_t dataset,
     hid_t creation = H5Dget_create_plist(dataset), type = H5Dget_type(dataset);
     if (H5Pget_layout(creation) == H5D_CHUNKED && has_fixed_size(type))
         ok = hdf5_check_stored(file, name, dataset, &rank, dims, error) &&
-             read_rows(file, name, dataset, type, rank, dims, error);
+             hdf5_read_blocks(&(Hdf5Blocks){.file = file,
+                                            .name = name,
+                                            .dataset = dataset,
+                                            .type = type,
+                                            .rank = rank,
+                                            .dims = dims,
+                                            .rows = dims[0],
+                                            .bytes = BLOCK_BYTES},
+                              error);
     H5Tclose(type);
     H5Pclose(creation);
     return ok;

@@ -18,34 +18,41 @@
 
 /* -- In the child: everything is read, and no result matters ----------------------------------- */
 
-enum { BLOCK = 1 << 24, A_FEW = 1 << 16 }; /* bytes */
+enum {
+    BLOCK_BYTES = 1 << 24,
+    /* Bytes to read of an array that is stored as it is. */
+    A_FEW_BYTES = 1 << 16,
+};
 
-/* Reads rows of an open data set that has passed all checks, a block at a time, up to `limit` bytes. */
-static void try_rows(hid_t dataset, hid_t type, int rank, const int64_t *dims, int64_t limit)
+static bool go_on(void *context, const void *values, int64_t count)
 {
-    hsize_t start[HDF5_MAX_RANK] = {0}, extent[HDF5_MAX_RANK];
-    int64_t row = 8;
-    for (int i = 1; i < rank; i++) {
-        extent[i] = (hsize_t)dims[i];
+    (void)context;
+    (void)values;
+    (void)count;
+    hdf5_trial_goes_on();
+    return true;
+}
+
+/* Reads rows of an open data set that has passed all checks, up to `limit` bytes. */
+static void try_rows(const Hdf5File *file, const char *name, hid_t dataset, hid_t type, int rank,
+                     const int64_t *dims, int64_t limit)
+{
+    int64_t row = 8; /* the largest number */
+    for (int i = 1; i < rank; i++)
         row *= dims[i];
-    }
-    if (row < 1 || row > BLOCK)
+    if (row < 1 || row > BLOCK_BYTES)
         return;
-    const int64_t most = limit / row < dims[0] ? limit / row + 1 : dims[0];
-    const int64_t block = BLOCK / row < most ? BLOCK / row : most;
-    void *values = memory_small((size_t)block, (size_t)row);
-    herr_t status = 0;
-    for (int64_t first = 0; status >= 0 && first < most; first += block) {
-        start[0] = (hsize_t)first;
-        extent[0] = (hsize_t)(most - first < block ? most - first : block);
-        hid_t memory = H5Screate_simple(rank, extent, NULL), space = H5Dget_space(dataset);
-        H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, extent, NULL);
-        status = H5Dread(dataset, type, memory, space, H5P_DEFAULT, values);
-        hdf5_trial_goes_on();
-        H5Sclose(space);
-        H5Sclose(memory);
-    }
-    memory_free(values);
+    Error unused;
+    (void)hdf5_read_blocks(&(Hdf5Blocks){.file = file,
+                                         .name = name,
+                                         .dataset = dataset,
+                                         .type = type,
+                                         .rank = rank,
+                                         .dims = dims,
+                                         .rows = limit / row < dims[0] ? limit / row + 1 : dims[0],
+                                         .bytes = BLOCK_BYTES,
+                                         .visit = go_on},
+                           &unused);
 }
 
 /* A few numbers of an array that is stored as it is are enough to see its type converted. */
@@ -64,7 +71,8 @@ static void try_array(const Hdf5File *file, const char *name, hid_t dataset, Hdf
     if (rank == 0)
         H5Dread(dataset, memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &scalar);
     else if (dims[0] > 0)
-        try_rows(dataset, memory_type, rank, dims, all ? HDF5_TRIAL_LIMIT : A_FEW);
+        try_rows(file, name, dataset, memory_type, rank, dims,
+                 all ? HDF5_TRIAL_LIMIT : A_FEW_BYTES);
 }
 
 static void try_dataset(Hdf5File *file, const char *name, hid_t dataset)

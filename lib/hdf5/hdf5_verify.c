@@ -1,3 +1,6 @@
+/* Walks through all groups and reads each data set, so that HDF5 compares the checksums and numbers that are not finite
+ * are found.
+ */
 #include "hdf5/hdf5_verify.h"
 
 #include "base/memory.h"
@@ -6,62 +9,77 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 16, BLOCK = 1 << 22 }; /* groups in one another; bytes */
+enum {
+    /* Of groups in one another. */
+    MAX_DEPTH = 16,
+    BLOCK_BYTES = 1 << 22,
+};
 
 static bool has_checksum(hid_t dataset)
 {
     hid_t creation = H5Dget_create_plist(dataset);
     bool found = hdf5_has_filter(creation, H5Z_FILTER_FLETCHER32) ||
-                 H5Pget_layout(creation) == H5D_COMPACT; /* the header's, in our format */
+                 H5Pget_layout(creation) == H5D_COMPACT; /* in our format a header has a checksum */
     H5Pclose(creation);
     return found;
 }
 
-static bool check_finite(const Hdf5File *file, const char *name, const double *values,
-                         int64_t count, Error *error)
+/* The array whose numbers are looked at, for its error. */
+typedef struct Looking {
+    const Hdf5File *file;
+    const char *name;
+    Error *error;
+} Looking;
+
+static bool are_finite(void *context, const void *values, int64_t count)
 {
+    const Looking *looking = context;
+    const double *numbers = values;
     for (int64_t i = 0; i < count; i++)
-        if (!isfinite(values[i]))
-            return error_input(error, "%s: expected finite numbers, found %g",
-                               hdf5_place(file, name).text, values[i]);
+        if (!isfinite(numbers[i]))
+            return error_input(looking->error, "%s: expected finite numbers, found %g",
+                               hdf5_place(looking->file, looking->name).text, numbers[i]);
     return true;
 }
 
-static bool read_rows(Hdf5File *file, const char *name, Hdf5Type type, int rank, int64_t *dims,
-                      Error *error)
+static bool read_array(Hdf5File *file, const char *name, Hdf5Type type, int rank, int64_t *dims,
+                       Error *error)
 {
-    int64_t row = 1;
-    for (int i = 1; i < rank; i++)
-        row *= dims[i];
-    if (row == 0 || dims[0] == 0)
-        return true;
-    const int64_t fit = BLOCK / 8 > row ? BLOCK / 8 / row : 1,
-                  block = fit < dims[0] ? fit : dims[0];
-    Hdf5Rows *rows = NULL;
-    double *values = memory_large((size_t)block, (size_t)row * sizeof *values, name, error);
-    bool ok = values && hdf5_rows_open(&rows, file, name, type, rank, dims, error);
-    for (int64_t first = 0; ok && first < dims[0]; first += block) {
-        const int64_t count = dims[0] - first < block ? dims[0] - first : block;
-        ok = hdf5_rows_read(rows, first, count, values, error) &&
-             (type != HDF5_FLOAT64 || check_finite(file, name, values, count * row, error));
-    }
-    hdf5_rows_close(rows);
-    memory_free(values);
+    const hid_t dataset = hdf5_open_cached_array(file, name, type, rank, dims, error);
+    if (dataset < 0)
+        return false;
+    Looking looking = {file, name, error};
+    const Hdf5Blocks blocks = {.file = file,
+                               .name = name,
+                               .dataset = dataset,
+                               .type = hdf5_memory_type(type),
+                               .rank = rank,
+                               .dims = dims,
+                               .rows = dims[0],
+                               .bytes = BLOCK_BYTES,
+                               .visit = type == HDF5_FLOAT64 ? are_finite : NULL,
+                               .context = &looking};
+    const bool ok = hdf5_read_blocks(&blocks, error);
+    H5Dclose(dataset);
     return ok;
+}
+
+static bool read_scalar(Hdf5File *file, const char *name, Hdf5Type type, Error *error)
+{
+    double value = 0; /* or an integer of the same size */
+    Looking looking = {file, name, error};
+    return hdf5_read(file, name, type, 0, NULL, &value, error) &&
+           (type != HDF5_FLOAT64 || are_finite(&looking, &value, 1));
 }
 
 static bool read_numbers(Hdf5File *file, const char *name, Hdf5Type type, Error *error)
 {
     int rank;
     int64_t dims[HDF5_MAX_RANK];
-    double scalar[1] = {0};
-    if (!hdf5_shape(file, name, &rank, dims, error) ||
-        !hdf5_expect(file, name, type, rank, dims, error))
+    if (!hdf5_shape(file, name, &rank, dims, error))
         return false;
-    if (rank > 0)
-        return read_rows(file, name, type, rank, dims, error);
-    return hdf5_read(file, name, type, 0, NULL, scalar, error) &&
-           (type != HDF5_FLOAT64 || check_finite(file, name, scalar, 1, error));
+    return rank > 0 ? read_array(file, name, type, rank, dims, error)
+                    : read_scalar(file, name, type, error);
 }
 
 static bool read_string(Hdf5File *file, const char *name, Error *error)

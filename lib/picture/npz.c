@@ -3,7 +3,7 @@
 #include "base/atomic_file.h"
 #include "base/memory.h"
 #include "io/file_kind.h"
-#include "picture/image.h"
+#include "picture/canvas.h"
 
 #include <assert.h>
 #include <errno.h>

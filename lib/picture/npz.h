@@ -19,7 +19,7 @@ typedef struct NpzWriter NpzWriter;
 bool npz_create(NpzWriter **writer, const char *path, int64_t count, int resolution, int channels,
                 Error *error);
 
-/* Appends images [count, resolution, resolution, channels], in [-1, 1], as bytes (picture/image.h). */
+/* Appends images [count, resolution, resolution, channels], in [-1, 1], as bytes (picture/canvas.h). */
 bool npz_append(NpzWriter *writer, const float *images, int64_t count, Error *error);
 
 /* Puts the file in place, after all of its images. Releases the writer either way. */

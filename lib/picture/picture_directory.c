@@ -2,7 +2,7 @@
 
 #include "base/atomic_file.h"
 #include "base/memory.h"
-#include "picture/image.h"
+#include "picture/png.h"
 
 #include <dirent.h>
 #include <errno.h>
