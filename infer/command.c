@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/note.h"
 #include "base/program.h"
+#include "base/standard_error.h"
 #include "base/version.h"
 #include "infer/lists.h"
 #include "model/precision.h"
@@ -141,7 +142,7 @@ static int general_options(Option *at, CommonOptions *common)
 
 static void print_note(const char *text)
 {
-    fprintf(stderr, "infer: note: %s\n", text);
+    standard_error_say("infer: note: %s\n", text);
 }
 
 /* The default is float32 on every machine. SN's variance is a difference of two nearly equal numbers, and a

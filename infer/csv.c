@@ -18,7 +18,7 @@ static bool read_text(Csv *csv, const char *path, Error *error)
     if (!input_file_check(path, "a table (CSV)", &size, error) ||
         !(csv->text = memory_large((size_t)size + 1, 1, "a table", error)))
         return false;
-    FILE *from = fopen(path, "r");
+    FILE *from = input_file_open(path);
     const bool ok = from && fread(csv->text, 1, (size_t)size, from) == (size_t)size;
     if (!ok)
         error_runtime(error, "%s: cannot be read: %s", path, strerror(errno));

@@ -4,6 +4,7 @@
 #include "io/checkpoint.h"
 #include "io/run_lock.h"
 #include "train/loop.h"
+#include "train/metrics.h"
 #include "train/snapshots.h"
 
 #include "tests/expect.h"
@@ -376,6 +377,43 @@ START_TEST(rows_of_a_fresh_run_come_with_its_checkpoint)
 }
 END_TEST
 
+static void put_a_pipe(void)
+{
+    char path[700];
+    snprintf(path, sizeof path, "%s/metrics.csv", run_directory);
+    ck_assert(unlink(path) == 0 || errno == ENOENT);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+}
+
+/* The pipe comes in the place of metrics.csv before the step. */
+static void check_pipe(const char *run, uint32_t step, const char *message)
+{
+    faults = (Faults){0};
+    begin(run, "checkpoint: {every: 3}\n");
+    probed_step = step;
+    probe = put_a_pipe;
+    assert_fails(run_to(LAST), message);
+    ck_assert_ptr_nonnull(strstr(error.message, "stage1.h5 is saved"));
+    probed_step = 0;
+}
+
+static void never(void *context, const char *target, double loss)
+{
+    (void)context;
+    ck_abort_msg("%s: %g", target, loss);
+}
+
+START_TEST(a_named_pipe_in_the_place_of_the_rows_is_not_waited_for)
+{
+    check_pipe("before-the-first-rows", 2, "metrics.csv: is no regular file");
+    check_pipe("before-more-rows", 5, "metrics.csv: is there and can't be read");
+    assert_fails(run_to(LAST), "metrics.csv: is no regular file");
+    Metrics *metrics = metrics_new(run_directory, "stage1", 3);
+    metrics_earlier(metrics, never, NULL);
+    metrics_free(metrics);
+}
+END_TEST
+
 /* -- The lock --------------------------------------------------------------------------------- */
 
 /* A process that takes the lock of the run and sleeps. */
@@ -422,4 +460,5 @@ SUITE_MAIN("loop", a_run_stops_and_names_the_last_good_checkpoint, a_large_loss_
            steps_are_not_left_out_for_ever, the_last_snapshots_stay,
            snapshots_are_copies_where_there_are_no_links, none_stay_unless_asked_for,
            rows_do_not_wait_for_a_late_checkpoint, rows_of_a_fresh_run_come_with_its_checkpoint,
+           a_named_pipe_in_the_place_of_the_rows_is_not_waited_for,
            the_second_of_two_runs_is_refused)

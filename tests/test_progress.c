@@ -2,8 +2,10 @@
 #include "tests/suite.h"
 
 #include "base/progress.h"
+#include "base/standard_error.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -274,6 +276,127 @@ START_TEST(progress_on_terminals_of_all_widths)
 }
 END_TEST
 
+/* -- Pipes that nobody reads ------------------------------------------------------------------- */
+
+static int full_pipe[2], spare_stderr;
+
+/* Makes stderr a pipe without room. It blocks, as pipes do. */
+static void fill_stderr(void)
+{
+    char page[4096];
+    memset(page, '#', sizeof page);
+    now = BEGINNING;
+    width_of_terminal = 0;
+    ck_assert_int_eq(pipe(full_pipe), 0);
+    fcntl(full_pipe[1], F_SETFL, O_NONBLOCK);
+    while (write(full_pipe[1], page, sizeof page) > 0)
+        continue;
+    fcntl(full_pipe[1], F_SETFL, 0);
+    spare_stderr = dup(STDERR_FILENO);
+    dup2(full_pipe[1], STDERR_FILENO);
+}
+
+/* What the pipe holds that is no filling; stderr is what it was before. */
+static void drain(char *text, size_t size)
+{
+    size_t used = 0;
+    char byte;
+    dup2(spare_stderr, STDERR_FILENO);
+    fcntl(full_pipe[0], F_SETFL, O_NONBLOCK);
+    while (read(full_pipe[0], &byte, 1) == 1)
+        if (byte != '#' && used < size - 1)
+            text[used++] = byte;
+    text[used] = '\0';
+    close(full_pipe[0]);
+    close(full_pipe[1]);
+}
+
+START_TEST(progress_does_not_wait_for_a_reader)
+{
+    char text[1000];
+    fill_stderr();
+    run_to_the_end();
+    run_stopped();
+    ck_assert_int_eq(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0);
+    drain(text, sizeof text);
+    ck_assert_str_eq(text, "");
+}
+END_TEST
+
+static void read_a_page(void)
+{
+    char page[4096];
+    ck_assert_int_eq(read(full_pipe[0], page, sizeof page), sizeof page);
+}
+
+START_TEST(progress_comes_back_with_the_reader)
+{
+    char text[1000];
+    Progress progress;
+    fill_stderr();
+    progress_start(&progress, "stage 1", 0, 10, 1, "images/s", false);
+    progress_update(&progress, 1, "%s", "");
+    pass(20);
+    read_a_page();
+    progress_update(&progress, 2, "%s", "");
+    progress_finish(&progress);
+    drain(text, sizeof text);
+    ck_assert_str_eq(text, "stage 1: 20 %  2/10  0.1 images/s  1:20 left\n");
+}
+END_TEST
+
+START_TEST(the_last_state_comes_even_if_it_was_dropped_before)
+{
+    char text[1000];
+    Progress progress;
+    fill_stderr();
+    progress_start(&progress, "stage 1", 0, 10, 1, "images/s", false);
+    pass(20);
+    progress_update(&progress, 2, "%s", "");
+    read_a_page();
+    progress_finish(&progress);
+    drain(text, sizeof text);
+    ck_assert_str_eq(text, "stage 1: 20 %  2/10  0.1 images/s  1:20 left\n");
+}
+END_TEST
+
+START_TEST(last_words_wait_a_little_for_a_reader)
+{
+    char text[1000];
+    fill_stderr();
+    ck_assert(!standard_error_offer("offered\n"));
+    ck_assert(!standard_error_say("said\n")); /* two seconds later */
+    const pid_t reader = fork();
+    if (reader == 0) {
+        usleep(100000);
+        read_a_page();
+        _exit(0);
+    }
+    ck_assert(standard_error_say("said %d\n", 2));
+    drain(text, sizeof text);
+    ck_assert_str_eq(text, "said 2\n");
+}
+END_TEST
+
+START_TEST(long_lines_are_cut)
+{
+    static char text[9000], line[5000];
+    int ends[2];
+    memset(line, 'x', sizeof line - 1);
+    ck_assert_int_eq(pipe(ends), 0);
+    spare_stderr = dup(STDERR_FILENO);
+    dup2(ends[1], STDERR_FILENO);
+    standard_error_say("%s\n", line);
+    dup2(spare_stderr, STDERR_FILENO);
+    const ssize_t got = read(ends[0], text, sizeof text);
+    ck_assert_int_eq(got, PIPE_BUF - 1);
+    ck_assert_int_eq(text[got - 2], 'x');
+    ck_assert_int_eq(text[got - 1], '\n');
+}
+END_TEST
+
 SUITE_MAIN("progress", progress_plain_lines, progress_of_a_resumed_run, progress_follows_the_speed,
            progress_stopped_half_way, progress_says_nothing, progress_on_a_terminal,
-           progress_on_terminals_of_all_widths)
+           progress_on_terminals_of_all_widths, progress_does_not_wait_for_a_reader,
+           progress_comes_back_with_the_reader, the_last_state_comes_even_if_it_was_dropped_before,
+           last_words_wait_a_little_for_a_reader, long_lines_are_cut)

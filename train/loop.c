@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/program.h"
 #include "base/progress.h"
+#include "base/standard_error.h"
 #include "engine/profile.h"
 #include "io/file_kind.h"
 #include "io/run_lock.h"
@@ -336,10 +337,10 @@ static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, 
     }
     if (loop.step >= stage->steps) {
         if (!options->quiet)
-            fprintf(stderr,
-                    "%s is complete (step %lld of %lld); a larger %s continues it, "
-                    "--fresh starts again\n",
-                    stage->path, (long long)loop.step, (long long)stage->steps, stage->length);
+            standard_error_say("%s is complete (step %lld of %lld); a larger %s continues it, "
+                               "--fresh starts again\n",
+                               stage->path, (long long)loop.step, (long long)stage->steps,
+                               stage->length);
         return true;
     }
     if (!program_make_directory(stage->run, error) ||
@@ -377,8 +378,8 @@ static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, 
         metrics_flush(loop.metrics, &(Error){0});
     metrics_free(loop.metrics);
     if (done && loop.step > 0 && !options->quiet)
-        fprintf(stderr, "saved %s (step %lld of %lld)\n", stage->path, (long long)loop.step,
-                (long long)stage->steps);
+        standard_error_say("saved %s (step %lld of %lld)\n", stage->path, (long long)loop.step,
+                           (long long)stage->steps);
     if (done && loop.step == stage->steps && !options->quiet && stage->report)
         stage->report(stage);
     return done;

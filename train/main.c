@@ -5,6 +5,7 @@
 #include "base/note.h"
 #include "base/options.h"
 #include "base/program.h"
+#include "base/standard_error.h"
 #include "base/version.h"
 #include "config/recipe.h"
 #include "model/precision.h"
@@ -224,7 +225,7 @@ static bool check_settings(const Settings *settings, Error *error)
 
 static void print_note(const char *text)
 {
-    fprintf(stderr, "train: note: %s\n", text);
+    standard_error_say("train: note: %s\n", text);
 }
 
 static bool run(Settings *settings, Error *error)

@@ -1,6 +1,7 @@
 /* Collects rows in memory, and puts them in the file whenever a checkpoint is saved or they are many. */
 #include "train/metrics.h"
 
+#include "base/input_file.h"
 #include "base/memory.h"
 #include "io/file_kind.h"
 
@@ -65,25 +66,32 @@ static bool write_waiting(const Metrics *m, FILE *to)
     return m->length == 0 || fwrite(m->rows, 1, m->length, to) == m->length;
 }
 
+/* The rows that stay and those that wait, to the open file `fd`. */
+static bool write_rows(const Metrics *m, FILE *old, int fd)
+{
+    const int copy = dup(fd);
+    FILE *new = copy < 0 ? NULL : fdopen(copy, "w");
+    if (!new) {
+        if (copy >= 0)
+            close(copy);
+        return false;
+    }
+    copy_rows(old, new, m->run, m->step);
+    const bool written = write_waiting(m, new) && !ferror(new) && !(old && ferror(old));
+    return fclose(new) == 0 && written;
+}
+
 /* The first time: the file as it was, without the run's later rows, and then those that wait. */
 static bool rewrite(const Metrics *m, Error *error)
 {
-    FILE *old = fopen(m->path, "r");
-    if (!old && errno != ENOENT)
-        return error_runtime(error, "%s: cannot be read: %s", m->path, strerror(errno));
     AtomicFile atomic = {0};
-    bool begun = atomic_file_begin(&atomic, m->path, file_kind_rule(FILE_LOG), error);
-    int fd = begun ? dup(atomic.fd) : -1;
-    FILE *new = fd < 0 ? NULL : fdopen(fd, "w");
-    bool done = new != NULL;
-    if (new) {
-        copy_rows(old, new, m->run, m->step);
-        done = write_waiting(m, new) && !ferror(new) && !(old && ferror(old));
-        done = fclose(new) == 0 && done;
-    } else if (fd >= 0) {
-        close(fd);
-    }
-    if (begun && !done)
+    if (!atomic_file_begin(&atomic, m->path, file_kind_rule(FILE_LOG), error))
+        return false;
+    FILE *old = input_file_open(m->path);
+    bool done = old || errno == ENOENT;
+    if (!done)
+        error_runtime(error, "%s: cannot be read: %s", m->path, strerror(errno));
+    else if (!(done = write_rows(m, old, atomic.fd)))
         cannot_write(m, error);
     if (old)
         fclose(old);
@@ -151,7 +159,7 @@ static bool parse_row(char *line, const Metrics *m, char **target, double *loss)
 void metrics_earlier(const Metrics *m, void (*take)(void *context, const char *target, double loss),
                      void *context)
 {
-    FILE *file = m->step > 0 ? fopen(m->path, "r") : NULL;
+    FILE *file = m->step > 0 ? input_file_open(m->path) : NULL;
     char *line = NULL, *target;
     double loss;
     size_t size = 0;

@@ -292,7 +292,7 @@ static bool read_bytes(PlotBytes *bytes, const char *path, Error *error)
         !(bytes->data = memory_large((size_t)size, 1, "a picture", error)))
         return false;
     bytes->size = (size_t)size;
-    FILE *from = fopen(path, "rb");
+    FILE *from = input_file_open(path);
     const bool ok = from && fread(bytes->data, 1, bytes->size, from) == bytes->size;
     if (from)
         fclose(from);

@@ -7,6 +7,7 @@
  */
 #include "infer/compare/compare_reuse.h"
 
+#include "base/input_file.h"
 #include "base/memory.h"
 #include "base/note.h"
 #include "evaluation/dp.h"
@@ -271,7 +272,7 @@ static bool has_recipe(const char *path, const char *recipe)
     const size_t begins = strlen(beginning);
     char *line = NULL;
     size_t size = 0;
-    FILE *from = fopen(path, "r");
+    FILE *from = input_file_open(path);
     if (!from)
         return false;
     const bool same = getline(&line, &size, from) > 0 && strncmp(line, beginning, begins) == 0 &&

@@ -1,6 +1,7 @@
 #include "base/input_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,4 +25,20 @@ bool input_file_check(const char *path, const char *expected, int64_t *size, Err
         return error_input(error, "%s: is empty, expected %s", path, expected);
     *size = status.st_size;
     return true;
+}
+
+/* Without O_NONBLOCK a named pipe would wait for its writer, where the first signal is lost. */
+FILE *input_file_open(const char *path)
+{
+    struct stat status;
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return NULL;
+    const bool regular = fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+    FILE *file = regular ? fdopen(fd, "rb") : NULL;
+    if (!file)
+        close(fd);
+    if (!regular)
+        errno = EINVAL;
+    return file;
 }

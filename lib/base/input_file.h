@@ -8,7 +8,12 @@
 #include "base/error.h"
 
 #include <stdint.h>
+#include <stdio.h>
 
 /* Checks that `path` is a readable regular file that isn't empty, and gives its size in bytes.
  * `expected` says in the error what it should have been: "an HDF5 file". Input error. */
 bool input_file_check(const char *path, const char *expected, int64_t *size, Error *error);
+
+/* Opens a regular file for reading, without waiting. NULL with errno set if it cannot be opened: ENOENT if nothing is
+ * there, EINVAL if it is a named pipe, a directory or a device. Caller closes. */
+FILE *input_file_open(const char *path);

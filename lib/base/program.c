@@ -2,6 +2,7 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/standard_error.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,7 +72,7 @@ int program_end(const char *name, bool done, Error *error)
     if (done && !flush_output() && interrupt_requested() != SIGPIPE)
         done = error_runtime(error, "standard output cannot be written: %s", strerror(errno));
     if (!done)
-        fprintf(stderr, "%s: %s\n", name, error->message);
+        standard_error_say("%s: %s\n", name, error->message);
     if (interrupt_requested())
         return interrupt_exit_code();
     return done ? 0 : (int)error->kind;

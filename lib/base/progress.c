@@ -1,7 +1,9 @@
-/* One line of text, made from the state and fitted to the place where it goes. */
+/* One line of text, made from the state and fitted to the place where it goes. A line that stderr does not take at
+ * once is dropped (base/standard_error.h). */
 #include "base/progress.h"
 
 #include "base/clock.h"
+#include "base/standard_error.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -104,7 +106,7 @@ static void format_state(const Progress *progress, double time, char *line, size
 
 /* The bar is as wide as the rest leaves room for, up to WIDEST_BAR; on a narrow terminal there is
  * none, and what still does not fit is cut, since a wrapped line can't be redrawn. */
-static void draw_on_terminal(Progress *progress, const char *state)
+static bool draw_on_terminal(Progress *progress, const char *state)
 {
     int width = terminal_width() - 1;
     int bar = width - (int)strlen(progress->what) - (int)strlen(state) - (int)strlen(" [] ");
@@ -125,21 +127,20 @@ static void draw_on_terminal(Progress *progress, const char *state)
         snprintf(line, sizeof line, "%s [%s] %s", progress->what, cells, state);
     }
     /* Carriage return, the line, erase what an earlier longer one left. */
-    fprintf(stderr, "\r%.*s\033[K", width, line);
-    fflush(stderr);
-    progress->line_open = true;
+    const bool drawn = standard_error_offer("\r%.*s\033[K", width, line);
+    progress->line_open = progress->line_open || drawn;
+    return drawn;
 }
 
 static void draw(Progress *progress, double time)
 {
     char state[LINE_SIZE / 2];
     format_state(progress, time, state, sizeof state);
-    if (progress->terminal)
-        draw_on_terminal(progress, state);
-    else
-        fprintf(stderr, "%s: %s\n", progress->what, state + strspn(state, " "));
+    const bool drawn = progress->terminal ? draw_on_terminal(progress, state)
+                                          : standard_error_offer("%s: %s\n", progress->what,
+                                                                 state + strspn(state, " "));
     progress->shown = time;
-    progress->shown_done = progress->done;
+    progress->shown_done = drawn ? progress->done : -1;
 }
 
 void progress_start(Progress *progress, const char *what, int64_t first, int64_t total,
@@ -187,17 +188,15 @@ void progress_note(Progress *progress, const char *format, ...)
 {
     if (progress->quiet)
         return;
-    if (progress->line_open)
-        fputs("\r\033[K", stderr);
-    progress->line_open = false;
-    if (progress->terminal)
-        progress->shown_done = -1;
-
+    char text[LINE_SIZE * 4];
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+    if (standard_error_offer("%s%s\n", progress->line_open ? "\r\033[K" : "", text))
+        progress->line_open = false;
+    if (progress->terminal)
+        progress->shown_done = -1;
 }
 
 void progress_finish(Progress *progress)
@@ -207,6 +206,6 @@ void progress_finish(Progress *progress)
     if (progress->done != progress->shown_done || progress->line_open)
         draw(progress, clock_seconds());
     if (progress->line_open)
-        fputc('\n', stderr);
+        standard_error_offer("\n");
     progress->line_open = false;
 }

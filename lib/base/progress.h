@@ -5,7 +5,8 @@
  *     stage 1 [=======>            ]  38 %  7600/20000  312 images/s  loss 23.41  0:39:42 left
  *
  * Elsewhere (a file, a pipe) a plain line every ten seconds at most, and one at the end. Calling
- * progress_update after every step is cheap: most calls only look at the clock.
+ * progress_update after every step is cheap: most calls only look at the clock. No call waits for a reader: a line
+ * that a full pipe does not take is dropped.
  */
 #pragma once
 
@@ -30,7 +31,7 @@ typedef struct Progress {
     int64_t done;
     char text[PROGRESS_TEXT_SIZE]; /* "loss 23.41" */
     double shown;                  /* when the last line was written; -INFINITY: never */
-    int64_t shown_done;            /* what it said; -1: a note came after it */
+    int64_t shown_done;            /* what it said; -1: a note came after it, or it was dropped */
     bool line_open;                /* a bar stands on the terminal, without a newline */
 
     /* Speed is measured from the older of two marks, so over the last half to whole minute: it

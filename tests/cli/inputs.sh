@@ -29,6 +29,11 @@ for command in "sample --out x.h5" nll quality compare "predict --input r/stage1
     # shellcheck disable=SC2086 # words
     ends_by_one TERM infer $command --config pipe --quiet
 done
+# Where files of a run are expected, a pipe is refused at once.
+mv r/metrics.csv rows
+mkfifo r/metrics.csv
+fails_with 2 "r/metrics.csv: is no regular file" timeout 60 train --stage 1 --config tiny.yaml --run r --set stage1.steps=5
+mv rows r/metrics.csv
 exec 3<>pipe # a writer who never writes
 for command in "train --stage 1" "infer info"; do
     # shellcheck disable=SC2086 # two words
@@ -98,6 +103,17 @@ rm -rf long
 { infer --help; echo $? >pipe-status; } 2>errors | true
 grep -q -x -e 0 -e 141 pipe-status || problem "infer --help | true: exit status $(cat pipe-status)"
 [ ! -s errors ] || problem "infer --help | true: said $(cat errors)"
+# Nobody reads what it says, and the pipe is full: what is trained is saved all the same, and the end comes.
+rm -rf unread
+exec 3<>pipe
+timeout 1 dd if=/dev/zero bs=4096 of=pipe 2>dd.log
+timeout 120 train --stage 1 --config tiny.yaml --run unread --threads 1 2>&3 || problem "a full pipe: exit status $?"
+[ -f unread/stage1.h5 ] || problem "a full pipe: nothing saved"
+timeout 120 infer sample --run unread --steps 2 --count 2 --out unread.png 2>&3 || problem "a full pipe: infer: exit status $?"
+timeout 120 infer info nowhere.h5 2>&3
+status=$?
+[ $status -eq 2 ] || problem "a full pipe, an error: exit status $status"
+exec 3>&-
 # A limit on processor time, soft and hard alike, as `ulimit -t` sets it.
 rm -rf long
 # shellcheck disable=SC2086,SC3045 # words; dash has it
