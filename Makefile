@@ -1,6 +1,6 @@
 # varhead. `make help` explains the targets; GNU make.
 #
-# The layout is the rule: lib/*/*.c make libvarhead.a, train/*.c and infer/*.c the two programs,
+# The layout is the rule: lib/*/*.c make libvarhead.a and libvarhead.so.0, train/*.c and infer/*.c the two programs,
 # every tests/test_*.c a test program; files are found by name, never listed here. Objects go to
 # $(BUILD), headers they include are tracked by the compiler (-MMD), and a change of compiler or
 # flags rebuilds everything ($(BUILD)/flags), so that no two kinds of object are ever mixed.
@@ -46,6 +46,9 @@ check_libs     = $(eval check_libs := $$(shell pkg-config --libs check))$(check_
 spared_flags   = $(eval spared_flags := $$(shell $(ask_spared)))$(spared_flags)
 ask_spared     = printf '%s\n' '$(hash)if __GNUC__ == 12 && !defined __clang__ && defined __aarch64__' \
                      -fno-tree-loop-vectorize '$(hash)endif' | $(CC) -E -P -x c -
+# Objects of lib/ serve the archive that programs are linked with, and the shared library, which shows only what
+# lib/library/varhead.h declares.
+shared_flags  := -fPIC -fvisibility=hidden
 hash          := \#
 packages      := hdf5 yaml-0.1 libpng zlib lapacke cairo
 
@@ -68,6 +71,7 @@ sources         := $(library_sources) $(train_sources) $(infer_sources) $(bench_
                    $(suite_sources) $(helper_sources) tests/preload/onednn_fault.c $(target_sources) fuzz/seeds.c fuzz/replay.c
 
 library  := $(BUILD)/libvarhead.a
+shared   := $(BUILD)/libvarhead.so.0
 programs := $(if $(train_sources),$(BIN)/train) $(if $(infer_sources),$(BIN)/infer)
 suites   := $(patsubst %.c,$(BUILD)/%,$(suite_sources))
 scripts  := $(sort $(wildcard tests/cli/*.sh))
@@ -87,7 +91,7 @@ endif
 suites  := $(filter-out $(foreach s,$(SKIP),%/test_$(s)),$(suites))
 scripts := $(filter-out $(foreach s,$(SKIP),tests/cli/$(s).sh),$(scripts))
 
-formatted := $(sort $(foreach d,lib/* train infer infer/* bench tests tests/preload fuzz,$(wildcard $(d)/*.c $(d)/*.h)))
+formatted := $(sort $(foreach d,lib/* train infer infer/* bench tests tests/preload tests/library fuzz examples,$(wildcard $(d)/*.c $(d)/*.h)))
 
 # One short line for each command; V=1 shows the commands themselves.
 say = $(if $(V),,@printf '%-4s  %s\n' $(1) $@;)
@@ -97,7 +101,7 @@ say = $(if $(V),,@printf '%-4s  %s\n' $(1) $@;)
 .PHONY: all suites deps have-deps test test-suites torture demo bench fuzz tsan format check-format lint install uninstall \
         clean help
 
-all: $(library) $(programs)
+all: $(library) $(shared) $(BUILD)/varhead.pc $(programs)
 
 # Seeds and replay are built with them, so that a change that breaks them is noticed.
 suites: $(suites) $(BUILD)/seeds $(BUILD)/replay
@@ -105,6 +109,14 @@ suites: $(suites) $(BUILD)/seeds $(BUILD)/replay
 $(library): $(call to_objects,$(library_sources))
 	@rm -f $@
 	$(call say,AR) $(AR) rcs $@ $^
+
+# Of the archive it takes what the functions of the header need: no command line, no charts.
+$(shared): $(call to_objects,$(wildcard lib/library/*.c)) $(library) lib/library/varhead.map
+	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) -shared -Wl,-soname,$(@F) -Wl,--as-needed \
+	    -Wl,--version-script=$(filter %.map,$^) $(filter-out %.map,$^) $(library_libs) -o $@
+
+$(BUILD)/varhead.pc: lib/library/varhead.pc.in lib/base/version.h
+	@sed "s/@VERSION@/$$(sed -n 's/.*VARHEAD_VERSION "\(.*\)"/\1/p' lib/base/version.h)/" $< >$@
 
 $(BIN)/train: $(call to_objects,$(train_sources)) $(library)
 $(BIN)/infer: $(call to_objects,$(infer_sources)) $(library)
@@ -128,14 +140,15 @@ $(BUILD)/tests/onednn_fault.so: tests/preload/onednn_fault.c $(BUILD)/flags | ha
 # The replay of hostile files calls what the fuzzers call.
 $(BUILD)/tests/test_corpus: $(target_objects)
 
+$(BUILD)/lib/%.o: more_flags := $(shared_flags)
 $(BUILD)/%.o: %.c $(BUILD)/flags | have-deps
 	@mkdir -p $(@D)
-	$(call say,CC) $(CC) $(CPPFLAGS) $(compile_flags) $(spared_flags) $(library_cflags) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC) $(CC) $(CPPFLAGS) $(compile_flags) $(spared_flags) $(more_flags) $(library_cflags) $(CFLAGS) -MMD -MP -c $< -o $@
 
 -include $(patsubst %.o,%.d,$(call to_objects,$(sources)))
 
 # Holds the compiler and its flags; rewritten, and so newer than every object, when they change.
-flags_now := $(CC) $(CPPFLAGS) $(compile_flags) $(CFLAGS) $(LDFLAGS)
+flags_now := $(CC) $(CPPFLAGS) $(compile_flags) $(shared_flags) $(CFLAGS) $(LDFLAGS)
 ifneq ($(flags_now),$(file <$(BUILD)/flags))
 .PHONY: $(BUILD)/flags
 endif
@@ -160,7 +173,7 @@ have-deps:
 # Side by side, as many as there are cores; JOBS sets another number.
 run_tests = @JOBS='$(JOBS)' FAULTY_ONEDNN='$(abspath $(BUILD)/tests/onednn_fault.so)' PATH="$(abspath $(BIN)):$$PATH" bash tests/run.sh
 
-test: suites $(programs) $(BIN)/bench $(BUILD)/tests/onednn_fault.so
+test: all suites $(BIN)/bench $(BUILD)/tests/onednn_fault.so
 	$(run_tests) $(suites) $(scripts)
 
 test-suites: suites $(programs)
@@ -241,7 +254,7 @@ lint:
 # What is given to the shell between ' and '.
 quote = '$(subst ','\'',$(1))'
 
-to_install := $(programs) $(sort $(wildcard configs/*.yaml))
+to_install := $(programs) $(shared) lib/library/varhead.h $(BUILD)/varhead.pc $(sort $(wildcard configs/*.yaml))
 
 install: all
 	@DESTDIR=$(call quote,$(DESTDIR)) PREFIX=$(call quote,$(PREFIX)) sh scripts/install.sh install $(to_install)
@@ -259,7 +272,7 @@ help:
 
 #H varhead: train diffusion models in two stages and compare their reverse variances.
 #H
-#H   make              build bin/train and bin/infer (and build/libvarhead.a)
+#H   make              build bin/train and bin/infer (and build/libvarhead.so.0, build/libvarhead.a)
 #H   make demo         train a small model and both heads on Fashion-MNIST, and show samples
 #H                     of each variance and a page that compares them; on two cores under two
 #H                     minutes with AMX, three with AVX-512, under five with AVX2
@@ -272,7 +285,8 @@ help:
 #H   make tsan         look for races between threads with clang's ThreadSanitizer; SUITE=layers in one
 #H   make deps         install the Debian packages that varhead needs and that are missing
 #H                     (make test and make demo do so themselves)
-#H   make install      copy the programs to PREFIX/bin, the recipes to PREFIX/share/varhead
+#H   make install      copy the programs to PREFIX/bin, the recipes to PREFIX/share/varhead, and the library
+#H                     with its header to PREFIX/lib and PREFIX/include (docs/library.md)
 #H   make uninstall    remove them again, and nothing else
 #H   make format       lay out the sources with clang-format; make check-format only looks
 #H   make torture KILLS=200

@@ -1,5 +1,6 @@
 #!/bin/sh
-# install.sh install|uninstall FILE...: puts programs and recipes (*.yaml) under DESTDIR and PREFIX, or takes them away.
+# install.sh install|uninstall FILE...: puts programs, recipes (*.yaml), shared libraries (*.so.0), headers (*.h) and files
+# for pkg-config (*.pc) under DESTDIR and PREFIX, or takes them away.
 #
 # What was put there stands in PREFIX/share/varhead/installed, with checksums. Uninstalling removes these files where they
 # are still what was installed, and then the directories that were made for them and are empty. Nothing else is
@@ -19,13 +20,25 @@ fail() {
 place_of() {
     case $1 in
     *.yaml) echo "share/varhead/configs/${1##*/}" ;;
+    *.so.*) echo "lib/${1##*/}" ;;
+    *.h) echo "include/${1##*/}" ;;
+    *.pc) echo "lib/pkgconfig/${1##*/}" ;;
     *) echo "bin/${1##*/}" ;;
     esac
 }
 
-# line_of PLACE: what the list says of the file that is there now.
+# link_of PLACE: the name that compilers look for, lib/libvarhead.so, of a library's lib/libvarhead.so.0.
+link_of() {
+    echo "${1%.so.*}.so"
+}
+
+# line_of PLACE: what the list says of the file that is there now. A link counts as what it says.
 line_of() {
-    echo "$(sha256sum <"$root/$1" | cut -c 1-64)  $1"
+    if [ -L "$root/$1" ]; then
+        echo "$(readlink "$root/$1" | sha256sum | cut -c 1-64)  $1"
+    else
+        echo "$(sha256sum <"$root/$1" | cut -c 1-64)  $1"
+    fi
 }
 
 # is_ours PLACE: the list has this very file, or it is a program of a version that kept no list.
@@ -39,12 +52,13 @@ is_ours() {
     esac
 }
 
-# check PLACE: an error if another program is there.
+# check PLACE: an error if another program or another's library is there.
 check() {
     if [ -e "$root/$1" ] || [ -L "$root/$1" ]; then
         [ -f "$root/$1" ] || fail "$root/$1: is no file, and is not replaced; choose another PREFIX"
         case $1 in
         bin/*) is_ours "$1" || fail "$root/$1: is another program; move it, or choose another PREFIX" ;;
+        lib/* | include/*) is_ours "$1" || fail "$root/$1: is another's file; move it, or choose another PREFIX" ;;
         esac
     fi
 }
@@ -60,19 +74,30 @@ make_directory() {
 
 # put FILE: a recipe that somebody has changed stays beside the new one, as quick.yaml.~1~.
 put() {
-    place=$(place_of "$1") mode=755 backup=none
-    case $place in *.yaml) mode=644 ;; esac
+    place=$(place_of "$1") mode=644 backup=none
+    case $place in bin/*) mode=755 ;; esac
     [ ! -e "$root/$place" ] || cmp -s "$1" "$root/$place" || is_ours "$place" || backup=numbered
     install --backup=$backup -m "$mode" "$1" "$root/$place"
     line_of "$place" >>"$new"
     echo "$root/$place"
+    case $place in *.so.*) put_link "$(link_of "$place")" "${place##*/}" ;; esac
+}
+
+# put_link PLACE TEXT
+put_link() {
+    ln -s -f "$2" "$root/$1"
+    line_of "$1" >>"$new"
+    echo "$root/$1"
 }
 
 install_all() {
     for file; do
         check "$(place_of "$file")"
+        case $file in *.so.*) check "$(link_of "$(place_of "$file")")" ;; esac
     done
-    made=$(make_directory "$root/bin" && make_directory "$root/share/varhead/configs")
+    made=$(for file; do
+        make_directory "$(dirname "$root/$(place_of "$file")")"
+    done)
     printf '%s\n' "$made" >"$new"
     for file; do
         put "$file"
@@ -92,9 +117,9 @@ uninstall_all() {
         echo "$list: is not there, so nothing is removed; make install writes it" >&2
         return
     }
-    grep -E '^[0-9a-f]{64}  (bin|share/varhead/configs)/[^/]+$' "$list" | while IFS= read -r line; do
+    grep -E '^[0-9a-f]{64}  (bin|include|lib|lib/pkgconfig|share/varhead/configs)/[^/]+$' "$list" | while IFS= read -r line; do
         place=${line#*  }
-        if [ ! -f "$root/$place" ]; then
+        if [ ! -f "$root/$place" ] && [ ! -L "$root/$place" ]; then
             continue
         elif [ "$(line_of "$place")" = "$line" ]; then
             rm -f "$root/$place"

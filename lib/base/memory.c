@@ -15,9 +15,17 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+static void (*last_words)(size_t count, size_t size);
+
+void memory_at_end(void (*say)(size_t count, size_t size))
+{
+    last_words = say;
+}
+
 static _Noreturn void out_of_memory(size_t count, size_t size)
 {
-    fprintf(stderr, "varhead: out of memory (%zu x %zu bytes)\n", count, size);
+    if (last_words)
+        last_words(count, size);
     abort();
 }
 

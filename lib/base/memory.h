@@ -1,8 +1,8 @@
 /* Allocation in two kinds, so that every caller knows whether it must check.
  *
  * Small things (names, lists, structs) come from memory_small and its kin, which
- * print one line and abort when the machine has no memory left: nothing useful
- * can be done then. Everything whose size depends on data or on a configuration
+ * abort when the machine has no memory left: nothing useful can be done then. A
+ * program has one line printed first (memory_at_end). Everything whose size depends on data or on a configuration
  * (activations, parameters, images) comes from memory_large, which fails with an
  * Error. Both give zeroed memory; both are released with memory_free.
  */
@@ -29,6 +29,10 @@ char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)
 /* count * size zeroed bytes, aligned to MEMORY_ALIGNMENT; `what` names them in the error.
  * NULL on overflow or when there is no memory. count = 0 gives a valid pointer. */
 void *memory_large(size_t count, size_t size, const char *what, Error *error);
+
+/* Has `say` called before the abort, with what was asked for; it may allocate nothing. NULL, as at the start: nothing
+ * is said. */
+void memory_at_end(void (*say)(size_t count, size_t size));
 
 /* Bytes of memory that this process can have at the most: what the machine has, or less where a limit is set (by
  * ulimit -v, or by the container). */

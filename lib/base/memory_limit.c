@@ -1,13 +1,11 @@
-/* The first check is made by a function that the loader calls before it initialises any library (.preinit_array,
- * which programs have and libraries can't): OpenBLAS's own initialisation is where it would hang. */
+/* What is needed is counted from the sizes that the libraries were seen to ask for, and what is there from the limit
+ * and from the address space that the process has already. */
 #include "base/memory_limit.h"
 
 #include <fcntl.h>
 #include <sched.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -73,34 +71,16 @@ static int64_t stack_size(void)
     return (int64_t)stack.rlim_cur;
 }
 
-/* Sanitized programs take terabytes of address space, and have nothing initialised when the loader calls. */
-#ifndef VARHEAD_NO_DISPATCH
-
-static void check_before_libraries(int argc, char **argv, char **environment)
+bool memory_limit_allows_start(int64_t *limit_mib, int64_t *needed_mib)
 {
-    (void)environment;
     const int64_t most = limit();
     const int64_t stacks = (blas_threads() - 1) * stack_size();
     const int64_t second = stacks > BLAS_BUFFER * MIB ? stacks : BLAS_BUFFER * MIB;
     const int64_t needed = used() + (BLAS_BUFFER + AT_START) * MIB + second;
-    if (most < 0 || most >= needed)
-        return;
-    char line[200];
-    const char *name = argc > 0 ? argv[0] : "varhead", *slash = strrchr(name, '/');
-    const int length = snprintf(
-        line, sizeof line,
-        "%.60s: the limit on memory is %lld MiB (ulimit -v), expected at least %lld to "
-        "start\n",
-        slash ? slash + 1 : name, (long long)(most / MIB), (long long)((needed + MIB - 1) / MIB));
-    (void)!write(STDERR_FILENO, line, (size_t)length);
-    _exit(ERROR_RUNTIME);
+    *limit_mib = most / MIB;
+    *needed_mib = (needed + MIB - 1) / MIB;
+    return most < 0 || most >= needed;
 }
-
-__attribute__((section(".preinit_array"),
-               used)) static void (*const before_libraries)(int, char **,
-                                                            char **) = check_before_libraries;
-
-#endif
 
 static bool leaves(int64_t bytes)
 {

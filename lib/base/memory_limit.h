@@ -10,6 +10,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/* Whether the limit lets the libraries initialise at all: they have not begun when a program asks
+ * (base/memory_limit_start.h). Both numbers are filled in, in MiB. */
+bool memory_limit_allows_start(int64_t *limit_mib, int64_t *needed_mib);
 
 /* Before anything is computed: whether the limit leaves what the libraries will want, OpenBLAS's threads too with
  * `lapack`. A run-time error says how much is needed. */

@@ -2,6 +2,7 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/memory_limit_start.h"
 #include "base/standard_error.h"
 
 #include <errno.h>
@@ -50,8 +51,15 @@ static void open_standard_streams(void)
     }
 }
 
+static void say_out_of_memory(size_t count, size_t size)
+{
+    fprintf(stderr, "varhead: out of memory (%zu x %zu bytes)\n", count, size);
+}
+
 void program_start(void)
 {
+    memory_limit_start();
+    memory_at_end(say_out_of_memory);
     open_standard_streams();
     interrupt_install();
 }

@@ -20,6 +20,10 @@
 bool hdf5_trial(const char *path, int patience, void (*work)(void *context), void *context,
                 Error *error);
 
+/* Whether files are tried out at all; at first they are. Returns what was before. A library in the process of another
+ * program must not fork unasked: it turns trials off, and trusts the file. */
+bool hdf5_trial_wanted(bool wanted);
+
 /* Said by `work` whenever it has done a part: a large file is not taken for one that hangs. Fine elsewhere. */
 void hdf5_trial_goes_on(void);
 

@@ -26,6 +26,14 @@ size_t network_dims(const Network *network)
     return resolution * resolution * (size_t)network->config.data.channels;
 }
 
+size_t network_parameters(const Network *network)
+{
+    size_t count = network->params.size;
+    for (int i = 0; i < network->head_count; i++)
+        count += network->heads[i].size;
+    return count;
+}
+
 int network_heads(const Network *network)
 {
     return network->head_count;

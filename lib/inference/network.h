@@ -48,6 +48,9 @@ const Schedule *network_schedule(const Network *network);
 /* Elements of an image: resolution * resolution * channels. */
 size_t network_dims(const Network *network);
 
+/* How many numbers the trunk and all heads have together. */
+size_t network_parameters(const Network *network);
+
 int network_heads(const Network *network);
 const char *network_head_name(const Network *network, int head); /* "sn" */
 int network_find_head(const Network *network, const char *name); /* -1 if there is none */
