@@ -27,16 +27,25 @@ works make_in_root install PREFIX="$PREFIX"
 works "$PREFIX/bin/train" --version
 works "$PREFIX/bin/infer" --version
 cmp "$root/configs/quick.yaml" "$PREFIX/share/varhead/configs/quick.yaml" || problem "quick.yaml differs"
+cmp "$root/lib/library/varhead.h" "$PREFIX/include/varhead.h" || problem "varhead.h differs"
+[ "$(readlink "$PREFIX/lib/libvarhead.so")" = libvarhead.so.0 ] || problem "libvarhead.so is no link to libvarhead.so.0"
+for name in lib/libvarhead.so.0 lib/pkgconfig/varhead.pc; do
+    [ -f "$PREFIX/$name" ] || problem "$name is not there"
+done
 echo mine >"$PREFIX/bin/mine"
+echo mine >"$PREFIX/lib/libmine.so.0"
+echo mine >"$PREFIX/include/mine.h"
 echo mine >"$PREFIX/share/varhead/notes"
 echo mine >"$PREFIX/share/varhead/configs/mine.yaml"
 works make_in_root install PREFIX="$PREFIX" # once more, in the same place
 works make_in_root uninstall PREFIX="$PREFIX"
 same my/file precious
 same "$PREFIX/bin/mine" mine
+same "$PREFIX/lib/libmine.so.0" mine
+same "$PREFIX/include/mine.h" mine
 same "$PREFIX/share/varhead/notes" mine
 same "$PREFIX/share/varhead/configs/mine.yaml" mine
-[ "$(find "$PREFIX" -type f | wc -l)" -eq 3 ] || problem "not only mine: $(find "$PREFIX" -type f)"
+[ "$(find "$PREFIX" ! -type d | wc -l)" -eq 5 ] || problem "not only mine: $(find "$PREFIX" -type f)"
 
 # -- Nothing is left where nothing was
 for PREFIX in "$directory/a b/c" "$directory/it's/\"new\""; do
@@ -61,6 +70,26 @@ same other/bin/train other
 make_in_root install PREFIX="$directory/other" >printed 2>errors && problem "replaced another's program"
 grep -q -F "other/bin/train: is another program" errors || problem "install over another's: $(cat errors)"
 same other/bin/train other
+
+# -- Nor another's library, header or link
+for name in lib/libvarhead.so.0 lib/libvarhead.so include/varhead.h lib/pkgconfig/varhead.pc; do
+    rm -rf other
+    mkdir -p other/lib/pkgconfig other/include
+    echo other >"other/$name"
+    make_in_root install PREFIX="$directory/other" >printed 2>errors && problem "replaced another's $name"
+    grep -q -F "other/$name: is another's file" errors || problem "install over another's $name: $(cat errors)"
+    same "other/$name" other
+    [ "$(find other ! -type d | wc -l)" -eq 1 ] || problem "installed a half: $(find other)"
+done
+
+# -- A library that somebody has put in the place of ours stays
+PREFIX=$directory/replaced
+works make_in_root install PREFIX="$PREFIX"
+echo mine >"$PREFIX/lib/libmine.so.7"
+ln -sf libmine.so.7 "$PREFIX/lib/libvarhead.so"
+works make_in_root uninstall PREFIX="$PREFIX"
+[ "$(readlink "$PREFIX/lib/libvarhead.so")" = libmine.so.7 ] || problem "removed another's link"
+[ "$(find "$PREFIX" ! -type d | wc -l)" -eq 2 ] || problem "uninstall left $(find "$PREFIX" ! -type d)"
 
 # -- A recipe that somebody has changed stays
 PREFIX=$directory/changed
