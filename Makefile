@@ -128,8 +128,8 @@ $(programs) $(BIN)/bench:
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(call to_objects,$(helper_sources)) $(library)
 	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) $(filter %.o,$^) $(library) $(check_libs) $(library_libs) -o $@
 
-# The loop of training is tested with a stage made for it.
-$(BUILD)/tests/test_loop: $(call to_objects,$(filter-out train/main.c,$(train_sources)))
+# The loop of training is tested with a stage made for it, stage 2 with losses made for it.
+$(BUILD)/tests/test_loop $(BUILD)/tests/test_stage2: $(call to_objects,$(filter-out train/main.c,$(train_sources)))
 
 # A oneDNN that errs stands before the real one: in a suite, and for programs by LD_PRELOAD.
 $(BUILD)/tests/test_product_check: $(BUILD)/tests/preload/onednn_fault.o
@@ -220,7 +220,7 @@ $(BUILD)/seeds $(BUILD)/replay: $(BUILD)/%: $(BUILD)/fuzz/%.o $(target_objects) 
 # ThreadSanitizer knows of no barrier in OpenMP's libraries, which are not instrumented. clang's tells Archer
 # of them, which tells the sanitizer; gcc's can't. Four threads, however few cores. Check's tests are one process,
 # since Archer (of LLVM 14) crashes at the end of a child that was forked with it loaded.
-thread_suites := bound classifier dataset dropout graph head_bins layers loop losses mixture model nn optimizer \
+thread_suites := bound classifier dataset dropout graph head_bins layers loop mixture model nn objective optimizer \
                  params patch_gram progress quality_metrics random unet weight_gradient \
                  analytic analytic_files infer nll quality train_continue train_exact
 thread_flags  := CC=clang BUILD=build/thread SANITIZE=thread CFLAGS='-O1 -g -Wno-pass-failed' # loops not vectorised

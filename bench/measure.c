@@ -48,7 +48,7 @@ static double bare_trunk(Runner *runner, int step)
 
 static bool train_make(TrainRunner *r, const Task *task, Error *error)
 {
-    const Stage2Task heads = {.losses = {LOSS_NPR, LOSS_SN},
+    const Stage2Task heads = {.losses = {&objective_npr, &objective_sn},
                               .count = task->work == WORK_STAGE2_ONE ? 1 : 2};
     const bool exact = task->work == WORK_EXACT;
     r->config = task->config;

@@ -10,7 +10,7 @@
 #include "model/head.h"
 #include "model/unet.h"
 #include "tests/golden.h"
-#include "variance/losses.h"
+#include "variance/objective.h"
 
 typedef struct Golden {
     const char *checkpoint, *expected, *config;
@@ -295,20 +295,26 @@ START_TEST(losses_and_gradients_are_golden)
 
         float *gradients = memory_small(net.trunk_params.size, sizeof(float));
         const float *eps_hat = value_data(net.trunk.eps);
-        ck_loss(&net, golden, "stage1",
-                loss_mean(LOSS_EPS, eps, eps_hat, eps_hat, 3, dims, each,
-                          value_gradient(net.trunk.eps)));
+        const ObjectiveBatch batch = {.schedule = &schedule,
+                                      .images = 3,
+                                      .dims = dims,
+                                      .t = t,
+                                      .eps = eps,
+                                      .eps_hat = eps_hat};
+        ck_loss(
+            &net, golden, "stage1",
+            objective_loss(&objective_eps, &batch, eps_hat, each, value_gradient(net.trunk.eps)));
         must(graph_backward(net.trunk_graph, gradients, &error), &error);
         float *want = read_params(&net.trunk_params, golden->expected, "grad/trunk");
         ck_gradients("stage 1", &net.trunk_params, gradients, want);
         memory_free(want);
 
-        static const LossKind losses[] = {LOSS_SN, LOSS_NPR};
+        static const Objective *const losses[] = {&objective_sn, &objective_npr};
         for (int k = 0; k < 2; k++) {
             char group[32];
             ck_loss(&net, golden, head_names[k],
-                    loss_mean(losses[k], eps, eps_hat, value_data(net.head[k].out), 3, dims, each,
-                              value_gradient(net.head[k].out)));
+                    objective_loss(losses[k], &batch, value_data(net.head[k].out), each,
+                                   value_gradient(net.head[k].out)));
             must(graph_backward(net.head_graph[k], gradients, &error), &error);
             snprintf(group, sizeof group, "grad/heads/%s", head_names[k]);
             want = read_params(&net.head_params, golden->expected, group);

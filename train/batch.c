@@ -113,3 +113,15 @@ bool batch_draw_range(Batch *batch, uint32_t step, const BatchRange *range, floa
     profile_end(begin, "data and noise", PROFILE_OTHER);
     return ok;
 }
+
+ObjectiveBatch batch_objective(const Batch *batch, const float *eps_hat)
+{
+    return (ObjectiveBatch){
+        .schedule = &batch->schedule,
+        .images = (size_t)batch->size,
+        .dims = batch->dims,
+        .t = batch->t,
+        .eps = batch->eps,
+        .eps_hat = eps_hat,
+    };
+}

@@ -8,6 +8,7 @@
 #include "data/dataset.h"
 #include "data/epoch.h"
 #include "diffusion/forward.h"
+#include "variance/objective.h"
 
 #include <stdbool.h>
 
@@ -45,3 +46,6 @@ bool batch_draw_range(Batch *batch, uint32_t step, const BatchRange *range, floa
 /* Draws the batch of `step`, counted from 0: x_t [size, dims] and the embedded times
  * [size, model.channels]; batch->eps is the noise in x_t. */
 bool batch_draw(Batch *batch, uint32_t step, float *x_t, float *time, Error *error);
+
+/* The batch drawn last, with the network's prediction eps_hat [size, dims], as objectives see it. */
+ObjectiveBatch batch_objective(const Batch *batch, const float *eps_hat);

@@ -73,7 +73,7 @@ static Config config_of(const Stage *stage, Checkpoint *checkpoint)
 }
 
 /* The groups of the optimiser's moments: "optimizer/first_moment/heads/sn". */
-enum { GROUP_SIZE = 64 };
+enum { GROUP_SIZE = 32 + LEARNER_GROUP_SIZE };
 
 static void moment_group(char group[GROUP_SIZE], const char *moment, const Learner *learner)
 {
@@ -256,12 +256,16 @@ static bool step(Loop *loop, Error *error)
 
 static void show(Loop *loop)
 {
-    if (loop->stage->learner_count == 1)
-        progress_update(&loop->progress, loop->step, "loss %.2f", loop->shown[0]);
-    else
-        progress_update(&loop->progress, loop->step, "%s %.2f  %s %.2f",
-                        loop->stage->learners[0].target, loop->shown[0],
-                        loop->stage->learners[1].target, loop->shown[1]);
+    const Stage *stage = loop->stage;
+    char text[PROGRESS_TEXT_SIZE] = ""; /* losses that don't fit are cut off */
+    if (stage->learner_count == 1)
+        snprintf(text, sizeof text, "loss %.2f", loop->shown[0]);
+    for (int i = 0; stage->learner_count > 1 && i < stage->learner_count; i++) {
+        const size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, "%s%s %.2f", i > 0 ? "  " : "",
+                 stage->learners[i].target, loop->shown[i]);
+    }
+    progress_update(&loop->progress, loop->step, "%s", text);
 }
 
 static bool keep_snapshot(const Stage *stage, int64_t step, Error *error)
@@ -274,7 +278,7 @@ static bool save_now(Loop *loop, Error *error)
 {
     Stage *stage = loop->stage;
     Error log = {0};
-    if ((stage->settle && !stage->settle(stage, loop->step, error)) ||
+    if ((stage->before_save && !stage->before_save(stage, loop->step, error)) ||
         !run_lock_keep(loop->lock, stage->run, error))
         return false;
     /* Where another file has taken the name of the log, that file stays, and the weights are saved all the same. */

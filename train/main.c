@@ -11,6 +11,7 @@
 #include "model/precision.h"
 #include "train/loop.h"
 #include "train/stages.h"
+#include "variance/objective_list.h"
 
 #include <errno.h>
 #include <omp.h>
@@ -30,23 +31,24 @@ typedef struct Settings {
 
 static const char usage[] =
     "usage: train --stage 1 [options]\n"
-    "       train --stage 2 --loss sn|npr|npr,sn [options]\n"
+    "       train --stage 2 --loss LOSS[,LOSS...] [options]\n"
     "\n"
     "Trains a diffusion model in two stages (Bao et al. 2022, arXiv 2206.07309).\n"
     "\n"
     "Stage 1 trains the network that predicts the noise eps in x_t, the mean of the\n"
     "reverse step, and saves RUN/stage1.h5. Stage 2 freezes it and fits a small head\n"
     "on its features, from which the variance of the reverse step follows:\n"
+    "\n";
+
+static const char usage_rest[] =
     "\n"
-    "  sn   regresses eps^2              makes the better samples in few steps\n"
-    "  npr  regresses (eps - eps_hat)^2  makes the better likelihoods\n"
+    "and saves RUN/stage2-LOSS.h5. Several losses, as in npr,sn, fit a head each on\n"
+    "the same passes of the network and save RUN/stage2-npr+sn.h5. A stage-2 file is\n"
+    "complete: `infer` needs nothing else. The losses of every step go to\n"
+    "RUN/metrics.csv.\n"
     "\n"
-    "and saves RUN/stage2-sn.h5, RUN/stage2-npr.h5 or, for both heads trained on one\n"
-    "pass of the network, RUN/stage2-npr+sn.h5. A stage-2 file is complete: `infer`\n"
-    "needs nothing else. Losses of every step go to RUN/metrics.csv.\n"
-    "\n"
-    "A simple head is not trained but solved for, in one pass over stage2.images\n"
-    "images; --set stage2.solver=adam trains it as published.\n"
+    "These losses are squares, so a simple head is not trained but solved for, in one\n"
+    "pass over stage2.images images; --set stage2.solver=adam trains it as published.\n"
     "\n"
     "A run that was stopped (Ctrl-C saves first) is continued, exactly, by the same\n"
     "command. A run that is complete is left alone; a larger number of steps, as in\n"
@@ -87,6 +89,11 @@ static void print_help(const Option *options, int count)
 {
     char *keys = config_help();
     fputs(usage, stdout);
+    for (int i = 0; i < OBJECTIVE_COUNT; i++)
+        if (objective_trains_head(objective_table[i]))
+            printf("  %-4s %s (%s)\n", objective_table[i]->name, objective_table[i]->help,
+                   objective_table[i]->source);
+    fputs(usage_rest, stdout);
     options_print_help(options, count, stdout);
     printf("\nkeys of a configuration, for the file and for --set:\n");
     print_wrapped(keys);
@@ -96,27 +103,15 @@ static void print_help(const Option *options, int count)
     memory_free(keys);
 }
 
-/* Reads "sn", "npr" or both in either order; the result is sorted by name. */
 static bool parse_losses(const char *text, Stage2Task *task, Error *error)
 {
-    LossKind *losses = task->losses;
-    int *count = &task->count;
-    if (text && strcmp(text, "sn") == 0) {
-        losses[0] = LOSS_SN;
-        *count = 1;
-    } else if (text && strcmp(text, "npr") == 0) {
-        losses[0] = LOSS_NPR;
-        *count = 1;
-    } else if (text && (strcmp(text, "npr,sn") == 0 || strcmp(text, "sn,npr") == 0)) {
-        losses[0] = LOSS_NPR;
-        losses[1] = LOSS_SN;
-        *count = 2;
-    } else if (text) {
-        return error_input(error, "--loss: expected sn, npr or npr,sn, got \"%s\"", text);
-    } else {
-        return error_input(error, "--stage 2 needs --loss sn, npr or npr,sn");
-    }
-    return true;
+    if (text)
+        return objective_list_read(objective_table, OBJECTIVE_COUNT, text, task->losses,
+                                   MAX_LEARNERS, &task->count, error);
+    char *choices = objective_list_choices(objective_table, OBJECTIVE_COUNT);
+    error_input(error, "--stage 2 needs --loss: %s, or several with commas between", choices);
+    memory_free(choices);
+    return false;
 }
 
 /* What `auto` amounts to here is what the checkpoint will say, so that a run is never continued in
@@ -254,7 +249,8 @@ int main(int argc, char **argv)
     const Option options[] = {
         option_heading("What to train"),
         option_integer("stage", "1|2", &s.stage, 1, 2, "the stage"),
-        option_string("loss", "LOSSES", &s.loss, "stage 2: sn, npr, or npr,sn for both at once"),
+        option_string("loss", "LOSSES", &s.loss,
+                      "stage 2: one of those above, or several with commas between"),
         option_string("config", "RECIPE", &s.config,
                       "the recipe: a file, or the name of one in configs/ (default: "
                       "fashion-mnist)"),

@@ -12,16 +12,18 @@
 #include <stdint.h>
 
 enum {
-    MAX_LEARNERS = 2,
+    MAX_LEARNERS = 8, /* as many as infer reads heads, NETWORK_MAX_HEADS */
+    LEARNER_GROUP_SIZE = 48,
     STAGE_MAX_SKIPPED = 100, /* in a row: weights that have gone wrong do not mend */
 };
 
 /* One set of weights and the loss it minimises. Weights that are solved for, not descended to, have no
  * gradients and no moments. */
 typedef struct Learner {
-    const char *target; /* "eps", "sn" or "npr": what it regresses; a column of metrics.csv */
-    const char *group;  /* its group in a checkpoint, "trunk" or "heads/sn" */
-    const char *ema_group;
+    /* The name of its objective, "eps" or "sn", as in metrics.csv. */
+    const char *target;
+    /* Its groups in a checkpoint, "trunk" or "heads/sn", "trunk_ema" or "heads_ema/sn". */
+    char group[LEARNER_GROUP_SIZE], ema_group[LEARNER_GROUP_SIZE];
     ParamSet params;
     OptimizerState state;
 } Learner;
@@ -53,8 +55,8 @@ struct Stage {
      * it has any. */
     bool (*evaluate)(Stage *stage, uint32_t step, double *losses, Error *error);
 
-    /* Gets ready to be saved after `step` steps; may be NULL. */
-    bool (*settle)(Stage *stage, int64_t step, Error *error);
+    /* Called after `step` steps, before each time that the stage is saved; may be NULL. */
+    bool (*before_save)(Stage *stage, int64_t step, Error *error);
 
     /* Writes what the checkpoint holds besides the learners; may be NULL. */
     bool (*write_extra)(Stage *stage, CheckpointWriter *writer, Error *error);

@@ -23,8 +23,9 @@ static bool evaluate(Stage *stage, uint32_t step, double *losses, Error *error)
         !graph_forward(s->graph, step, error))
         return false;
     const float *eps_hat = value_data(s->net.eps);
-    losses[0] = loss_mean(LOSS_EPS, s->batch.eps, eps_hat, eps_hat, (size_t)s->batch.size,
-                          s->batch.dims, s->batch.losses, value_gradient(s->net.eps));
+    const ObjectiveBatch batch = batch_objective(&s->batch, eps_hat);
+    losses[0] = objective_loss(&objective_eps, &batch, eps_hat, s->batch.losses,
+                               value_gradient(s->net.eps));
     return graph_backward(s->graph, state->gradients, error);
 }
 

@@ -2,7 +2,9 @@
 
 #include "base/memory.h"
 #include "model/precision.h"
+#include "variance/objective_list.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* -- Running ---------------------------------------------------------------------------------- */
@@ -150,23 +152,20 @@ void stage2_release(Stage *stage)
     memory_free(s);
 }
 
-static Learner learner_of(LossKind loss)
+static Learner learner_of(const Objective *loss)
 {
-    static const char *const groups[][2] = {
-        [LOSS_SN] = {"heads/sn", "heads_ema/sn"},
-        [LOSS_NPR] = {"heads/npr", "heads_ema/npr"},
-    };
-    return (Learner){
-        .target = loss_name(loss), .group = groups[loss][0], .ema_group = groups[loss][1]};
+    Learner learner = {.target = loss->name};
+    snprintf(learner.group, sizeof learner.group, "heads/%s", loss->name);
+    snprintf(learner.ema_group, sizeof learner.ema_group, "heads_ema/%s", loss->name);
+    return learner;
 }
 
 static Stage2 *describe(const Config *config, const char *run, const Stage2Task *task)
 {
     Stage2 *s = memory_small(1, sizeof *s);
-    const char *first = loss_name(task->losses[0]);
+    char *names = objective_list_join(task->losses, task->count, "+");
     s->task = *task;
-    s->name = task->count == 1 ? memory_format("stage2-%s", first)
-                               : memory_format("stage2-%s+%s", first, loss_name(task->losses[1]));
+    s->name = memory_format("stage2-%s", names);
     s->path = memory_format("%s/%s.h5", run, s->name);
     s->stage = (Stage){
         .config = config,
@@ -180,6 +179,7 @@ static Stage2 *describe(const Config *config, const char *run, const Stage2Task 
     };
     for (int i = 0; i < task->count; i++)
         s->stage.learners[i] = learner_of(task->losses[i]);
+    memory_free(names);
     return s;
 }
 

@@ -10,8 +10,8 @@ static bool train_head(Stage2 *s, int i, uint32_t step, double *loss, Error *err
     const OptimizerState *state = &s->stage.learners[i].state;
     if (!stage2_run_head(s, i, state->weights, step, error))
         return false;
-    *loss = loss_mean(s->task.losses[i], s->batch.eps, value_data(s->trunk.eps), s->output,
-                      (size_t)s->batch.size, s->batch.dims, s->batch.losses, s->gradient);
+    const ObjectiveBatch batch = batch_objective(&s->batch, value_data(s->trunk.eps));
+    *loss = objective_loss(s->task.losses[i], &batch, s->output, s->batch.losses, s->gradient);
     head_seed_gradient(&s->heads[i], s->bin, s->gradient);
     return graph_backward(s->graphs[i], state->gradients, error);
 }
@@ -81,9 +81,8 @@ bool stage2_adam_begin(Stage2 *s, Error *error)
     s->gradient = memory_large((size_t)s->batch.size * s->batch.dims, sizeof(float),
                                "a head's gradient", error);
     bool done = s->gradient != NULL;
-    /* A head starts from numbers of its own, not from those of the trunk or of the other head. */
     for (int i = 0; done && i < s->stage.learner_count; i++)
         done = learner_allocate(&s->stage.learners[i],
-                                config->seed + 1 + (uint64_t)s->task.losses[i], error);
+                                config->seed + s->task.losses[i]->seed_offset, error);
     return done && (!s->task.heads || read_heads(s, error));
 }

@@ -92,9 +92,9 @@ static bool is_finite(const Stage2 *s)
 
 static void make_targets(Stage2 *s)
 {
+    const ObjectiveBatch batch = batch_objective(&s->batch, value_data(s->trunk.eps));
     for (int i = 0; i < s->task.count; i++)
-        loss_targets(s->task.losses[i], s->batch.eps, value_data(s->trunk.eps),
-                     (size_t)s->batch.size * s->batch.dims, s->exact->y[i]);
+        objective_targets(s->task.losses[i], &batch, s->exact->y[i]);
 }
 
 /* A batch with a number that is none stays out of the sums, which would never be rid of it. */
@@ -236,8 +236,8 @@ static bool judge(Stage2 *s, Error *error)
         for (int i = 0; i < s->task.count; i++) {
             if (!stage2_run_head(s, i, s->stage.learners[i].state.ema, 0, error))
                 return false;
-            loss_mean(s->task.losses[i], s->batch.eps, value_data(s->trunk.eps), s->output,
-                      (size_t)s->batch.size, s->batch.dims, s->batch.losses, NULL);
+            const ObjectiveBatch batch = batch_objective(&s->batch, value_data(s->trunk.eps));
+            objective_loss(s->task.losses[i], &batch, s->output, s->batch.losses, NULL);
             for (int j = 0; j < s->batch.size; j++) {
                 sum[i] += s->batch.losses[j];
                 square[i] += s->batch.losses[j] * s->batch.losses[j];
@@ -306,7 +306,7 @@ static bool evaluate(Stage *stage, uint32_t step, double *losses, Error *error)
     return true;
 }
 
-static bool settle(Stage *stage, int64_t step, Error *error)
+static bool before_save(Stage *stage, int64_t step, Error *error)
 {
     Stage2 *s = (Stage2 *)stage;
     if (step <= s->exact->held_steps || (!has_observations(s) && step < stage->steps))
@@ -461,7 +461,7 @@ bool stage2_exact_begin(Stage2 *s, Error *error)
     s->stage.length = "stage2.images";
     s->stage.smoothing = 1; /* a held-out loss does not jump from step to step */
     s->stage.evaluate = evaluate;
-    s->stage.settle = settle;
+    s->stage.before_save = before_save;
     s->stage.write_extra = exact_write;
     s->stage.read_extra = exact_read;
     s->stage.report = report;

@@ -3,11 +3,27 @@
 
 #include "train/stage2.h"
 
+/* Only squares of an output minus a target lead to a linear system. */
+static bool can_solve(const Stage2Task *task, Error *error)
+{
+    for (int i = 0; i < task->count; i++)
+        if (!objective_is_quadratic(task->losses[i]))
+            return error_input(error,
+                               "--loss %s: stage2.solver is exact, which solves for squared losses "
+                               "only; expected --set stage2.solver=adam",
+                               task->losses[i]->name);
+    return true;
+}
+
 bool stage2_make(Stage **stage, const Config *config, const char *run, const Stage2Task *task,
                  Error *error)
 {
     Stage2 *s = NULL;
     const bool exact = config->stage2.solver == SOLVER_EXACT;
+    if (exact && !can_solve(task, error)) {
+        *stage = NULL;
+        return false;
+    }
     const bool made = stage2_build(&s, config, run, task, error) &&
                       (exact ? stage2_exact_begin(s, error) : stage2_adam_begin(s, error));
     *stage = &s->stage;

@@ -6,23 +6,25 @@
 #pragma once
 
 #include "train/stage.h"
-#include "variance/losses.h"
+#include "variance/objective.h"
 
 /* Stage 1: trains the eps-network by ||eps - eps_hat||^2 and saves `run`/stage1.h5. */
 bool stage1_make(Stage **stage, const Config *config, const char *run, Error *error);
 
 /* What stage 2 is to fit, and from what. */
 typedef struct Stage2Task {
-    LossKind losses[MAX_LEARNERS]; /* LOSS_SN, LOSS_NPR; sorted by name */
-    int count;
-    const char
-        *init; /* the checkpoint that holds the trunk; NULL: a random network, for benchmarks */
-    const char
-        *heads; /* a checkpoint whose heads of these losses Adam begins with; NULL: random heads */
+    /* [count]: the losses of the heads, sorted by name, each of an objective that trains a head. */
+    const Objective *losses[MAX_LEARNERS];
+    int count; /* 1 to MAX_LEARNERS */
+    /* The checkpoint that holds the trunk. NULL: a random network, for benchmarks. */
+    const char *init;
+    /* A checkpoint whose heads of these losses Adam begins with. NULL: random heads. */
+    const char *heads;
 } Stage2Task;
 
-/* Stage 2: loads trunk_ema of task->init, freezes it, and fits a head on its features for each of the losses,
- * all on the same trunk passes, by Adam or exactly as stage2.solver says. Saves `run`/stage2-<losses
- * joined by +>.h5, which holds the trunk too. */
+/* Stage 2: loads trunk_ema of task->init, freezes it, and fits a head on its features for each of the
+ * losses, all on the same trunk passes, by Adam or exactly as stage2.solver says. Saves
+ * `run`/stage2-<losses joined by +>.h5, which holds the trunk too. An input error if the solver is exact
+ * and a loss is not quadratic. */
 bool stage2_make(Stage **stage, const Config *config, const char *run, const Stage2Task *task,
                  Error *error);

@@ -55,9 +55,13 @@ fails 2 "expected --stage 1 or --stage 2 (train --help explains)"
 fails 2 '--stage: expected an integer from 1 to 2, got "3"' --stage 3
 fails 2 '--stage: expected an integer from 1 to 2, got "one"' --stage one
 fails 2 "--stage needs a value: --stage 1|2" --stage
-stage2 2 "--stage 2 needs --loss sn, npr or npr,sn"
-for loss in foo sn,sn sn,npr,sn SN "sn," ",sn" eps; do
-    stage2 2 "--loss: expected sn, npr or npr,sn, got \"$loss\"" --loss $loss
+stage2 2 "--stage 2 needs --loss: npr or sn, or several with commas between"
+for loss in foo npr,foo foo,npr SN "sn," ",sn" eps; do
+    wrong=$(printf '%s' "$loss" | tr , '\n' | grep -vx 'npr\|sn' || true)
+    stage2 2 "--loss: expected npr or sn, or several with commas between, got \"$wrong\"" --loss $loss
+done
+for loss in sn,sn sn,npr,sn; do
+    stage2 2 "--loss: sn is given twice" --loss $loss
 done
 stage2 2 "--loss: expected LOSSES, got nothing" --loss ""
 stage1 2 "--loss goes with --stage 2" --loss sn

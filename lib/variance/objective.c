@@ -1,0 +1,87 @@
+/* The table of objectives, and what all of them share: the loop over images.
+ *
+ * A thread takes a whole image. It has room for one image in double, which holds the targets and then,
+ * in their place, the gradient; this is rounded once, when it is stored. An image's loss is one sum from its
+ * first element to its last, and the mean is one sum from the first image to the last.
+ */
+#include "variance/objective.h"
+
+#include "base/memory.h"
+
+#define OBJECTIVE_ADDRESS(name) &objective_##name,
+const Objective *const objective_table[OBJECTIVE_COUNT] = {OBJECTIVES(OBJECTIVE_ADDRESS)};
+#undef OBJECTIVE_ADDRESS
+
+static ObjectiveInput input_of(const ObjectiveBatch *batch, size_t image)
+{
+    const size_t at = image * batch->dims;
+    return (ObjectiveInput){
+        .schedule = batch->schedule,
+        .t = batch->t[image],
+        .dims = batch->dims,
+        .eps = batch->eps + at,
+        .eps_hat = batch->eps_hat ? batch->eps_hat + at : NULL,
+    };
+}
+
+void objective_targets(const Objective *objective, const ObjectiveBatch *batch, float *y)
+{
+    const size_t dims = batch->dims;
+#pragma omp parallel
+    {
+        double *target = memory_small(dims, sizeof *target);
+#pragma omp for schedule(static)
+        for (size_t image = 0; image < batch->images; image++) {
+            const ObjectiveInput in = input_of(batch, image);
+            objective->target(&in, target);
+            for (size_t i = 0; i < dims; i++)
+                y[image * dims + i] = (float)target[i];
+        }
+        memory_free(target);
+    }
+}
+
+/* ||output - y||^2; y [dims] := its gradient. */
+static double squared_error(const float *output, size_t dims, double *y)
+{
+    double sum = 0;
+    for (size_t i = 0; i < dims; i++) {
+        const double excess = output[i] - y[i];
+        sum += excess * excess;
+        y[i] = 2 * excess;
+    }
+    return sum;
+}
+
+/* The loss of one image; gradient [dims] := its gradient. */
+static double image_loss(const Objective *objective, const ObjectiveInput *in, const float *output,
+                         double *gradient)
+{
+    if (!objective_is_quadratic(objective))
+        return objective->loss(in, output, gradient);
+    objective->target(in, gradient);
+    return squared_error(output, in->dims, gradient);
+}
+
+double objective_loss(const Objective *objective, const ObjectiveBatch *batch, const float *output,
+                      double *each, float *gradient)
+{
+    const size_t dims = batch->dims;
+    const double share = 1.0 / (double)batch->images;
+#pragma omp parallel
+    {
+        double *slopes = memory_small(dims, sizeof *slopes);
+#pragma omp for schedule(static)
+        for (size_t image = 0; image < batch->images; image++) {
+            const ObjectiveInput in = input_of(batch, image);
+            each[image] = image_loss(objective, &in, output + image * dims, slopes);
+            for (size_t i = 0; gradient && i < dims; i++)
+                gradient[image * dims + i] = (float)(share * slopes[i]);
+        }
+        memory_free(slopes);
+    }
+    double sum = 0;
+    for (size_t image = 0; image < batch->images; image++)
+        sum += each[image];
+    return sum / (double)batch->images;
+}

@@ -1,0 +1,16 @@
+/* sn, "square of noise": a head h -> E[eps^2 | x_t]. The variance follows as h - eps_hat^2. */
+#include "variance/objective.h"
+
+static void target(const ObjectiveInput *in, double *y)
+{
+    for (size_t i = 0; i < in->dims; i++)
+        y[i] = (double)in->eps[i] * in->eps[i];
+}
+
+const Objective objective_sn = {
+    .name = "sn",
+    .help = "regresses eps^2: better samples in few steps",
+    .source = "Bao et al. 2022",
+    .seed_offset = 2,
+    .target = target,
+};
