@@ -131,6 +131,9 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(call to_objects,$(helper_source
 # The loop of training is tested with a stage made for it, stage 2 with losses made for it.
 $(BUILD)/tests/test_loop $(BUILD)/tests/test_stage2: $(call to_objects,$(filter-out train/main.c,$(train_sources)))
 
+# What fontconfig keeps to the end is no leak of the charts.
+$(BUILD)/tests/test_plot: $(call to_objects,infer/sanitizer.c)
+
 # A oneDNN that errs stands before the real one: in a suite, and for programs by LD_PRELOAD.
 $(BUILD)/tests/test_product_check: $(BUILD)/tests/preload/onednn_fault.o
 $(BUILD)/tests/onednn_fault.so: tests/preload/onednn_fault.c $(BUILD)/flags | have-deps

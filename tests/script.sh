@@ -1,6 +1,6 @@
-# What the scripts in tests/cli share: a scratch directory, where the tests are, and complaints that do not end a script, which
-# looks at everything and ends with `exit $result`. Each begins with `. tests/script.sh`, in the root of the
-# repository, and is in the scratch directory from there on.
+# What the scripts in tests/cli share. A script begins with `. tests/script.sh` in the root of the repository, and is in
+# a scratch directory from there on. `problem` reports a failure and goes on, so that a script looks at everything; the
+# script ends with `exit $result`.
 # shellcheck shell=sh disable=SC2034 # result is for the scripts
 set -u
 
@@ -15,17 +15,17 @@ problem() {
     result=1
 }
 
-# skips NEED: a check can't run here for want of it; tests/run.sh counts such lines.
+# skips NEED: says that a check cannot run here for want of NEED. tests/run.sh counts such lines.
 skips() {
     echo "skip: $*"
 }
 
-# works COMMAND...: it does; what it says is in `printed` and `errors`.
+# works COMMAND...: the command succeeds. Its stdout is then in `printed`, its stderr in `errors`.
 works() {
     "$@" >printed 2>errors || problem "$*: $(cat errors)"
 }
 
-# fails_with STATUS TEXT COMMAND...: it ends so, with TEXT in its one line, on stderr.
+# fails_with STATUS TEXT COMMAND...: the command ends with that status, and prints one line, on stderr, with TEXT in it.
 fails_with() {
     expected=$1 text=$2
     shift 2
@@ -37,7 +37,7 @@ fails_with() {
     [ ! -s printed ] || problem "$*: printed $(cat printed)"
 }
 
-# tiny_recipe: writes tiny.yaml, whose two stages take a moment.
+# tiny_recipe: writes tiny.yaml, a recipe whose two stages take a moment.
 tiny_recipe() {
     cat >tiny.yaml <<'END'
 name: tiny
@@ -49,8 +49,18 @@ stage2: {solver: adam, steps: 4, batch: 4}
 END
 }
 
-# begins TEXT COMMAND...: it runs in the background, as process `child`, and sleeps from when it has said TEXT on
-# stderr; `goes_on` wakes it and waits for its end, with its exit status in `status`.
+# tiny_run RUN HEADS [OPTION...]: tiny.yaml, and both stages of it in RUN; stage 1 alone if HEADS is "". It takes a quarter of
+# a second of processor time, so that each script trains its own.
+tiny_run() {
+    to=$1 heads=$2
+    shift 2
+    [ -f tiny.yaml ] || tiny_recipe
+    works train --config tiny.yaml --run "$to" --quiet --stage 1 "$@"
+    [ -z "$heads" ] || works train --config tiny.yaml --run "$to" --quiet --stage 2 --loss "$heads" "$@"
+}
+
+# begins TEXT COMMAND...: runs the command in the background, as process `child`, and stops it (SIGSTOP) when it has
+# printed TEXT on stderr. `goes_on` wakes the process and waits for its end; its exit status is then in `status`.
 begins() {
     until_said=$1 tries=0
     shift

@@ -24,7 +24,7 @@
 
 /* -- error ----------------------------------------------------------------------------------- */
 
-START_TEST(error_kinds_and_prefix)
+START_TEST(errors_have_a_kind_and_take_a_prefix)
 {
     Error error = {0};
     ck_assert(!error_runtime(&error, "disk %s is full", "sda"));
@@ -112,7 +112,7 @@ START_TEST(memory_large_reports_exhaustion)
 }
 END_TEST
 
-START_TEST(memory_small_things)
+START_TEST(small_memory_grows_and_holds_texts)
 {
     int *items = memory_small(0, sizeof *items);
     ck_assert_ptr_nonnull(items);
@@ -149,7 +149,7 @@ START_TEST(interrupt_sets_a_flag)
 }
 END_TEST
 
-START_TEST(interrupt_by_sigint)
+START_TEST(sigint_counts_where_a_shell_ignores_it)
 {
     signal(SIGINT, SIG_IGN); /* as a shell script does for its background jobs */
     interrupt_install();
@@ -206,7 +206,9 @@ START_TEST(file_size_limit_is_an_error)
 }
 END_TEST
 
-SUITE_MAIN("base", error_kinds_and_prefix, error_is_one_printable_line, error_cuts_what_is_too_long,
-           memory_large_is_aligned_and_zero, memory_large_refuses_overflow,
-           memory_large_reports_exhaustion, memory_small_things, interrupt_sets_a_flag,
-           interrupt_by_sigint, interrupt_twice_exits, file_size_limit_is_an_error)
+SUITE_MAIN("base", errors_have_a_kind_and_take_a_prefix, error_is_one_printable_line,
+           error_cuts_what_is_too_long, memory_large_is_aligned_and_zero,
+           memory_large_refuses_overflow, memory_large_reports_exhaustion,
+           small_memory_grows_and_holds_texts, interrupt_sets_a_flag,
+           sigint_counts_where_a_shell_ignores_it, interrupt_twice_exits,
+           file_size_limit_is_an_error)

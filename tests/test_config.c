@@ -159,7 +159,7 @@ static void ck_name(Config config, const char *name)
     ck_assert_str_eq(config.name, name);
 }
 
-START_TEST(ways_to_write_a_value)
+START_TEST(a_value_may_be_written_in_several_ways)
 {
     ck_assert(parse("data: {flip: TRUE}").data.flip);
     ck_assert(!parse("data: {flip: Off}").data.flip);
@@ -296,7 +296,7 @@ START_TEST(numbers_round_trip)
 END_TEST
 
 /* The exact text: other programs read it, and a checkpoint keeps it. */
-START_TEST(resolved_yaml)
+START_TEST(yaml_has_every_key)
 {
     Config config = parse("name: 7-up\ndata: {format: hdf5, train: 'it''s.h5', test: t.h5}\n"
                           "model: {attention: []}\nstage1: {lr: 1e-5, grad_clip: 1}\n");
@@ -486,7 +486,8 @@ START_TEST(help_has_every_key)
 END_TEST
 
 SUITE_MAIN("config", defaults_are_the_documented_ones, default_recipe_is_complete,
-           empty_texts_give_defaults, every_key_is_read, ways_to_write_a_value,
+           empty_texts_give_defaults, every_key_is_read, a_value_may_be_written_in_several_ways,
            golden_configurations_are_complete, files_follow_the_images, recipes_round_trip,
-           strings_round_trip, numbers_round_trip, resolved_yaml, overrides_are_applied_in_order,
-           differences_are_named, every_key_makes_a_difference, help_has_every_key)
+           strings_round_trip, numbers_round_trip, yaml_has_every_key,
+           overrides_are_applied_in_order, differences_are_named, every_key_makes_a_difference,
+           help_has_every_key)

@@ -90,79 +90,79 @@ static void replay(const char *name, int fewest)
     ck_assert_int_ge(count, fewest);
 }
 
-START_TEST(recipes)
+START_TEST(recipes_do_not_crash)
 {
     replay("config", 1);
 }
 END_TEST
 
-START_TEST(idx_files)
+START_TEST(idx_files_do_not_crash)
 {
     replay("idx", 1);
 }
 END_TEST
 
-START_TEST(image_files)
+START_TEST(image_files_do_not_crash)
 {
     replay("images", 1);
 }
 END_TEST
 
-START_TEST(checkpoints)
+START_TEST(checkpoints_do_not_crash)
 {
     replay("checkpoint", 4);
 }
 END_TEST
 
-START_TEST(checkpoints_to_continue)
+START_TEST(checkpoints_to_continue_do_not_crash)
 {
     replay("resume", 1);
 }
 END_TEST
 
-START_TEST(unfinished_sweeps)
+START_TEST(unfinished_sweeps_do_not_crash)
 {
     replay("sweep", 1);
 }
 END_TEST
 
-START_TEST(unfinished_tables)
+START_TEST(unfinished_tables_do_not_crash)
 {
     replay("quality", 1);
 }
 END_TEST
 
-START_TEST(classifiers)
+START_TEST(classifiers_do_not_crash)
 {
     replay("classifier", 1);
 }
 END_TEST
 
-START_TEST(labels_of_images)
+START_TEST(labels_do_not_crash)
 {
     replay("labels", 2);
 }
 END_TEST
 
-START_TEST(tables_of_other_commands)
+START_TEST(tables_do_not_crash)
 {
     replay("csv", 1);
 }
 END_TEST
 
-START_TEST(points_to_predict_at)
+START_TEST(points_do_not_crash)
 {
     replay("predict", 1);
 }
 END_TEST
 
-START_TEST(noise_of_others)
+START_TEST(noise_does_not_crash)
 {
     replay("noise", 2);
 }
 END_TEST
 
-START_TEST(costs_of_steps)
+START_TEST(costs_of_steps_do_not_crash)
 {
     replay("dp", 1);
 }
@@ -208,7 +208,7 @@ static void check_changes(const char *name, const char *bytes, size_t size)
     free(changed);
 }
 
-START_TEST(recipes_with_a_byte_changed)
+START_TEST(recipes_with_a_byte_changed_do_not_crash)
 {
     const size_t size = strlen(fuzz_network_config);
     check_prefixes("config", fuzz_network_config, size);
@@ -216,7 +216,7 @@ START_TEST(recipes_with_a_byte_changed)
 }
 END_TEST
 
-START_TEST(idx_files_with_a_byte_changed)
+START_TEST(idx_files_with_a_byte_changed_do_not_crash)
 {
     size_t size;
     char *plain = scratch_read("tests/corpus/idx/plain", &size);
@@ -230,8 +230,10 @@ START_TEST(idx_files_with_a_byte_changed)
 }
 END_TEST
 
-SUITE_MAIN("corpus", every_target_has_a_file, every_source_is_a_target, recipes, idx_files,
-           image_files, checkpoints, checkpoints_to_continue, unfinished_sweeps, unfinished_tables,
-           classifiers, labels_of_images, tables_of_other_commands, points_to_predict_at,
-           noise_of_others, costs_of_steps, a_death_is_noticed, recipes_with_a_byte_changed,
-           idx_files_with_a_byte_changed)
+SUITE_MAIN("corpus", every_target_has_a_file, every_source_is_a_target, recipes_do_not_crash,
+           idx_files_do_not_crash, image_files_do_not_crash, checkpoints_do_not_crash,
+           checkpoints_to_continue_do_not_crash, unfinished_sweeps_do_not_crash,
+           unfinished_tables_do_not_crash, classifiers_do_not_crash, labels_do_not_crash,
+           tables_do_not_crash, points_do_not_crash, noise_does_not_crash,
+           costs_of_steps_do_not_crash, a_death_is_noticed,
+           recipes_with_a_byte_changed_do_not_crash, idx_files_with_a_byte_changed_do_not_crash)

@@ -42,7 +42,7 @@ START_TEST(masks_drop_what_they_should)
 }
 END_TEST
 
-START_TEST(no_dropout_and_nothing_but_dropout)
+START_TEST(probabilities_0_and_1_are_exact)
 {
     const size_t count = 1 << 20; /* 16 times the resolution of the probability */
     float *none = mask_new(dropout_mask(1, 2, 3, 4, 0.0), count);
@@ -171,6 +171,6 @@ START_TEST(bytes_hold_what_is_read)
 }
 END_TEST
 
-SUITE_MAIN("dropout", masks_drop_what_they_should, no_dropout_and_nothing_but_dropout,
+SUITE_MAIN("dropout", masks_drop_what_they_should, probabilities_0_and_1_are_exact,
            masks_of_other_keys_are_independent, bits_are_as_defined, the_threshold_is_exact,
            factors_follow_the_bits, bytes_hold_what_is_read)

@@ -124,7 +124,7 @@ START_TEST(places_that_cannot_be_written)
 }
 END_TEST
 
-START_TEST(a_directory_that_vanishes)
+START_TEST(a_directory_that_vanishes_is_an_error)
 {
     ck_assert_int_eq(mkdir(scratch_path("run"), 0700), 0);
     Hdf5File *file;
@@ -175,5 +175,6 @@ START_TEST(what_a_killed_program_left_is_removed)
 END_TEST
 
 SUITE_MAIN("hdf5_replace", equal_contents_make_equal_bytes, the_old_file_stays_until_the_commit,
-           a_full_disk_harms_nothing, places_that_cannot_be_written, a_directory_that_vanishes,
-           a_symbolic_link_stays, what_a_killed_program_left_is_removed)
+           a_full_disk_harms_nothing, places_that_cannot_be_written,
+           a_directory_that_vanishes_is_an_error, a_symbolic_link_stays,
+           what_a_killed_program_left_is_removed)

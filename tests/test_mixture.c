@@ -343,7 +343,7 @@ START_TEST(builtin_images_keep_their_promises)
 }
 END_TEST
 
-START_TEST(impossible_sizes)
+START_TEST(impossible_sizes_are_refused)
 {
     Mixture mixture;
     Error error = {0};
@@ -358,4 +358,5 @@ END_TEST
 
 SUITE_MAIN("mixture", moments_are_golden, covariance_does_not_cancel, densities_do_not_underflow,
            outputs_may_be_left_out, moments_fit_sampled_pairs, samples_are_pure_functions,
-           samples_have_the_mixtures_moments, builtin_images_keep_their_promises, impossible_sizes)
+           samples_have_the_mixtures_moments, builtin_images_keep_their_promises,
+           impossible_sizes_are_refused)

@@ -149,7 +149,7 @@ static void compare(size_t size, const OptimizerSettings *settings, int updates)
     free_state(&state);
 }
 
-START_TEST(adam_without_clipping)
+START_TEST(adam_agrees_without_clipping)
 {
     compare(LARGE, &(OptimizerSettings){.lr = 1e-3, .ema = 0.999}, 6);
     for (size_t size = 1; size < 40; size++)
@@ -157,7 +157,7 @@ START_TEST(adam_without_clipping)
 }
 END_TEST
 
-START_TEST(adam_with_everything)
+START_TEST(adam_agrees_with_warmup_clipping_and_average)
 {
     /* Norms are near 86 in the large set, 1 to 2 in the small: clipped always, and now and then. */
     const OptimizerSettings settings = {.lr = 1e-3, .warmup = 12, .grad_clip = 1.5, .ema = 0.75};
@@ -324,8 +324,8 @@ START_TEST(threads_make_no_difference_to_a_norm)
 }
 END_TEST
 
-SUITE_MAIN("optimizer", yardstick_is_pytorch, adam_without_clipping, adam_with_everything,
-           learning_rate_warms_up, clipping_acts_above_the_limit_only,
-           average_has_the_rate_of_its_update, norm_is_the_sum_in_double,
-           norm_of_no_numbers_is_none, threads_make_no_difference,
+SUITE_MAIN("optimizer", yardstick_is_pytorch, adam_agrees_without_clipping,
+           adam_agrees_with_warmup_clipping_and_average, learning_rate_warms_up,
+           clipping_acts_above_the_limit_only, average_has_the_rate_of_its_update,
+           norm_is_the_sum_in_double, norm_of_no_numbers_is_none, threads_make_no_difference,
            threads_make_no_difference_to_a_norm)

@@ -10,7 +10,7 @@
 
 /* -- nearest --------------------------------------------------------------------------------- */
 
-START_TEST(nearest_names)
+START_TEST(the_nearest_name_is_found)
 {
     const char *const names[] = {"steps", "sampler", "seed", "variance", "beta_tilde",
                                  "lr",    "a_b",     "c_b",  "x_y_z"};
@@ -103,7 +103,7 @@ static void forget(Settings *settings)
 
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-START_TEST(options_of_every_kind)
+START_TEST(options_of_every_kind_are_read)
 {
     Settings s;
     ck_assert(parse(&s, WORDS("sample", "--steps", "50", "--eta=0.25", "--quiet", "--sampler",
@@ -128,7 +128,7 @@ START_TEST(options_of_every_kind)
 }
 END_TEST
 
-START_TEST(options_limits_and_repetition)
+START_TEST(limits_count_as_inside_and_the_last_value_wins)
 {
     Settings s;
     ck_assert(parse(&s, WORDS("--steps=1", "--steps", "1000000", "--eta=0", "--eta=1",
@@ -147,7 +147,7 @@ START_TEST(options_limits_and_repetition)
 }
 END_TEST
 
-START_TEST(options_errors)
+START_TEST(errors_say_what_was_expected)
 {
     const struct {
         const char *words[4];
@@ -196,7 +196,7 @@ START_TEST(options_errors)
 }
 END_TEST
 
-START_TEST(options_other_ranges)
+START_TEST(ranges_may_be_open_or_negative)
 {
     int64_t any = 0, negative = 0;
     double below = 0, above = 0;
@@ -231,7 +231,7 @@ START_TEST(options_other_ranges)
 }
 END_TEST
 
-START_TEST(options_help_page)
+START_TEST(the_help_page_shows_every_option)
 {
     bool flag = false;
     int64_t number = 0;
@@ -261,5 +261,7 @@ START_TEST(options_help_page)
 }
 END_TEST
 
-SUITE_MAIN("options", nearest_names, nearest_bounds_its_work, options_of_every_kind,
-           options_limits_and_repetition, options_errors, options_other_ranges, options_help_page)
+SUITE_MAIN("options", the_nearest_name_is_found, nearest_bounds_its_work,
+           options_of_every_kind_are_read, limits_count_as_inside_and_the_last_value_wins,
+           errors_say_what_was_expected, ranges_may_be_open_or_negative,
+           the_help_page_shows_every_option)

@@ -7,21 +7,6 @@
 #include <math.h>
 #include <png.h>
 
-/* What fontconfig keeps until the process ends is no leak of ours. (A library that says so itself can't be linked with
- * a program that does: infer/sanitizer.c.) */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_options(void);
-
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libfontconfig";
-}
-
-const char *__lsan_default_options(void)
-{
-    return "print_suppressions=0";
-}
-
 static void check_ticks(double low, double high, bool logarithmic, int count,
                         const double *expected)
 {

@@ -108,7 +108,7 @@ static void run_to_the_end(void)
     progress_finish(&progress);
 }
 
-START_TEST(progress_plain_lines)
+START_TEST(a_pipe_gets_plain_lines)
 {
     char text[4000];
     capture_pipe(run_to_the_end, text, sizeof text);
@@ -134,7 +134,7 @@ static void run_resumed(void)
     progress_finish(&progress); /* stopped half-way; this has been said */
 }
 
-START_TEST(progress_of_a_resumed_run)
+START_TEST(a_resumed_run_counts_its_own_steps)
 {
     char text[4000];
     capture_pipe(run_resumed, text, sizeof text);
@@ -159,7 +159,7 @@ static void run_slowing_down(void)
     progress_finish(&progress);
 }
 
-START_TEST(progress_follows_the_speed)
+START_TEST(the_time_left_follows_the_speed)
 {
     char text[4000];
     capture_pipe(run_slowing_down, text, sizeof text);
@@ -179,7 +179,7 @@ static void run_stopped(void)
     progress_finish(&progress);
 }
 
-START_TEST(progress_stopped_half_way)
+START_TEST(half_of_the_work_is_not_called_done)
 {
     char text[4000];
     capture_pipe(run_stopped, text, sizeof text);
@@ -206,7 +206,7 @@ static void run_nothing(void)
     progress_finish(&progress);
 }
 
-START_TEST(progress_says_nothing)
+START_TEST(quiet_work_says_nothing)
 {
     char text[4000];
     capture_pipe(run_quiet, text, sizeof text);
@@ -232,7 +232,7 @@ static void run_bar(void)
     progress_finish(&progress);
 }
 
-START_TEST(progress_on_a_terminal)
+START_TEST(a_terminal_gets_a_bar)
 {
     char text[4000];
     capture_terminal(run_bar, 90, text, sizeof text);
@@ -249,7 +249,7 @@ START_TEST(progress_on_a_terminal)
 }
 END_TEST
 
-START_TEST(progress_on_terminals_of_all_widths)
+START_TEST(lines_fit_terminals_of_all_widths)
 {
     char text[4000];
     for (int width = 1; width < 150; width++) {
@@ -395,8 +395,9 @@ START_TEST(long_lines_are_cut)
 }
 END_TEST
 
-SUITE_MAIN("progress", progress_plain_lines, progress_of_a_resumed_run, progress_follows_the_speed,
-           progress_stopped_half_way, progress_says_nothing, progress_on_a_terminal,
-           progress_on_terminals_of_all_widths, progress_does_not_wait_for_a_reader,
-           progress_comes_back_with_the_reader, the_last_state_comes_even_if_it_was_dropped_before,
+SUITE_MAIN("progress", a_pipe_gets_plain_lines, a_resumed_run_counts_its_own_steps,
+           the_time_left_follows_the_speed, half_of_the_work_is_not_called_done,
+           quiet_work_says_nothing, a_terminal_gets_a_bar, lines_fit_terminals_of_all_widths,
+           progress_does_not_wait_for_a_reader, progress_comes_back_with_the_reader,
+           the_last_state_comes_even_if_it_was_dropped_before,
            last_words_wait_a_little_for_a_reader, long_lines_are_cut)

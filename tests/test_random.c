@@ -59,7 +59,7 @@ END_TEST
 
 /* Another algorithm for the same numbers: of random keys, every count, wherever the first block and
  * the memory lie, and nothing else is written. Block numbers wrap. */
-START_TEST(blocks_are_blocks)
+START_TEST(many_blocks_are_those_made_one_by_one)
 {
     enum { MOST = 200 };
     uint32_t out[4 * MOST + 9];
@@ -124,7 +124,7 @@ START_TEST(every_part_of_a_key_matters)
 END_TEST
 
 /* A prefix does not depend on how much is drawn, and nothing is written beyond it. */
-START_TEST(normals_by_prefix)
+START_TEST(fewer_normals_are_the_first_of_more)
 {
     float all[101], some[101];
     random_normal(key, all, 101);
@@ -282,7 +282,8 @@ START_TEST(threads_do_not_matter)
 }
 END_TEST
 
-SUITE_MAIN("random", block_is_philox, blocks_are_blocks, a_seed_keeps_its_meaning,
-           every_part_of_a_key_matters, normals_by_prefix, normals_are_normal, integers_are_uniform,
+SUITE_MAIN("random", block_is_philox, many_blocks_are_those_made_one_by_one,
+           a_seed_keeps_its_meaning, every_part_of_a_key_matters,
+           fewer_normals_are_the_first_of_more, normals_are_normal, integers_are_uniform,
            uniforms_are_uniform, permutations_are_permutations, permutations_are_equally_likely,
            threads_do_not_matter)

@@ -103,7 +103,7 @@ START_TEST(pairs_are_golden)
 END_TEST
 
 /* What the golden pairs only sample: neighbours at every t, and pairs of equals. */
-START_TEST(skips_at_every_timestep)
+START_TEST(skips_agree_at_every_timestep)
 {
     for (int i = 0; i < CASES; i++) {
         Schedule schedule = make(cases[i].kind, cases[i].timesteps);
@@ -149,7 +149,7 @@ END_TEST
 
 /* Any N from the least to the most: betas in (0, 1), alpha_bar falling, and no array past its
  * end (the last entries are read). */
-START_TEST(any_number_of_timesteps)
+START_TEST(any_number_of_timesteps_works)
 {
     const int sizes[] = {2, 3, 20, 21, 22, 50, 4000, SCHEDULE_MAX_TIMESTEPS};
     for (int kind = SCHEDULE_LINEAR; kind <= SCHEDULE_COSINE; kind++) {
@@ -171,7 +171,7 @@ START_TEST(any_number_of_timesteps)
 }
 END_TEST
 
-START_TEST(impossible_numbers_of_timesteps)
+START_TEST(impossible_numbers_of_timesteps_are_refused)
 {
     const int linear[] = {-5, 0, 1, 20, SCHEDULE_MAX_TIMESTEPS + 1};
     const int cosine[] = {-5, 0, 1, SCHEDULE_MAX_TIMESTEPS + 1};
@@ -225,7 +225,7 @@ START_TEST(trajectories_are_golden)
 END_TEST
 
 /* Those that the golden samples took, N = 200 among them. */
-START_TEST(trajectories_of_golden_samples)
+START_TEST(trajectories_are_those_of_golden_samples)
 {
     const char *const expected[] = {"tests/golden/golden_a_expected.h5",
                                     "tests/golden/golden_b_expected.h5"};
@@ -275,7 +275,7 @@ END_TEST
 
 /* Every K of every N: starts at 1, never falls, stays within N; linear ends at N with no
  * repeats, so that all K steps are real ones. */
-START_TEST(any_number_of_steps)
+START_TEST(any_number_of_steps_works)
 {
     const int totals[] = {2, 3, 4, 7, 21, 100, 256, 1000};
     for (size_t i = 0; i < sizeof totals / sizeof totals[0]; i++) {
@@ -310,7 +310,7 @@ START_TEST(any_number_of_steps)
 }
 END_TEST
 
-START_TEST(impossible_trajectories)
+START_TEST(impossible_trajectories_are_refused)
 {
     int timesteps[2] = {-7, -7};
     for (int kind = TRAJECTORY_LINEAR; kind <= TRAJECTORY_QUAD; kind++) {
@@ -326,7 +326,7 @@ START_TEST(impossible_trajectories)
 }
 END_TEST
 
-START_TEST(trajectory_names)
+START_TEST(trajectories_have_names)
 {
     TrajectoryKind kind;
     Error error = {0};
@@ -339,8 +339,8 @@ START_TEST(trajectory_names)
 }
 END_TEST
 
-SUITE_MAIN("schedule", schedules_are_golden, pairs_are_golden, skips_at_every_timestep,
-           the_network_is_told_a_real_number, any_number_of_timesteps,
-           impossible_numbers_of_timesteps, trajectories_are_golden, trajectories_of_golden_samples,
-           roundings_that_are_easily_got_wrong, any_number_of_steps, impossible_trajectories,
-           trajectory_names)
+SUITE_MAIN("schedule", schedules_are_golden, pairs_are_golden, skips_agree_at_every_timestep,
+           the_network_is_told_a_real_number, any_number_of_timesteps_works,
+           impossible_numbers_of_timesteps_are_refused, trajectories_are_golden,
+           trajectories_are_those_of_golden_samples, roundings_that_are_easily_got_wrong,
+           any_number_of_steps_works, impossible_trajectories_are_refused, trajectories_have_names)

@@ -163,7 +163,7 @@ static void check_shape(ConvShape shape)
     problem_free(&p);
 }
 
-START_TEST(sizes_of_images)
+START_TEST(images_of_every_size_agree)
 {
     const int sizes[] = {1, 2, 3, 4, 5, 7, 8, 14, 16, 28, 32, 33};
     if (!available())
@@ -178,7 +178,7 @@ START_TEST(sizes_of_images)
 }
 END_TEST
 
-START_TEST(numbers_of_channels)
+START_TEST(any_numbers_of_channels_agree)
 {
     const int channels[] = {1, 3, 15, 16, 17, 31, 33, 48, 63, 96, 130};
     if (!available())
@@ -189,7 +189,7 @@ START_TEST(numbers_of_channels)
 }
 END_TEST
 
-START_TEST(strides_paddings_and_kernels)
+START_TEST(strides_paddings_and_kernels_agree)
 {
     if (!available())
         return;
@@ -217,7 +217,7 @@ START_TEST(images_that_are_not_square)
 END_TEST
 
 /* More than the buffers hold at a time, so that sums over several blocks meet. */
-START_TEST(many_pixels)
+START_TEST(many_pixels_agree)
 {
     if (!available())
         return;
@@ -229,7 +229,7 @@ START_TEST(many_pixels)
 }
 END_TEST
 
-START_TEST(numbers_that_round)
+START_TEST(numbers_that_round_agree)
 {
     const ConvShape shapes[] = {
         square(4, 28, 32, 48, 3, 1, 1, 1), square(16, 8, 64, 64, 3, 1, 1, 1),
@@ -269,5 +269,6 @@ START_TEST(runs_agree)
 }
 END_TEST
 
-SUITE_MAIN("weight_gradient", sizes_of_images, numbers_of_channels, strides_paddings_and_kernels,
-           images_that_are_not_square, many_pixels, numbers_that_round, runs_agree)
+SUITE_MAIN("weight_gradient", images_of_every_size_agree, any_numbers_of_channels_agree,
+           strides_paddings_and_kernels_agree, images_that_are_not_square, many_pixels_agree,
+           numbers_that_round_agree, runs_agree)

@@ -21,10 +21,6 @@ has() {
 
 tiny_recipe
 
-train_tiny() {
-    train --config tiny.yaml --run r --quiet "$@" || problem "train $* failed"
-}
-
 # -- Refused before any work
 fails 2 "r: there is no such run directory" analytic --run r
 mkdir empty
@@ -37,8 +33,7 @@ cp "$golden" a.h5
 fails 2 '--data: expected the name of a file' analytic --checkpoint a.h5 \
     --data "$(printf '%05000d' 0)"
 
-train_tiny --stage 1
-train_tiny --stage 2 --loss sn
+tiny_run r sn
 state=$(cksum r/*)
 for text in 1 101 x 1e2 -5; do
     fails 2 "--timesteps: expected all, or a number from 2 to 100, got \"$text\"" \
@@ -104,7 +99,7 @@ goes_on
 [ "$(cksum r/*)" = "$state" ] || problem "a stopped command changed the run"
 
 # -- The network changes meanwhile: its constants would not be those that are stored
-train --config tiny.yaml --run other --quiet --stage 1 --seed 9 || problem "train failed"
+tiny_run other "" --seed 9
 mkdir one
 cp r/stage1.h5 one
 begins measuring infer analytic --run one --images 100
@@ -127,11 +122,11 @@ infer sample --quiet --run r --variance analytic,analytic_diag,sn --steps 2,5 --
     --out x.h5 || problem "samples failed"
 
 # -- Training writes files without constants; those of the same network elsewhere serve
-train_tiny --stage 2 --loss sn --set stage2.steps=8
+works train --config tiny.yaml --run r --quiet --stage 2 --loss sn --set stage2.steps=8
 has r/stage2-sn.h5 "no E||eps_hat||^2/d"
 infer sample --quiet --run r --variance analytic --steps 2 --count 1 --out x.h5 ||
     problem "the constants in stage1.h5 were not found"
-train_tiny --stage 1 --set stage1.steps=8
+works train --config tiny.yaml --run r --quiet --stage 1 --set stage1.steps=8
 has r/stage1.h5 "no E||eps_hat||^2/d"
 fails 2 "infer analytic --run r makes it" sample --quiet --run r --variance analytic --steps 2 \
     --out x.h5

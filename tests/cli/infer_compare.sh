@@ -49,9 +49,7 @@ shows() {
     [ "$found" = "$2 compared" ] || problem "$1/compare.html, table of ${3:-bounds}: $found"
 }
 
-tiny_recipe
-train --config tiny.yaml --run r --quiet --stage 1 || problem "train --stage 1 failed"
-train --config tiny.yaml --run r --quiet --stage 2 --loss npr,sn || problem "train --stage 2 failed"
+tiny_run r npr,sn
 
 # -- Refused before any work
 fails "missing: there is no such run directory" --run missing

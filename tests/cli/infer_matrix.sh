@@ -11,8 +11,7 @@ every=${MATRIX:-1}
 # A smaller network than the others', and few timesteps: a sweep for dp visits all of them.
 tiny_recipe
 sed -i 's/timesteps: 100/timesteps: 30/; s/channels: 16/channels: 8/' tiny.yaml
-works train --config tiny.yaml --run r --quiet --stage 1
-works train --config tiny.yaml --run r --quiet --stage 2 --loss npr,sn
+tiny_run r npr,sn
 works infer analytic --run r --quiet --images 3
 {
     printf '\0\0\010\003\0\0\0\005\0\0\0\010\0\0\0\010'
@@ -93,9 +92,20 @@ works_out() {
     [ $status -eq 0 ]
 }
 
-# cases: from the factors on stdin, to the file `cases`; an @ within a value is a blank. Every pair of values is in one.
+# cases: from the factors on stdin and those of every command, to the file `cases`; an @ within a value is a blank. Every
+# pair of values is in one.
 cases() {
-    cat >factors
+    {
+        cat
+        cat <<END
+- --cov-floor=0.1 --cov-floor=1
+- --average-cov
+--threads=1 --threads=2
+- --batch=1
+- --seed=3
+- --quiet
+END
+    } >factors
     awk -f "$tests/pairwise.awk" factors >all
     awk 'NR == FNR { for (i = 1; i <= NF; i++) { factor[$i] = NR; count[NR, i] = $i }; values[NR] = NF; n = NR; next }
         {
@@ -127,18 +137,12 @@ cases <<'END'
 - --trajectory=quad --trajectory=dp --trajectory=linear,dp@--clip-cov=on@--clip-pixel=0 --clip-cov=off --trajectory=linear@--clip-pixel=2 --trajectory=quad@--clip-cov=off@--clip-pixel=2
 --steps=1 --steps=3 --steps=2,7 --steps=30
 - --cov-scale=0 --cov-scale=0.5 --cov-scale=1.2 --cov-scale=2 --cov-scale=1000
-- --cov-floor=0.1 --cov-floor=1
-- --average-cov
 - --precision=f32 --precision=bf16
---threads=1 --threads=2
 - --split=train
 - --data=five.idx
 --images=2 --images=3
-- --batch=1
-- --seed=3
 --dp-images=1 --dp-images=3
 - --fresh
-- --quiet
 END
 while read -r case; do
     works_out nll t.csv || continue
@@ -168,14 +172,8 @@ cases <<'END'
 --timesteps=1 --timesteps=30
 - --clip-cov=on --clip-cov=off
 - --cov-scale=0 --cov-scale=2 --cov-scale=1000
-- --cov-floor=0.1 --cov-floor=1
-- --average-cov
 - --precision=bf16
---threads=1 --threads=2
 --images=1 --images=3
-- --batch=1
-- --seed=3
-- --quiet
 END
 while read -r case; do
     case="--run=r $case"
@@ -191,16 +189,10 @@ cases <<'END'
 --steps=1 --steps=2,7
 - --clip-pixel=0 --clip-pixel=3
 - --cov-scale=0,1 --cov-scale=0.5 --cov-scale=1000
-- --cov-floor=0.1 --cov-floor=1
-- --average-cov
 - --metrics=sliced --metrics=kid,precision
 - --precision=bf16
---threads=1 --threads=2
 - --images=12
-- --batch=1
-- --seed=3
 - --fresh
-- --quiet
 END
 while read -r case; do
     case="--run=r --samples=10 --resamples=4 --classifier-steps=2 $case"
@@ -218,16 +210,10 @@ cases <<'END'
 - --clip-cov=on --clip-cov=off
 - --clip-pixel=0 --clip-pixel=3
 - --cov-scale=0 --cov-scale=0.5 --cov-scale=1000
-- --cov-floor=0.1 --cov-floor=1
-- --average-cov
 - --precision=bf16
---threads=1 --threads=2
 --count=1 --count=3
 - --columns=2
 - --scale=3
-- --batch=1
-- --seed=3
-- --quiet
 END
 number=0
 while read -r case; do

@@ -42,13 +42,7 @@ not_searched() {
     ! grep -q "^steps:" errors || problem "$1: searched again: $(cat errors)"
 }
 
-tiny_recipe
-
-train_tiny() {
-    train --config tiny.yaml --quiet "$@" || problem "train $* failed"
-}
-train_tiny --run r --stage 1
-train_tiny --run r --stage 2 --loss npr,sn
+tiny_run r npr,sn
 
 # -- Refused before any work
 state=$(cksum r/*)
@@ -273,8 +267,7 @@ for option in "--dp-images 5" "--seed 9"; do
 done
 
 # Those of another network are refused, and replaced by the command that is named.
-train_tiny --run other --stage 1 --seed 9
-train_tiny --run other --stage 2 --loss sn --seed 9
+tiny_run other sn --seed 9
 works infer nll --quiet --run other --trajectory dp --variance sn --steps 5 --images 3 --dp-images 3
 cp other/dp-sn.h5 copy/dp-sn.h5
 fails "copy/dp-sn.h5: is of another network; infer nll --trajectory dp --variance sn --run copy" \

@@ -29,9 +29,7 @@ files() {
     [ "$(cd "$1" && echo *)" = "$2" ] || problem "$1: holds $(cd "$1" && echo *), expected $2"
 }
 
-tiny_recipe
-train --config tiny.yaml --run r --quiet --stage 1 || problem "train --stage 1 failed"
-train --config tiny.yaml --run r --quiet --stage 2 --loss npr,sn || problem "train --stage 2 failed"
+tiny_run r npr,sn
 quality() {
     works infer quality --run r --samples 40 --resamples 20 --classifier-steps 30 --threads 1 "$@"
 }

@@ -13,8 +13,7 @@ if ! (ulimit -v 8000000 && infer --version >/dev/null 2>&1); then
     exit 0
 fi
 
-tiny_recipe
-works train --stage 1 --config tiny.yaml --run r --quiet
+tiny_run r ""
 
 # within MIB COMMAND...: it works, or ends with status 1 and one line that names the limit.
 within() {
