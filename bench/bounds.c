@@ -13,9 +13,9 @@
  * costs of steps t -> s are as many as on average. */
 enum { IMAGES = 32, TIMESTEPS = 10, LENGTHS = 6, VARIANCES = 6 };
 static const int lengths[LENGTHS] = {10, 25, 50, 100, 200, 1000};
-static const VarianceKind kinds[VARIANCES] = {VARIANCE_BETA,          VARIANCE_BETA_TILDE,
-                                              VARIANCE_ANALYTIC,      VARIANCE_SN,
-                                              VARIANCE_ANALYTIC_DIAG, VARIANCE_NPR};
+static const Variance *const kinds[VARIANCES] = {&variance_beta,          &variance_beta_tilde,
+                                                 &variance_analytic,      &variance_sn,
+                                                 &variance_analytic_diag, &variance_npr};
 
 typedef struct BoundRunner {
     Runner runner;
@@ -40,8 +40,8 @@ static bool predict(void *context, const float *x_t, const int *t, int count,
     if (!net_run(&r->net, x_t, elements, schedule_model_time(&r->schedule, t[0]), count, error))
         return false;
     memcpy(prediction->eps, value_data(r->net.unet.eps), bytes);
-    memcpy(prediction->heads[VARIANCE_SN], value_data(r->net.heads[NET_SN].out), bytes);
-    memcpy(prediction->heads[VARIANCE_NPR], value_data(r->net.heads[NET_NPR].out), bytes);
+    for (int head = 0; head < NET_HEADS; head++)
+        memcpy(prediction->heads[head], value_data(r->net.heads[head].out), bytes);
     return true;
 }
 
@@ -107,6 +107,7 @@ static bool make_bound(BoundRunner *r, Work work, Error *error)
 {
     r->predictor = (Predictor){.network = r,
                                .predict = predict,
+                               .heads = {[NET_SN] = "sn", [NET_NPR] = "npr"},
                                .batch = IMAGES,
                                .source = {.schedule = &r->schedule,
                                           .dims = r->dims,

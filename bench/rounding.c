@@ -7,14 +7,15 @@
 #include "diffusion/reverse.h"
 #include "io/checkpoint.h"
 #include "model/precision.h"
-#include "variance/variance.h"
+#include "variance/estimate.h"
 
 #include <math.h>
 #include <stdio.h>
 
 enum { STEPS = 50, TYPES = 2 };
 
-static const VarianceKind kinds[NET_HEADS] = {[NET_NPR] = VARIANCE_NPR, [NET_SN] = VARIANCE_SN};
+static const Variance *const kinds[NET_HEADS] = {
+    [NET_NPR] = &variance_npr, [NET_SN] = &variance_sn};
 
 /* Everything that is evaluated, and on what. */
 typedef struct Study {
@@ -44,11 +45,13 @@ static bool evaluate(Study *s, int t, Error *error)
  * relative), and half its logarithm's mean change in bits, which is what a bound would notice. */
 static void print_head(Study *s, int head, const ReverseStep *step)
 {
+    const EstimateSource source = {
+        .schedule = &s->schedule, .dims = s->count, .options = estimate_defaults()};
     for (int k = 0; k < TYPES; k++) {
         const Net *net = &s->nets[k];
         net_read_head(net, head, step->t, s->images, s->head);
-        variance_cov_x0(kinds[head], &s->schedule, step->t, value_data(net->unet.eps), s->head, 0.0,
-                        true, s->count, s->cov[k]);
+        estimate_cov_x0(&source, kinds[head], step->t, NULL, value_data(net->unet.eps), s->head,
+                        s->cov[k]);
     }
     double mean = 0.0, shift = 0.0, square = 0.0, bits = 0.0;
     for (size_t i = 0; i < s->count; i++) {
@@ -59,9 +62,9 @@ static void print_head(Study *s, int head, const ReverseStep *step)
         square += (rounded / exact - 1.0) * (rounded / exact - 1.0);
         bits += 0.5 * log2(rounded / exact);
     }
-    printf("  %-4s %5d  %10.3g  %+9.3f %%  %8.3f %%  %+10.5f\n", variance_name(kinds[head]),
-           step->t, mean / (double)s->count, 100.0 * shift / mean,
-           100.0 * sqrt(square / (double)s->count), bits / (double)s->count);
+    printf("  %-4s %5d  %10.3g  %+9.3f %%  %8.3f %%  %+10.5f\n", kinds[head]->name, step->t,
+           mean / (double)s->count, 100.0 * shift / mean, 100.0 * sqrt(square / (double)s->count),
+           bits / (double)s->count);
 }
 
 static bool print_all(Study *s, Error *error)

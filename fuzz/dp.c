@@ -17,7 +17,7 @@ void fuzz_dp(const uint8_t *bytes, size_t size)
     fuzz_file("dp-sn.h5", bytes, size);
     for (int steps = 1; steps <= FUZZ_TIMESTEPS; steps++) {
         int timesteps[FUZZ_TIMESTEPS + 1];
-        if (!dp_trajectory(network, VARIANCE_SN, &estimate, steps, timesteps, &error)) {
+        if (!dp_trajectory(network, &variance_sn, &estimate, steps, timesteps, &error)) {
             fuzz_check_error(&error);
             continue;
         }

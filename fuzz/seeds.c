@@ -343,7 +343,7 @@ static uint64_t find_network_number(void)
         fprintf(stderr, "%s\n", error.message);
         exit(1);
     }
-    uint64_t number = network_fingerprint(network, VARIANCE_SN);
+    uint64_t number = network_fingerprint(network, &variance_sn);
     network_close(network);
     string_list_free(&options.source.checkpoints);
     return number;

@@ -17,7 +17,7 @@ static bool predict_nothing(void *network, const float *x_t, const int *t, int c
 void fuzz_sweep(const uint8_t *bytes, size_t size)
 {
     static const int timesteps[STEPS + 1] = {0, 1, FUZZ_TIMESTEPS};
-    static const VarianceKind kind = VARIANCE_BETA;
+    static const Variance *const kind = &variance_beta;
     static const float x_0[PIXELS];
     Error error = {0};
     Schedule schedule;

@@ -226,7 +226,7 @@ static bool measure(Analytic *a, Error *error)
 {
     const int batch = network_batch(a->network);
     const int64_t total = a->images * a->timesteps_count;
-    const NetworkOutputs outputs = {.eps = a->eps};
+    const Prediction outputs = {.eps = a->eps};
     Progress progress;
     progress_start(&progress, "measuring", 0, total, 1, "evaluations/s", a->common.quiet);
     bool ok = true;

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-bool cell_timesteps(const Network *network, TrajectoryKind trajectory, VarianceKind variance,
+bool cell_timesteps(const Network *network, TrajectoryKind trajectory, const Variance *variance,
                     const EstimateOptions *estimate, int steps, int *timesteps, Error *error)
 {
     if (trajectory == TRAJECTORY_DP)
@@ -17,10 +17,11 @@ bool cell_timesteps(const Network *network, TrajectoryKind trajectory, VarianceK
            error_prefix(error, "--steps");
 }
 
-ReverseOptions cell_reverse(const SamplingOptions *options, Sampler sampler, VarianceKind variance)
+ReverseOptions cell_reverse(const SamplingOptions *options, Sampler sampler,
+                            const Variance *variance)
 {
     ReverseOptions reverse = reverse_defaults(sampler);
-    reverse.variance = variance_in_step(variance);
+    reverse.variance = variance->step;
     if (!isnan(options->eta))
         reverse.eta = options->eta;
     if (!isnan(options->clip_pixel))
@@ -29,7 +30,7 @@ ReverseOptions cell_reverse(const SamplingOptions *options, Sampler sampler, Var
 }
 
 bool cell_plan_make(SamplingPlan *plan, const Network *network, const SamplingOptions *options,
-                    VarianceKind variance, const ReverseOptions *reverse,
+                    const Variance *variance, const ReverseOptions *reverse,
                     const EstimateOptions *estimate, int steps, Error *error)
 {
     *plan = (SamplingPlan){.variance = variance,

@@ -217,7 +217,7 @@ Option option_results(const char **path)
 
 /* -- Made of options -------------------------------------------------------------------------- */
 
-bool command_variances(const Network *network, VarianceKind *kinds, int *count, Error *error)
+bool command_variances(const Network *network, const Variance **kinds, int *count, Error *error)
 {
     if (*count == 0)
         *count = network_variances(network, kinds);

@@ -108,9 +108,9 @@ Option option_results(const char **path);
 
 /* -- What commands make of their options ------------------------------------------------------- */
 
-/* kinds [VARIANCE_KINDS], as --variance listed them, becomes all that the network has if *count is 0. An
+/* kinds [VARIANCE_COUNT], as --variance listed them, becomes all that the network has if *count is 0. An
  * input error if the network lacks what one of them needs. */
-bool command_variances(const Network *network, VarianceKind *kinds, int *count, Error *error);
+bool command_variances(const Network *network, const Variance **kinds, int *count, Error *error);
 
 /* --seed, or the seed in the checkpoint's configuration. */
 uint64_t command_seed(const CommonOptions *common, const Network *network);

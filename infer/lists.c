@@ -12,7 +12,7 @@
 #include <string.h>
 
 typedef union Item {
-    VarianceKind variance;
+    const Variance *variance;
     TrajectoryKind trajectory;
     Sampler sampler;
     int steps;
@@ -89,9 +89,9 @@ static bool read_list(const ListRule *rule, const char *list, void *items, int *
     return ok;
 }
 
-bool lists_variances(const char *list, VarianceKind *kinds, int *count, Error *error)
+bool lists_variances(const char *list, const Variance **kinds, int *count, Error *error)
 {
-    const ListRule rule = {"--variance", sizeof *kinds, VARIANCE_KINDS, read_variance};
+    const ListRule rule = {"--variance", sizeof *kinds, VARIANCE_COUNT, read_variance};
     return read_list(&rule, list, kinds, count, error);
 }
 

@@ -15,8 +15,8 @@ enum { LISTS_MAX_STEPS = 64, LISTS_MAX_SCALES = 64, LISTS_SAMPLERS = SAMPLER_DDI
 /* The largest factor that --cov-scale takes. */
 enum { LISTS_MAX_SCALE = 1000 };
 
-/* "npr,sn" to kinds [VARIANCE_KINDS]. */
-bool lists_variances(const char *list, VarianceKind *kinds, int *count, Error *error);
+/* "npr,sn" to kinds [VARIANCE_COUNT]. */
+bool lists_variances(const char *list, const Variance **kinds, int *count, Error *error);
 
 /* "linear,dp" to kinds [TRAJECTORY_KINDS]. */
 bool lists_trajectories(const char *list, TrajectoryKind *kinds, int *count, Error *error);

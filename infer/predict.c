@@ -36,9 +36,9 @@ typedef struct Predict {
     int64_t count;
     int *t; /* [count] */
     Hdf5File *input, *output;
-    ImageArray x, eps, heads[NETWORK_MAX_HEADS];
-    float *images;          /* [GROUP * batch, dims]: x, */
-    NetworkOutputs results; /* and what the network makes of it */
+    ImageArray x, eps, heads[PREDICTOR_MAX_HEADS];
+    float *images;      /* [GROUP * batch, dims]: x, */
+    Prediction results; /* and what the network makes of it */
 } Predict;
 
 /* -- Preparation ------------------------------------------------------------------------------ */
@@ -148,7 +148,7 @@ static bool predict_all(Predict *p, Error *error)
 static void close_output_arrays(Predict *p)
 {
     image_array_close(&p->eps);
-    for (int i = 0; i < NETWORK_MAX_HEADS; i++)
+    for (int i = 0; i < PREDICTOR_MAX_HEADS; i++)
         image_array_close(&p->heads[i]);
 }
 
@@ -188,7 +188,7 @@ static void release(Predict *p)
     hdf5_close(p->output);
     memory_free(p->images);
     memory_free(p->results.eps);
-    for (int i = 0; i < NETWORK_MAX_HEADS; i++)
+    for (int i = 0; i < PREDICTOR_MAX_HEADS; i++)
         memory_free(p->results.heads[i]);
     memory_free(p->t);
     network_close(p->network);

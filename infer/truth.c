@@ -9,7 +9,6 @@
 #include "infer/lists.h"
 #include "inference/image_array.h"
 #include "inference/images.h"
-#include "inference/predictor.h"
 #include "io/output.h"
 
 #include <math.h>
@@ -40,7 +39,7 @@ enum { DEFAULT_TIMESTEPS = 11, LEAST_WIDTH = 15 };
 /* Sums over images and elements at one timestep. */
 typedef struct Errors {
     double cov, mean_error;                              /* exact; (E[x_0 | x_t] - x_0_hat)^2 */
-    double square[VARIANCE_KINDS], bias[VARIANCE_KINDS]; /* of estimate - exact, by index */
+    double square[VARIANCE_COUNT], bias[VARIANCE_COUNT]; /* of estimate - exact, by index */
 } Errors;
 
 typedef struct Truth {
@@ -48,7 +47,7 @@ typedef struct Truth {
     const char *variance_list, *out;
     int64_t images_wanted, timesteps_wanted;
 
-    VarianceKind variances[VARIANCE_KINDS];
+    const Variance *variances[VARIANCE_COUNT];
     int variance_count;
     Network *network;
     Predictor predictor;
@@ -114,14 +113,17 @@ static bool choose_timesteps(Truth *s, Error *error)
 static bool allocate(Truth *s, Error *error)
 {
     const size_t batch = (size_t)s->predictor.batch, dims = s->predictor.source.dims;
-    float **arrays[4 + VARIANCE_KINDS] = {&s->noise, &s->x_t, &s->cov, &s->prediction.eps};
-    int count = 4;
-    for (int v = 0; v < s->variance_count; v++)
-        if (variance_head(s->variances[v]))
-            arrays[count++] = &s->prediction.heads[s->variances[v]];
-    for (int i = 0; i < count; i++)
+    float **arrays[] = {&s->noise, &s->x_t, &s->cov, &s->prediction.eps};
+    for (int i = 0; i < 4; i++)
         if (!(*arrays[i] = memory_large(batch, dims * sizeof(float), "images", error)))
             return false;
+    for (int v = 0; v < s->variance_count; v++) {
+        const int head = predictor_head(&s->predictor, s->variances[v]);
+        if (head >= 0 && !s->prediction.heads[head] &&
+            !(s->prediction.heads[head] =
+                  memory_large(batch, dims * sizeof(float), "images", error)))
+            return false;
+    }
     s->t = memory_small(batch, sizeof *s->t);
     s->each = memory_small(batch, sizeof *s->each);
     return (s->moments = memory_large(batch, 4 * dims * sizeof(double), "moments", error)) != NULL;
@@ -171,10 +173,11 @@ static void compare(Truth *s, int t, int i)
         sums.mean_error += off * off;
     }
     for (int v = 0; v < s->variance_count; v++) {
-        const VarianceKind kind = s->variances[v];
-        const float *head = variance_head(kind) ? s->prediction.heads[kind] + at : NULL;
+        const Variance *variance = s->variances[v];
+        const float *head =
+            prediction_of(&s->prediction, predictor_head(&s->predictor, variance), at);
         float *cov = s->cov + at;
-        estimate_cov_x0(source, kind, t, s->x_t + at, predicted, head, cov);
+        estimate_cov_x0(source, variance, t, s->x_t + at, predicted, head, cov);
         for (size_t k = 0; k < dims; k++) {
             double difference = cov[k] - exact[k];
             sums.bias[v] += difference;
@@ -188,7 +191,7 @@ static void add_errors(Errors *sum, const Errors *more)
 {
     sum->cov += more->cov;
     sum->mean_error += more->mean_error;
-    for (int v = 0; v < VARIANCE_KINDS; v++) {
+    for (int v = 0; v < VARIANCE_COUNT; v++) {
         sum->bias[v] += more->bias[v];
         sum->square[v] += more->square[v];
     }
@@ -297,8 +300,8 @@ static void write_table(FILE *to, const void *context)
 
 static void release(Truth *s)
 {
-    for (int kind = 0; kind < VARIANCE_KINDS; kind++)
-        memory_free(s->prediction.heads[kind]);
+    for (int head = 0; head < PREDICTOR_MAX_HEADS; head++)
+        memory_free(s->prediction.heads[head]);
     memory_free(s->prediction.eps);
     memory_free(s->noise);
     memory_free(s->x_t);

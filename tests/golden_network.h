@@ -9,14 +9,17 @@
 #include "model/head.h"
 #include "model/unet.h"
 
+enum { GOLDEN_HEADS = 2 };
+static const char *const golden_heads[GOLDEN_HEADS] = {"sn", "npr"};
+
 /* The trunk and its heads sn and npr, for batches of a fixed size. */
 typedef struct GoldenNetwork {
     Config config;
-    ParamSet params, head_params[VARIANCE_KINDS];
-    Graph *graph, *head_graphs[VARIANCE_KINDS];
+    ParamSet params, head_params[GOLDEN_HEADS];
+    Graph *graph, *head_graphs[GOLDEN_HEADS];
     UNet unet;
-    Head heads[VARIANCE_KINDS];
-    float *weights, *head_weights[VARIANCE_KINDS];
+    Head heads[GOLDEN_HEADS];
+    float *weights, *head_weights[GOLDEN_HEADS];
     double *ms_eps; /* NULL where the file has none */
     Schedule schedule;
     int batch;
@@ -31,18 +34,18 @@ static inline float *golden_weights(Checkpoint *checkpoint, const char *group, c
     return weights;
 }
 
-static inline void golden_head(GoldenNetwork *net, Checkpoint *checkpoint, VarianceKind kind)
+static inline void golden_head(GoldenNetwork *net, Checkpoint *checkpoint, int head)
 {
     Error error = {0};
     char group[64];
-    net->head_graphs[kind] =
-        graph_new(&net->head_params[kind], (GraphOptions){.batch = net->batch});
-    net->heads[kind] =
-        head_build(net->head_graphs[kind], &net->config, 1, net->unet.features, net->unet.temb);
-    snprintf(group, sizeof group, "heads_ema/%s", variance_head(kind));
-    net->head_weights[kind] = golden_weights(checkpoint, group, &net->head_params[kind]);
-    must(graph_finish(net->head_graphs[kind], &error), &error);
-    graph_load_weights(net->head_graphs[kind], net->head_weights[kind]);
+    net->head_graphs[head] =
+        graph_new(&net->head_params[head], (GraphOptions){.batch = net->batch});
+    net->heads[head] =
+        head_build(net->head_graphs[head], &net->config, 1, net->unet.features, net->unet.temb);
+    snprintf(group, sizeof group, "heads_ema/%s", golden_heads[head]);
+    net->head_weights[head] = golden_weights(checkpoint, group, &net->head_params[head]);
+    must(graph_finish(net->head_graphs[head], &error), &error);
+    graph_load_weights(net->head_graphs[head], net->head_weights[head]);
 }
 
 static inline void golden_network_make(GoldenNetwork *net, const char *path, int batch)
@@ -62,8 +65,8 @@ static inline void golden_network_make(GoldenNetwork *net, const char *path, int
     net->weights = golden_weights(checkpoint, "trunk_ema", &net->params);
     must(graph_finish(net->graph, &error), &error);
     graph_load_weights(net->graph, net->weights);
-    golden_head(net, checkpoint, VARIANCE_SN);
-    golden_head(net, checkpoint, VARIANCE_NPR);
+    for (int head = 0; head < GOLDEN_HEADS; head++)
+        golden_head(net, checkpoint, head);
     if (checkpoint_has(checkpoint, "analytic/ms_eps")) {
         int count = net->schedule.timesteps + 1;
         net->ms_eps = memory_small((size_t)count, sizeof *net->ms_eps);
@@ -75,10 +78,10 @@ static inline void golden_network_make(GoldenNetwork *net, const char *path, int
 
 static inline void golden_network_free(GoldenNetwork *net)
 {
-    for (int kind = 0; kind < VARIANCE_KINDS; kind++) {
-        graph_free(net->head_graphs[kind]);
-        params_free(&net->head_params[kind]);
-        memory_free(net->head_weights[kind]);
+    for (int head = 0; head < GOLDEN_HEADS; head++) {
+        graph_free(net->head_graphs[head]);
+        params_free(&net->head_params[head]);
+        memory_free(net->head_weights[head]);
     }
     graph_free(net->graph);
     params_free(&net->params);
@@ -102,11 +105,11 @@ static inline bool golden_predict(void *context, const float *x_t, const int *t,
     if (!graph_forward(net->graph, 0, error))
         return false;
     memcpy(prediction->eps, value_data(net->unet.eps), bytes);
-    for (int kind = 0; kind < VARIANCE_KINDS; kind++)
-        if (prediction->heads[kind]) {
-            if (!graph_forward(net->head_graphs[kind], 0, error))
+    for (int head = 0; head < GOLDEN_HEADS; head++)
+        if (prediction->heads[head]) {
+            if (!graph_forward(net->head_graphs[head], 0, error))
                 return false;
-            memcpy(prediction->heads[kind], value_data(net->heads[kind].out), bytes);
+            memcpy(prediction->heads[head], value_data(net->heads[head].out), bytes);
         }
     return true;
 }
@@ -115,6 +118,7 @@ static inline Predictor golden_predictor(GoldenNetwork *net)
 {
     return (Predictor){.network = net,
                        .predict = golden_predict,
+                       .heads = {golden_heads[0], golden_heads[1]},
                        .batch = net->batch,
                        .source = {.schedule = &net->schedule,
                                   .dims = net->dims,

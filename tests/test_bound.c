@@ -96,7 +96,7 @@ static void golden_case_free(GoldenCase *c)
 }
 
 /* All variances of a file in one sweep, K = 10. */
-static void check_terms(const char *checkpoint, const char *expected, const VarianceKind *kinds,
+static void check_terms(const char *checkpoint, const char *expected, const Variance *const *kinds,
                         int count)
 {
     enum { STEPS = 10 };
@@ -104,7 +104,7 @@ static void check_terms(const char *checkpoint, const char *expected, const Vari
     Error error = {0};
     Bound *bound = NULL;
     int timesteps[STEPS + 1];
-    BoundCell cells[VARIANCE_KINDS];
+    BoundCell cells[VARIANCE_COUNT];
     golden_case_make(&c, checkpoint, expected, "nll/x0", "nll/beta/eps", "nll/beta/eps_t");
     const int total = c.net.schedule.timesteps;
     must(trajectory_make(TRAJECTORY_LINEAR, total, STEPS, timesteps, &error), &error);
@@ -117,7 +117,7 @@ static void check_terms(const char *checkpoint, const char *expected, const Vari
     ck_assert_int_eq(bound_needed(bound, total), STEPS);
     sweep(bound, total);
     for (int v = 0; v < count; v++) {
-        const char *name = variance_name(kinds[v]);
+        const char *name = kinds[v]->name;
         const double *terms = bound_sums(bound)->terms + (size_t)v * ((size_t)total + 1);
         char path[128];
         snprintf(path, sizeof path, "nll/%s/terms_bits_per_dim_each", name);
@@ -147,8 +147,8 @@ static void check_terms(const char *checkpoint, const char *expected, const Vari
 
 START_TEST(terms_are_golden)
 {
-    const VarianceKind kinds[] = {VARIANCE_BETA, VARIANCE_BETA_TILDE, VARIANCE_NPR, VARIANCE_SN,
-                                  VARIANCE_ANALYTIC};
+    const Variance *const kinds[] = {&variance_beta, &variance_beta_tilde, &variance_npr,
+                                     &variance_sn, &variance_analytic};
     check_terms(golden_b, expected_b, kinds, 5);
     check_terms(golden_a, expected_a, kinds, 4); /* this file has no /analytic */
 }
@@ -160,7 +160,7 @@ START_TEST(tables_are_golden)
     GoldenCase c;
     Error error = {0};
     Bound *bound = NULL;
-    const VarianceKind kind = VARIANCE_SN;
+    const Variance *const kind = &variance_sn;
     golden_case_make(&c, golden_b, expected_b, "nll_table/x0", "nll_table/eps", NULL);
     c.task.variances = &kind;
     c.task.variance_count = 1;
@@ -270,6 +270,8 @@ typedef struct Oracle {
     int images;
 } Oracle;
 
+enum { ORACLE_SN, ORACLE_NPR };
+
 static bool oracle_predict(void *context, const float *x_t, const int *t, int count,
                            const Prediction *prediction, Error *error)
 {
@@ -287,11 +289,10 @@ static bool oracle_predict(void *context, const float *x_t, const int *t, int co
             const double left = sqrt(fmax(eps2[k] - eps[k] * eps[k], 0));
             const double hat = eps[k] + (k % 2 ? 1 : -1) * o->wrong * left;
             prediction->eps[at] = (float)hat;
-            if (prediction->heads[VARIANCE_SN])
-                prediction->heads[VARIANCE_SN][at] = (float)eps2[k];
-            if (prediction->heads[VARIANCE_NPR])
-                prediction->heads[VARIANCE_NPR][at] =
-                    (float)(eps2[k] - 2 * hat * eps[k] + hat * hat);
+            if (prediction->heads[ORACLE_SN])
+                prediction->heads[ORACLE_SN][at] = (float)eps2[k];
+            if (prediction->heads[ORACLE_NPR])
+                prediction->heads[ORACLE_NPR][at] = (float)(eps2[k] - 2 * hat * eps[k] + hat * hat);
         }
         memory_free(x);
     }
@@ -302,6 +303,7 @@ static Predictor oracle_predictor(Oracle *o)
 {
     return (Predictor){.network = o,
                        .predict = oracle_predict,
+                       .heads = {[ORACLE_SN] = "sn", [ORACLE_NPR] = "npr"},
                        .batch = 64,
                        .source = {.schedule = &o->schedule,
                                   .dims = o->mixture.dims,
@@ -329,7 +331,7 @@ static void measure_constants(Oracle *o, int t)
                       eps + (size_t)i * dims, dims);
     }
     forward_noise(&o->schedule, ts, x_0, eps, TRAIN, dims, x_0);
-    const Prediction prediction = {.eps = eps, .heads = {[VARIANCE_SN] = sn}};
+    const Prediction prediction = {.eps = eps, .heads = {[ORACLE_SN] = sn}};
     must(oracle_predict(o, x_0, ts, TRAIN, &prediction, &error), &error);
     for (size_t k = 0; k < dims; k++) {
         double sum = TRAIN;
@@ -366,9 +368,9 @@ static void oracle_free(Oracle *o)
     schedule_free(&o->schedule);
 }
 
-static const VarianceKind every_kind[] = {VARIANCE_BETA, VARIANCE_BETA_TILDE,    VARIANCE_ANALYTIC,
-                                          VARIANCE_SN,   VARIANCE_ANALYTIC_DIAG, VARIANCE_NPR,
-                                          VARIANCE_EXACT};
+static const Variance *const every_kind[] = {
+    &variance_beta,          &variance_beta_tilde, &variance_analytic, &variance_sn,
+    &variance_analytic_diag, &variance_npr,        &variance_exact};
 
 /* -- Best trajectories by brute force --------------------------------------------------------- */
 
@@ -402,8 +404,8 @@ static void check_every_trajectory(Oracle *o, const Predictor *predictor, int st
         timesteps[count++][steps] = FEW;
     } while (next_subset(subset, steps - 1));
 
-    BoundCell *cells = memory_small((size_t)count * VARIANCE_KINDS, sizeof *cells);
-    for (int v = 0; v < VARIANCE_KINDS; v++)
+    BoundCell *cells = memory_small((size_t)count * VARIANCE_COUNT, sizeof *cells);
+    for (int v = 0; v < VARIANCE_COUNT; v++)
         for (int c = 0; c < count; c++)
             cells[v * count + c] = (BoundCell){.variance = v,
                                                .trajectory = TRAJECTORY_DP,
@@ -412,9 +414,9 @@ static void check_every_trajectory(Oracle *o, const Predictor *predictor, int st
     Error error = {0};
     Bound *bound = NULL;
     const BoundTask task = {.variances = every_kind,
-                            .variance_count = VARIANCE_KINDS,
+                            .variance_count = VARIANCE_COUNT,
                             .cells = cells,
-                            .cell_count = count * VARIANCE_KINDS,
+                            .cell_count = count * VARIANCE_COUNT,
                             .tables = true,
                             .images = o->images,
                             .x_0 = o->x_0,
@@ -422,7 +424,7 @@ static void check_every_trajectory(Oracle *o, const Predictor *predictor, int st
     must(bound_make(&bound, predictor, &task, &error), &error);
     sweep(bound, FEW);
     const size_t row = FEW + 1;
-    for (int v = 0; v < VARIANCE_KINDS; v++) {
+    for (int v = 0; v < VARIANCE_COUNT; v++) {
         const double *table = bound_sums(bound)->tables + (size_t)v * row * row;
         int best[MOST_STEPS + 1];
         double least = INFINITY, path = bound_prior(bound), ignored;
@@ -433,7 +435,7 @@ static void check_every_trajectory(Oracle *o, const Predictor *predictor, int st
             least = smaller(least, bound_mean(bound, v * count + c, &ignored));
         ck_assert_msg(fabs(path - least) <= 1e-7 * least,
                       "%s, %d steps: %.12g by dynamic programming, %.12g by brute force",
-                      variance_name(every_kind[v]), steps, path, least);
+                      every_kind[v]->name, steps, path, least);
     }
     memory_free(cells);
     memory_free(timesteps);
@@ -467,7 +469,7 @@ typedef struct Truth {
     Oracle oracle;
     Predictor predictor;
     int timesteps[K + 1];
-    BoundCell cells[VARIANCE_KINDS];
+    BoundCell cells[VARIANCE_COUNT];
     BoundTask task;
     Bound *bound;
 } Truth;
@@ -478,12 +480,12 @@ static void truth_make(Truth *s, double wrong)
     must(trajectory_make(TRAJECTORY_LINEAR, TIMESTEPS, K, s->timesteps, &error), &error);
     oracle_make(&s->oracle, TIMESTEPS, SIDE, IMAGES, wrong, s->timesteps + 1, K);
     s->predictor = oracle_predictor(&s->oracle);
-    for (int v = 0; v < VARIANCE_KINDS; v++)
+    for (int v = 0; v < VARIANCE_COUNT; v++)
         s->cells[v] = (BoundCell){.variance = v, .steps = K, .timesteps = s->timesteps};
     s->task = (BoundTask){.variances = every_kind,
-                          .variance_count = VARIANCE_KINDS,
+                          .variance_count = VARIANCE_COUNT,
                           .cells = s->cells,
-                          .cell_count = VARIANCE_KINDS,
+                          .cell_count = VARIANCE_COUNT,
                           .images = IMAGES,
                           .x_0 = s->oracle.x_0,
                           .seed = 4};
@@ -497,18 +499,18 @@ static void truth_free(Truth *s)
     oracle_free(&s->oracle);
 }
 
-static double bits_of(const Truth *s, VarianceKind kind)
+static double bits_of(const Truth *s, const Variance *kind)
 {
     double error;
-    for (int v = 0; v < VARIANCE_KINDS; v++)
+    for (int v = 0; v < VARIANCE_COUNT; v++)
         if (every_kind[v] == kind)
             return bound_mean(s->bound, v, &error);
     return NAN;
 }
 
-static double calibration_of(const Truth *s, VarianceKind kind, int t, double *error)
+static double calibration_of(const Truth *s, const Variance *kind, int t, double *error)
 {
-    for (int v = 0; v < VARIANCE_KINDS; v++)
+    for (int v = 0; v < VARIANCE_COUNT; v++)
         if (every_kind[v] == kind) {
             *error = bound_sums(s->bound)->calibration_error[v * (TIMESTEPS + 1) + t];
             return bound_sums(s->bound)->calibration[v * (TIMESTEPS + 1) + t];
@@ -520,35 +522,35 @@ START_TEST(with_a_perfect_network_all_heads_are_exact)
 {
     Truth s;
     truth_make(&s, 0);
-    const double exact = bits_of(&s, VARIANCE_EXACT);
+    const double exact = bits_of(&s, &variance_exact);
     /* float32 rounds what a head says: u is 1e-4 of it at the smallest t. */
-    ck_assert_double_eq_tol(bits_of(&s, VARIANCE_SN), exact, 1e-4);
-    ck_assert_double_eq_tol(bits_of(&s, VARIANCE_NPR), exact, 1e-4);
-    ck_assert_double_eq_tol(bits_of(&s, VARIANCE_SN), bits_of(&s, VARIANCE_NPR), 1e-4);
-    for (int v = 0; v < VARIANCE_KINDS; v++)
+    ck_assert_double_eq_tol(bits_of(&s, &variance_sn), exact, 1e-4);
+    ck_assert_double_eq_tol(bits_of(&s, &variance_npr), exact, 1e-4);
+    ck_assert_double_eq_tol(bits_of(&s, &variance_sn), bits_of(&s, &variance_npr), 1e-4);
+    for (int v = 0; v < VARIANCE_COUNT; v++)
         ck_assert_msg(bits_of(&s, every_kind[v]) > exact - 1e-4, "%s beats the exact variance",
-                      variance_name(every_kind[v]));
+                      every_kind[v]->name);
     /* One number per timestep loses a good deal, one per dimension less. */
-    ck_assert_double_gt(bits_of(&s, VARIANCE_ANALYTIC), exact + 0.01);
-    ck_assert_double_gt(bits_of(&s, VARIANCE_ANALYTIC), bits_of(&s, VARIANCE_ANALYTIC_DIAG));
+    ck_assert_double_gt(bits_of(&s, &variance_analytic), exact + 0.01);
+    ck_assert_double_gt(bits_of(&s, &variance_analytic), bits_of(&s, &variance_analytic_diag));
     for (int k = 1; k <= K; k++) {
         double error;
-        double found = calibration_of(&s, VARIANCE_EXACT, s.timesteps[k], &error);
+        double found = calibration_of(&s, &variance_exact, s.timesteps[k], &error);
         ck_assert_msg(fabs(found - 1) <= 4 * error && error < 0.1,
                       "t = %d: calibration %g +- %g, expected 1", s.timesteps[k], found, error);
         /* One number per timestep is right on the whole, if not anywhere: the same sum of Cov. At t = 1
          * the clip of x_0_hat misses what data lie beyond [-1, 1] by more than that; only exact knows. */
         const double *ratio = bound_sums(s.bound)->ratio + s.timesteps[k];
-        const double of_exact = ratio[(VARIANCE_KINDS - 1) * (TIMESTEPS + 1)];
-        for (int v = 0; v < VARIANCE_KINDS; v++)
+        const double of_exact = ratio[(VARIANCE_COUNT - 1) * (TIMESTEPS + 1)];
+        for (int v = 0; v < VARIANCE_COUNT; v++)
             if (!variance_is_fixed(every_kind[v]) && s.timesteps[k] > 1)
                 ck_assert_msg(fabs(ratio[v * (TIMESTEPS + 1)] / of_exact - 1) < 0.05,
                               "t = %d: Cov of %s is %g times the exact one on the whole",
-                              s.timesteps[k], variance_name(every_kind[v]),
+                              s.timesteps[k], every_kind[v]->name,
                               of_exact / ratio[v * (TIMESTEPS + 1)]);
     }
     double none;
-    ck_assert(isnan(calibration_of(&s, VARIANCE_BETA_TILDE, s.timesteps[3], &none)));
+    ck_assert(isnan(calibration_of(&s, &variance_beta_tilde, s.timesteps[3], &none)));
     truth_free(&s);
 }
 END_TEST
@@ -560,9 +562,9 @@ static void print_table(const Truth *s)
     for (int k = 1; k <= K; k += 2)
         fprintf(stderr, "   t = %4d", s->timesteps[k]);
     fprintf(stderr, "\n");
-    for (int v = 0; v < VARIANCE_KINDS; v++) {
+    for (int v = 0; v < VARIANCE_COUNT; v++) {
         double error;
-        fprintf(stderr, "%-14s %9.4f", variance_name(every_kind[v]), bits_of(s, every_kind[v]));
+        fprintf(stderr, "%-14s %9.4f", every_kind[v]->name, bits_of(s, every_kind[v]));
         for (int k = 1; k <= K; k += 2)
             fprintf(stderr, "   %8.3f", calibration_of(s, every_kind[v], s->timesteps[k], &error));
         fprintf(stderr, "\n");
@@ -579,15 +581,15 @@ START_TEST(with_a_wrong_mean_npr_stays_calibrated_and_sn_does_not)
             print_table(&s);
         for (int k = 1; k <= K; k++) {
             double of_sn, of_npr;
-            double sn = calibration_of(&s, VARIANCE_SN, s.timesteps[k], &of_sn);
-            double npr = calibration_of(&s, VARIANCE_NPR, s.timesteps[k], &of_npr);
+            double sn = calibration_of(&s, &variance_sn, s.timesteps[k], &of_sn);
+            double npr = calibration_of(&s, &variance_npr, s.timesteps[k], &of_npr);
             ck_assert_msg(fabs(npr - 1) <= 4 * of_npr && of_npr < 0.1,
                           "t = %d: NPR's calibration is %g +- %g", s.timesteps[k], npr, of_npr);
             ck_assert_msg(sn > 1 + wrong * wrong && sn - 1 > 4 * of_sn,
                           "t = %d: SN's calibration is %g +- %g", s.timesteps[k], sn, of_sn);
         }
-        ck_assert_double_eq_tol(bits_of(&s, VARIANCE_NPR), bits_of(&s, VARIANCE_EXACT), 1e-4);
-        ck_assert_double_gt(bits_of(&s, VARIANCE_SN), bits_of(&s, VARIANCE_NPR) + 0.02);
+        ck_assert_double_eq_tol(bits_of(&s, &variance_npr), bits_of(&s, &variance_exact), 1e-4);
+        ck_assert_double_gt(bits_of(&s, &variance_sn), bits_of(&s, &variance_npr) + 0.02);
         truth_free(&s);
     }
 }

@@ -54,10 +54,10 @@ static double gaussian_kl(double mean_q, double variance_q, double mean_p, doubl
 }
 
 /* The step t -> s by that definition; q's mean is the reverse step's at the true noise. */
-static double defined(const Case *c, VarianceKind kind, int s, int t, double clip_pixel)
+static double defined(const Case *c, const Variance *kind, int s, int t, double clip_pixel)
 {
     ReverseOptions options = reverse_defaults(SAMPLER_DDPM);
-    options.variance = variance_in_step(kind);
+    options.variance = kind->step;
     options.clip_pixel = clip_pixel;
     options.clip_sigma_to = s;
     const ReverseStep step = reverse_step(&schedule, &options, s, t);
@@ -82,24 +82,24 @@ START_TEST(steps_are_what_they_are_defined_as)
             const Case c = make_case(t);
             const double kappa = likelihood_kappa(&schedule, s, t);
             const struct {
-                VarianceKind kind;
+                const Variance *kind;
                 double got;
             } cases[] = {
-                {VARIANCE_NPR, likelihood_step(kappa, c.off2, c.cov, INFINITY, COUNT)},
-                {VARIANCE_BETA_TILDE, likelihood_step_scalar(kappa, c.sum_off2, 0, COUNT)},
-                {VARIANCE_BETA,
+                {&variance_npr, likelihood_step(kappa, c.off2, c.cov, INFINITY, COUNT)},
+                {&variance_beta_tilde, likelihood_step_scalar(kappa, c.sum_off2, 0, COUNT)},
+                {&variance_beta,
                  likelihood_step_scalar(kappa, c.sum_off2, schedule.beta_bar[t], COUNT)},
             };
             for (int i = 0; i < 3; i++) {
                 double want = defined(&c, cases[i].kind, s, t, 0);
                 ck_assert_msg(fabs(cases[i].got - want) <= 1e-7 * want + 1e-8,
-                              "%s, %d -> %d: %.12g, expected %.12g", variance_name(cases[i].kind),
-                              t, s, cases[i].got, want);
+                              "%s, %d -> %d: %.12g, expected %.12g", cases[i].kind->name, t, s,
+                              cases[i].got, want);
             }
             /* With the noise of the step bounded to two grey levels, and hardly at all. */
             for (double pixel = 2; pixel < 500; pixel *= 200) {
                 double most = likelihood_most_cov(&schedule, s, t, reverse_pixel_variance(pixel));
-                double want = defined(&c, VARIANCE_NPR, s, t, pixel);
+                double want = defined(&c, &variance_npr, s, t, pixel);
                 double got = likelihood_step(kappa, c.off2, c.cov, most, COUNT);
                 ck_assert_msg(fabs(got - want) <= 1e-7 * want + 1e-8,
                               "%g pixels, %d -> %d: %.12g, expected %.12g", pixel, t, s, got, want);
@@ -267,7 +267,7 @@ END_TEST
 
 /* -- Estimates of every kind ------------------------------------------------------------------ */
 
-static void ck_label(const EstimateOptions *options, VarianceKind kind, const char *label)
+static void ck_label(const EstimateOptions *options, const Variance *kind, const char *label)
 {
     const EstimateLabel got = estimate_label(options, kind);
     ck_assert_str_eq(got.text, label);
@@ -284,22 +284,22 @@ static void ck_npr(const EstimateOptions *options, const double expected[4], con
     const float zero[4] = {0};
     float cov[4];
     const EstimateSource source = {.schedule = &schedule, .dims = 4, .options = *options};
-    estimate_cov_x0(&source, VARIANCE_NPR, T, zero, zero, g, cov);
+    estimate_cov_x0(&source, &variance_npr, T, zero, zero, g, cov);
     for (int i = 0; i < 4; i++)
         ck_assert_double_eq_tol(cov[i], expected[i], 1e-6);
-    ck_label(options, VARIANCE_NPR, label);
+    ck_label(options, &variance_npr, label);
 }
 
 START_TEST(the_average_comes_before_the_clip)
 {
     EstimateOptions options = estimate_defaults();
     ck_npr(&options, (const double[4]){0, 0.4, 1, 0.2}, "npr");
-    ck_assert(!estimate_is_scalar(&options, VARIANCE_NPR));
+    ck_assert(!estimate_is_scalar(&options, &variance_npr));
 
     options.average = true; /* 2.0 / 4, and not 1.6 / 4 */
     ck_npr(&options, (const double[4]){0.5, 0.5, 0.5, 0.5}, "npr-average");
-    ck_assert(estimate_is_scalar(&options, VARIANCE_NPR));
-    ck_label(&options, VARIANCE_ANALYTIC, "analytic");
+    ck_assert(estimate_is_scalar(&options, &variance_npr));
+    ck_label(&options, &variance_analytic, "analytic");
 }
 END_TEST
 
@@ -313,9 +313,9 @@ START_TEST(the_scale_comes_after_the_clip)
 
     const EstimateSource source = {.schedule = &schedule, .dims = 1, .options = options};
     float fixed;
-    estimate_cov_x0(&source, VARIANCE_BETA, 700, NULL, NULL, NULL, &fixed); /* no estimate */
+    estimate_cov_x0(&source, &variance_beta, 700, NULL, NULL, NULL, &fixed); /* no estimate */
     ck_assert_double_eq_tol(fixed, schedule.beta_bar[700], 1e-6);
-    ck_label(&options, VARIANCE_BETA, "beta");
+    ck_label(&options, &variance_beta, "beta");
 }
 END_TEST
 
@@ -324,10 +324,10 @@ START_TEST(the_floor_is_between_the_clip_and_the_scale)
     EstimateOptions options = estimate_defaults();
     options.floor = 0.75; /* of 0.4, the mean of what is clipped */
     ck_npr(&options, (const double[4]){0.3, 0.4, 1, 0.3}, "npr-floor0.75");
-    ck_label(&options, VARIANCE_EXACT, "exact-floor0.75");
-    ck_label(&options, VARIANCE_ANALYTIC_DIAG, "analytic_diag-floor0.75");
-    ck_label(&options, VARIANCE_ANALYTIC, "analytic");
-    ck_label(&options, VARIANCE_BETA, "beta");
+    ck_label(&options, &variance_exact, "exact-floor0.75");
+    ck_label(&options, &variance_analytic_diag, "analytic_diag-floor0.75");
+    ck_label(&options, &variance_analytic, "analytic");
+    ck_label(&options, &variance_beta, "beta");
 
     options.scale = 2;
     ck_npr(&options, (const double[4]){0.6, 0.8, 2, 0.6}, "npr-floor0.75-x2");
@@ -339,12 +339,12 @@ END_TEST
 START_TEST(what_is_nothing_is_beta_tilde)
 {
     EstimateOptions options = estimate_defaults();
-    ck_assert(estimate_is_zero(&options, VARIANCE_BETA_TILDE));
-    ck_assert(!estimate_is_zero(&options, VARIANCE_SN));
+    ck_assert(estimate_is_zero(&options, &variance_beta_tilde));
+    ck_assert(!estimate_is_zero(&options, &variance_sn));
     options.scale = 0;
     ck_npr(&options, (const double[4]){0, 0, 0, 0}, "npr-x0");
-    ck_assert(estimate_is_zero(&options, VARIANCE_SN));
-    ck_assert(!estimate_is_zero(&options, VARIANCE_BETA)); /* which has no scale */
+    ck_assert(estimate_is_zero(&options, &variance_sn));
+    ck_assert(!estimate_is_zero(&options, &variance_beta)); /* which has no scale */
 }
 END_TEST
 

@@ -2,11 +2,12 @@
  * the golden samples in test_golden.) Here: the coefficients against other derivations of the
  * same quantities (Bayes' rule, finite differences, exact propagation of a Gaussian), limiting
  * cases, and the traps of clipping. */
+#include "base/memory.h"
 #include "base/random.h"
 #include "diffusion/reverse.h"
 #include "diffusion/trajectory.h"
 #include "tests/suite.h"
-#include "variance/variance.h"
+#include "variance/estimate.h"
 
 #include <math.h>
 
@@ -19,13 +20,34 @@ static void use_schedule(ScheduleKind kind, int timesteps)
     ck_assert_msg(schedule_make(&schedule, kind, timesteps, &error), "%s", error.message);
 }
 
-static ReverseOptions options_of(Sampler sampler, double eta, VarianceKind variance)
+static ReverseOptions options_of(Sampler sampler, double eta, const Variance *variance)
 {
     ReverseOptions options = reverse_defaults(sampler);
     options.eta = eta;
-    options.variance = variance_in_step(variance);
+    options.variance = variance->step;
     options.clip_x0 = false;
     return options;
+}
+
+/* cov [count] := the estimate at t, clipped or not. ms_eps is for analytic; analytic_diag finds its constants in head. */
+static void cov_of(const Variance *variance, int t, const float *eps_hat, const float *head,
+                   double ms_eps, bool clip, size_t count, float *cov)
+{
+    const size_t entries = (size_t)schedule.timesteps + 1;
+    double *constants = memory_small(entries, sizeof *constants);
+    float *of_each = memory_small(entries * count, sizeof *of_each);
+    constants[t] = ms_eps;
+    if (head)
+        memcpy(of_each + (size_t)t * count, head, count * sizeof *head);
+    EstimateSource source = {.schedule = &schedule,
+                             .dims = count,
+                             .ms_eps = constants,
+                             .ms_eps_diag = of_each,
+                             .options = estimate_defaults()};
+    source.options.clip = clip;
+    estimate_cov_x0(&source, variance, t, NULL, eps_hat, head, cov);
+    memory_free(constants);
+    memory_free(of_each);
 }
 
 static void check_close(double value, double expected, double relative, const char *what)
@@ -63,7 +85,7 @@ START_TEST(ddpm_is_bayes_rule)
         double alpha = schedule.alpha_bar[t] / abar_s, beta = schedule_skip_beta(&schedule, s, t);
         double precision = 1 / bbar_s + alpha / beta;
 
-        ReverseOptions options = options_of(SAMPLER_DDPM, 0, VARIANCE_BETA_TILDE);
+        ReverseOptions options = options_of(SAMPLER_DDPM, 0, &variance_beta_tilde);
         ReverseStep step = reverse_step(&schedule, &options, s, t);
         check_close(step.lambda2, 1 / precision, 1e-10, "lambda2");
         check_close(step.mean_x0, sqrt(abar_s) / bbar_s / precision, 1e-10, "mean_x0");
@@ -88,7 +110,7 @@ START_TEST(ddim_keeps_the_marginals)
         use_schedule(pairs[i].kind, pairs[i].timesteps);
         int s = pairs[i].s, t = pairs[i].t;
         for (int e = 0; e < 3; e++) {
-            ReverseOptions options = options_of(SAMPLER_DDIM, etas[e], VARIANCE_BETA_TILDE);
+            ReverseOptions options = options_of(SAMPLER_DDIM, etas[e], &variance_beta_tilde);
             ReverseStep step = reverse_step(&schedule, &options, s, t);
             double x0 = 0.3, eps = -1.7;
             double x_t = sqrt(schedule.alpha_bar[t]) * x0 + sqrt(schedule.beta_bar[t]) * eps;
@@ -110,8 +132,8 @@ START_TEST(ddim_at_eta_one_is_ddpm)
     for (int i = 0; i < PAIRS; i++) {
         use_schedule(pairs[i].kind, pairs[i].timesteps);
         int s = pairs[i].s, t = pairs[i].t;
-        ReverseOptions ddpm = options_of(SAMPLER_DDPM, 0, VARIANCE_NPR);
-        ReverseOptions ddim = options_of(SAMPLER_DDIM, 1, VARIANCE_NPR);
+        ReverseOptions ddpm = options_of(SAMPLER_DDPM, 0, &variance_npr);
+        ReverseOptions ddim = options_of(SAMPLER_DDIM, 1, &variance_npr);
         ReverseStep a = reverse_step(&schedule, &ddpm, s, t);
         ReverseStep b = reverse_step(&schedule, &ddim, s, t);
         ck_assert(a.lambda2 == b.lambda2);
@@ -133,8 +155,8 @@ START_TEST(gain_is_the_slope_squared)
     for (int i = 0; i < PAIRS; i++) {
         use_schedule(pairs[i].kind, pairs[i].timesteps);
         const ReverseOptions samplers[] = {
-            options_of(SAMPLER_DDPM, 0, VARIANCE_SN), options_of(SAMPLER_DDIM, 0, VARIANCE_SN),
-            options_of(SAMPLER_DDIM, 0.5, VARIANCE_SN), options_of(SAMPLER_DDIM, 1, VARIANCE_SN)};
+            options_of(SAMPLER_DDPM, 0, &variance_sn), options_of(SAMPLER_DDIM, 0, &variance_sn),
+            options_of(SAMPLER_DDIM, 0.5, &variance_sn), options_of(SAMPLER_DDIM, 1, &variance_sn)};
         for (int j = 0; j < 4; j++) {
             ReverseStep step = reverse_step(&schedule, &samplers[j], pairs[i].s, pairs[i].t);
             double rise = reverse_mean(&step, 0, 1) - reverse_mean(&step, 0, -1);
@@ -149,7 +171,7 @@ END_TEST
  * the exact covariance constant, and with them every step of any length must carry the
  * distribution of x_t exactly into that of x_s. Mean and variance are propagated, not sampled.
  * With beta_tilde instead (not `exact`), the variance must come out too small. */
-static void propagate(Sampler sampler, double eta, VarianceKind variance, bool exact)
+static void propagate(Sampler sampler, double eta, const Variance *variance, bool exact)
 {
     enum { STEPS = 5 };
     const double m = 0.25, v = 0.04;
@@ -177,9 +199,9 @@ static void propagate(Sampler sampler, double eta, VarianceKind variance, bool e
         double residual = abar * v / marginal; /* Var[eps | x_t] = 1 - E[eps_hat^2] */
         float eps_hat = (float)(-sqrt(bbar * abar) * m / marginal), cov = 0;
         float head =
-            (float)(variance == VARIANCE_SN ? residual + (double)eps_hat * eps_hat : residual);
+            (float)(variance == &variance_sn ? residual + (double)eps_hat * eps_hat : residual);
         if (!variance_is_fixed(variance))
-            variance_cov_x0(variance, &schedule, t, &eps_hat, &head, 1 - residual, true, 1, &cov);
+            cov_of(variance, t, &eps_hat, &head, 1 - residual, true, 1, &cov);
         double slope = out[1] - out[0];
         mean = out[0] + slope * mean;
         spread = slope * slope * spread + reverse_variance(&step, cov);
@@ -195,7 +217,7 @@ static void propagate(Sampler sampler, double eta, VarianceKind variance, bool e
 
 START_TEST(optimal_variances_carry_a_gaussian_exactly)
 {
-    const VarianceKind optimal[] = {VARIANCE_ANALYTIC, VARIANCE_SN, VARIANCE_NPR};
+    const Variance *const optimal[] = {&variance_analytic, &variance_sn, &variance_npr};
     const ScheduleKind kinds[] = {SCHEDULE_LINEAR, SCHEDULE_COSINE};
     for (int k = 0; k < 2; k++) {
         use_schedule(kinds[k], k == 0 ? 1000 : 200);
@@ -205,8 +227,8 @@ START_TEST(optimal_variances_carry_a_gaussian_exactly)
             propagate(SAMPLER_DDIM, 0.5, optimal[i], true);
             propagate(SAMPLER_DDIM, 1, optimal[i], true);
         }
-        propagate(SAMPLER_DDPM, 0, VARIANCE_BETA_TILDE, false);
-        propagate(SAMPLER_DDIM, 0, VARIANCE_BETA_TILDE, false);
+        propagate(SAMPLER_DDPM, 0, &variance_beta_tilde, false);
+        propagate(SAMPLER_DDIM, 0, &variance_beta_tilde, false);
     }
 }
 END_TEST
@@ -222,20 +244,20 @@ START_TEST(covariances_of_each_kind)
     const float head[3] = {0.75f, 1.875f, 0.125f};
     float cov[3];
 
-    variance_cov_x0(VARIANCE_SN, &schedule, t, eps_hat, head, 0, false, 3, cov);
+    cov_of(&variance_sn, t, eps_hat, head, 0, false, 3, cov);
     const double sn[3] = {0.5, 1.875 - 1.5625, 0.125};
     for (int i = 0; i < 3; i++)
         check_close(cov[i], scale * sn[i], 1e-7, "sn");
 
-    variance_cov_x0(VARIANCE_NPR, &schedule, t, NULL, head, 0, false, 3, cov);
+    cov_of(&variance_npr, t, NULL, head, 0, false, 3, cov);
     for (int i = 0; i < 3; i++)
         check_close(cov[i], scale * head[i], 1e-7, "npr");
 
-    variance_cov_x0(VARIANCE_ANALYTIC, &schedule, t, NULL, NULL, 0.9, false, 3, cov);
+    cov_of(&variance_analytic, t, NULL, NULL, 0.9, false, 3, cov);
     for (int i = 0; i < 3; i++)
         check_close(cov[i], scale * 0.1, 1e-7, "analytic");
 
-    variance_cov_x0(VARIANCE_ANALYTIC_DIAG, &schedule, t, NULL, head, 0.9, false, 3, cov);
+    cov_of(&variance_analytic_diag, t, NULL, head, 0.9, false, 3, cov);
     for (int i = 0; i < 3; i++)
         check_close(cov[i], scale * (1 - head[i]), 1e-7, "analytic_diag");
 }
@@ -253,8 +275,8 @@ START_TEST(sn_and_npr_agree_when_consistent)
         h[i] = g[i] + eps_hat[i] * eps_hat[i];
     }
     for (int t = 1; t <= 200; t += 33) {
-        variance_cov_x0(VARIANCE_SN, &schedule, t, eps_hat, h, 0, true, COUNT, sn);
-        variance_cov_x0(VARIANCE_NPR, &schedule, t, eps_hat, g, 0, true, COUNT, npr);
+        cov_of(&variance_sn, t, eps_hat, h, 0, true, COUNT, sn);
+        cov_of(&variance_npr, t, eps_hat, g, 0, true, COUNT, npr);
         for (int i = 0; i < COUNT; i++) /* h is rounded: 6e-8 of up to 10 beside 0.01 */
             ck_assert_double_eq_tol(sn[i], npr[i],
                                     1e-6 * schedule.beta_bar[t] / schedule.alpha_bar[t]);
@@ -271,12 +293,12 @@ START_TEST(negative_and_large_covariances)
     const float eps_hat[2] = {1.5f, 0.25f}, head[2] = {1.0f, 3.0f}, noise[2] = {1, 1};
     const float x_t[2] = {0.4f, 0.2f};
     float cov[2], x_s[2];
-    variance_cov_x0(VARIANCE_SN, &schedule, t, eps_hat, head, 0, true, 2, cov);
+    cov_of(&variance_sn, t, eps_hat, head, 0, true, 2, cov);
     ck_assert(cov[0] == 0 && cov[1] == 1);
 
-    variance_cov_x0(VARIANCE_SN, &schedule, t, eps_hat, head, 0, false, 2, cov);
+    cov_of(&variance_sn, t, eps_hat, head, 0, false, 2, cov);
     ck_assert(cov[0] < -1 && cov[1] > 1);
-    ReverseOptions options = options_of(SAMPLER_DDIM, 0, VARIANCE_SN);
+    ReverseOptions options = options_of(SAMPLER_DDIM, 0, &variance_sn);
     ReverseStep step = reverse_step(&schedule, &options, s, t);
     ck_assert(reverse_variance(&step, cov[0]) < 0);
     reverse_step_sample(&step, x_t, eps_hat, cov, noise, 2, x_s);
@@ -292,10 +314,10 @@ START_TEST(not_a_number_stays_one)
     use_schedule(SCHEDULE_LINEAR, 1000);
     const float bad = NAN, good = 0.5f, noise = 1;
     float cov, x_s;
-    variance_cov_x0(VARIANCE_NPR, &schedule, 500, &good, &bad, 0, true, 1, &cov);
+    cov_of(&variance_npr, 500, &good, &bad, 0, true, 1, &cov);
     ck_assert(isnan(cov));
 
-    ReverseOptions options = options_of(SAMPLER_DDPM, 0, VARIANCE_NPR);
+    ReverseOptions options = options_of(SAMPLER_DDPM, 0, &variance_npr);
     options.clip_x0 = true;
     options.clip_sigma_to = 1;
     ReverseStep step = reverse_step(&schedule, &options, 1, 500);
@@ -321,7 +343,7 @@ START_TEST(the_clip_does_not_touch_eps_hat)
     double abar_t = schedule.alpha_bar[t], bbar_t = schedule.beta_bar[t];
     ck_assert_double_gt((x_t - sqrt(bbar_t) * eps_hat) / sqrt(abar_t), 2); /* far outside */
 
-    ReverseOptions options = options_of(SAMPLER_DDIM, 0, VARIANCE_BETA_TILDE);
+    ReverseOptions options = options_of(SAMPLER_DDIM, 0, &variance_beta_tilde);
     options.clip_x0 = true;
     ReverseStep step = reverse_step(&schedule, &options, s, t);
     double recomputed = (x_t - sqrt(abar_t)) / sqrt(bbar_t);
@@ -353,7 +375,7 @@ START_TEST(sigma_is_clipped_at_the_last_noise_only)
 {
     use_schedule(SCHEDULE_LINEAR, 1000);
     const int timesteps[] = {0, 1, 251, 500, 750, 1000};
-    ReverseOptions options = options_of(SAMPLER_DDPM, 0, VARIANCE_NPR);
+    ReverseOptions options = options_of(SAMPLER_DDPM, 0, &variance_npr);
     options.clip_pixel = 2;
     const float cov = 0.9f;
     double limit = 2 * 2.0 / 255 * sqrt(acos(-1) / 2);
@@ -389,7 +411,7 @@ START_TEST(the_last_step_is_the_mean)
     use_schedule(SCHEDULE_LINEAR, 1000);
     const float x_t[2] = {0.3f, 3}, eps_hat[2] = {0.5f, -1}, noise[2] = {5, 5}, cov[2] = {1, 1};
     for (int sampler = SAMPLER_DDPM; sampler <= SAMPLER_DDIM; sampler++) {
-        ReverseOptions options = options_of((Sampler)sampler, 1, VARIANCE_SN);
+        ReverseOptions options = options_of((Sampler)sampler, 1, &variance_sn);
         options.clip_x0 = true;
         ReverseStep step = reverse_step(&schedule, &options, 0, 1);
         float with[2], without[2];
@@ -410,13 +432,13 @@ START_TEST(noise_matters_only_with_a_variance)
     use_schedule(SCHEDULE_LINEAR, 1000);
     const float x_t = 0.3f, eps_hat = 0.2f, noise = 1, cov = 0.1f;
     float with, without;
-    ReverseOptions options = options_of(SAMPLER_DDIM, 0, VARIANCE_BETA_TILDE);
+    ReverseOptions options = options_of(SAMPLER_DDIM, 0, &variance_beta_tilde);
     ReverseStep step = reverse_step(&schedule, &options, 250, 500);
     reverse_step_sample(&step, &x_t, &eps_hat, NULL, &noise, 1, &with);
     reverse_step_sample(&step, &x_t, &eps_hat, NULL, NULL, 1, &without);
     ck_assert(with == without);
 
-    options.variance = variance_in_step(VARIANCE_SN); /* DDIM(0) with a head is not deterministic */
+    options.variance = variance_sn.step; /* DDIM(0) with a head is not deterministic */
     step = reverse_step(&schedule, &options, 250, 500);
     reverse_step_sample(&step, &x_t, &eps_hat, &cov, &noise, 1, &with);
     ck_assert_double_eq_tol(with - without, sqrt(step.gain * (double)cov), 1e-6);
@@ -435,8 +457,8 @@ START_TEST(a_step_to_the_same_timestep_stays)
         use_schedule((ScheduleKind)kind, 1000);
         const int where[] = {1, 2, 400, 801};
         for (int i = 0; i < 4; i++) {
-            for (int variance = 0; variance < VARIANCE_KINDS; variance++) {
-                ReverseOptions options = options_of(SAMPLER_DDPM, 0, (VarianceKind)variance);
+            for (int variance = 0; variance < VARIANCE_COUNT; variance++) {
+                ReverseOptions options = options_of(SAMPLER_DDPM, 0, variance_table[variance]);
                 bool fixed = options.variance != REVERSE_ESTIMATED;
                 options.clip_x0 = true;
                 float x_s[COUNT];
@@ -444,7 +466,7 @@ START_TEST(a_step_to_the_same_timestep_stays)
                 reverse_step_sample(&step, x_t, eps_hat, fixed ? NULL : cov, noise, COUNT, x_s);
                 ck_assert_mem_eq(x_s, x_t, sizeof x_s);
 
-                options = options_of(SAMPLER_DDIM, 0.5, (VarianceKind)variance);
+                options = options_of(SAMPLER_DDIM, 0.5, variance_table[variance]);
                 step = reverse_step(&schedule, &options, where[i], where[i]);
                 reverse_step_sample(&step, x_t, eps_hat, fixed ? NULL : cov, noise, COUNT, x_s);
                 for (int j = 0; j < COUNT; j++)
@@ -464,7 +486,7 @@ START_TEST(large_factors_cost_no_digits)
     const float x0 = 0.7f, eps = 1.375f;
     long double abar = expl(schedule.log_alpha_bar[t]);
     float x_t = (float)(sqrtl(abar) * x0 + sqrtl(1 - abar) * eps);
-    ReverseOptions options = options_of(SAMPLER_DDIM, 0, VARIANCE_BETA_TILDE);
+    ReverseOptions options = options_of(SAMPLER_DDIM, 0, &variance_beta_tilde);
     ReverseStep step = reverse_step(&schedule, &options, 0, t);
     float x_s;
     reverse_step_sample(&step, &x_t, &eps, NULL, NULL, 1, &x_s);
@@ -485,7 +507,7 @@ START_TEST(a_step_may_be_done_in_place)
         key.step = i;
         random_normal(key, inputs[i], COUNT);
     }
-    ReverseOptions options = options_of(SAMPLER_DDPM, 0, VARIANCE_SN);
+    ReverseOptions options = options_of(SAMPLER_DDPM, 0, &variance_sn);
     options.clip_x0 = true;
     ReverseStep step = reverse_step(&schedule, &options, 100, 200);
     reverse_step_sample(&step, x, eps_hat, cov, noise, COUNT, apart);
@@ -520,14 +542,14 @@ START_TEST(impossible_options)
     const double etas[] = {-0.1, 1.1, NAN, INFINITY};
     const double pixels[] = {-1, NAN, INFINITY};
     for (int i = 0; i < 4; i++)
-        check_refused(options_of(SAMPLER_DDIM, etas[i], VARIANCE_SN), "eta");
+        check_refused(options_of(SAMPLER_DDIM, etas[i], &variance_sn), "eta");
     for (int i = 0; i < 3; i++) {
         ReverseOptions options = reverse_defaults(SAMPLER_DDPM);
         options.clip_pixel = pixels[i];
         check_refused(options, "clip-pixel");
     }
-    check_refused(options_of(SAMPLER_DDIM, 1, VARIANCE_BETA), "beta");
-    ReverseOptions fine = options_of(SAMPLER_DDPM, 7, VARIANCE_BETA); /* eta is not DDPM's */
+    check_refused(options_of(SAMPLER_DDIM, 1, &variance_beta), "beta");
+    ReverseOptions fine = options_of(SAMPLER_DDPM, 7, &variance_beta); /* eta is not DDPM's */
     Error error = {0};
     ck_assert(reverse_check(&fine, &error));
 }
@@ -539,14 +561,14 @@ START_TEST(names)
                                      "sn",   "npr",        "exact"};
     const char *const heads[] = {NULL, NULL, NULL, NULL, "sn", "npr", NULL};
     Error error = {0};
-    for (int i = 0; i < VARIANCE_KINDS; i++) {
-        VarianceKind kind;
-        ck_assert(variance_parse(variances[i], &kind, &error) && kind == (VarianceKind)i);
-        ck_assert_str_eq(variance_name(kind), variances[i]);
-        ck_assert_pstr_eq(variance_head(kind), heads[i]);
+    for (int i = 0; i < VARIANCE_COUNT; i++) {
+        const Variance *kind;
+        ck_assert(variance_parse(variances[i], &kind, &error) && kind == variance_table[i]);
+        ck_assert_str_eq(kind->name, variances[i]);
+        ck_assert_pstr_eq(kind->head, heads[i]);
         ck_assert(variance_is_fixed(kind) == (i < 2));
     }
-    VarianceKind kind;
+    const Variance *kind;
     ck_assert(!variance_parse("betatilde", &kind, &error));
     ck_assert_int_eq(error.kind, ERROR_INPUT);
     ck_assert_ptr_nonnull(strstr(error.message, "beta_tilde"));

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { IMAGES = 16, ROUNDS = 7, MOST = NETWORK_MAX_HEADS + 1 };
+enum { IMAGES = 16, ROUNDS = 7, MOST = PREDICTOR_MAX_HEADS + 1 };
 
 /* Seconds per image: entry 0 without a head, entry 1 + h with head h. */
 typedef struct Times {
@@ -27,7 +27,7 @@ typedef struct Buffers {
 
 static bool time_pass(const Comparison *c, Buffers *b, int which, double *best, Error *error)
 {
-    NetworkOutputs outputs = {.eps = b->eps};
+    Prediction outputs = {.eps = b->eps};
     if (which > 0)
         outputs.heads[which - 1] = b->head;
     const double begin = clock_seconds();
@@ -86,11 +86,11 @@ static void write_table(FILE *to, const void *context)
     const Comparison *c = times->c;
     fprintf(to, "precision,network\n"); /* after the beginning of such a file (io/file_kind.h) */
     for (int v = 0; v < c->variance_count; v++) {
-        const char *head = variance_head(c->variances[v]);
+        const char *head = c->variances[v]->head;
         const double time = times->best[head ? 1 + network_find_head(c->network, head) : 0];
-        fprintf(to, "%s,%s,%.6g,%.6g,%d,%d,%s,%016llx\n", variance_name(c->variances[v]),
-                head ? head : "", time, time / times->best[0], IMAGES, omp_get_max_threads(),
-                precision_of(c), (unsigned long long)c->identity);
+        fprintf(to, "%s,%s,%.6g,%.6g,%d,%d,%s,%016llx\n", c->variances[v]->name, head ? head : "",
+                time, time / times->best[0], IMAGES, omp_get_max_threads(), precision_of(c),
+                (unsigned long long)c->identity);
     }
 }
 
@@ -110,7 +110,7 @@ static bool usable(Comparison *c, const char *path)
     Error ignored = {0};
     bool ok = !c->fresh && csv_read(&c->costs, path, &ignored);
     for (int v = 0; ok && v < c->variance_count; v++) {
-        const int row = csv_find(&c->costs, 0, "variance", variance_name(c->variances[v]));
+        const int row = csv_find(&c->costs, 0, "variance", c->variances[v]->name);
         ok = row >= 0 && is_alike(c, row);
     }
     if (ok)

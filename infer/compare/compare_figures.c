@@ -13,8 +13,8 @@
 /* A chart that is being put together: a series per variance, and one level. */
 typedef struct Chart {
     Plot plot;
-    PlotSeries series[VARIANCE_KINDS + 1];
-    double *numbers[VARIANCE_KINDS + 1]; /* [3, count] of each series: x, y, error */
+    PlotSeries series[VARIANCE_COUNT + 1];
+    double *numbers[VARIANCE_COUNT + 1]; /* [3, count] of each series: x, y, error */
 } Chart;
 
 static PlotSeries *add_series(Chart *chart, const char *name, int colour, int most)
@@ -111,7 +111,8 @@ static void add_over_steps(Chart *chart, const Comparison *c, const Csv *table, 
         if (key.metric && !compare_possible(key.sampler, c->variances[v]))
             continue;
         key.variance = c->labels[v].text;
-        PlotSeries *series = add_series(chart, key.variance, (int)c->variances[v], c->steps_count);
+        PlotSeries *series =
+            add_series(chart, key.variance, variance_index(c->variances[v]), c->steps_count);
         for (int k = 0; k < c->steps_count; k++) {
             key.steps = c->steps[k];
             const int row = compare_row(table, &key);
@@ -168,7 +169,7 @@ static bool draw_calibration(Comparison *c, Error *error)
         int row = csv_find(table, 0, "variance", name);
         if (row < 0 || estimate_is_zero(&c->common->estimate, c->variances[v]))
             continue; /* says that there is no error at all */
-        PlotSeries *series = add_series(&chart, name, (int)c->variances[v], table->rows);
+        PlotSeries *series = add_series(&chart, name, variance_index(c->variances[v]), table->rows);
         for (; row >= 0; row = csv_find(table, row + 1, "variance", name))
             add_point(series, table->rows, csv_number(table, row, "t"),
                       csv_number(table, row, "mean_square"), csv_number(table, row, "stderr"));

@@ -10,7 +10,6 @@
 #include "base/random.h"
 #include "diffusion/forward.h"
 #include "inference/images.h"
-#include "inference/predictor.h"
 #include "io/output.h"
 #include "picture/grid.h"
 #include "picture/png.h"
@@ -29,6 +28,7 @@ typedef struct Maps {
     int t[COMPARE_MAP_TIMES * IMAGES];
     float *kinds[KINDS]; /* x_t, sigma_sn, sigma_npr, their difference */
     float *noise;
+    int heads[2]; /* of sn and npr */
     Prediction prediction;
 } Maps;
 
@@ -40,8 +40,8 @@ static bool allocate(Maps *m, Error *error)
                         &m->kinds[3],
                         &m->noise,
                         &m->prediction.eps,
-                        &m->prediction.heads[VARIANCE_SN],
-                        &m->prediction.heads[VARIANCE_NPR]};
+                        &m->prediction.heads[m->heads[0]],
+                        &m->prediction.heads[m->heads[1]]};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
         if (!(*arrays[i] = memory_large((size_t)m->count, m->dims * sizeof(float), "maps", error)))
             return false;
@@ -52,8 +52,8 @@ static void release(Maps *m)
 {
     for (int k = 0; k < KINDS; k++)
         memory_free(m->kinds[k]);
-    for (int k = 0; k < VARIANCE_KINDS; k++)
-        memory_free(m->prediction.heads[k]);
+    for (int head = 0; head < PREDICTOR_MAX_HEADS; head++)
+        memory_free(m->prediction.heads[head]);
     memory_free(m->prediction.eps);
     memory_free(m->noise);
     images_free(&m->images);
@@ -88,12 +88,13 @@ static void make_points(Maps *m, const Comparison *c)
     }
 }
 
-static void sigma_of(Maps *m, const EstimateSource *source, VarianceKind kind, float *sigma)
+static void sigma_of(Maps *m, const EstimateSource *source, const Variance *variance, int head,
+                     float *sigma)
 {
     for (int i = 0; i < m->count; i++) {
         const size_t at = (size_t)i * m->dims;
-        estimate_cov_x0(source, kind, m->t[i], m->kinds[0] + at, m->prediction.eps + at,
-                        m->prediction.heads[kind] + at, sigma + at);
+        estimate_cov_x0(source, variance, m->t[i], m->kinds[0] + at, m->prediction.eps + at,
+                        m->prediction.heads[head] + at, sigma + at);
     }
     for (size_t i = 0; i < (size_t)m->count * m->dims; i++)
         sigma[i] = sqrtf(sigma[i]);
@@ -106,8 +107,8 @@ static bool evaluate(Maps *m, const Comparison *c, Error *error)
     const Predictor predictor = network_predictor(c->network, &c->common->estimate);
     if (!predictor.predict(c->network, m->kinds[0], m->t, m->count, &m->prediction, error))
         return false;
-    sigma_of(m, &predictor.source, VARIANCE_SN, m->kinds[1]);
-    sigma_of(m, &predictor.source, VARIANCE_NPR, m->kinds[2]);
+    sigma_of(m, &predictor.source, &variance_sn, m->heads[0], m->kinds[1]);
+    sigma_of(m, &predictor.source, &variance_npr, m->heads[1], m->kinds[2]);
     return true;
 }
 
@@ -157,8 +158,8 @@ static bool draw(const Maps *m, const Comparison *c, Error *error)
 {
     const Config *config = network_config(c->network);
     const EstimateOptions *estimate = &c->common->estimate;
-    const EstimateLabel sn = estimate_label(estimate, VARIANCE_SN);
-    const EstimateLabel npr = estimate_label(estimate, VARIANCE_NPR);
+    const EstimateLabel sn = estimate_label(estimate, &variance_sn);
+    const EstimateLabel npr = estimate_label(estimate, &variance_npr);
     const char *const labels[SHOWN * KINDS] = {"x_t", sn.text, npr.text, "sn-npr",
                                                "x_t", sn.text, npr.text, "sn-npr"};
     const float *grids[SHOWN * KINDS * COMPARE_MAP_TIMES];
@@ -226,7 +227,7 @@ bool compare_draw_maps(Comparison *c, Error *error)
 {
     if (network_find_head(c->network, "sn") < 0 || network_find_head(c->network, "npr") < 0)
         return true;
-    Maps m = {0};
+    Maps m = {.heads = {network_find_head(c->network, "sn"), network_find_head(c->network, "npr")}};
     c->maps = compare_path(c, "figure-sigma.png");
     char *csv = compare_path(c, "figure-sigma.csv");
     const bool ok = make_maps(c, &m, error) && draw(&m, c, error) &&

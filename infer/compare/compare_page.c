@@ -234,7 +234,7 @@ static void put_costs(const Page *page)
           "and step</th><th>relative</th></tr></thead>\n<tbody>\n",
           page->to);
     for (int v = 0; v < c->variance_count; v++) {
-        const char *name = variance_name(c->variances[v]);
+        const char *name = c->variances[v]->name;
         const int row = csv_find(csv, 0, "variance", name);
         const char *head = csv_cell(csv, row, "head");
         fprintf(page->to, "<tr><th>%s</th><td>%s</td><td>%.3f</td><td>%.3f</td></tr>\n",

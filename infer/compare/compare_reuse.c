@@ -26,9 +26,9 @@
 
 enum { GRID_SAMPLES = 9, DEFAULT_IMAGES = 20 };
 
-/* kinds [VARIANCE_KINDS] := the variances that one of the samplers can use. Returns how many. */
+/* kinds [VARIANCE_COUNT] := the variances that one of the samplers can use. Returns how many. */
 static int possible_variances(const Comparison *c, const Sampler *samplers, int sampler_count,
-                              VarianceKind *kinds)
+                              const Variance **kinds)
 {
     int count = 0;
     for (int v = 0; v < c->variance_count; v++) {
@@ -162,7 +162,7 @@ static bool make_nll(Comparison *c, Error *error)
     int64_t images = c->images;
     if (images == 0 && !images_test_at_most(c->network, DEFAULT_IMAGES, &images, error))
         return false;
-    VarianceKind variances[VARIANCE_KINDS];
+    const Variance *variances[VARIANCE_COUNT];
     char *path = compare_path(c, "nll.csv");
     char *more = compare_path(c, "nll-calibration.csv");
     NllRequest request = nll_defaults();
@@ -201,7 +201,7 @@ static bool usable_quality(Comparison *c, const char *directory)
 /* A data set without labels, or with few images, is no reason to do without the rest of the page. */
 static bool make_quality(Comparison *c, Error *error)
 {
-    VarianceKind variances[VARIANCE_KINDS];
+    const Variance *variances[VARIANCE_COUNT];
     char *path = compare_path(c, "quality.csv");
     QualityRequest request = quality_defaults();
     request.common = c->common;
@@ -250,8 +250,7 @@ static char *recipe_of(const Comparison *c, const SampleRequest *request)
     const CommonOptions *common = c->common;
     char *text = memory_format("of %s, as --variance ", c->settings);
     for (int v = 0; v < request->variance_count; v++)
-        append(&text,
-               memory_format("%s%s", v > 0 ? "," : "", variance_name(request->variances[v])));
+        append(&text, memory_format("%s%s", v > 0 ? "," : "", request->variances[v]->name));
     append(&text, memory_string(" --steps "));
     for (int k = 0; k < request->steps_count; k++)
         append(&text, memory_format("%s%d", k > 0 ? "," : "", request->steps[k]));
@@ -298,7 +297,7 @@ static bool draw_grid(const Comparison *c, const SampleRequest *request, const c
 
 static bool find_grid(Comparison *c, int i, Error *error)
 {
-    VarianceKind variances[VARIANCE_KINDS];
+    const Variance *variances[VARIANCE_COUNT];
     char *stem = compare_sampler_stem("samples", c->samplers[i]);
     char *record = memory_format("%s/%s.txt", c->out, stem);
     c->grids[i] = memory_format("%s/%s.png", c->out, stem);

@@ -34,10 +34,10 @@ char *compare_path(const Comparison *c, const char *name)
     return memory_format("%s/%s", c->out, name);
 }
 
-bool compare_possible(Sampler sampler, VarianceKind variance)
+bool compare_possible(Sampler sampler, const Variance *variance)
 {
     ReverseOptions options = reverse_defaults(sampler);
-    options.variance = variance_in_step(variance);
+    options.variance = variance->step;
     Error ignored = {0};
     return reverse_check(&options, &ignored);
 }

@@ -54,8 +54,8 @@ typedef struct Comparison {
     uint64_t identity; /* of the network */
     uint64_t seed;
     char *settings; /* what results must have been made with (command.h) */
-    VarianceKind variances[VARIANCE_KINDS];
-    EstimateLabel labels[VARIANCE_KINDS]; /* [variance_count]: what the tables call them */
+    const Variance *variances[VARIANCE_COUNT];
+    EstimateLabel labels[VARIANCE_COUNT]; /* [variance_count]: what the tables call them */
     int variance_count;
     int steps[LISTS_MAX_STEPS], steps_count;       /* ascending */
     TrajectoryKind trajectories[TRAJECTORY_KINDS]; /* of bounds; samples are on the linear one */
@@ -87,7 +87,7 @@ char *compare_sampler_stem(const char *what, Sampler sampler);
 char *compare_path(const Comparison *c, const char *name);
 
 /* Whether the sampler can use the variance: DDIM has no beta. */
-bool compare_possible(Sampler sampler, VarianceKind variance);
+bool compare_possible(Sampler sampler, const Variance *variance);
 
 /* What a row of nll.csv or quality.csv is of. */
 typedef struct CompareKey {

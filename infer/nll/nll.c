@@ -40,7 +40,7 @@ static const char usage[] =
 typedef struct Nll {
     CommonOptions common;
     const char *variance_list, *steps_list, *trajectory_list;
-    VarianceKind variances[VARIANCE_KINDS];
+    const Variance *variances[VARIANCE_COUNT];
     int steps[LISTS_MAX_STEPS];
     TrajectoryKind trajectories[TRAJECTORY_KINDS];
     NllRequest request; /* variances, steps and trajectories point to the arrays above */

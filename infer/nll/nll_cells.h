@@ -11,7 +11,7 @@ typedef struct NllRequest {
     /* The table, FILE.csv; NULL: nll.csv in the run directory, or nowhere. */
     const char *out;
     /* [variance_count]; 0: all that the network has. */
-    const VarianceKind *variances;
+    const Variance *const *variances;
     int variance_count;
     /* [steps_count]; 0: COMMAND_BOUND_STEPS. */
     const int *steps;

@@ -15,7 +15,6 @@
 #include "infer/nll/nll_report.h"
 #include "infer/results.h"
 #include "inference/images.h"
-#include "inference/predictor.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -25,7 +24,7 @@ enum { TABLE, CALIBRATION, TERMS, UNFINISHED, FILES };
 typedef struct Nll {
     const NllRequest *request;
     Network *network;
-    VarianceKind variances[VARIANCE_KINDS];
+    const Variance *variances[VARIANCE_COUNT];
     int steps[LISTS_MAX_STEPS], steps_count;
     Predictor predictor;
     Images images;
@@ -171,7 +170,8 @@ static char *key_of(const Nll *s)
     for (int v = 0; v < task->variance_count; v++) {
         uint64_t network = network_fingerprint(s->network, s->variances[v]);
         print = fingerprint(print, &network, sizeof network);
-        print = fingerprint(print, &s->variances[v], sizeof s->variances[v]);
+        const int place = variance_index(s->variances[v]);
+        print = fingerprint(print, &place, sizeof place);
     }
     print = cells_fingerprint(task, print);
     return memory_format(

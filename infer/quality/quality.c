@@ -51,7 +51,7 @@ enum { MAX_RESAMPLES = 10000 };
 typedef struct Quality {
     CommonOptions common;
     const char *variance_list, *steps_list, *sampler_list, *metric_list, *scale_list;
-    VarianceKind variances[VARIANCE_KINDS];
+    const Variance *variances[VARIANCE_COUNT];
     int steps[LISTS_MAX_STEPS];
     Sampler samplers[LISTS_SAMPLERS];
     double scales[LISTS_MAX_SCALES];

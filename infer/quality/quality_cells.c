@@ -11,7 +11,7 @@
 
 /* The lists, complete. */
 typedef struct Lists {
-    VarianceKind variances[VARIANCE_KINDS];
+    const Variance *variances[VARIANCE_COUNT];
     int steps[LISTS_MAX_STEPS];
     int variance_count, steps_count;
 } Lists;
@@ -23,8 +23,8 @@ typedef struct Maker {
     Lists lists;
 } Maker;
 
-static bool add_cells(Maker *m, VarianceKind variance, const ReverseOptions *reverse, double scale,
-                      Error *error)
+static bool add_cells(Maker *m, const Variance *variance, const ReverseOptions *reverse,
+                      double scale, Error *error)
 {
     const CommonOptions *common = m->request->common;
     EstimateOptions estimate = common->estimate;
@@ -37,7 +37,7 @@ static bool add_cells(Maker *m, VarianceKind variance, const ReverseOptions *rev
     return ok;
 }
 
-static bool add_variance(Maker *m, Sampler sampler, VarianceKind variance, Error *error)
+static bool add_variance(Maker *m, Sampler sampler, const Variance *variance, Error *error)
 {
     const QualityRequest *r = m->request;
     const ReverseOptions reverse = cell_reverse(&r->common->sampling, sampler, variance);
@@ -46,7 +46,7 @@ static bool add_variance(Maker *m, Sampler sampler, VarianceKind variance, Error
         if (r->variance_count > 0 && r->sampler_count == 1)
             return reverse_check(&reverse, error);
         if (r->variance_count > 0) /* with the other sampler it is possible */
-            note("leaves out %s with %s: %s", variance_name(variance), sampler_name(sampler),
+            note("leaves out %s with %s: %s", variance->name, sampler_name(sampler),
                  impossible.message);
         return true;
     }

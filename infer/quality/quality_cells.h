@@ -11,7 +11,7 @@ typedef struct QualityRequest {
     /* The table, FILE.csv; NULL: quality.csv in the run directory, or nowhere. */
     const char *out;
     /* [variance_count]; 0: all that the network has, as far as the samplers can use them. */
-    const VarianceKind *variances;
+    const Variance *const *variances;
     int variance_count;
     /* [steps_count]; 0: COMMAND_SAMPLING_STEPS. */
     const int *steps;

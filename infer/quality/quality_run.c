@@ -153,9 +153,10 @@ static uint64_t cell_fingerprint(const Quality *s, const SamplingPlan *plan, uin
 {
     const ReverseOptions *reverse = &plan->reverse;
     const uint64_t network = network_fingerprint(s->network, plan->variance);
-    const double numbers[] = {
-        reverse->sampler,       plan->variance,       reverse->eta,         reverse->clip_pixel,
-        plan->estimate.average, plan->estimate.floor, plan->estimate.scale, plan->steps};
+    const double numbers[] = {reverse->sampler,       variance_index(plan->variance),
+                              reverse->eta,           reverse->clip_pixel,
+                              plan->estimate.average, plan->estimate.floor,
+                              plan->estimate.scale,   plan->steps};
     print = fingerprint(print, &network, sizeof network);
     print = fingerprint(print, numbers, sizeof numbers);
     return fingerprint(print, plan->timesteps, ((size_t)plan->steps + 1) * sizeof *plan->timesteps);

@@ -56,7 +56,7 @@ typedef struct Sample {
     int sampler; /* Sampler */
     int clip_x0; /* SWITCH_... */
     int64_t count, columns, scale;
-    VarianceKind variances[VARIANCE_KINDS];
+    const Variance *variances[VARIANCE_COUNT];
     int steps[LISTS_MAX_STEPS];
     int variance_count, steps_count;
 } Sample;

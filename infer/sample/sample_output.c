@@ -182,8 +182,7 @@ static bool write_attributes(Hdf5File *file, const char *name, const SamplingPla
     return hdf5_write_attribute_string(file, name, "sampler", sampler_name(reverse->sampler),
                                        error) &&
            hdf5_write_attribute_double(file, name, "eta", eta, error) &&
-           hdf5_write_attribute_string(file, name, "variance", variance_name(plan->variance),
-                                       error) &&
+           hdf5_write_attribute_string(file, name, "variance", plan->variance->name, error) &&
            hdf5_write_attribute_string(file, name, "trajectory", trajectory_name(plan->trajectory),
                                        error) &&
            hdf5_write_attribute_int(file, name, "steps", plan->steps, error) &&

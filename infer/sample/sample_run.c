@@ -24,8 +24,8 @@ enum {
 typedef struct Sample {
     const SampleRequest *request;
     Network *network;
-    VarianceKind variances[VARIANCE_KINDS];
-    EstimateLabel labels[VARIANCE_KINDS];
+    const Variance *variances[VARIANCE_COUNT];
+    EstimateLabel labels[VARIANCE_COUNT];
     int steps[LISTS_MAX_STEPS];
     SampleSettings settings;
     SamplingPlan *plans; /* [variances, steps] */
@@ -46,7 +46,7 @@ static void choose_variances(Sample *s)
     if (r->variance_count > 0)
         return;
     const bool beta = network_config(s->network)->stage1.variance == FIXED_BETA;
-    s->variances[0] = beta && r->sampler == SAMPLER_DDPM ? VARIANCE_BETA : VARIANCE_BETA_TILDE;
+    s->variances[0] = beta && r->sampler == SAMPLER_DDPM ? &variance_beta : &variance_beta_tilde;
     s->settings.variance_count = 1;
 }
 
@@ -60,7 +60,8 @@ static bool choose_steps(Sample *s, Error *error)
                                 s->steps, &s->settings.steps_count, error);
 }
 
-static bool add_plan(Sample *s, SamplingPlan *plan, VarianceKind variance, int steps, Error *error)
+static bool add_plan(Sample *s, SamplingPlan *plan, const Variance *variance, int steps,
+                     Error *error)
 {
     const CommonOptions *common = s->request->common;
     ReverseOptions reverse = cell_reverse(&common->sampling, s->request->sampler, variance);

@@ -13,7 +13,7 @@ typedef struct SampleRequest {
     /* Where the samples go; sample_output_check_name must have passed it. */
     const char *out;
     /* [variance_count]; 0: the one of stage-1 samples, stage1.variance of the configuration. */
-    const VarianceKind *variances;
+    const Variance *const *variances;
     int variance_count;
     /* [steps_count]; 0: SAMPLE_DEFAULT_STEPS, or all timesteps where there are fewer. */
     const int *steps;

@@ -90,14 +90,16 @@ static bool allocate_batch(Bound *b, Error *error)
 {
     const size_t batch = (size_t)b->predictor->batch, image = b->dims * sizeof(float);
     b->t = memory_small(batch, sizeof *b->t);
-    float **arrays[4 + VARIANCE_KINDS] = {&b->eps, &b->x_t, &b->cov, &b->prediction.eps};
-    int count = 4;
-    for (int v = 0; v < b->task->variance_count; v++)
-        if (variance_head(b->task->variances[v]))
-            arrays[count++] = &b->prediction.heads[b->task->variances[v]];
-    for (int i = 0; i < count; i++)
+    float **arrays[] = {&b->eps, &b->x_t, &b->cov, &b->prediction.eps};
+    for (int i = 0; i < 4; i++)
         if (!(*arrays[i] = memory_large(batch, image, "images", error)))
             return false;
+    for (int v = 0; v < b->task->variance_count; v++) {
+        const int head = predictor_head(b->predictor, b->task->variances[v]);
+        if (head >= 0 && !b->prediction.heads[head] &&
+            !(b->prediction.heads[head] = memory_large(batch, image, "images", error)))
+            return false;
+    }
     return allocate(&b->x_0_hat, batch, b->dims, 0, error) &&
            allocate(&b->off2, batch, b->dims, 0, error);
 }
@@ -178,8 +180,8 @@ void bound_free(Bound *b)
         return;
     for (int c = 0; c < b->task->cell_count; c++)
         memory_free(b->next[c]);
-    for (int kind = 0; kind < VARIANCE_KINDS; kind++)
-        memory_free(b->prediction.heads[kind]);
+    for (int head = 0; head < PREDICTOR_MAX_HEADS; head++)
+        memory_free(b->prediction.heads[head]);
     void *const arrays[] = {
         b->next,
         b->sums.bits,
@@ -245,16 +247,16 @@ static void judge(Bound *b, int v, int image, const float *cov, const double *of
 static void add_variance(Bound *b, int v, int t, int first, int i)
 {
     const BoundTask *task = b->task;
-    const VarianceKind kind = task->variances[v];
+    const Variance *variance = task->variances[v];
     const EstimateSource *source = &b->predictor->source;
     const size_t at = (size_t)i * b->dims;
     const int image = first + i;
-    const float *head = variance_head(kind) ? b->prediction.heads[kind] + at : NULL;
+    const float *head = prediction_of(&b->prediction, predictor_head(b->predictor, variance), at);
     float *cov = b->cov + at;
     const double *off2 = b->off2 + at, sum_off2 = b->sum_off2[image];
-    const bool scalar = estimate_is_scalar(&source->options, kind);
+    const bool scalar = estimate_is_scalar(&source->options, variance);
 
-    estimate_cov_x0(source, kind, t, b->x_t + at, b->prediction.eps + at, head, cov);
+    estimate_cov_x0(source, variance, t, b->x_t + at, b->prediction.eps + at, head, cov);
     judge(b, v, image, cov, off2);
     for (int k = 0; k < b->active_count; k++) {
         const int c = b->active[k];
@@ -401,7 +403,7 @@ static void finish_calibration(Bound *b, int t)
         const size_t at = (size_t)v * ((size_t)b->schedule->timesteps + 1) + (size_t)t;
         const Judgement *judgements = b->judgements + (size_t)v * (size_t)images;
         double sum = 0, squares = 0, floored = 0, off2 = 0, cov = 0;
-        if (b->task->variances[v] == VARIANCE_BETA_TILDE)
+        if (b->task->variances[v]->step == REVERSE_BETA_TILDE)
             continue;
         for (int i = 0; i < images; i++) {
             sum += judgements[i].calibration;
@@ -428,7 +430,7 @@ static void finish_tables(Bound *b, int t)
     mean_and_error(b->decoder, images, &decoder, &error);
 #pragma omp parallel for schedule(dynamic, 16)
     for (int s = 0; s < t; s++) {
-        double costs[VARIANCE_KINDS];
+        double costs[VARIANCE_COUNT];
         if (s > 0)
             cov_grid_step(&b->grid, likelihood_kappa(b->schedule, s, t), b->grid_sums, variances,
                           costs);

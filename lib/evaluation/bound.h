@@ -35,7 +35,7 @@ typedef struct BoundCell {
 typedef bool (*BoundNoise)(void *context, int t, int first, int count, float *eps, Error *error);
 
 typedef struct BoundTask {
-    const VarianceKind *variances;
+    const Variance *const *variances;
     int variance_count;
     const BoundCell *cells;
     int cell_count;    /* 0 is fine: only tables then */

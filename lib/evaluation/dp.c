@@ -6,7 +6,6 @@
 #include "evaluation/sweep.h"
 #include "hdf5/hdf5_file.h"
 #include "inference/images.h"
-#include "inference/predictor.h"
 #include "io/file_kind.h"
 
 #include <math.h>
@@ -27,7 +26,8 @@ static char *file_beside(const Network *network, const char *name)
                  : memory_string(name);
 }
 
-static char *path_of(const Network *network, VarianceKind variance, const EstimateOptions *estimate)
+static char *path_of(const Network *network, const Variance *variance,
+                     const EstimateOptions *estimate)
 {
     char *name = memory_format("dp-%s.h5", estimate_label(estimate, variance).text);
     char *path = file_beside(network, name);
@@ -84,7 +84,7 @@ static bool write_file(const char *path, const Identity *identity, double prior,
 }
 
 /* costs [N + 1, N + 1] := what the open file has, where it is for this network. */
-static bool read_costs(const Network *network, VarianceKind variance, Hdf5File *file,
+static bool read_costs(const Network *network, const Variance *variance, Hdf5File *file,
                        double **costs, Error *error)
 {
     const char *path = hdf5_path(file);
@@ -123,7 +123,7 @@ static bool is_as_asked(const DpRequest *request, const Identity *identity)
 /* Whether a file is there, whole, for this network, and as it is asked for. (Of what images of --data it
  * would be is not known, so those are searched anew.) Tables are made anew in the place of others; a file
  * that holds none is an error, and stays. */
-static bool is_there(const Network *network, const DpRequest *request, VarianceKind variance,
+static bool is_there(const Network *network, const DpRequest *request, const Variance *variance,
                      bool *there, Error *error)
 {
     char *path = path_of(network, variance, &request->estimate);
@@ -197,7 +197,7 @@ static bool check_tables(const Network *network, const BoundTask *task, const Bo
                         error,
                         "%s: with %s the step from t = %zu to %zu costs %g bits per "
                         "dimension; the network predicts numbers that are not finite",
-                        network_file(network, 0), variance_name(task->variances[v]), t, s,
+                        network_file(network, 0), task->variances[v]->name, t, s,
                         costs[s * entries + t]);
     }
     return true;
@@ -229,7 +229,7 @@ static bool find(Network *network, const DpRequest *request, const BoundTask *ta
 
 bool dp_prepare(Network *network, const DpRequest *request, Error *error)
 {
-    VarianceKind missing[VARIANCE_KINDS];
+    const Variance *missing[VARIANCE_COUNT];
     int count = 0;
     for (int v = 0; v < request->variance_count; v++) {
         bool there;
@@ -274,8 +274,8 @@ static char *options_text(const EstimateOptions *estimate)
     return text;
 }
 
-bool dp_trajectory(const Network *network, VarianceKind variance, const EstimateOptions *estimate,
-                   int steps, int *timesteps, Error *error)
+bool dp_trajectory(const Network *network, const Variance *variance,
+                   const EstimateOptions *estimate, int steps, int *timesteps, Error *error)
 {
     const int all = network_schedule(network)->timesteps;
     if (steps < 1 || steps > all)
@@ -287,7 +287,7 @@ bool dp_trajectory(const Network *network, VarianceKind variance, const Estimate
     ok = (ok && hdf5_open(&file, path, error) &&
           read_costs(network, variance, file, &costs, error)) ||
          error_add(error, "; infer nll --trajectory dp --variance %s --%s %s%s makes it",
-                   variance_name(variance), network_run(network) ? "run" : "checkpoint",
+                   variance->name, network_run(network) ? "run" : "checkpoint",
                    network_origin(network), options);
     ok = ok && best_path(costs, all, steps, timesteps, error);
     memory_free(costs);

@@ -14,7 +14,7 @@
 
 /* Which tables will do, and how they are found where there are none. */
 typedef struct DpRequest {
-    const VarianceKind *variances;
+    const Variance *const *variances;
     int variance_count;
     EstimateOptions estimate;
     int64_t
@@ -31,5 +31,5 @@ bool dp_prepare(Network *network, const DpRequest *request, Error *error);
 
 /* timesteps [steps + 1] := the best trajectory for a variance by its file. An input error if there is
  * none, or one of another network; it names the command that makes it. */
-bool dp_trajectory(const Network *network, VarianceKind variance, const EstimateOptions *estimate,
-                   int steps, int *timesteps, Error *error);
+bool dp_trajectory(const Network *network, const Variance *variance,
+                   const EstimateOptions *estimate, int steps, int *timesteps, Error *error);

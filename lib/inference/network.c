@@ -77,29 +77,41 @@ const char *network_origin(const Network *network)
     return network->origin;
 }
 
-uint64_t network_fingerprint(const Network *network, VarianceKind variance)
+/* An array of /analytic, and its size; NULL where no checkpoint has it, and for the name NULL. */
+static const void *constants_of(const Network *network, const char *name, size_t *bytes)
+{
+    const size_t entries = (size_t)network->schedule.timesteps + 1;
+    if (name && strcmp(name, "ms_eps") == 0) {
+        *bytes = entries * sizeof *network->ms_eps;
+        return network->ms_eps;
+    }
+    if (name && strcmp(name, "ms_eps_diag") == 0) {
+        *bytes = entries * network_dims(network) * sizeof *network->ms_eps_diag;
+        return network->ms_eps_diag;
+    }
+    return NULL;
+}
+
+uint64_t network_fingerprint(const Network *network, const Variance *variance)
 {
     const size_t entries = (size_t)network->schedule.timesteps + 1;
     uint64_t print = fingerprint(FINGERPRINT_START, network->weights,
                                  network->params.size * sizeof *network->weights);
     print = fingerprint(print, network->schedule.alpha_bar, entries * sizeof(double));
-    if (variance_head(variance)) {
-        int index = network_find_head(network, variance_head(variance));
+    size_t bytes;
+    const void *constants = constants_of(network, variance->constants, &bytes);
+    if (variance->head) {
+        int index = network_find_head(network, variance->head);
         const NetworkHead *head = &network->heads[index];
         print = fingerprint(print, head->weights, head->size * sizeof *head->weights);
         print = fingerprint(print, head->bins.first, sizeof head->bins.first);
-    } else if (variance == VARIANCE_ANALYTIC) {
-        print = fingerprint(print, network->ms_eps, entries * sizeof *network->ms_eps);
-    } else if (variance == VARIANCE_ANALYTIC_DIAG) {
-        print = fingerprint(print, network->ms_eps_diag,
-                            entries * network_dims(network) * sizeof *network->ms_eps_diag);
     }
-    return print;
+    return constants ? fingerprint(print, constants, bytes) : print;
 }
 
 uint64_t network_identity(const Network *network)
 {
-    VarianceKind kinds[VARIANCE_KINDS];
+    const Variance *kinds[VARIANCE_COUNT];
     const int count = network_variances(network, kinds);
     uint64_t print = FINGERPRINT_START;
     for (int v = 0; v < count; v++) {
@@ -119,36 +131,36 @@ const char *network_file(const Network *network, int file)
     return network->files[file];
 }
 
-bool network_check_variance(const Network *network, VarianceKind variance, Error *error)
+bool network_check_variance(const Network *network, const Variance *variance, Error *error)
 {
-    const char *head = variance_head(variance);
+    const char *head = variance->head;
     if (head && network_find_head(network, head) < 0)
         return error_input(error,
                            "the variance %s needs an %s head, and %s has none; train --stage 2 "
                            "--loss %s makes one",
-                           variance_name(variance), head, network->origin, head);
-    if (variance == VARIANCE_EXACT && !network_mixture(network))
+                           variance->name, head, network->origin, head);
+    if (variance->needs_mixture && !network_mixture(network))
         return error_input(error,
-                           "the variance exact is known where data.format is mixture; the data of "
+                           "the variance %s is known where data.format is mixture; the data of "
                            "%s are something else",
-                           network->origin);
-    const bool diag = variance == VARIANCE_ANALYTIC_DIAG;
-    if ((variance == VARIANCE_ANALYTIC && !network->ms_eps) || (diag && !network->ms_eps_diag))
+                           variance->name, network->origin);
+    size_t bytes;
+    if (variance->constants && !constants_of(network, variance->constants, &bytes))
         return error_input(error,
-                           "the variance %s needs the array /analytic/ms_eps%s, and %s has none; "
+                           "the variance %s needs the array /analytic/%s, and %s has none; "
                            "infer analytic --%s %s makes it",
-                           variance_name(variance), diag ? "_diag" : "", network->origin,
+                           variance->name, variance->constants, network->origin,
                            network->is_run ? "run" : "checkpoint", network->origin);
     return true;
 }
 
-int network_variances(const Network *network, VarianceKind *kinds)
+int network_variances(const Network *network, const Variance **variances)
 {
     int count = 0;
-    for (int kind = 0; kind < VARIANCE_KINDS; kind++) {
+    for (int v = 0; v < VARIANCE_COUNT; v++) {
         Error ignored = {0};
-        if (network_check_variance(network, (VarianceKind)kind, &ignored))
-            kinds[count++] = (VarianceKind)kind;
+        if (network_check_variance(network, variance_table[v], &ignored))
+            variances[count++] = variance_table[v];
     }
     return count;
 }
@@ -243,7 +255,7 @@ static bool run_head(Network *network, NetworkHead *head, const int *t, int coun
 }
 
 bool network_evaluate(Network *network, const float *x, const int *t, int count,
-                      const NetworkOutputs *outputs, Error *error)
+                      const Prediction *outputs, Error *error)
 {
     assert(network->batch > 0);
     const size_t dims = network_dims(network);
@@ -263,4 +275,31 @@ bool network_evaluate(Network *network, const float *x, const int *t, int count,
                 return false;
     }
     return true;
+}
+
+/* -- As a predictor --------------------------------------------------------------------------- */
+
+static bool predict(void *network, const float *x_t, const int *t, int count,
+                    const Prediction *prediction, Error *error)
+{
+    return network_evaluate(network, x_t, t, count, prediction, error);
+}
+
+Predictor network_predictor(Network *network, const EstimateOptions *options)
+{
+    Predictor predictor = {
+        .network = network,
+        .predict = predict,
+        .batch = network->batch,
+        .source = {.schedule = &network->schedule,
+                   .dims = network_dims(network),
+                   .ms_eps = network->ms_eps,
+                   .ms_eps_diag = network->ms_eps_diag,
+                   .mixture = network_mixture(network),
+                   .clip_x0 = true,
+                   .options = *options},
+    };
+    for (int i = 0; i < network->head_count; i++)
+        predictor.heads[i] = network->heads[i].name;
+    return predictor;
 }

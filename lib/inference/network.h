@@ -19,13 +19,11 @@
 #include "engine/dtype.h"
 #include "engine/params.h"
 #include "inference/run_files.h"
-#include "variance/variance.h"
+#include "variance/predictor.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-enum { NETWORK_MAX_HEADS = 8 };
 
 typedef struct Network Network;
 
@@ -73,7 +71,7 @@ const char *network_run(const Network *network);
 const char *network_origin(const Network *network);
 
 /* Tells apart networks, and of each what a variance reads besides: its head, its constants. */
-uint64_t network_fingerprint(const Network *network, VarianceKind variance);
+uint64_t network_fingerprint(const Network *network, const Variance *variance);
 
 /* The same for all variances that it has together. */
 uint64_t network_identity(const Network *network);
@@ -84,10 +82,10 @@ const char *network_file(const Network *network, int file);
 
 /* An input error if the variance needs a head, the analytic constants or a mixture and they are not there;
  * it names the command that makes them. */
-bool network_check_variance(const Network *network, VarianceKind variance, Error *error);
+bool network_check_variance(const Network *network, const Variance *variance, Error *error);
 
-/* kinds [VARIANCE_KINDS] := every variance that needs nothing, or nothing that is not there. Returns how many. */
-int network_variances(const Network *network, VarianceKind *kinds);
+/* variances [VARIANCE_COUNT] := those of the table that the network can have, in its order. Returns how many. */
+int network_variances(const Network *network, const Variance **variances);
 
 /* -- Evaluating ------------------------------------------------------------------------------- */
 
@@ -96,18 +94,14 @@ int network_variances(const Network *network, VarianceKind *kinds);
 bool network_prepare(Network *network, int64_t count, Error *error);
 int network_batch(const Network *network);
 
-/* Where results go, each [count, dims] in NHWC; NULL: not wanted. A head that nobody wants is not
- * run. Raw outputs: nothing is clipped or combined. */
-typedef struct NetworkOutputs {
-    float *eps;                      /* the predicted noise */
-    float *heads[NETWORK_MAX_HEADS]; /* by index */
-} NetworkOutputs;
-
 /* Evaluates at x [count, dims], NHWC, image i at timestep t[i], 0 .. N. An image's result depends
  * on the batch size and on its place in the batch to rounding at most. Stops with an error on
  * SIGINT or SIGTERM. */
 bool network_evaluate(Network *network, const float *x, const int *t, int count,
-                      const NetworkOutputs *outputs, Error *error);
+                      const Prediction *outputs, Error *error);
+
+/* The network as the bound sees it. It must be prepared, and must outlive the predictor. */
+Predictor network_predictor(Network *network, const EstimateOptions *options);
 
 /* -- Constants -------------------------------------------------------------------------------- */
 

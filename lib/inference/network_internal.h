@@ -26,7 +26,7 @@ struct Network {
     Schedule schedule;
     ParamSet params;
     float *weights; /* [params.size] */
-    NetworkHead heads[NETWORK_MAX_HEADS];
+    NetworkHead heads[PREDICTOR_MAX_HEADS];
     int head_count;
     double *ms_eps;     /* [N + 1] or NULL */
     float *ms_eps_diag; /* [N + 1, dims], NHWC, or NULL */

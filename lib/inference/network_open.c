@@ -77,8 +77,9 @@ static bool add_head(Network *network, Checkpoint *checkpoint, const char *name,
                            "%s:/heads_ema/eps: a head can't have the name of the trunk's "
                            "own output",
                            path);
-    if (network->head_count == NETWORK_MAX_HEADS)
-        return error_input(error, "%s: expected at most %d heads in all", path, NETWORK_MAX_HEADS);
+    if (network->head_count == PREDICTOR_MAX_HEADS)
+        return error_input(error, "%s: expected at most %d heads in all", path,
+                           PREDICTOR_MAX_HEADS);
 
     char *group = memory_format("heads_ema/%s", name);
     float *weights = checkpoint_load_params(checkpoint, group, set, error);

@@ -1,7 +1,6 @@
 #include "inference/sampler.h"
 
 #include "base/memory.h"
-#include "inference/predictor.h"
 
 #include <math.h>
 
@@ -39,7 +38,7 @@ static void work_free(Work *work)
 /* eps_hat at x_t, and the head's output where the step adds noise that depends on it. */
 static bool evaluate(Work *work, const float *x, const ReverseStep *step, Error *error)
 {
-    NetworkOutputs outputs = {.eps = work->eps};
+    Prediction outputs = {.eps = work->eps};
     if (work->head >= 0 && step->s > 0)
         outputs.heads[work->head] = work->out;
     for (int i = 0; i < work->count; i++)
@@ -52,7 +51,7 @@ static void move(const Work *work, const ReverseStep *step, float *x)
 {
     const size_t dims = network_dims(work->network);
     const EstimateSource *source = &work->source;
-    const VarianceKind variance = work->plan->variance;
+    const Variance *const variance = work->plan->variance;
     const bool estimated = step->s > 0 && !variance_is_fixed(variance);
 #pragma omp parallel for
     for (int i = 0; i < work->count; i++) {
@@ -102,7 +101,7 @@ EstimateLabel sampling_label(const SamplingPlan *plan)
 bool sampler_run(Network *network, const SamplingPlan *plan, Noise *noise, int first, int count,
                  float *x, Progress *progress, Error *error)
 {
-    const char *head = variance_head(plan->variance);
+    const char *head = plan->variance->head;
     Work work = {.network = network,
                  .plan = plan,
                  .source = network_predictor(network, &plan->estimate).source,

@@ -17,8 +17,8 @@
 #include "variance/estimate.h"
 
 typedef struct SamplingPlan {
-    VarianceKind variance;
-    ReverseOptions reverse;   /* its variance is variance_in_step(variance) */
+    const Variance *variance;
+    ReverseOptions reverse;   /* its variance is variance->step */
     EstimateOptions estimate; /* what is done to Cov[x_0 | x_t] */
     TrajectoryKind trajectory;
     int steps;      /* K */

@@ -2,7 +2,6 @@
 #include "base/memory.h"
 #include "evaluation/sweep.h"
 #include "inference/images.h"
-#include "inference/predictor.h"
 #include "library/varhead_internal.h"
 
 #include <math.h>
@@ -56,7 +55,7 @@ static bool sweep(const VarheadModel *model, const VarheadOptions *options, cons
 static bool bound(VarheadModel *model, const VarheadOptions *options, const float *images,
                   int64_t count, double *bits, Error *error)
 {
-    VarianceKind variance;
+    const Variance *variance;
     int steps, *timesteps = NULL;
     bool ok = check_options(options, error) && options_variance(options, model, &variance, error) &&
               options_steps(options, model, &steps, error) &&

@@ -26,7 +26,7 @@ struct VarheadOptions {
 
     /* Of samples and bounds. */
     bool has_variance; /* else the model's own */
-    VarianceKind variance;
+    const Variance *variance;
     Sampler sampler;
     TrajectoryKind trajectory;
     int64_t steps; /* 0: by default */
@@ -42,7 +42,7 @@ struct VarheadModel {
     Network *network;
     int threads;
     char *recipe;
-    const char *variances[VARIANCE_KINDS]; /* NULL after the last, unless all are there */
+    const char *variances[VARIANCE_COUNT]; /* NULL after the last, unless all are there */
 };
 
 /* -- Calls ------------------------------------------------------------------------------------ */
@@ -86,7 +86,7 @@ VarheadOptions options_or_defaults(const VarheadOptions *options);
 
 /* The options' variance or the model's. An input error if the model lacks what it needs. */
 bool options_variance(const VarheadOptions *options, const VarheadModel *model,
-                      VarianceKind *variance, Error *error);
+                      const Variance **variance, Error *error);
 
 /* What is done to an estimate of Cov[x_0 | x_t]. */
 EstimateOptions options_estimate(const VarheadOptions *options);
@@ -97,4 +97,4 @@ bool options_steps(const VarheadOptions *options, const VarheadModel *model, int
 
 /* *timesteps [steps + 1] := the options' trajectory of a variance; caller frees with memory_free, in any case. */
 bool options_timesteps(const VarheadOptions *options, const VarheadModel *model,
-                       VarianceKind variance, int steps, int **timesteps, Error *error);
+                       const Variance *variance, int steps, int **timesteps, Error *error);

@@ -19,10 +19,10 @@ static int choose_threads(const VarheadOptions *options)
 
 static void list_variances(VarheadModel *model)
 {
-    VarianceKind kinds[VARIANCE_KINDS];
+    const Variance *kinds[VARIANCE_COUNT];
     const int count = network_variances(model->network, kinds);
     for (int i = 0; i < count; i++)
-        model->variances[i] = variance_name(kinds[i]);
+        model->variances[i] = kinds[i]->name;
 }
 
 static bool open_network(VarheadModel **result, const NetworkSource *source,
@@ -131,7 +131,7 @@ const char *varhead_head(const VarheadModel *model, int index)
 
 const char *varhead_variance(const VarheadModel *model, int index)
 {
-    return index >= 0 && index < VARIANCE_KINDS ? model->variances[index] : NULL;
+    return index >= 0 && index < VARIANCE_COUNT ? model->variances[index] : NULL;
 }
 
 const char *varhead_recipe(const VarheadModel *model)
@@ -163,7 +163,7 @@ static bool check_points(const VarheadModel *model, const float *x, const int *t
 static bool predict(VarheadModel *model, const float *x, const int *t, int64_t count, float *eps,
                     float *const *heads, Error *error)
 {
-    NetworkOutputs outputs = {.eps = eps};
+    Prediction outputs = {.eps = eps};
     for (int i = 0; heads && i < network_heads(model->network); i++)
         outputs.heads[i] = heads[i];
     return count == 0 || (network_prepare(model->network, count, error) &&

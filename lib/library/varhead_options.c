@@ -254,14 +254,14 @@ VarheadOptions options_or_defaults(const VarheadOptions *options)
 }
 
 /* The variance of stage-1 samples where none was asked for. */
-static VarianceKind variance_of_recipe(const VarheadOptions *options, const VarheadModel *model)
+static const Variance *variance_of_recipe(const VarheadOptions *options, const VarheadModel *model)
 {
     const bool beta = network_config(model->network)->stage1.variance == FIXED_BETA;
-    return beta && options->sampler == SAMPLER_DDPM ? VARIANCE_BETA : VARIANCE_BETA_TILDE;
+    return beta && options->sampler == SAMPLER_DDPM ? &variance_beta : &variance_beta_tilde;
 }
 
 bool options_variance(const VarheadOptions *options, const VarheadModel *model,
-                      VarianceKind *variance, Error *error)
+                      const Variance **variance, Error *error)
 {
     *variance = options->has_variance ? options->variance : variance_of_recipe(options, model);
     return network_check_variance(model->network, *variance, error);
@@ -285,7 +285,7 @@ bool options_steps(const VarheadOptions *options, const VarheadModel *model, int
 }
 
 bool options_timesteps(const VarheadOptions *options, const VarheadModel *model,
-                       VarianceKind variance, int steps, int **timesteps, Error *error)
+                       const Variance *variance, int steps, int **timesteps, Error *error)
 {
     const int all = network_schedule(model->network)->timesteps;
     const EstimateOptions estimate = options_estimate(options);

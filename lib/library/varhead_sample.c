@@ -6,10 +6,10 @@
 
 #include <math.h>
 
-static ReverseOptions reverse_options(const VarheadOptions *options, VarianceKind variance)
+static ReverseOptions reverse_options(const VarheadOptions *options, const Variance *variance)
 {
     ReverseOptions reverse = reverse_defaults(options->sampler);
-    reverse.variance = variance_in_step(variance);
+    reverse.variance = variance->step;
     reverse.clip_x0 = options->clip_x0;
     if (!isnan(options->eta))
         reverse.eta = options->eta;

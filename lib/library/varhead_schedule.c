@@ -39,7 +39,7 @@ int varhead_schedule(const VarheadModel *model, const char *name, double *values
 static bool make_trajectory(const VarheadModel *model, const VarheadOptions *options,
                             int *timesteps, int *count, Error *error)
 {
-    VarianceKind variance = VARIANCE_BETA_TILDE; /* only dp asks for it */
+    const Variance *variance = &variance_beta_tilde; /* only dp asks for it */
     int steps, *made = NULL;
     const int room = *count;
     if ((options->trajectory == TRAJECTORY_DP &&

@@ -1,7 +1,9 @@
+/* An estimate of Cov[x_0 | x_t] is the variance's own array, and then a pass over it for each option.
+ *
+ * The options come in a fixed order: average, clip, floor, scale. Each acts on the numbers that the one before left.
+ * So variances know no options, and an option works with every variance that can have it.
+ */
 #include "variance/estimate.h"
-
-#include "base/memory.h"
-#include "diffusion/reverse.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,15 +13,37 @@ EstimateOptions estimate_defaults(void)
     return (EstimateOptions){.clip = true, .scale = 1};
 }
 
-bool estimate_is_scalar(const EstimateOptions *options, VarianceKind kind)
+/* -- Which options a variance has ------------------------------------------------------------- */
+
+static bool is_averaged(const EstimateOptions *options, const Variance *variance)
 {
-    return variance_is_fixed(kind) || kind == VARIANCE_ANALYTIC ||
-           (variance_head(kind) && options->average);
+    return options->average && variance->head;
 }
 
-bool estimate_is_zero(const EstimateOptions *options, VarianceKind kind)
+bool estimate_is_scalar(const EstimateOptions *options, const Variance *variance)
 {
-    return kind == VARIANCE_BETA_TILDE || (options->scale == 0 && !variance_is_fixed(kind));
+    return variance->is_scalar || is_averaged(options, variance);
+}
+
+static bool has_clip(const EstimateOptions *options, const Variance *variance)
+{
+    return options->clip && !variance_is_fixed(variance);
+}
+
+static bool has_floor(const EstimateOptions *options, const Variance *variance)
+{
+    return options->floor > 0 && !estimate_is_scalar(options, variance);
+}
+
+static bool has_scale(const EstimateOptions *options, const Variance *variance)
+{
+    return options->scale != 1 && !variance_is_fixed(variance);
+}
+
+bool estimate_is_zero(const EstimateOptions *options, const Variance *variance)
+{
+    return variance->step == REVERSE_BETA_TILDE ||
+           (options->scale == 0 && has_scale(options, variance));
 }
 
 /* The scale comes after the clip, and beta, which is never scaled, is at most 1. */
@@ -29,35 +53,21 @@ double estimate_most(const EstimateOptions *options)
     return scaled > 1 ? scaled : 1;
 }
 
-static bool has_floor(const EstimateOptions *options, VarianceKind kind)
-{
-    return options->floor > 0 && !estimate_is_scalar(options, kind);
-}
-
-static bool has_scale(const EstimateOptions *options, VarianceKind kind)
-{
-    return options->scale != 1 && !variance_is_fixed(kind);
-}
-
-EstimateLabel estimate_label(const EstimateOptions *options, VarianceKind kind)
+EstimateLabel estimate_label(const EstimateOptions *options, const Variance *variance)
 {
     EstimateLabel label;
     const size_t size = sizeof label.text;
-    int used = snprintf(label.text, size, "%s", variance_name(kind));
-    if (variance_head(kind) && options->average)
+    int used = snprintf(label.text, size, "%s", variance->name);
+    if (is_averaged(options, variance))
         used += snprintf(label.text + used, size - (size_t)used, "-average");
-    if (has_floor(options, kind))
+    if (has_floor(options, variance))
         used += snprintf(label.text + used, size - (size_t)used, "-floor%.9g", options->floor);
-    if (has_scale(options, kind))
+    if (has_scale(options, variance))
         snprintf(label.text + used, size - (size_t)used, "-x%.9g", options->scale);
     return label;
 }
 
-static void fill(float *cov, size_t count, double value)
-{
-    for (size_t i = 0; i < count; i++)
-        cov[i] = (float)value;
-}
+/* -- Options ---------------------------------------------------------------------------------- */
 
 static double mean_of(const float *cov, size_t count)
 {
@@ -67,45 +77,18 @@ static double mean_of(const float *cov, size_t count)
     return sum / (double)count;
 }
 
-/* The clip comes after: it is of what is used. */
-static void average(float *cov, size_t count, bool clip)
+static void average(float *cov, size_t count)
 {
     const double mean = mean_of(cov, count);
-    fill(cov, count, clip ? variance_clipped(mean) : mean);
+    for (size_t i = 0; i < count; i++)
+        cov[i] = (float)mean;
 }
 
-/* E[(x_0 - x_0_hat)^2 | x_t] = Cov[x_0 | x_t] + (E[x_0 | x_t] - x_0_hat)^2, with the mean's own error. */
-static void exact(const EstimateSource *source, int t, const float *x_t, const float *eps_hat,
-                  float *cov)
+/* By comparisons: fmin and fmax would hide a NaN. */
+static void clip(float *cov, size_t count)
 {
-    const ReverseOptions options = {.sampler = SAMPLER_DDPM, .clip_x0 = source->clip_x0};
-    const ReverseStep step = reverse_step(source->schedule, &options, 0, t);
-    const size_t dims = source->dims;
-    double *x = memory_small(3 * dims, sizeof *x), *eps = x + dims, *within = eps + dims;
-    for (size_t i = 0; i < dims; i++)
-        x[i] = x_t[i];
-    mixture_moments(source->mixture, source->schedule, t, x, eps, NULL, within);
-    for (size_t i = 0; i < dims; i++) {
-        double mean = step.x0_xt * x[i] - step.x0_eps * eps[i];
-        double off = mean - reverse_x0_hat(&step, x[i], eps_hat[i]);
-        double value = within[i] + off * off;
-        cov[i] = (float)(source->options.clip ? variance_clipped(value) : value);
-    }
-    memory_free(x);
-}
-
-/* Of a head or of analytic's constants. */
-static void learned(const EstimateSource *source, VarianceKind kind, int t, const float *eps_hat,
-                    const float *head, float *cov)
-{
-    const bool averaged = variance_head(kind) && source->options.average;
-    if (kind == VARIANCE_ANALYTIC_DIAG)
-        head = source->ms_eps_diag + (size_t)t * source->dims;
-    variance_cov_x0(kind, source->schedule, t, eps_hat, head,
-                    kind == VARIANCE_ANALYTIC ? source->ms_eps[t] : 0,
-                    source->options.clip && !averaged, source->dims, cov);
-    if (averaged)
-        average(cov, source->dims, source->options.clip);
+    for (size_t i = 0; i < count; i++)
+        cov[i] = cov[i] < 0 ? 0 : cov[i] > 1 ? 1 : cov[i];
 }
 
 static void raise_to_floor(float *cov, size_t count, double part)
@@ -121,19 +104,37 @@ static void rescale(float *cov, size_t count, double scale)
         cov[i] = (float)(scale * cov[i]);
 }
 
-void estimate_cov_x0(const EstimateSource *source, VarianceKind kind, int t, const float *x_t,
-                     const float *eps_hat, const float *head, float *cov)
+/* -- The estimate ----------------------------------------------------------------------------- */
+
+VarianceInput estimate_input(const EstimateSource *source, int t, const float *x_t,
+                             const float *eps_hat, const float *head)
 {
-    if (kind == VARIANCE_BETA)
-        fill(cov, source->dims, source->schedule->beta_bar[t]);
-    else if (kind == VARIANCE_BETA_TILDE)
-        fill(cov, source->dims, 0);
-    else if (kind == VARIANCE_EXACT)
-        exact(source, t, x_t, eps_hat, cov);
-    else
-        learned(source, kind, t, eps_hat, head, cov);
-    if (has_floor(&source->options, kind))
-        raise_to_floor(cov, source->dims, source->options.floor);
-    if (has_scale(&source->options, kind))
-        rescale(cov, source->dims, source->options.scale);
+    return (VarianceInput){
+        .schedule = source->schedule,
+        .t = t,
+        .dims = source->dims,
+        .x_t = x_t,
+        .eps_hat = eps_hat,
+        .head = head,
+        .ms_eps = source->ms_eps,
+        .ms_eps_diag = source->ms_eps_diag,
+        .mixture = source->mixture,
+        .clip_x0 = source->clip_x0,
+    };
+}
+
+void estimate_cov_x0(const EstimateSource *source, const Variance *variance, int t,
+                     const float *x_t, const float *eps_hat, const float *head, float *cov)
+{
+    const VarianceInput input = estimate_input(source, t, x_t, eps_hat, head);
+    const EstimateOptions *options = &source->options;
+    variance->cov(&input, cov);
+    if (is_averaged(options, variance))
+        average(cov, source->dims);
+    if (has_clip(options, variance))
+        clip(cov, source->dims);
+    if (has_floor(options, variance))
+        raise_to_floor(cov, source->dims, options->floor);
+    if (has_scale(options, variance))
+        rescale(cov, source->dims, options->scale);
 }

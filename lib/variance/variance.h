@@ -1,70 +1,117 @@
-/* The variances of the reverse process that varhead compares.
+/* A variance of the reverse process: one of the things that varhead compares.
  *
- * Every one of them is an estimate of the diagonal of Cov[x_0 | x_t], and gives a reverse step the variance
- * lambda^2 + gain * Cov (Bao et al. 2022a, 2022b). They differ in where the estimate comes from:
+ * A variance is a constant struct: its name, the things that it reads, and functions on arrays. Every program gets its
+ * lists, checks and help from the table VARIANCES below. A variance is a file of this room, which defines the struct,
+ * and a line of the table. The simplest is npr.c.
+ *
+ * Most variances estimate the diagonal of Cov[x_0 | x_t]. The estimate does not depend on s, and gives each reverse
+ * step t -> s the variance lambda^2 + gain * Cov (Bao et al. 2022a, 2022b; diffusion/reverse.h):
  *
  *     Cov[x_0 | x_t] = (beta_bar_t / alpha_bar_t) u
- *     beta           Cov = beta_bar_t, as if x_0 were N(0, I)       (Ho et al. 2020: beta_{t|s})
- *     beta_tilde     Cov = 0, as if x_0 were known                  (Ho et al. 2020: beta_tilde_{s|t})
- *     analytic       u = 1 - E||eps_hat||^2 / d   one number per timestep, measured beforehand
- *     analytic_diag  u = 1 - E[eps_hat_i^2]   likewise, one number per timestep and dimension
- *     sn             u = h - eps_hat^2            h, a head's output, estimates E[eps^2 | x_t]
- *     npr            u = g                        g, a head's output, estimates
- *                                                 E[(eps - eps_hat)^2 | x_t]
- *     exact          Cov = E[(x_0 - x_0_hat)^2 | x_t], the best that can be said of a step to whose mean
- *                    the network's x_0_hat leads: known where the data are a mixture of Gaussians.
- *                    If the network is perfect it is Cov[x_0 | x_t] itself.
+ *     beta           Cov = beta_bar_t, as if x_0 were N(0, I)
+ *     beta_tilde     Cov = 0, as if x_0 were known
+ *     analytic       u = 1 - E||eps_hat||^2 / d    one number per timestep, measured beforehand
+ *     analytic_diag  u = 1 - E[eps_hat_i^2]        the same for each dimension
+ *     sn             u = h - eps_hat^2             the head's h estimates E[eps^2 | x_t]
+ *     npr            u = g                         the head's g estimates E[(eps - eps_hat)^2 | x_t]
+ *     exact          Cov = E[(x_0 - x_0_hat)^2 | x_t], which is known where the data are a mixture of Gaussians
  *
- * That beta_{t|s} is lambda^2 + gain beta_bar_t, whatever s, one finds by putting the coefficients in.
- *
- * To add a variance: a kind, its row in the table of variance.c, its u.
+ * Other variances depend on s as well (depends_on_step), and give the variance of a step itself.
  */
 #pragma once
 
 #include "base/error.h"
+#include "diffusion/mixture.h"
 #include "diffusion/reverse.h"
 
 #include <stddef.h>
 
-typedef enum VarianceKind {
-    VARIANCE_BETA,       /* beta_{t|s}; DDPM only */
-    VARIANCE_BETA_TILDE, /* lambda^2: beta_tilde_{s|t} for DDPM */
-    VARIANCE_ANALYTIC,
-    VARIANCE_ANALYTIC_DIAG,
-    VARIANCE_SN,
-    VARIANCE_NPR,
-    VARIANCE_EXACT,
-} VarianceKind;
+/* Everything that is known of one image at timestep t, 1 <= t <= N. A pointer that a variance does not need may be
+ * NULL. Arrays are borrowed for the call. */
+typedef struct VarianceInput {
+    const Schedule *schedule;
+    int t;
+    /* Elements of an image. */
+    size_t dims;
+    /* [dims]: the image, and the network's prediction of the noise in it. */
+    const float *x_t, *eps_hat;
+    /* [dims]: the raw output of the variance's head. */
+    const float *head;
+    /* [N + 1]: E||eps_hat(x_t, t)||^2 / d, the constants "ms_eps". */
+    const double *ms_eps;
+    /* [N + 1, dims]: E[eps_hat_i^2], the constants "ms_eps_diag". */
+    const float *ms_eps_diag;
+    /* The distribution of the data. */
+    const Mixture *mixture;
+    /* Whether the step's mean clips x_0_hat to [-1, 1]. */
+    bool clip_x0;
+} VarianceInput;
 
-enum { VARIANCE_KINDS = VARIANCE_EXACT + 1 };
+typedef struct Variance {
+    /* "sn": in options, tables and names of files. */
+    const char *name;
+    /* A few words for --help, and the paper. */
+    const char *help, *source;
+    /* The head whose raw output is read, "sn"; NULL: none. */
+    const char *head;
+    /* The array of a checkpoint's group /analytic that is read, "ms_eps"; NULL: none. */
+    const char *constants;
+    /* Whether the distribution of the data must be a known mixture. */
+    bool needs_mixture;
+    /* How a step uses it: as beta, as beta_tilde, or as an estimate. */
+    ReverseVariance step;
+    /* Whether all elements of an image have the same estimate. */
+    bool is_scalar;
+    /* cov [dims] := the estimate of Cov[x_0 | x_t], which options have not changed yet (variance/estimate.h). It may be
+     * negative, or more than the data can have. */
+    void (*cov)(const VarianceInput *input, float *cov);
+} Variance;
 
-/* "beta", "beta_tilde", "analytic", "analytic_diag", "sn", "npr", "exact"; and the kind of a name (an
- * input error lists the names). */
-const char *variance_name(VarianceKind kind);
-bool variance_parse(const char *name, VarianceKind *kind, Error *error);
+/* -- The table -------------------------------------------------------------------------------- */
+
+/* All variances, in the order of lists. New lines go to the end: stored keys tell variances apart by their place. */
+#define VARIANCES(VARIANCE)                                                                        \
+    VARIANCE(variance_beta)                                                                        \
+    VARIANCE(variance_beta_tilde)                                                                  \
+    VARIANCE(variance_analytic)                                                                    \
+    VARIANCE(variance_analytic_diag)                                                               \
+    VARIANCE(variance_sn)                                                                          \
+    VARIANCE(variance_npr)                                                                         \
+    VARIANCE(variance_exact)
+
+#define VARIANCE_DECLARATION(variance) extern const Variance variance;
+VARIANCES(VARIANCE_DECLARATION)
+#undef VARIANCE_DECLARATION
+
+#define VARIANCE_ONE(variance) +1
+enum { VARIANCE_COUNT = 0 VARIANCES(VARIANCE_ONE) };
+#undef VARIANCE_ONE
+
+/* [VARIANCE_COUNT] */
+extern const Variance *const variance_table[];
+
+/* The place of a variance in the table; -1 for a variance outside it. */
+int variance_index(const Variance *variance);
+
+/* The variance of a name. An input error lists the names. */
+bool variance_parse(const char *name, const Variance **variance, Error *error);
+
+/* -- Facts ------------------------------------------------------------------------------------ */
 
 /* Whether the schedule alone gives the variance: beta and beta_tilde. */
-bool variance_is_fixed(VarianceKind kind);
+static inline bool variance_is_fixed(const Variance *variance)
+{
+    return variance->step != REVERSE_ESTIMATED;
+}
 
-/* What it makes of the variance of a reverse step. */
-ReverseVariance variance_in_step(VarianceKind kind);
-
-/* The head whose output the variance reads, "sn" or "npr"; NULL if it needs none. */
-const char *variance_head(VarianceKind kind);
-
-/* Bounded to [0, 1]. By comparisons, not fmin and fmax: those would hide a NaN. */
+/* cov := cov clipped to [0, 1]. By comparisons: fmin and fmax would hide a NaN. */
 static inline double variance_clipped(double cov)
 {
     return cov < 0 ? 0 : cov > 1 ? 1 : cov;
 }
 
-/* cov [count] := the diagonal of Cov[x_0 | x_t] by analytic, analytic_diag, sn or npr, for one image
- * (or several at the same t).
- *   eps_hat [count]  the network's prediction, read by sn, else NULL is fine
- *   head [count]     the raw output of the head variance_head(kind); for analytic_diag the
- *                    E[eps_hat_i^2] of timestep t instead; else NULL
- *   ms_eps           E||eps_hat(x_t, t)||^2 / d, read by analytic
- *   clip             bounds the result to [0, 1]: data in [-1, 1] has at most variance 1.
- * Without the clip it may be negative, since nothing keeps a head's h above eps_hat^2. */
-void variance_cov_x0(VarianceKind kind, const Schedule *schedule, int t, const float *eps_hat,
-                     const float *head, double ms_eps, bool clip, size_t count, float *cov);
+/* The factor beta_bar_t / alpha_bar_t of u. In double: it reaches 10^8. */
+static inline double variance_factor(const VarianceInput *input)
+{
+    return input->schedule->beta_bar[input->t] / input->schedule->alpha_bar[input->t];
+}

@@ -1,0 +1,22 @@
+/* NPR: the variance from the noise prediction's residual (Bao et al. 2022b).
+ *
+ * The head's g estimates E[(eps - eps_hat)^2 | x_t], so u = g. The error of the mean is part of g: with an imperfect
+ * eps_hat the estimate is E[(x_0 - x_0_hat)^2 | x_t], the best variance around that mean.
+ */
+#include "variance/variance.h"
+
+static void npr(const VarianceInput *input, float *cov)
+{
+    const double factor = variance_factor(input);
+    for (size_t i = 0; i < input->dims; i++)
+        cov[i] = (float)(factor * (double)input->head[i]);
+}
+
+const Variance variance_npr = {
+    .name = "npr",
+    .help = "from a head for E[(eps - eps_hat)^2 | x_t]",
+    .source = "Bao et al. 2022b",
+    .head = "npr",
+    .step = REVERSE_ESTIMATED,
+    .cov = npr,
+};
