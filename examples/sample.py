@@ -1,4 +1,4 @@
-"""Draws 16 samples of a trained model and writes them as a picture: sample.py RUN VARIANCE STEPS FILE.png"""
+"""Draws 16 samples of a model and writes a picture: sample.py RUN VARIANCE STEPS FILE.png"""
 import sys
 from ctypes import CDLL, Structure, byref, c_char, c_float, c_int, c_int64, c_size_t, c_void_p
 

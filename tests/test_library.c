@@ -1,5 +1,6 @@
-/* The functions of varhead.h: their results are those of `infer`, bit for bit; what a caller may get wrong is an error.
- * (tests/cli/library.sh has the shared library, and what it leaves of a process.) */
+/* The functions of varhead.h: their results are those of `infer`, bit for bit; what a caller may
+ * get wrong is an error. (tests/cli/library.sh has the shared library, and what it leaves of a
+ * process.) */
 #include "library/varhead.h"
 #include "tests/infer_program.h"
 

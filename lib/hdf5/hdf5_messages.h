@@ -1,7 +1,7 @@
 /* What HDF5 prints about errors, turned off and on again.
  *
- * hdf5_open and hdf5_create turn it off for good, which suits a program: it says in one line itself what is wrong.
- * Whoever is a guest in a process calls these two around its work.
+ * hdf5_open and hdf5_create turn it off for good, which suits a program: it says in one line itself
+ * what is wrong. Whoever is a guest in a process calls these two around its work.
  */
 #pragma once
 
@@ -14,7 +14,8 @@ typedef struct Hdf5Messages {
     void *context;
 } Hdf5Messages;
 
-/* HDF5 prints nothing from here on, in this thread where HDF5 knows threads. Returns what was there. */
+/* HDF5 prints nothing from here on, in this thread where HDF5 knows threads. Returns what was
+ * there. */
 Hdf5Messages hdf5_messages_off(void);
 
 /* Has HDF5 call the handler again. */

@@ -1,10 +1,13 @@
+/* Reading and writing images row by row. A row passes through `scratch` in the order of the
+ * file, NCHW, and is transposed to NHWC, or the other way. */
 #include "inference/image_array.h"
 
 #include "base/memory.h"
 
 #include <math.h>
 
-/* [n, rows, columns] -> [n, columns, rows]: NCHW and NHWC are each other's transpose. */
+/* [n, rows, columns] -> [n, columns, rows]. With channels as rows and pixels as columns this is
+ * NCHW -> NHWC. */
 static void transpose(const float *from, int64_t images, int rows, int columns, float *to)
 {
     for (int64_t i = 0; i < images; i++) {
@@ -26,7 +29,8 @@ static ImageArray begin(Hdf5File *file, const char *name, const Config *config, 
     };
 }
 
-/* Opens the rows of an array whose last axes are C, H, W. Where they are the other way round, the error says so. */
+/* Opens the rows of an array whose last axes are C, H, W. If they are H, W, C, the error says
+ * so. */
 static bool open_rows(ImageArray *array, Hdf5File *file, const char *name, int rank, int64_t *dims,
                       Error *error)
 {
@@ -83,7 +87,7 @@ bool image_array_create(ImageArray *array, Hdf5File *file, const char *name, con
     return ok;
 }
 
-/* Room for `images` images in the file's order. */
+/* Makes room for `images` images in scratch. */
 static bool reserve(ImageArray *array, int64_t images, Error *error)
 {
     if (images <= array->scratch_images)

@@ -1,3 +1,6 @@
+/* Reads images for commands into memory. A configuration with another file in it stands for that
+ * file, so that all images come through Dataset. Random choices are the beginning of an epoch's
+ * order (data/epoch.h): more images by the same seed contain the fewer. */
 #include "inference/images.h"
 
 #include "base/memory.h"

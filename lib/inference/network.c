@@ -1,4 +1,8 @@
-/* What the network can do, and running it. */
+/* What the network can do, and running it.
+ *
+ * The trunk is one inference graph; each head is a small graph of its own on the values that the
+ * trunk keeps, without a copy. Graphs of heads are built when a head is first evaluated, and all
+ * of them freed when the batch changes. */
 #include "inference/network.h"
 
 #include "base/fingerprint.h"
@@ -228,7 +232,8 @@ static bool build_head(Network *network, NetworkHead *head, Error *error)
 
 /* -- Evaluating ------------------------------------------------------------------------------- */
 
-/* Inputs are written before every run, since a run reuses their memory. */
+/* Writes the inputs of a run. They are written before every run, because a run reuses their
+ * memory. */
 static void fill_inputs(Network *network, const float *x, const int *t, int count)
 {
     size_t dims = network_dims(network);

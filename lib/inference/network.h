@@ -1,14 +1,18 @@
-/* The network: the one place from which every command gets it.
+/* The network: every command, and the library, get it here.
  *
- *     network_open       finds the checkpoints, reads the weights (always the moving averages), joins
- *                        the heads of several files; what the network can do is known from here on
- *     network_prepare    builds the graphs, for a batch size that suits the work
- *     network_evaluate   eps and any of the heads at given x_t and t, any number of images at once:
- *                        one pass of the trunk serves all heads
+ *     network_open       finds the checkpoints, reads the weights (always the moving averages), and
+ *                        joins the heads of several files; what the network can do is known from
+ *                        here on
+ *     network_prepare    builds the graphs, for a batch that suits the work
+ *     network_evaluate   eps and any of the heads at given x_t and t, for any number of images; one
+ *                        pass of the trunk serves all heads
  *
- * A run directory may hold files of different ages. Its newest stage-2 file decides which trunk is
- * used; what belongs to another trunk, or is older than the same head elsewhere, is left out, and a
- * note says so. Files named one by one must agree in every bit of their trunks.
+ * A run directory may hold files of different ages. The newest stage-2 file decides which trunk is
+ * used. Heads for another trunk are left out, and so is a head that a newer file has too; notes say
+ * which (base/note.h). The trunks of files that the user names must agree in every bit.
+ *
+ * What functions return by pointer belongs to the network and lives until network_close. A network
+ * is for one thread at a time.
  */
 #pragma once
 
@@ -29,13 +33,17 @@ typedef struct Network Network;
 
 typedef struct NetworkOptions {
     NetworkSource source;
-    int64_t batch; /* images per run of the network, at most */
-    DType type;    /* of its products and of what lies between them */
+    /* Images per run of the network, at most. */
+    int64_t batch;
+    /* Of its products, and of the values between them. */
+    DType type;
 } NetworkOptions;
 
-/* What is left out or preferred where files disagree, notes say (base/note.h). */
+/* *network := the network; NULL after a failure. */
 bool network_open(Network **network, const NetworkOptions *options, Error *error);
-void network_close(Network *network); /* NULL is fine */
+
+/* NULL is fine. */
+void network_close(Network *network);
 
 /* -- What there is ---------------------------------------------------------------------------- */
 
@@ -49,24 +57,26 @@ size_t network_dims(const Network *network);
 /* How many numbers the trunk and all heads have together. */
 size_t network_parameters(const Network *network);
 
+/* How many heads there are, the name of one ("sn"), and the head of a name (-1 if there is
+ * none). */
 int network_heads(const Network *network);
-const char *network_head_name(const Network *network, int head); /* "sn" */
-int network_find_head(const Network *network, const char *name); /* -1 if there is none */
+const char *network_head_name(const Network *network, int head);
+int network_find_head(const Network *network, const char *name);
 
-/* E||eps_hat(x_t, t)||^2 / d for t = 0 .. N, the number that the variance analytic needs; NULL where
- * no checkpoint has it. */
+/* [N + 1]: E||eps_hat(x_t, t)||^2 / d, which the variance analytic needs; NULL if no checkpoint
+ * has it. */
 const double *network_ms_eps(const Network *network);
 
-/* E[eps_hat_i^2] for t = 0 .. N and every dimension i, [N + 1, dims] in NHWC: what analytic_diag needs;
- * NULL where no checkpoint has it. */
+/* [N + 1, dims], NHWC: E[eps_hat_i^2] of every dimension, which analytic_diag needs; NULL if no
+ * checkpoint has it. */
 const float *network_ms_eps_diag(const Network *network);
 
-/* The mixture that the network's data are drawn from: what the variance exact needs; NULL where they are
- * something else. */
+/* The mixture that the network's data are drawn from: what the variance exact needs; NULL where
+ * they are something else. */
 const Mixture *network_mixture(const Network *network);
 
-/* The run directory that the network came from; NULL if it was files. And either, as --run or
- * --checkpoint would name it. */
+/* The run directory that the network came from, NULL if it came from files; and its origin of
+ * either kind, the directory or the first file, as --run or --checkpoint names it. */
 const char *network_run(const Network *network);
 const char *network_origin(const Network *network);
 
@@ -76,27 +86,31 @@ uint64_t network_fingerprint(const Network *network, const Variance *variance);
 /* The same for all variances that it has together. */
 uint64_t network_identity(const Network *network);
 
-/* The checkpoints that have this very network: that of the trunk, and others with the same one. */
+/* The checkpoints that have this trunk, bit for bit: how many, and the path of one. */
 int network_files(const Network *network);
 const char *network_file(const Network *network, int file);
 
-/* An input error if the variance needs a head, the analytic constants or a mixture and they are not there;
- * it names the command that makes them. */
+/* An input error if the variance needs a head, the analytic constants or a mixture and they are
+ * not there; it names the command that makes them. */
 bool network_check_variance(const Network *network, const Variance *variance, Error *error);
 
-/* variances [VARIANCE_COUNT] := those of the table that the network can have, in its order. Returns how many. */
+/* variances [VARIANCE_COUNT] := those of the table that the network can have, in its order. Returns
+ * how many. */
 int network_variances(const Network *network, const Variance **variances);
 
 /* -- Evaluating ------------------------------------------------------------------------------- */
 
-/* Gets ready for `count` images: chooses the batch size, at most --batch, so that the fewest runs
- * serve and the last has the least padding. May be called again for another count. */
+/* Gets ready for `count` images. Chooses the batch, at most NetworkOptions.batch, with the
+ * fewest runs and then the least padding in the last. May be called again for another count, and
+ * builds the graphs anew only for another batch. */
 bool network_prepare(Network *network, int64_t count, Error *error);
+
+/* Images per run; 0 before network_prepare. */
 int network_batch(const Network *network);
 
-/* Evaluates at x [count, dims], NHWC, image i at timestep t[i], 0 .. N. An image's result depends
- * on the batch size and on its place in the batch to rounding at most. Stops with an error on
- * SIGINT or SIGTERM. */
+/* Evaluates at x [count, dims], NHWC, image i at timestep t[i], 0 .. N. The result for an image
+ * may differ in rounding with the batch and with the image's position in it. The network must be
+ * prepared, for any count. Stops with an error after a signal (base/interrupt.h). */
 bool network_evaluate(Network *network, const float *x, const int *t, int count,
                       const Prediction *outputs, Error *error);
 
@@ -105,27 +119,33 @@ Predictor network_predictor(Network *network, const EstimateOptions *options);
 
 /* -- Constants -------------------------------------------------------------------------------- */
 
-/* What is measured of a network once and for all: `infer analytic` makes it. Entry 0, the data, where
- * nothing is predicted, is 1, so that the variance 1 - E is 0. */
+/* Constants that `infer analytic` measures once for a network. Entry 0, the data, is 1, so that
+ * the variance 1 - E is 0 there. */
 typedef struct NetworkConstants {
-    double *ms_eps;        /* [N + 1]: E||eps_hat(x_t, t)||^2 / d */
-    double *ms_eps_stderr; /* [N + 1]: its standard error */
-    float *ms_eps_diag;    /* [N + 1, C, H, W]: E[eps_hat_i^2] */
-    int64_t images;        /* how many they are means over */
-    int64_t timesteps;     /* how many were measured; between them they are interpolated */
-    int64_t seed;          /* of their noise */
+    /* [N + 1]: E||eps_hat(x_t, t)||^2 / d, and its standard error. */
+    double *ms_eps;
+    double *ms_eps_stderr;
+    /* [N + 1, C, H, W]: E[eps_hat_i^2]. */
+    float *ms_eps_diag;
+    /* Means are over this many images. */
+    int64_t images;
+    /* This many timesteps were measured; the others are interpolated. */
+    int64_t timesteps;
+    /* Of the noise. */
+    int64_t seed;
 } NetworkConstants;
 
-/* Whether the files could be replaced, and what is in them be kept; an error names what could not. */
+/* An error if a file of the network can't be replaced, or if it holds something that could not
+ * be kept; it names the file. */
 bool network_check_storing(const Network *network, Error *error);
 
-/* Adds the constants to every file that has this very network, in place of those that it has. A file
- * is replaced whole or not at all, and what else is in it stays as it is. A file that was written
- * since the network was read, and has another by now, is an error; the others get them all the same. */
+/* Writes the constants to every file of the network, in the place of earlier ones. A file is
+ * replaced whole or not at all, and everything else in it stays. If a file got another network
+ * since this one was read, that is an error; the other files get the constants all the same. */
 bool network_store(const Network *network, const NetworkConstants *constants, Error *error);
 
 /* -- Shapes ----------------------------------------------------------------------------------- */
 
-/* The tensors of the trunk and of a head that `config` describes, with so many bins of timesteps; for
- * params_free. */
+/* The tensors of the trunk and of a head that `config` describes, the head with `bins` bins of
+ * timesteps. The caller frees both with params_free. */
 void network_shapes(const Config *config, int bins, ParamSet *trunk, ParamSet *head);

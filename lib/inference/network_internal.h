@@ -8,46 +8,60 @@
 #include "model/unet.h"
 
 typedef struct NetworkHead {
-    char *name;    /* "sn" */
-    char *path;    /* its checkpoint */
-    Config config; /* of that checkpoint: the type of head may differ between files */
-    TimeBins bins; /* of that checkpoint, likewise */
+    /* "sn" */
+    char *name;
+    /* The head's checkpoint, and its configuration and bins: both may differ between files. */
+    char *path;
+    Config config;
+    TimeBins bins;
     ParamSet params;
-    size_t size;    /* how many weights there are */
-    float *weights; /* [size] */
-    Graph *graph;   /* NULL until the head is first evaluated */
+    /* [size] */
+    float *weights;
+    size_t size;
+    /* NULL until the head is first evaluated. */
+    Graph *graph;
     Head head;
 } NetworkHead;
 
 struct Network {
+    /* The run directory or the first file, as the user named it. */
     char *origin;
-    char *path; /* the checkpoint of the trunk */
+    bool is_run;
+    /* The checkpoint of the trunk. */
+    char *path;
     Config config;
     Schedule schedule;
+    /* Of the trunk: weights [params.size]. */
     ParamSet params;
-    float *weights; /* [params.size] */
+    float *weights;
     NetworkHead heads[PREDICTOR_MAX_HEADS];
     int head_count;
-    double *ms_eps;     /* [N + 1] or NULL */
-    float *ms_eps_diag; /* [N + 1, dims], NHWC, or NULL */
-    Mixture mixture;    /* of the data; zeroed where they are none */
-    char **files;       /* [file_count]: those that have this trunk, bit for bit */
+    /* [N + 1], and [N + 1, dims] in NHWC; NULL if no checkpoint has them. */
+    double *ms_eps;
+    float *ms_eps_diag;
+    /* The data; zeroed if they are no mixture. */
+    Mixture mixture;
+    /* [file_count]: the checkpoints that have this trunk, bit for bit. */
+    char **files;
     int file_count;
-    bool is_run; /* origin is a run directory */
 
-    DType type; /* of the graphs */
+    /* Of the graphs. batch is 0 before network_prepare. */
+    DType type;
     int max_batch;
-    int batch; /* of the graphs; 0 before network_prepare */
+    int batch;
     Graph *graph;
     UNet unet;
-    double *times; /* [batch]: what the network is told */
-    int *bin;      /* [batch]: of a head that is being run */
+    /* [batch]: the times that the network is told. */
+    double *times;
+    /* [batch]: the bins of a head that is being run. */
+    int *bin;
 };
 
+/* Frees the graphs of the trunk and of all heads. network_prepare builds them again. */
 void network_release_graphs(Network *network);
 
-/* Whether a checkpoint has the trunk that is already there, bit for bit; where not, `difference`
- * says in what. `set`: the tensors that its configuration describes. Returns false only when the
- * checkpoint can't be read. */
+/* *same := whether a checkpoint has the network's trunk, bit for bit. If not, `difference`
+ * [size] names the first difference. `set`: the tensors that the checkpoint's configuration
+ * describes. Returns false only if the checkpoint can't be read. */
 bool network_compare_trunk(const Network *network, Checkpoint *checkpoint, const ParamSet *set,
                            bool *same, char *difference, size_t size, Error *error);

@@ -1,4 +1,8 @@
-/* From checkpoint files to weights in memory. */
+/* Reads a network from checkpoint files.
+ *
+ * The first file gives the trunk. Each further file is compared with it. If it has the same
+ * trunk, its heads and constants are added, unless they are there already. Files of a run come
+ * newest first (run_files.c), so what is there already is newer. */
 #include "base/memory.h"
 #include "base/note.h"
 #include "inference/network_internal.h"
@@ -97,7 +101,8 @@ static bool add_head(Network *network, Checkpoint *checkpoint, const char *name,
     return true;
 }
 
-/* A run that solves for its heads saves sums before it has a solution: the heads in such a file are zeros. */
+/* A run that solves for its heads saves sums before it has a solution. The heads in such a file
+ * are zeros. */
 static bool has_solution(Checkpoint *checkpoint)
 {
     return !checkpoint_has(checkpoint, "least_squares/sums") ||
@@ -136,7 +141,7 @@ static bool add_heads(Network *network, const RunFiles *files, Checkpoint *check
     return true;
 }
 
-/* They are a property of the trunk; any file that has the same one may hold them. */
+/* The constants depend on the trunk alone, so they may come from any file with this trunk. */
 static bool read_ms_eps(Network *network, Checkpoint *checkpoint, Error *error)
 {
     static const char name[] = "analytic/ms_eps";
@@ -147,7 +152,7 @@ static bool read_ms_eps(Network *network, Checkpoint *checkpoint, Error *error)
     return checkpoint_read_doubles(checkpoint, name, count, network->ms_eps, error);
 }
 
-/* [N + 1, C, H, W] in the file, NHWC here like every image. */
+/* The file has [N + 1, C, H, W]; here they are NHWC like every image. */
 static bool read_ms_eps_diag(Network *network, Checkpoint *checkpoint, Error *error)
 {
     static const char name[] = "analytic/ms_eps_diag";
@@ -175,7 +180,8 @@ static void remember_file(Network *network, const char *path)
 
 /* -- Files ------------------------------------------------------------------------------------ */
 
-/* A file of another trunk: a mistake, or in a run directory an earlier or a later stage 1. */
+/* A file with another trunk. If the user named it, that is a mistake; in a run directory it
+ * comes from an earlier or a later stage 1. */
 static bool refuse_file(const Network *network, const RunFiles *files, Checkpoint *checkpoint,
                         const char *difference, Error *error)
 {

@@ -1,10 +1,15 @@
-/* Adding to the checkpoints what was measured of their network. */
+/* Writes the constants of a network to its checkpoints.
+ *
+ * A training may write a checkpoint meanwhile. So the file is opened anew, its trunk is compared
+ * with the network's, and a copy with the constants takes its place only if the file is still
+ * the one that was copied; otherwise all of that is done again. */
 #include "inference/network_internal.h"
 #include "io/file_kind.h"
 
 static const char group[] = "analytic";
 
-enum { MOST_TRIES = 10 }; /* with a checkpoint that a training writes anew meanwhile */
+/* For a checkpoint that a training writes again and again. */
+enum { MOST_TRIES = 10 };
 
 static bool check_content(const char *path, Error *error)
 {
@@ -24,7 +29,7 @@ bool network_check_storing(const Network *network, Error *error)
     return true;
 }
 
-/* Training may have written the file since: constants of another network would be wrong unseen. */
+/* Training may have written another network to the file, for which the constants would be wrong. */
 static bool check_unchanged(const Network *network, Checkpoint *checkpoint, Error *error)
 {
     ParamSet trunk, head;
@@ -60,7 +65,8 @@ static bool write_constants(const Network *network, CheckpointWriter *writer,
            checkpoint_write_attribute(writer, group, "seed", constants->seed, error);
 }
 
-/* *overtaken: a training has written the file anew since it was read here, and it has that content. */
+/* *overtaken := whether a training wrote the file after it was read here. The file then has what
+ * training wrote. */
 static bool store_once(const Network *network, const char *path, const NetworkConstants *constants,
                        bool *overtaken, Error *error)
 {
@@ -80,8 +86,8 @@ static bool store_once(const Network *network, const char *path, const NetworkCo
     return ok;
 }
 
-/* A training saves now and then, and writing takes a second for a gigabyte: what it has saved meanwhile is
- * amended instead. */
+/* Writing takes about a second per gigabyte. If training saves in that time, the constants are
+ * added to what it saved. */
 static bool store_in(const Network *network, const char *path, const NetworkConstants *constants,
                      Error *error)
 {
@@ -91,7 +97,7 @@ static bool store_in(const Network *network, const char *path, const NetworkCons
     return ok;
 }
 
-/* What was measured took long, and one file that is gone or damaged is no reason to lose it for the others. */
+/* Measuring took long. If one file is gone or damaged, the others still get the constants. */
 bool network_store(const Network *network, const NetworkConstants *constants, Error *error)
 {
     int stored = 0;

@@ -1,3 +1,5 @@
+/* Draws noise by the keys of base/random.h, or reads it. Of a file the noise of one step, for
+ * all samples, is kept in memory. */
 #include "inference/noise.h"
 
 #include "base/memory.h"

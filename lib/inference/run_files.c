@@ -1,3 +1,6 @@
+/* Finds the checkpoints of a run directory, or takes those that the user named. In a run the
+ * newest stage-2 file comes first, since it decides which network is used (inference/network.h).
+ * Snapshots are left out. */
 #include "inference/run_files.h"
 
 #include "base/memory.h"
@@ -10,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What --run says, or checkpoints/<name>. A configuration that was given is read in any case, so
- * that a mistake in it does not go unnoticed. */
+/* *directory := --run, or checkpoints/<name>. A configuration that the user gave is read in any
+ * case, so that a mistake in it is an error. */
 static bool find_directory(const NetworkSource *source, char **directory, Error *error)
 {
     if (source->run && !source->config && source->overrides.count == 0) {
@@ -34,7 +37,7 @@ typedef struct Found {
     struct timespec written;
 } Found;
 
-/* "stage2-sn.h5", but not "stage2-sn-00005000.h5": a snapshot (train/snapshots.h). */
+/* "stage2-sn.h5", but not "stage2-sn-00005000.h5", which is a snapshot (train/snapshots.h). */
 static bool is_stage2(const char *name)
 {
     static const char prefix[] = "stage2-", suffix[] = ".h5";
@@ -44,7 +47,7 @@ static bool is_stage2(const char *name)
            strchr(name + strlen(prefix), '-') == NULL;
 }
 
-/* Newest first; the names decide between equals, so that the order is always the same. */
+/* Newest first. Files of the same time are sorted by name, so that the order is always the same. */
 static int compare_age(const void *a, const void *b)
 {
     const Found *x = a, *y = b;
@@ -64,7 +67,7 @@ static Found *list_stage2(const char *directory, DIR *entries, int *count)
             continue;
         char *path = memory_format("%s/%s", directory, entry->d_name);
         struct stat status = {0};
-        (void)stat(path, &status); /* where this fails, opening the file will say why */
+        (void)stat(path, &status); /* if this fails, opening the file will say why */
         found = memory_grow(found, (size_t)*count + 1, sizeof *found);
         found[(*count)++] = (Found){.path = path, .written = status.st_mtim};
     }

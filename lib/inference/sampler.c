@@ -1,10 +1,13 @@
+/* The reverse process, for a group of samples at a time. The network is evaluated for the whole
+ * group, and then each image takes its step on a thread of its own. A head is evaluated only in
+ * steps that add noise. */
 #include "inference/sampler.h"
 
 #include "base/memory.h"
 
 #include <math.h>
 
-/* What one group of samples needs besides x. */
+/* The arrays of a group of samples, besides x. */
 typedef struct Work {
     Network *network;
     const SamplingPlan *plan;
@@ -35,7 +38,7 @@ static void work_free(Work *work)
     memory_free(work->t);
 }
 
-/* eps_hat at x_t, and the head's output where the step adds noise that depends on it. */
+/* eps_hat at x_t, and the head's output if the step adds noise that depends on it. */
 static bool evaluate(Work *work, const float *x, const ReverseStep *step, Error *error)
 {
     Prediction outputs = {.eps = work->eps};
@@ -82,7 +85,7 @@ static bool take_steps(Work *work, Noise *noise, int first, float *x, Progress *
     return true;
 }
 
-/* A byte of a picture is a number, whatever it was made from. */
+/* In a picture a NaN would be a byte like others, so it is found here. */
 static bool check_finite(const Work *work, const float *x, Error *error)
 {
     const size_t elements = (size_t)work->count * network_dims(work->network);

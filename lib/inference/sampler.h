@@ -25,11 +25,12 @@ typedef struct SamplingPlan {
     int *timesteps; /* [K + 1], from 0 up */
 } SamplingPlan;
 
-/* The variance and what is done to it, as tables call it. */
+/* The plan's variance with what is done to it, "sn-floor0.03": its name in tables. */
 EstimateLabel sampling_label(const SamplingPlan *plan);
 
-/* x [count, dims], NHWC := samples first .. first + count - 1, not clipped after the last step. The
- * variance must have passed network_check_variance, the options reverse_check. Every image's every
- * step is one of progress->total. A run-time error where a sample is not finite. */
+/* x [count, dims], NHWC := samples first .. first + count - 1. They are not clipped after the
+ * last step. The variance must have passed network_check_variance, the options reverse_check,
+ * and the network must be prepared. Each step of each image counts as one of progress->total. A
+ * run-time error if a sample is not finite. */
 bool sampler_run(Network *network, const SamplingPlan *plan, Noise *noise, int first, int count,
                  float *x, Progress *progress, Error *error);

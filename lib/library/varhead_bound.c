@@ -1,4 +1,5 @@
-/* Bounds on the likelihood of a caller's images: one cell of the table that `infer nll` prints, image by image. */
+/* Bounds on the likelihood of a caller's images: one cell of the table that `infer nll` prints,
+ * image by image. */
 #include "base/memory.h"
 #include "evaluation/sweep.h"
 #include "inference/images.h"

@@ -1,12 +1,14 @@
 /* What surrounds every call of the library.
  *
- * The house below was made for programs, which own their process: it reads numbers by strtod, which obeys the
- * locale; it tells HDF5 to print nothing; its engine has static tables. Here each call puts things as the house
- * wants them, and at its end as the caller had them. One lock for all calls keeps the static tables whole. It costs
- * nothing that matters: a call that computes uses all threads of its model anyway.
+ * The house below was made for programs, which own their process: it reads numbers by strtod,
+ * which obeys the locale; it tells HDF5 to print nothing; its engine has static tables. Here
+ * each call puts things as the house wants them, and at its end as the caller had them. One lock
+ * for all calls keeps the static tables whole. It costs nothing that matters: a call that
+ * computes uses all threads of its model anyway.
  *
- * oneDNN's kernels wait for every thread that they were promised. So OpenMP may give no fewer threads than a model
- * was opened with (OMP_DYNAMIC), and a call inside a parallel region, where it would give one, is refused. */
+ * oneDNN's kernels wait for every thread that they were promised. So OpenMP may give no fewer
+ * threads than a model was opened with (OMP_DYNAMIC), and a call inside a parallel region, where
+ * it would give one, is refused. */
 #include "base/note.h"
 #include "base/version.h"
 #include "hdf5/hdf5_trial.h"
@@ -52,8 +54,8 @@ static void restore_locale(locale_t callers)
     freelocale(c);
 }
 
-/* A caller inside a parallel region must not wait for the lock either: the one that has it may wait for the caller
- * at the region's end. */
+/* A caller inside a parallel region must not wait for the lock either: the one that has it may
+ * wait for the caller at the region's end. */
 bool call_begin(Call *call)
 {
     *call = (Call){0};

@@ -59,15 +59,15 @@ typedef struct Call {
     bool tries;
 } Call;
 
-/* Begins a call: waits for others, sets the locale C. False, with call->error, inside an OpenMP parallel region.
- * call_end must follow in any case. */
+/* Begins a call: waits for others, sets the locale C. False, with call->error, inside an OpenMP
+ * parallel region. call_end must follow in any case. */
 bool call_begin(Call *call);
 
 /* For calls that compute: OpenMP has that many threads until the end. Returns true. */
 bool call_uses_threads(Call *call, int threads);
 
-/* For calls that read HDF5 files: HDF5 says nothing until the end, and tries files in a child process only if
- * asked. Returns true. */
+/* For calls that read HDF5 files: HDF5 says nothing until the end, and tries files in a child
+ * process only if asked. Returns true. */
 bool call_reads_files(Call *call, bool try_files);
 
 /* Ends it. Returns the code, and fills in *error unless that is NULL. */
@@ -95,6 +95,7 @@ EstimateOptions options_estimate(const VarheadOptions *options);
 bool options_steps(const VarheadOptions *options, const VarheadModel *model, int *steps,
                    Error *error);
 
-/* *timesteps [steps + 1] := the options' trajectory of a variance; caller frees with memory_free, in any case. */
+/* *timesteps [steps + 1] := the options' trajectory of a variance; caller frees with
+ * memory_free, in any case. */
 bool options_timesteps(const VarheadOptions *options, const VarheadModel *model,
                        const Variance *variance, int steps, int **timesteps, Error *error);

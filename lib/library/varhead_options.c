@@ -1,7 +1,8 @@
 /* Options of the library, set by name.
  *
- * A table has one row per option: its name and the function that reads its value, a text. Numbers that a caller has as
- * numbers are turned into text first, with all their digits, so that there is one way in. */
+ * A table has one row per option: its name and the function that reads its value, a text.
+ * Numbers that a caller has as numbers are turned into text first, with all their digits, so
+ * that there is one way in. */
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "evaluation/dp.h"

@@ -1,9 +1,10 @@
-/* A program that uses the library as a guest would find it: it calls every function, rightly and wrongly, and then looks
- * whether its process is as it was. Run by tests/cli/library.sh:
+/* A program that uses the library as a guest would find it: it calls every function, rightly and
+ * wrongly, and then looks whether its process is as it was. Run by tests/cli/library.sh:
  *
  *     guest RUN FILE DIRECTORY
  *
- * RUN has an sn head, FILE is its checkpoint, DIRECTORY is for what is written. Prints nothing but what is wrong. */
+ * RUN has an sn head, FILE is its checkpoint, DIRECTORY is for what is written. Prints nothing
+ * but what is wrong. */
 #include <fcntl.h>
 #include <hdf5.h>
 #include <locale.h>
@@ -119,7 +120,8 @@ static void ignore(int signal)
     (void)signal;
 }
 
-/* Settings that a library might overwrite: a handler for SIGTERM, SIGPIPE ignored, a handler of HDF5's errors. */
+/* Settings that a library might overwrite: a handler for SIGTERM, SIGPIPE ignored, a handler of
+ * HDF5's errors. */
 static void furnish(int *hdf5_errors)
 {
     signal(SIGTERM, ignore);
