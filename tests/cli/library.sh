@@ -30,9 +30,7 @@ readelf -d "$tree/lib/libvarhead.so" | grep -q 'SONAME.*\[libvarhead.so.0\]' || 
 ! readelf -d "$tree/lib/libvarhead.so" | grep -q -e cairo -e lapack || problem "needs libraries that it does not use"
 
 # -- A run with one head, whose stage 1 goes on afterwards
-tiny_recipe
-works train --stage 1 --config tiny.yaml --run r --quiet
-works train --stage 2 --loss sn --config tiny.yaml --run r --quiet
+tiny_run r sn
 works train --stage 1 --config tiny.yaml --run r --quiet --set stage1.steps=6
 
 # -- The examples
