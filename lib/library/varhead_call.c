@@ -106,11 +106,6 @@ int call_end(Call *call, bool ok, VarheadError *error)
     return code;
 }
 
-bool call_has(const void *argument, const char *name, Error *error)
-{
-    return argument || error_input(error, "%s: expected a pointer, got NULL", name);
-}
-
 bool call_count_is_possible(int64_t count, Error *error)
 {
     return (count >= 0 && count <= IMAGE_ARRAY_LIMIT) ||

@@ -74,7 +74,12 @@ bool call_reads_files(Call *call, bool try_files);
 int call_end(Call *call, bool ok, VarheadError *error);
 
 /* An input error if an argument is NULL; `name` is the parameter's. */
-bool call_has(const void *argument, const char *name, Error *error);
+static inline bool call_has(const void *argument, const char *name, Error *error)
+{
+    if (!argument)
+        error_input(error, "%s: expected a pointer, got NULL", name);
+    return argument != NULL;
+}
 
 /* An input error unless `count` images are 0 to IMAGE_ARRAY_LIMIT. */
 bool call_count_is_possible(int64_t count, Error *error);
