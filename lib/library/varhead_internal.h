@@ -25,8 +25,7 @@ struct VarheadOptions {
     bool try_files;
 
     /* Of samples and bounds. */
-    bool has_variance; /* else the model's own */
-    const Variance *variance;
+    const Variance *variance; /* NULL: the model's own */
     Sampler sampler;
     TrajectoryKind trajectory;
     int64_t steps; /* 0: by default */

@@ -88,10 +88,7 @@ static bool set_try_files(VarheadOptions *o, const char *text, Error *error)
 
 static bool set_variance(VarheadOptions *o, const char *text, Error *error)
 {
-    if (!variance_parse(text, &o->variance, error))
-        return false;
-    o->has_variance = true;
-    return true;
+    return variance_parse(text, &o->variance, error);
 }
 
 static bool set_steps(VarheadOptions *o, const char *text, Error *error)
@@ -264,7 +261,7 @@ static const Variance *variance_of_recipe(const VarheadOptions *options, const V
 bool options_variance(const VarheadOptions *options, const VarheadModel *model,
                       const Variance **variance, Error *error)
 {
-    *variance = options->has_variance ? options->variance : variance_of_recipe(options, model);
+    *variance = options->variance ? options->variance : variance_of_recipe(options, model);
     return network_check_variance(model->network, *variance, error);
 }
 
