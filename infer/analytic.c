@@ -1,4 +1,10 @@
-/* infer analytic: measures E||eps_hat(x_t, t)||^2 / d of every timestep on training images. */
+/* infer analytic: measures E||eps_hat(x_t, t)||^2 / d of every timestep on training images.
+ *
+ * The work is a list of pairs of an image and a timestep, in which each image passes through all
+ * timesteps. So the batches of the network are full even with few images. For every timestep two
+ * numbers per image are summed, and the second one serves as a control variate for the first
+ * (Moments). The results are stored in the checkpoints.
+ */
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/progress.h"
@@ -18,24 +24,23 @@ static const char usage[] =
     "usage: infer analytic [options]\n"
     "\n"
     "Measures, for every timestep t of the schedule, the mean of ||eps_hat||^2/d over\n"
-    "training images, eps_hat being what the network predicts at x_t and d the number\n"
-    "of dimensions, and the same for each dimension. Two variances need no more than\n"
-    "that (Bao et al. 2022a):\n"
+    "training images, and the mean of eps_hat_i^2 for each dimension i. eps_hat is\n"
+    "the prediction of the network at x_t, d the number of dimensions. Two variances\n"
+    "are made of these numbers (Bao et al. 2022a):\n"
     "\n"
     "  analytic       Cov[x_0 | x_t] from one number per timestep\n"
     "  analytic_diag  from one number per timestep and dimension\n"
     "\n"
-    "The numbers are stored in the checkpoints that the network came from, in the\n"
-    "group /analytic, in place of those of an earlier time; nothing else in the files\n"
-    "changes. Files that training writes come without: measure again then.\n"
+    "The numbers are stored in the checkpoints of the network, in the group\n"
+    "/analytic, in place of earlier ones; nothing else in the files changes. Training\n"
+    "writes its files without them: measure again after training.\n"
     "\n"
-    "More images buy a smaller standard error, which falls with their square root:\n"
-    "four times the images halve it. The table shows what was reached; the variance\n"
-    "is made of 1 minus the number, so where that is near 1 the error should be small\n"
-    "beside the rest. analytic_diag has a mean over the images alone, not over the\n"
-    "dimensions too, and wants a thousand images or more: of 100 its likelihoods can\n"
-    "be far off. Time grows with images times timesteps. --timesteps K\n"
-    "measures K of them, evenly spaced, and draws lines between: a quick look.\n"
+    "Four times the images halve the standard error, which the table shows. The\n"
+    "variance is 1 minus the number, so where the number is near 1 the error should\n"
+    "be small beside the difference. analytic_diag averages over images alone, not\n"
+    "over dimensions too. It needs a thousand images or more: with 100 its\n"
+    "likelihoods can be far off. Time grows with images times timesteps.\n"
+    "--timesteps K measures K of them, evenly spaced, and interpolates: a quick look.\n"
     "\n"
     "Equal seeds make equal numbers, whatever --batch and --threads (to rounding).\n"
     "\n"
@@ -46,16 +51,16 @@ static const char usage[] =
     "\n";
 
 enum {
-    LEAST_IMAGES = 3, /* of which there is a standard error besides a mean and a slope */
+    MIN_IMAGES = 3, /* a mean and a slope take two; the third gives a standard error */
     TABLE_ROWS = 11,
 };
 
-/* Of each timestep two numbers per image: p = ||eps_hat||^2/d, whose mean is wanted, and
- * n = ||eps||^2/d, whose mean is known to be 1. They rise and fall together, the more the larger t, as
- * the network then predicts most of the noise. So what is off in the mean of n tells what is off in that
- * of p: E[p] is estimated by mean(p) - slope (mean(n) - 1), a control variate with the slope of p on
- * n. At large t, where the variance hangs on the small difference 1 - E[p], this is worth many times
- * the images. */
+/* Two numbers per image at one timestep: p = ||eps_hat||^2/d, whose mean is wanted, and n =
+ * ||eps||^2/d, a control variate for p. The expectation of n is exactly 1, and at large t, where
+ * the network predicts most of the noise, n and p are strongly correlated. The estimate of E[p] is
+ *     mean(p) - slope (mean(n) - 1)
+ * with the slope of p on n. At large t the variance is the small number 1 - E[p], and the
+ * control variate saves many times the images. */
 typedef struct Moments {
     double p, n;       /* means so far */
     double pp, pn, nn; /* sums of products of deviations from the means */
@@ -63,23 +68,24 @@ typedef struct Moments {
 
 typedef struct Analytic {
     CommonOptions common;
-    int64_t images; /* IMAGES_UNSET: the default */
+    /* IMAGES_UNSET: the default. */
+    int64_t images;
     const char *timesteps_text, *data;
 
     Network *network;
     size_t dims;
     Dataset *dataset;
-    int64_t *chosen; /* [images]: which of the data set */
-    int *timesteps;  /* [timesteps_count]: those that are measured, rising */
+    int64_t *chosen; /* [images]: indices into the data set */
+    int *timesteps;  /* [timesteps_count]: the measured ones, ascending */
     int timesteps_count;
     uint64_t seed;
 
-    /* One run of the network: [batch], and [batch, dims]. */
+    /* One batch: [batch], and [batch, dims]. */
     int64_t *indices;
     int *t;
     float *x, *noise, *eps;
 
-    /* Over the images so far, [timesteps_count], and of single dimensions [timesteps_count, dims]. */
+    /* Over the images so far: [timesteps_count], and [timesteps_count, dims]. */
     Moments *moments;
     double *squares;       /* sums of eps_hat_i^2 */
     double *noise_squares; /* sums of eps_i^2 */
@@ -93,9 +99,9 @@ static bool parse(Analytic *a, int argc, char **argv, bool *stop, Error *error)
 {
     const Option options[] = {
         option_heading("What to measure"),
-        option_integer("images", "N", &a->images, LEAST_IMAGES, IMAGE_ARRAY_LIMIT,
-                       "training images, drawn at random, without flips (default: 100, or all "
-                       "where there are fewer; 10 will do for a trial)"),
+        option_integer("images", "N", &a->images, MIN_IMAGES, IMAGE_ARRAY_LIMIT,
+                       "training images, drawn at random, without flips (default: 100, or all if "
+                       "there are fewer; 10 are enough for a trial)"),
         option_string("timesteps", "all|K", &a->timesteps_text,
                       "all, or K of them, 2 or more, evenly spaced (default: all)"),
         option_training_images(&a->data),
@@ -153,7 +159,7 @@ static bool prepare(Analytic *a, Error *error)
     a->seed = command_seed(&a->common, a->network);
     return choose_timesteps(a, error) &&
            images_open_train(&a->dataset, a->network, a->data, error) &&
-           images_choose(a->dataset, "--images", LEAST_IMAGES, a->seed, &a->images, &a->chosen,
+           images_choose(a->dataset, "--images", MIN_IMAGES, a->seed, &a->images, &a->chosen,
                          error) &&
            network_check_storing(a->network, error) &&
            network_prepare(a->network, a->images * a->timesteps_count, error) && allocate(a, error);
@@ -161,8 +167,7 @@ static bool prepare(Analytic *a, Error *error)
 
 /* -- Measuring -------------------------------------------------------------------------------- */
 
-/* Work is a list of pairs, image by image and each through all timesteps, so that runs of the network
- * are full however few images there are. Here x_t of the pairs first .. first + count - 1. */
+/* x and noise := x_t and the noise of pairs first .. first + count - 1. */
 static bool draw_pairs(Analytic *a, int64_t first, int count, Error *error)
 {
     for (int i = 0; i < count; i++) {
@@ -191,7 +196,7 @@ static double mean_square(const float *values, size_t count)
     return sum / (double)count;
 }
 
-/* Welford's: no difference of large numbers. `images` were added before. */
+/* Adds an image to `images` earlier ones, by Welford's method, which subtracts no large numbers. */
 static void add_to_moments(Moments *m, int64_t images, double p, double n)
 {
     const double change_p = p - m->p, change_n = n - m->n;
@@ -202,7 +207,7 @@ static void add_to_moments(Moments *m, int64_t images, double p, double n)
     m->nn += change_n * (n - m->n);
 }
 
-/* Every sum is over the images in their order, whatever the threads and the batch. */
+/* Every sum adds the images in their order, so that threads and batches do not change it. */
 static void add_pairs(Analytic *a, int64_t first, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -247,8 +252,8 @@ static bool measure(Analytic *a, Error *error)
 
 /* -- Results ---------------------------------------------------------------------------------- */
 
-/* Between that of a network that predicts nothing and of one that predicts all: of a handful of images it
- * might be anything. */
+/* The slope of p on n, limited to [0, 1]: 0 suits a network that predicts nothing, 1 a
+ * perfect one. Few images could give any number. */
 static double slope(const Moments *m)
 {
     if (!(m->nn > 0 && m->pn > 0))
@@ -262,7 +267,7 @@ static double estimate(const Analytic *a, int row)
     return m->p - slope(m) * (m->n - 1);
 }
 
-/* From what is left of p's deviations when those that follow n's are taken out. */
+/* From the residuals of p after its regression on n. */
 static double standard_error(const Analytic *a, int row)
 {
     const Moments *m = &a->moments[row];
@@ -271,7 +276,8 @@ static double standard_error(const Analytic *a, int row)
     return left > 0 ? sqrt(left / (images - 2) / images) : 0;
 }
 
-/* Of one dimension, with the slope of all: their mean is the estimate above. */
+/* For one dimension. It takes the slope of all dimensions, so that the mean over dimensions is the
+ * estimate above. */
 static double estimate_of(const Analytic *a, int row, size_t dimension)
 {
     const size_t at = (size_t)row * a->dims + dimension;
@@ -289,7 +295,7 @@ static bool check_finite(const Analytic *a, Error *error)
     return true;
 }
 
-/* Entry t of the constants: between the rows of the nearest timesteps that were measured. */
+/* Entry t of the constants, interpolated between `row` and the next one. */
 static void fill_entry(Analytic *a, int t, int row)
 {
     NetworkConstants *c = &a->constants;

@@ -1,4 +1,7 @@
-/* Makes the plans of cells from the options that infer sample, infer quality and infer nll share. */
+/* Makes plans of cells from the options that infer sample, infer quality and infer nll share.
+ *
+ * A plan is complete: the sampler that follows it reads no option of the command line.
+ */
 #include "infer/cell.h"
 
 #include "base/memory.h"

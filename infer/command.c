@@ -1,7 +1,7 @@
 /* Reads the command lines of all commands.
  *
- * A table of options is the command's own rows followed by the groups of common ones that it names. Each
- * group is a function that writes its rows, with the fields of CommonOptions as their targets.
+ * A table of options is the command's own rows followed by the groups of common ones that it names.
+ * Each group is a function that writes its rows, with the fields of CommonOptions as their targets.
  */
 #include "infer/command.h"
 
@@ -50,7 +50,7 @@ static int sampling_options(Option *at, CommonOptions *common)
             "the timesteps that are visited; dp: the best ones for the likelihood of each "
             "variance, as infer nll found them (default: linear)"),
         option_number("eta", "E", &sampling->eta, 0, 1,
-                      "DDIM's eta, 0 to 1; 0 is deterministic with beta_tilde (default: 0)"),
+                      "DDIM's eta, 0 to 1; 0 with beta_tilde is deterministic (default: 0)"),
         option_number("clip-pixel", "P", &sampling->clip_pixel, 0, 1e6,
                       "bound the last noise added to a mean magnitude of P grey levels of 255; "
                       "0: no bound (default: 2 for ddpm, 1 for ddim)"),
@@ -64,7 +64,7 @@ static int estimate_options(Option *at, CommonOptions *common)
     const Option options[] = {
         option_heading("What is done to an estimated Cov[x_0 | x_t]"),
         option_flag("average-cov", &common->estimate.average,
-                    "take a head's mean over the image, one number per x_t, instead"),
+                    "replace it by its mean over the image, one number per x_t"),
         option_number("cov-floor", "F", &common->estimate.floor, 0, 1,
                       "raise pixels to at least F times the mean over the image: heads leave many "
                       "pixels at zero, which costs likelihood (default: 0; docs/likelihood.md)"),
@@ -84,8 +84,9 @@ static int clip_options(Option *at, CommonOptions *common)
 
 static int scale_options(Option *at, CommonOptions *common)
 {
-    *at = option_number("cov-scale", "C", &common->estimate.scale, 0, LISTS_MAX_SCALE,
-                        "multiply it by C, last of all; 0 leaves beta_tilde (default: 1)");
+    *at = option_number(
+        "cov-scale", "C", &common->estimate.scale, 0, LISTS_MAX_SCALE,
+        "multiply it by C, after everything else; 0 makes it beta_tilde (default: 1)");
     return 1;
 }
 
@@ -94,8 +95,8 @@ static int network_options(Option *at, CommonOptions *common)
     const Option options[] = {
         option_heading("Where the network comes from"),
         option_string("run", "DIR", &common->network.source.run,
-                      "a run directory, with every head in it (default: checkpoints/<name>, by "
-                      "the configuration's name)"),
+                      "a run directory, with every head in it (default: checkpoints/<name>, with "
+                      "the name of the configuration)"),
         option_string("config", "RECIPE", &common->network.source.config,
                       "the recipe that names the run directory: a file, or the name of one "
                       "(default: fashion-mnist; train --help lists where names are looked up)"),
@@ -103,7 +104,7 @@ static int network_options(Option *at, CommonOptions *common)
                     "override one key of that configuration; repeatable"),
         option_list("checkpoint", "FILE", &common->network.source.checkpoints,
                     "a file instead of a run directory; repeatable: heads of several files are "
-                    "joined when they are for the same network"),
+                    "joined if they are for the same network"),
     };
     memcpy(at, options, sizeof options);
     return sizeof options / sizeof options[0];
@@ -114,15 +115,16 @@ static int compute_options(Option *at, CommonOptions *common)
     const Option options[] = {
         option_heading("How it is computed"),
         option_integer("batch", "N", &common->network.batch, 1, MAX_BATCH,
-                       "images per run of the network, at most (default: 64)"),
+                       "images per pass of the network, at most (default: 64)"),
         option_seed("seed", "N", &common->seed,
-                    "of everything random (default: the seed in the checkpoint's "
+                    "the seed of everything random (default: the seed in the checkpoint's "
                     "configuration)"),
         option_integer("threads", "N", &common->threads, 1, PROGRAM_MAX_THREADS,
                        "processor cores to use (default: all)"),
         option_choice("precision", "auto|f32|bf16", &common->precision,
-                      "of the network (default: auto, which is f32: results do not depend on "
-                      "the processor; bf16 is three to eight times faster where it is at home)"),
+                      "the precision of the network (default: auto, which is f32, so that results "
+                      "do not depend on the processor; bf16 is three to eight times faster on "
+                      "processors that have instructions for it)"),
     };
     memcpy(at, options, sizeof options);
     return sizeof options / sizeof options[0];
@@ -145,8 +147,8 @@ static void print_note(const char *text)
     standard_error_say("infer: note: %s\n", text);
 }
 
-/* The default is float32 on every machine. SN's variance is a difference of two nearly equal numbers, and a
- * table should not depend on the machine that made it. */
+/* The default is float32 on every machine. SN's variance is a difference of two nearly equal
+ * numbers, and a table should not depend on the machine that made it. */
 static bool apply(CommonOptions *common, Error *error)
 {
     const bool bf16 = common->precision == PRECISION_BF16;

@@ -1,10 +1,11 @@
 /* The commands of `infer`, and the pieces that their command lines share.
  *
- * A command is a function that reads its options, does its work, and returns false with an error for main()
- * to print. To add one: its file, its line here, its line in main.c.
+ * A command is a function that reads its options, does its work, and returns false with an error
+ * for main() to print. To add one: its file, its line here, its line in main.c.
  *
- * A command gives the table of its own options and names the groups of common ones; both --help and the
- * parser read the joined table. Single options that several commands have are functions (option_variances).
+ * A command gives the table of its own options and names the groups of common ones; both --help and
+ * the parser read the joined table. Single options that several commands have are functions
+ * (option_variances).
  */
 #pragma once
 
@@ -80,8 +81,8 @@ typedef struct CommandLine {
 void common_defaults(CommonOptions *common);
 void common_free(CommonOptions *common);
 
-/* Reads the command line, and applies --threads and --precision (auto is float32 here). If --help or
- * --version was given it prints the answer, sets *stop, and does nothing else. */
+/* Reads the command line, and applies --threads and --precision (auto is float32 here). If
+ * --help or --version was given it prints the answer, sets *stop, and does nothing else. */
 bool command_parse(const CommandLine *line, CommonOptions *common, int argc, char **argv,
                    StringList *positional, bool *stop, Error *error);
 
@@ -108,13 +109,13 @@ Option option_results(const char **path);
 
 /* -- What commands make of their options ------------------------------------------------------- */
 
-/* kinds [VARIANCE_COUNT], as --variance listed them, becomes all that the network has if *count is 0. An
- * input error if the network lacks what one of them needs. */
+/* kinds [VARIANCE_COUNT], as --variance listed them, becomes all that the network has if *count
+ * is 0. An input error if the network lacks a head or constants that one of them needs. */
 bool command_variances(const Network *network, const Variance **kinds, int *count, Error *error);
 
 /* --seed, or the seed in the checkpoint's configuration. */
 uint64_t command_seed(const CommonOptions *common, const Network *network);
 
-/* The files that every command with a network reads: the run's data, and the recipe of --config. The
- * command adds its own. */
+/* The files that every command with a network reads: the run's data, and the recipe of --config.
+ * The command adds its own. */
 OutputInputs command_inputs(const Network *network, const CommonOptions *common);

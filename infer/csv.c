@@ -1,3 +1,8 @@
+/* Reads a table into memory and cuts it in place.
+ *
+ * The text of the file is read once; commas and ends of lines become ends of strings, and the cells
+ * point into the text. Tables are small, so a cell is found by comparing names.
+ */
 #include "infer/csv.h"
 
 #include "base/input_file.h"
@@ -9,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More than any table has, so that a line of commas can't ask for more memory than there is. */
-enum { MOST_COLUMNS = 64 };
+/* More than any table of varhead has. Without a limit a file of commas could ask for any memory. */
+enum { MAX_COLUMNS = 64 };
 
 static bool read_text(Csv *csv, const char *path, Error *error)
 {
@@ -50,8 +55,8 @@ static bool cut_text(Csv *csv, const char *path, Error *error)
     const size_t lines = count_of(csv->text, '\n') + 1;
     char *rest = csv->text, *line = strsep(&rest, "\n");
     const size_t columns = count_of(line, ',') + 1;
-    if (columns > MOST_COLUMNS)
-        return error_input(error, "%s:1: expected at most %d cells, found %zu", path, MOST_COLUMNS,
+    if (columns > MAX_COLUMNS)
+        return error_input(error, "%s:1: expected at most %d cells, found %zu", path, MAX_COLUMNS,
                            columns);
     csv->columns = (int)columns;
     csv->cells = memory_large(lines, columns * sizeof *csv->cells, "a table", error);

@@ -1,3 +1,8 @@
+/* Writes text and bytes into an HTML page.
+ *
+ * Text is escaped character by character. Bytes become base64 (RFC 4648), three bytes to four
+ * letters.
+ */
 #include "infer/html.h"
 
 #include <string.h>

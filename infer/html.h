@@ -1,11 +1,11 @@
-/* Pieces of an HTML page that is one file. */
+/* The pieces of an HTML page that is one file. */
 #pragma once
 
 #include <stddef.h>
 #include <stdio.h>
 
-/* Text with what HTML would take for markup escaped. */
+/* Prints text, with the characters of markup escaped. */
 void html_text(FILE *to, const char *text);
 
-/* "data:TYPE;base64,...", to stand in the place of an address. */
+/* Prints "data:TYPE;base64,...", which takes the place of an address. */
 void html_data(FILE *to, const char *type, const unsigned char *data, size_t size);

@@ -1,4 +1,9 @@
-/* infer info: what a checkpoint holds. */
+/* infer info: prints the content of checkpoints.
+ *
+ * A checkpoint is opened and its tensors are checked against its configuration before the first
+ * line is printed, so that a damaged file is an error and not half a page. Each group of lines is a
+ * function.
+ */
 #include "base/memory.h"
 #include "infer/command.h"
 #include "inference/network.h"
@@ -15,11 +20,11 @@
 static const char usage[] =
     "usage: infer info [FILE...] [options]\n"
     "\n"
-    "Says what checkpoints hold: stage and step, network and heads, what they can be\n"
-    "used for, the data and the recipe they come from. Tensors are checked against\n"
-    "the configuration; with --verify all numbers are read, and compared with their\n"
-    "checksums. Without FILE: the checkpoints of the run directory. With --quiet the\n"
-    "exit code is the answer.\n"
+    "Prints the content of checkpoints: stage and step, network and heads, possible\n"
+    "uses, data and recipe. Tensors are checked against the configuration; --verify\n"
+    "reads all numbers and compares them with their checksums. Without FILE it\n"
+    "prints the checkpoints of the run directory. With --quiet the exit code is the\n"
+    "answer.\n"
     "\n"
     "examples:\n"
     "  infer info\n"
@@ -70,7 +75,7 @@ static Text file_size(const char *path)
 {
     static const char *const units[] = {"bytes", "kB", "MB", "GB", "TB"};
     struct stat status = {0};
-    (void)stat(path, &status); /* it has just been opened */
+    (void)stat(path, &status); /* cannot fail: the file is open */
     double size = (double)status.st_size;
     int unit = 0;
     for (; size >= 1000 && unit < 4; unit++)
@@ -135,7 +140,7 @@ static void print_network(const Config *config, const ParamSet *trunk)
              config->model.dropout);
 }
 
-/* The last of `count` numbers in the array `name` of a head's fit; NAN where it can't be read. */
+/* The last of `count` numbers in the array `name` of a head's fit; NAN if it cannot be read. */
 static double last_of_fit(Checkpoint *checkpoint, const char *head, const char *name, int count)
 {
     double values[TIME_BINS_MAX];
@@ -157,7 +162,7 @@ static void print_fit(Checkpoint *checkpoint, const char *head)
     if (isnan(loss) || !checkpoint_read_doubles(checkpoint, "fit/images", levels, images, &unused))
         return;
     if (!(images[levels - 1] >= 0 && images[levels - 1] < 1e15))
-        return; /* no number of images, whoever wrote it */
+        return; /* the file is not one of varhead's */
     if (error > 0)
         line("", "%s: solved for on %s images, held-out loss %.4g +- %.2g", head,
              grouped((uint64_t)images[levels - 1]).text, loss, error);
@@ -220,7 +225,7 @@ static void print_recipe(const Config *config)
              config->stage2.ema, dropout);
 }
 
-/* A file that varhead didn't write may not say. */
+/* A file of another program may lack the precision. */
 static void print_precision(const Config *config)
 {
     static const char *const trained[] = {"not stored", "trained in f32", "trained in bf16"};
@@ -230,7 +235,7 @@ static void print_precision(const Config *config)
     line("", "auto would be %s here: %s", precision_name(here), precision_reason());
 }
 
-/* Whoever else wrote the constants may not say from how much. */
+/* Constants of another program may lack the number of images. */
 static void print_constants(Checkpoint *checkpoint)
 {
     if (!checkpoint_has(checkpoint, "analytic/ms_eps")) {
@@ -272,7 +277,7 @@ static void print_verified(const Hdf5Verified *verified)
 
 /* -- Files ------------------------------------------------------------------------------------ */
 
-/* Whether the weights that inference uses are there, whole, in the shapes of the configuration. */
+/* An input error unless all weights of inference have the shapes of the configuration. */
 static bool check_tensors(Checkpoint *checkpoint, const ParamSet *trunk, const ParamSet *head,
                           Error *error)
 {
@@ -334,7 +339,7 @@ static bool print_file(const Info *info, const char *path, Error *error)
     return ok;
 }
 
-/* `step` 1: in their order; -1: in the opposite one. */
+/* Prints files in their order (step = 1) or in the opposite one (step = -1). */
 static bool print_files(const Info *info, const char *const *paths, int count, int step,
                         Error *error)
 {
@@ -356,7 +361,8 @@ static bool print_named_or_run(const Info *info, Error *error)
     RunFiles files;
     if (!run_files_find(&files, &info->common.network.source, error))
         return false;
-    /* A run's begin with the newest heads and end with stage 1; reading goes the other way. */
+    /* The files of a run are found from the newest heads to stage 1; a reader wants stage 1
+     * first. */
     bool ok = print_files(info, (const char *const *)files.paths, files.count,
                           files.is_run ? -1 : 1, error);
     run_files_free(&files);
@@ -369,8 +375,8 @@ bool info_command(int argc, char **argv, Error *error)
     const Option options[] = {
         option_heading("What to print"),
         option_flag("verify", &info.verify,
-                    "read all that is in the file, and say whether it is as it was written"),
-        option_flag("yaml", &info.yaml, "the complete configuration instead, as YAML"),
+                    "read the whole file and compare it with its checksums"),
+        option_flag("yaml", &info.yaml, "print the complete configuration instead, as YAML"),
     };
     const CommandLine command = {.usage = usage,
                                  .options = options,

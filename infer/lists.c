@@ -1,7 +1,7 @@
 /* Reads lists with commas between.
  *
- * All lists are read by one function. A rule says what differs: the option, for errors; the size of an
- * item; and a function that reads one.
+ * All lists are read by one function. A rule has the differences: the option, for errors; the size
+ * of an item; and a function that reads one.
  */
 #include "infer/lists.h"
 

@@ -1,7 +1,9 @@
-/* Lists with commas between, as --variance, --trajectory, --sampler, --steps and --cov-scale take them.
+/* Lists with commas between, as --variance, --trajectory, --sampler, --steps and --cov-scale take
+ * them.
  *
- * Every function appends the items of `list` to an array and adds their number to *count; NULL is an empty
- * list. An item that is none of its kind, or given twice, is an input error that names the option.
+ * Every function appends the items of `list` to an array and adds their number to *count; NULL is
+ * an empty list. An item that is none of its kind, or given twice, is an input error that names the
+ * option.
  */
 #pragma once
 
@@ -30,8 +32,8 @@ bool lists_steps(const char *list, int *steps, int *count, Error *error);
 /* "0.5,1" to scales [LISTS_MAX_SCALES]. */
 bool lists_scales(const char *list, double *scales, int *count, Error *error);
 
-/* Completes the numbers of steps of a schedule of `timesteps` timesteps. If there are none, they become
- * those of `defaults` ("10,25,50") that the schedule allows, or `timesteps` alone where it allows none. An
- * input error if the schedule has fewer timesteps than one of them. */
+/* Completes the numbers of steps of a schedule of `timesteps` timesteps. If there are none, they
+ * become those of `defaults` ("10,25,50") that the schedule allows, or `timesteps` alone where
+ * it allows none. An input error if the schedule has fewer timesteps than one of them. */
 bool lists_complete_steps(const char *defaults, int timesteps, int *steps, int *count,
                           Error *error);

@@ -1,4 +1,8 @@
-/* infer: what can be done with a trained model. This file only finds the command. */
+/* infer: the program that works with trained models.
+ *
+ * The first argument names a command. This file finds its function in a table and prints errors;
+ * everything else is in the files of the commands.
+ */
 #include "base/idle_threads.h"
 #include "base/nearest.h"
 #include "base/program.h"
@@ -20,10 +24,11 @@ static const Command commands[] = {
     {"quality", "how far samples are from held-out images, by several measures", quality_command},
     {"compare", "all of that on one page: tables, curves, samples, maps, costs", compare_command},
     {"predict", "evaluate the network and its variance heads at given x_t and t", predict_command},
-    {"analytic", "measure what the variance analytic needs, and store it", analytic_command},
+    {"analytic", "measure the constants of the variance analytic, and store them",
+     analytic_command},
     {"truth", "compare the variances with the exact one, on the built-in mixture", truth_command},
-    {"info", "say what a checkpoint holds", info_command},
-    {"doctor", "say whether this machine computes right, and how fast", doctor_command},
+    {"info", "print the content of a checkpoint", info_command},
+    {"doctor", "check whether this machine computes right, and how fast", doctor_command},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -31,10 +36,10 @@ static void print_help(void)
 {
     puts("usage: infer <command> [options]\n"
          "\n"
-         "Works with what `train` has made: an eps-network, and variance heads on its\n"
-         "features. By default that is the run directory of the default configuration,\n"
+         "Works with the models of `train`: an eps-network, and variance heads on its\n"
+         "features. By default it takes the run directory of the default configuration,\n"
          "checkpoints/fashion-mnist; --run DIR, --config FILE or --checkpoint FILE name\n"
-         "others.\n"
+         "another model.\n"
          "\n"
          "commands:");
     for (int i = 0; i < COMMANDS; i++)
@@ -54,8 +59,8 @@ static void print_help(void)
          "  infer info checkpoints/fashion-mnist/stage1.h5\n"
          "  infer doctor\n"
          "\n"
-         "Exit codes: 0 done, 1 failed, 2 wrong input. Stopped by a signal: 128 and its\n"
-         "number, as 130 by SIGINT (Ctrl-C), 143 by SIGTERM, 129 by SIGHUP.");
+         "Exit codes: 0 done, 1 failed, 2 wrong input. After a signal 128 plus its number:\n"
+         "130 after SIGINT (Ctrl-C), 143 after SIGTERM, 129 after SIGHUP.");
 }
 
 static bool unknown_command(const char *name, Error *error)

@@ -1,4 +1,8 @@
-/* infer predict: what the network says at given points. */
+/* infer predict: evaluates the network at given points.
+ *
+ * Points are read, evaluated and written some batches at a time, so that memory does not grow with
+ * their number. The file of predictions gets its name when it is complete.
+ */
 #include "base/memory.h"
 #include "base/progress.h"
 #include "infer/command.h"
@@ -16,8 +20,8 @@ static const char usage[] =
     "  /x  floating-point [n, C, H, W]   the images x_t, scaled to [-1, 1]\n"
     "  /t  integer [n]                   their timesteps, 0 to N\n"
     "\n"
-    "and G.h5 gets /eps, the predicted noise, and one array for each variance head\n"
-    "there is, /sn and /npr: float32 [n, C, H, W], raw, nothing clipped or combined.\n"
+    "G.h5 gets /eps, the predicted noise, and one array for each variance head, /sn\n"
+    "and /npr: float32 [n, C, H, W], raw outputs, neither clipped nor combined.\n"
     "\n"
     "examples:\n"
     "  infer predict --input points.h5 --output predictions.h5\n"
@@ -25,7 +29,7 @@ static const char usage[] =
     "                --input points.h5 --output predictions.h5\n"
     "\n";
 
-/* How many batches of images are read and written at a time. */
+/* The number of batches that are read and written at a time. */
 enum { GROUP = 2 };
 
 typedef struct Predict {
@@ -37,8 +41,9 @@ typedef struct Predict {
     int *t; /* [count] */
     Hdf5File *input, *output;
     ImageArray x, eps, heads[PREDICTOR_MAX_HEADS];
-    float *images;      /* [GROUP * batch, dims]: x, */
-    Prediction results; /* and what the network makes of it */
+    /* [GROUP * batch, dims]. */
+    float *images;
+    Prediction results;
 } Predict;
 
 /* -- Preparation ------------------------------------------------------------------------------ */

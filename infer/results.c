@@ -1,7 +1,8 @@
 /* Names and checks the files of a command's results.
  *
- * nll and quality keep a table, values beside it, and a file of unfinished work. All follow one rule, so that
- * a user finds them by the name of the table, and no command writes over a file that it reads.
+ * nll and quality write a table, values beside it, and a file of unfinished work. One rule names
+ * all of them after the table, so that a user finds them, and every one of them is checked before
+ * the work.
  */
 #include "infer/results.h"
 

@@ -1,14 +1,14 @@
-/* The files of a command's results: a table as CSV, and files beside it whose names follow from the table's.
+/* The files of a command's results: a table as CSV, and files beside it, named after the table.
  *
  *     Results r = {.count = 3, .files = {{".csv", FILE_BOUNDS}, {".h5", FILE_BOUND_TERMS},
  *                                        {".unfinished.h5", FILE_SWEEP}}};
- *     results_choose(&r, out, network, "nll.csv");        where they go
+ *     results_choose(&r, out, network, "nll.csv");        sets their paths
  *     results_check(&r, &inputs, error)                   whether they can be written
  *     ... r.files[0].path ...
  *     results_free(&r);
  *
- * A table says in its settings what it depends on besides its rows, so that a later command knows whether it
- * can use it (infer compare).
+ * The settings of a table are a text of everything that its numbers depend on. They are stored
+ * beside it, so that a later command knows whether it can use the table (infer compare).
  */
 #pragma once
 
@@ -21,7 +21,8 @@ enum { RESULTS_MAX_FILES = 4 };
 typedef struct ResultFile {
     const char *ending; /* in place of the table's ".csv": "-calibration.csv" */
     FileKind kind;
-    char *path; /* NULL: nowhere */
+    /* NULL: the file is not written. */
+    char *path;
 } ResultFile;
 
 /* files[0] is the table. */
@@ -30,8 +31,8 @@ typedef struct Results {
     int count;
 } Results;
 
-/* Sets the paths. The table is `out`, or (NULL) the file `name` in the run directory. Without either all paths
- * stay NULL, and the results are only printed. */
+/* Sets the paths. The table is `out`, or (NULL) the file `name` in the run directory. Without
+ * either all paths stay NULL, and the results are only printed. */
 void results_choose(Results *results, const char *out, const Network *network, const char *name);
 
 /* output_check for every file. */
@@ -42,8 +43,9 @@ bool results_are_kept(const Results *results);
 
 void results_free(Results *results);
 
-/* "network 0123456789abcdef, seed 1234, f32": what every result depends on. `network` is network_identity's,
- * `type` that of the network's products. A command adds what differs from its defaults, as in
- * ", clip-cov off"; results with the same text can be compared. Caller frees. */
+/* "network 0123456789abcdef, seed 1234, f32": every result depends on these. `network` is a
+ * network_identity, `type` the type of the network's products. A command adds the options that
+ * differ from their defaults, as ", clip-cov off"; results with the same text can be compared.
+ * Caller frees. */
 char *settings_begin(uint64_t network, uint64_t seed, DType type);
 void settings_add(char **settings, const char *format, ...) __attribute__((format(printf, 2, 3)));

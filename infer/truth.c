@@ -1,4 +1,10 @@
-/* infer truth: how far each variance is from the exact Cov[x_0 | x_t], where that is known. */
+/* infer truth: the distance of each variance from the exact Cov[x_0 | x_t], on the built-in
+ * mixture.
+ *
+ * At every timestep the network is evaluated at noisy test images, and the estimate of each
+ * variance is compared, element by element, with the closed form of the mixture. The errors of a
+ * batch are made image by image on all threads and added in the order of the images.
+ */
 #include "base/memory.h"
 #include "base/progress.h"
 #include "base/random.h"
@@ -18,13 +24,13 @@
 static const char usage[] =
     "usage: infer truth [options]\n"
     "\n"
-    "Where the data are the built-in mixture (data.format: mixture), the diagonal of\n"
-    "Cov[x_0 | x_t] is known exactly at every x_t. Prints, for timesteps from 1 to N,\n"
-    "how far the estimate of each variance is from it on test images: the root mean\n"
-    "square of the difference and, in brackets, its mean, over images and elements,\n"
-    "in parts of the mean of the exact one. `Cov` is that mean, `mean` the mean\n"
-    "square by which the network's x_0_hat misses E[x_0 | x_t], in parts of it too:\n"
-    "what npr has to add, and what exact (infer nll) does add.\n"
+    "On the built-in mixture (data.format: mixture) the diagonal of Cov[x_0 | x_t] is\n"
+    "known exactly at every x_t. Compares the estimate of each variance with it on\n"
+    "test images, at timesteps from 1 to N. The table has the root mean square of the\n"
+    "difference and, in brackets, its mean, over images and elements, in parts of the\n"
+    "mean of the exact Cov, which is the column `Cov`. The column `mean` is the mean\n"
+    "square of E[x_0 | x_t] - x_0_hat, in the same parts: npr has to add it, and\n"
+    "exact (infer nll) does add it.\n"
     "\n"
     "FILE.csv has a row per variance and timestep:\n"
     "variance,t,cov,mean_error,rms,bias,images\n"
@@ -34,12 +40,14 @@ static const char usage[] =
     "  infer truth --run checkpoints/mixture --timesteps 50 --out truth.csv\n"
     "\n";
 
-enum { DEFAULT_TIMESTEPS = 11, LEAST_WIDTH = 15 };
+enum { DEFAULT_TIMESTEPS = 11, MIN_WIDTH = 15 };
 
 /* Sums over images and elements at one timestep. */
 typedef struct Errors {
-    double cov, mean_error;                              /* exact; (E[x_0 | x_t] - x_0_hat)^2 */
-    double square[VARIANCE_COUNT], bias[VARIANCE_COUNT]; /* of estimate - exact, by index */
+    double cov;        /* exact */
+    double mean_error; /* (E[x_0 | x_t] - x_0_hat)^2 */
+    /* Of estimate - exact, by index into the variances. */
+    double square[VARIANCE_COUNT], bias[VARIANCE_COUNT];
 } Errors;
 
 typedef struct Truth {
@@ -73,10 +81,10 @@ static bool parse(Truth *s, int argc, char **argv, bool *stop, Error *error)
         option_heading("What to compare"),
         option_variances(&s->variance_list),
         option_integer("timesteps", "K", &s->timesteps_wanted, 1, SCHEDULE_MAX_TIMESTEPS,
-                       "how many, evenly spaced (default: 11)"),
+                       "the number of timesteps, evenly spaced (default: 11)"),
         option_integer("images", "N", &s->images_wanted, 1, IMAGE_ARRAY_LIMIT,
                        "the first N test images (default: 100)"),
-        option_string("out", "FILE", &s->out, "write the table there too, as CSV"),
+        option_string("out", "FILE", &s->out, "write the table to this file too, as CSV"),
     };
     const CommandLine line = {.usage = usage,
                               .options = options,
@@ -150,7 +158,7 @@ static bool prepare(Truth *s, Error *error)
 
 /* -- Comparing -------------------------------------------------------------------------------- */
 
-/* Image i of the batch. */
+/* each[i] := the errors of image i of the batch. */
 static void compare(Truth *s, int t, int i)
 {
     const EstimateSource *source = &s->predictor.source;
@@ -168,9 +176,9 @@ static void compare(Truth *s, int t, int i)
         double hat = (x[k] - noise * predicted[k]) / signal;
         if (source->clip_x0)
             hat = hat < -1 ? -1 : hat > 1 ? 1 : hat; /* a NaN stays */
-        const double off = mean - hat;
+        const double error = mean - hat;
         sums.cov += exact[k];
-        sums.mean_error += off * off;
+        sums.mean_error += error * error;
     }
     for (int v = 0; v < s->variance_count; v++) {
         const Variance *variance = s->variances[v];
@@ -241,7 +249,7 @@ static bool compare_all(Truth *s, Error *error)
 
 /* -- The table -------------------------------------------------------------------------------- */
 
-/* Of a variance at one timestep, in parts of the mean of the exact Cov. */
+/* A variance at one timestep. All but cov are in parts of cov, the mean of the exact Cov. */
 typedef struct Row {
     double cov, mean_error, rms, bias;
 } Row;
@@ -265,7 +273,7 @@ static EstimateLabel label_of(const Truth *s, int v)
 static int column_width(const Truth *s, int v)
 {
     const int length = (int)strlen(label_of(s, v).text);
-    return length > LEAST_WIDTH ? length : LEAST_WIDTH;
+    return length > MIN_WIDTH ? length : MIN_WIDTH;
 }
 
 static void print_table(const Truth *s)

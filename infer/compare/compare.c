@@ -1,4 +1,9 @@
-/* infer compare: all that can be said of a run's variances, on one page. */
+/* infer compare: the variances of a run side by side, on one page.
+ *
+ * This file reads the command line and checks that every file can be written, before hours of
+ * measuring. The parts of the page are then filled in one after the other (compare_task.h): tables
+ * and sample grids, charts, maps, times. The page comes last.
+ */
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "infer/compare/compare_costs.h"
@@ -23,16 +28,16 @@ static const char usage[] =
     "Compares the variances of a run directory on one page, compare.html: bounds on\n"
     "the likelihood and the quality of samples as tables and as curves over K, sample\n"
     "grids from the same noise, maps of the sigma that the heads SN and NPR predict\n"
-    "for every pixel, calibration, and what each variance costs in time. The page is\n"
-    "one file and needs no network; it suits phones, dark screens and paper. Beside\n"
-    "it lie its figures as SVG, PNG and CSV.\n"
+    "for every pixel, calibration, and the time that each variance costs. The page is\n"
+    "one file and loads nothing from elsewhere; it suits phones, dark screens and\n"
+    "paper. Its figures lie beside it as SVG, PNG and CSV.\n"
     "\n"
-    "Results that are there already are reused: nll.csv and quality.csv of the run\n"
-    "directory, and what compare itself has made, if they are of this very network,\n"
-    "hold what is asked, and were made with the same seed and precision and without\n"
-    "options like --clip-cov. What is missing is measured as infer nll and infer\n"
-    "quality would, on few images: run those first for surer numbers. The classifier\n"
-    "and the files of --trajectory dp are kept in the run directory, as theirs are.\n"
+    "Stored results are reused: nll.csv and quality.csv of the run directory, and the\n"
+    "results of an earlier compare. They serve if they are of this network, have\n"
+    "every row that is asked for, and were made with the same seed and precision and\n"
+    "without options like --clip-cov. Missing results are measured by infer nll and\n"
+    "infer quality, on few images: run these commands first for surer numbers. The\n"
+    "classifier and the files of --trajectory dp are kept in the run directory.\n"
     "\n"
     "examples:\n"
     "  infer compare\n"
@@ -42,7 +47,7 @@ static const char usage[] =
     "  infer compare --run checkpoints/quick --variance beta_tilde,npr,sn --samples 0\n"
     "\n";
 
-enum { DEFAULT_SAMPLES = 200, LEAST_SAMPLES = 10, SAMPLES_UNSET = -1 };
+enum { DEFAULT_SAMPLES = 200, MIN_SAMPLES = 10, SAMPLES_UNSET = -1 };
 
 typedef struct Compare {
     CommonOptions common;
@@ -64,13 +69,13 @@ static bool parse(Compare *s, int argc, char **argv, bool *stop, Error *error)
         option_string("sampler", "LIST", &s->sampler_list,
                       "ddpm, ddim: the samplers of samples (default: ddpm)"),
         option_integer("images", "N", &s->c.images, 1, IMAGE_ARRAY_LIMIT,
-                       "test images for the likelihood, at least (default: what is there, or "
-                       "20)"),
+                       "test images for the likelihood, at least (default: as a stored table "
+                       "has, or 20)"),
         option_integer("samples", "N", &s->c.samples, 0, IMAGE_ARRAY_LIMIT,
-                       "of each kind for the quality, at least; 0 leaves quality out (default: "
-                       "what is there, or 200)"),
+                       "samples of each kind for the quality, at least; 0 leaves quality out "
+                       "(default: as a stored table has, or 200)"),
         option_string("out", "DIR", &s->out,
-                      "where everything goes (default: compare in the run directory)"),
+                      "the directory of all files (default: compare in the run directory)"),
         option_flag("fresh", &s->c.fresh, "measure everything anew"),
     };
     const CommandLine line = {.usage = usage,
@@ -96,8 +101,8 @@ static bool check_options(Compare *s, Error *error)
     c->any_samples = c->samples == SAMPLES_UNSET;
     if (c->any_samples)
         c->samples = DEFAULT_SAMPLES;
-    if (c->samples > 0 && c->samples < LEAST_SAMPLES)
-        return error_input(error, "--samples: expected 0, or at least %d, got %lld", LEAST_SAMPLES,
+    if (c->samples > 0 && c->samples < MIN_SAMPLES)
+        return error_input(error, "--samples: expected 0, or at least %d, got %lld", MIN_SAMPLES,
                            (long long)c->samples);
     return s->common.network.source.checkpoints.count == 0 ||
            error_input(error, "--checkpoint: expected --run DIR: results are kept in the run "
@@ -113,7 +118,7 @@ static bool choose_variances(Comparison *c, Error *error)
     return true;
 }
 
-/* Every sampler has something to show. */
+/* Every sampler must have a variance that it can use. */
 static bool check_samplers(const Comparison *c, Error *error)
 {
     for (int i = 0; i < c->sampler_count; i++) {
@@ -163,9 +168,9 @@ static bool make_directory(Compare *s, Error *error)
     return true;
 }
 
-/* -- What is there already -------------------------------------------------------------------- */
+/* -- Checks before the work ------------------------------------------------------------------- */
 
-/* The tables of a run directory are what somebody measured for its numbers. */
+/* The tables of a run directory were measured for their numbers, and must not be replaced. */
 static bool check_directory(const Compare *s, Error *error)
 {
     const NetworkSource source = {.run = s->directory};
@@ -191,7 +196,7 @@ static bool check_file(const Comparison *c, const char *stem, const char *ending
     return ok;
 }
 
-/* Takes over the name of the figure. */
+/* Frees the name of the figure. */
 static bool check_figure(const Comparison *c, char *name, Error *error)
 {
     char *stem = memory_format("figure-%s", name);
@@ -227,7 +232,7 @@ static bool check_grids(const Comparison *c, Error *error)
     return ok;
 }
 
-/* All that may be written, before hours of measuring. (infer nll and infer quality look at theirs once more.) */
+/* Every file that may be written. (nll_run and quality_run check theirs once more.) */
 static bool check_files(const Compare *s, Error *error)
 {
     static const struct {
@@ -263,7 +268,7 @@ static bool prepare(Compare *s, Error *error)
            make_directory(s, error) && check_files(s, error);
 }
 
-/* Of a signal, that nothing measured is lost; any other error stays as it is. */
+/* Replaces the error of a signal: nothing measured is lost. Any other error stays as it is. */
 static bool explain_stop(const Comparison *c, Error *error)
 {
     return interrupt_requested() &&

@@ -1,4 +1,9 @@
-/* What each variance costs in time: a pass of the network without a head, and with the one that it reads. */
+/* Measures the time that each variance costs: a pass of the network with the head that it reads.
+ *
+ * The passes without a head and with each head take turns for some rounds, so that other work on
+ * the machine disturbs all of them alike, and the shortest time of each counts. Stored times serve
+ * if they are of the same network, precision, threads and number of images.
+ */
 #include "infer/compare/compare_costs.h"
 
 #include "base/clock.h"
@@ -12,11 +17,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { IMAGES = 16, ROUNDS = 7, MOST = PREDICTOR_MAX_HEADS + 1 };
+enum { IMAGES = 16, ROUNDS = 7, MAX_PASSES = PREDICTOR_MAX_HEADS + 1 };
 
 /* Seconds per image: entry 0 without a head, entry 1 + h with head h. */
 typedef struct Times {
-    double best[MOST];
+    double best[MAX_PASSES];
     const Comparison *c;
 } Times;
 
@@ -25,6 +30,7 @@ typedef struct Buffers {
     int t[IMAGES];
 } Buffers;
 
+/* Times a pass without a head (which = 0) or with head which - 1. */
 static bool time_pass(const Comparison *c, Buffers *b, int which, double *best, Error *error)
 {
     Prediction outputs = {.eps = b->eps};
@@ -37,8 +43,6 @@ static bool time_pass(const Comparison *c, Buffers *b, int which, double *best, 
     return true;
 }
 
-/* Kinds of pass take turns, so that a machine that is busy for a while is so for all of them; the least of
- * several times is the one that others disturbed least. */
 static bool time_all(Times *times, Buffers *b, Error *error)
 {
     const Comparison *c = times->c;
@@ -47,7 +51,7 @@ static bool time_all(Times *times, Buffers *b, Error *error)
     bool ok = true;
     for (int kind = 0; ok && kind < kinds; kind++) {
         times->best[kind] = INFINITY;
-        ok = time_pass(c, b, kind, &ignored, error); /* the first is slower: memory, primitives */
+        ok = time_pass(c, b, kind, &ignored, error); /* warms up */
     }
     for (int round = 0; ok && round < ROUNDS; round++)
         for (int kind = 0; ok && kind < kinds; kind++)
@@ -94,7 +98,7 @@ static void write_table(FILE *to, const void *context)
     }
 }
 
-/* Whether a row was measured as it would be measured now. */
+/* Whether a stored row was measured under the present conditions. */
 static bool is_alike(const Comparison *c, int row)
 {
     char network[32];

@@ -3,6 +3,6 @@
 
 #include "infer/compare/compare_task.h"
 
-/* Fills in c->costs: from costs.csv if it was measured under the same conditions, or else measures and
- * writes it. */
+/* Fills in c->costs from costs.csv. Measures and writes that file first unless it was measured
+ * under the same conditions. */
 bool compare_measure_costs(Comparison *c, Error *error);

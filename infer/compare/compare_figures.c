@@ -1,4 +1,8 @@
-/* The charts of infer compare: each as SVG, as PNG and as CSV of its points, and as the page shows it. */
+/* Draws the charts of infer compare.
+ *
+ * A chart is gathered from the stored tables as series of points. It is written as SVG, as PNG and
+ * as CSV of its points, and kept as two SVGs, for light and dark screens, for the page.
+ */
 #include "infer/compare/compare_figures.h"
 
 #include "base/memory.h"
@@ -10,33 +14,34 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A chart that is being put together: a series per variance, and one level. */
+/* A chart while it is gathered: a series for each variance, and one level. */
 typedef struct Chart {
     Plot plot;
     PlotSeries series[VARIANCE_COUNT + 1];
     double *numbers[VARIANCE_COUNT + 1]; /* [3, count] of each series: x, y, error */
 } Chart;
 
-static PlotSeries *add_series(Chart *chart, const char *name, int colour, int most)
+/* Adds an empty series with room for `max` points. */
+static PlotSeries *add_series(Chart *chart, const char *name, int colour, int max)
 {
     const int s = chart->plot.count++;
-    double *numbers = memory_small(3 * (size_t)most + 1, sizeof *numbers);
+    double *numbers = memory_small(3 * (size_t)max + 1, sizeof *numbers);
     chart->numbers[s] = numbers;
     chart->series[s] = (PlotSeries){.name = name,
                                     .colour = colour,
                                     .x = numbers,
-                                    .y = numbers + most,
-                                    .error = numbers + 2 * most};
+                                    .y = numbers + max,
+                                    .error = numbers + 2 * max};
     chart->plot.series = chart->series;
     return &chart->series[s];
 }
 
-static void add_point(PlotSeries *series, int most, double x, double y, double error)
+static void add_point(PlotSeries *series, int max, double x, double y, double error)
 {
-    double *numbers = (double *)series->x; /* its own, by add_series */
+    double *numbers = (double *)series->x; /* add_series allocated them */
     numbers[series->count] = x;
-    numbers[most + series->count] = y;
-    numbers[2 * most + series->count] = error;
+    numbers[max + series->count] = y;
+    numbers[2 * max + series->count] = error;
     series->count++;
 }
 
@@ -88,7 +93,7 @@ static bool write_figure(const Comparison *c, const Plot *plot, const Figure *fi
     return ok;
 }
 
-/* Takes over the name and the title. */
+/* Renders the chart, writes its files, and frees it. The figure keeps the name and the title. */
 static bool finish(Comparison *c, Chart *chart, CompareSection section, char *name, char *title,
                    Error *error)
 {
@@ -101,9 +106,10 @@ static bool finish(Comparison *c, Chart *chart, CompareSection section, char *na
     return ok;
 }
 
-/* -- Which ------------------------------------------------------------------------------------ */
+/* -- The charts
+ * ------------------------------------------------------------------------------------ */
 
-/* A curve for each variance over the numbers of steps; the rest of `key` is the chart's. */
+/* Adds a curve over the numbers of steps for each variance. `key` holds the rest of the subject. */
 static void add_over_steps(Chart *chart, const Comparison *c, const Csv *table, const char *column,
                            CompareKey key)
 {
@@ -123,16 +129,17 @@ static void add_over_steps(Chart *chart, const Comparison *c, const Csv *table, 
     }
 }
 
-/* Bounds of few steps may be ten times those of others: a logarithmic axis shows both. */
+/* Whether the values differ so much that only a logarithmic axis shows them all: the bounds of few
+ * steps can be ten times the others. */
 static bool spans_decades(const Chart *chart)
 {
-    double least = INFINITY, most = 0;
+    double min = INFINITY, max = 0;
     for (int s = 0; s < chart->plot.count; s++)
         for (int i = 0; i < chart->series[s].count; i++) {
-            least = fmin(least, chart->series[s].y[i]);
-            most = fmax(most, chart->series[s].y[i]);
+            min = fmin(min, chart->series[s].y[i]);
+            max = fmax(max, chart->series[s].y[i]);
         }
-    return least > 0 && most > 5 * least;
+    return min > 0 && max > 5 * min;
 }
 
 static bool draw_nll(Comparison *c, TrajectoryKind trajectory, Error *error)
@@ -168,7 +175,7 @@ static bool draw_calibration(Comparison *c, Error *error)
         const char *name = c->labels[v].text;
         int row = csv_find(table, 0, "variance", name);
         if (row < 0 || estimate_is_zero(&c->common->estimate, c->variances[v]))
-            continue; /* says that there is no error at all */
+            continue; /* its variance is 0, and the ratio is infinite */
         PlotSeries *series = add_series(&chart, name, variance_index(c->variances[v]), table->rows);
         for (; row >= 0; row = csv_find(table, row + 1, "variance", name))
             add_point(series, table->rows, csv_number(table, row, "t"),

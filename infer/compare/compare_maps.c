@@ -1,8 +1,9 @@
-/* Maps of sigma = sqrt(Cov[x_0 | x_t]) per pixel by the heads SN and NPR, at the same x_t.
+/* Draws maps of sigma = sqrt(Cov[x_0 | x_t]) per pixel, by the heads SN and NPR at the same x_t.
  *
- * The picture shows two test images, one above the other: x_t, sigma by sn, sigma by npr, and their
- * difference, at timesteps from left to right. Black is sigma = 0 and white the largest sigma of either head
- * at that t; of the difference middle grey is 0, lighter is where sn says more. The numbers are of more images.
+ * The picture shows two test images, one above the other. Each has four rows, x_t, sigma by sn,
+ * sigma by npr and their difference, with timesteps from left to right. Sigma is black at 0 and
+ * white at the largest sigma of either head at that t. The difference is middle grey at 0, and
+ * lighter where sn is larger. The numbers beside the picture are means over eight images.
  */
 #include "infer/compare/compare_maps.h"
 
@@ -18,13 +19,18 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { IMAGES = 8, SHOWN = 2, KINDS = 4, CELL = 84 };
+enum {
+    IMAGES = 8, /* of the numbers */
+    SHOWN = 2,  /* of them in the picture */
+    KINDS = 4,  /* rows of an image */
+    CELL = 84,  /* pixels of the side that a small image is enlarged to */
+};
 
-/* Arrays [COMPARE_MAP_TIMES, IMAGES, dims], as many as `times` timesteps and `images` images need. */
+/* Arrays are [times, images.count, dims]. */
 typedef struct Maps {
     Images images;
     size_t dims;
-    int times, count; /* count = times * images.count */
+    int times, count; /* count = times * images.count: points (x_t, t) */
     int t[COMPARE_MAP_TIMES * IMAGES];
     float *kinds[KINDS]; /* x_t, sigma_sn, sigma_npr, their difference */
     float *noise;
@@ -59,7 +65,8 @@ static void release(Maps *m)
     images_free(&m->images);
 }
 
-/* Timesteps at 10, 30, 50, 70 and 90 per cent of N, without repetition where N is small. */
+/* Takes 10, 30, 50, 70 and 90 per cent of N. A small N gives fewer timesteps, none of them
+ * twice. */
 static void choose_timesteps(Maps *m, Comparison *c)
 {
     const int all = network_schedule(c->network)->timesteps;
@@ -73,7 +80,7 @@ static void choose_timesteps(Maps *m, Comparison *c)
     m->count = m->times * m->images.count;
 }
 
-/* The same noise of an image at every t, so that what one sees change is the noise's amount. */
+/* An image has the same noise at every t, so that only the amount of noise changes across a row. */
 static void make_points(Maps *m, const Comparison *c)
 {
     const size_t dims = m->dims;
@@ -112,7 +119,7 @@ static bool evaluate(Maps *m, const Comparison *c, Error *error)
     return true;
 }
 
-/* Of a number and a NaN, the NaN. */
+/* The larger of two numbers; NaN if one is NaN. */
 static double larger(double a, double b)
 {
     return isnan(a) || a >= b ? a : b;
@@ -125,7 +132,7 @@ static void measure(const Maps *m, MapRow *row, int time)
     double sum_sn = 0, sum_npr = 0, squares_sn = 0, squares_npr = 0, product = 0, difference = 0;
     for (size_t i = 0; i < n; i++) {
         const double a = sn[i], b = npr[i];
-        row->most = larger(row->most, larger(a, b));
+        row->max = larger(row->max, larger(a, b));
         sum_sn += a, sum_npr += b;
         squares_sn += a * a, squares_npr += b * b, product += a * b;
         difference += (a - b) * (a - b);
@@ -137,20 +144,20 @@ static void measure(const Maps *m, MapRow *row, int time)
     const double variance_sn = squares_sn / count - row->sn * row->sn;
     const double variance_npr = squares_npr / count - row->npr * row->npr;
     const bool constant = variance_sn <= 1e-12 * row->sn * row->sn ||
-                          variance_npr <= 1e-12 * row->npr * row->npr; /* but for rounding */
+                          variance_npr <= 1e-12 * row->npr * row->npr; /* up to rounding */
     row->correlation =
         constant ? NAN : (product / count - row->sn * row->npr) / sqrt(variance_sn * variance_npr);
 }
 
-/* Sigmas become what a picture shows, -1 .. 1. */
+/* Turns sigmas into values of a picture, -1 .. 1. */
 static void scale(Maps *m, const MapRow *row, int time)
 {
     const size_t n = (size_t)m->images.count * m->dims, at = (size_t)time * n;
-    const float most = row->most > 0 ? (float)row->most : 1;
+    const float max = row->max > 0 ? (float)row->max : 1;
     for (size_t i = at; i < at + n; i++) {
-        m->kinds[3][i] = (m->kinds[1][i] - m->kinds[2][i]) / most;
-        m->kinds[1][i] = 2 * m->kinds[1][i] / most - 1;
-        m->kinds[2][i] = 2 * m->kinds[2][i] / most - 1;
+        m->kinds[3][i] = (m->kinds[1][i] - m->kinds[2][i]) / max;
+        m->kinds[1][i] = 2 * m->kinds[1][i] / max - 1;
+        m->kinds[2][i] = 2 * m->kinds[2][i] / max - 1;
     }
 }
 
@@ -198,7 +205,7 @@ static void write_numbers(FILE *to, const void *context)
     const Comparison *c = context;
     for (int k = 0; k < c->map_count; k++) {
         const MapRow *row = &c->map_rows[k];
-        fprintf(to, "%d,%.6g,%.6g,%.6g,%.6g,%.6g\n", row->t, row->most, row->sn, row->npr,
+        fprintf(to, "%d,%.6g,%.6g,%.6g,%.6g,%.6g\n", row->t, row->max, row->sn, row->npr,
                 row->difference, row->correlation);
     }
 }

@@ -3,6 +3,6 @@
 
 #include "infer/compare/compare_task.h"
 
-/* Fills in c->maps and map_rows, and writes figure-sigma.png and figure-sigma.csv. Does nothing where the
- * network lacks one of the heads SN and NPR. */
+/* Fills in c->maps and map_rows, and writes figure-sigma.png and figure-sigma.csv. Does nothing
+ * where the network lacks one of the heads SN and NPR. */
 bool compare_draw_maps(Comparison *c, Error *error);

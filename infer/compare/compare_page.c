@@ -1,4 +1,9 @@
-/* compare.html: one file, which needs no other and no network. */
+/* Writes compare.html, a page that is one file and loads nothing from elsewhere.
+ *
+ * Its sections are printed one after the other from the filled-in comparison; charts and pictures
+ * are in the page as base64. Pictures are read before the first line is printed, so that an error
+ * never leaves half a page.
+ */
 #include "infer/compare/compare_page.h"
 
 #include "base/input_file.h"
@@ -11,7 +16,6 @@
 #include <math.h>
 #include <string.h>
 
-/* The page, and the pictures that it holds, read beforehand so that no error comes in the middle. */
 typedef struct Page {
     FILE *to;
     const Comparison *c;
@@ -108,7 +112,7 @@ static void put_nll(const Page *page)
                   "The bound on the negative log-likelihood of held-out images, in bits per "
                   "dimension: less is better. All variances saw the same images and the same "
                   "noise, so that differences between them are surer than the standard errors "
-                  "(behind ±) say.");
+                  "(after ±) say.");
     fprintf(page->to, "<p class=\"soft\">%s test images; DDPM", images_of_bounds(c));
     if (c->trajectory_count == 1)
         fprintf(page->to, " on the trajectory %s", trajectory_name(c->trajectories[0]));
@@ -121,7 +125,7 @@ static void put_nll(const Page *page)
 static void put_classifier(const Page *page)
 {
     const Csv *csv = &page->c->quality;
-    int row = 0; /* the last with a classifier: the sliced distance needs none */
+    int row = 0; /* the last row with a classifier; the sliced distance has none */
     for (int i = 0; i < csv->rows; i++)
         if (*csv_cell(csv, i, "classifier"))
             row = i;
@@ -143,8 +147,8 @@ static void put_quality(const Page *page)
     const Comparison *c = page->c;
     begin_section(page, "Quality of samples",
                   "How far samples are from held-out images. The row of real images is the floor: "
-                  "what as many other real images have. Standard errors are of a bootstrap; with "
-                  "few samples distances are biased upward, the floor too.");
+                  "as many other real images in the place of samples. Standard errors are of a "
+                  "bootstrap. With few samples distances are biased upward, the floor too.");
     if (!c->has_quality) {
         fputs("<p>Left out: ", page->to);
         html_text(page->to, c->quality_problem ? c->quality_problem : "--samples 0 was asked for");
@@ -188,8 +192,8 @@ static void put_maps(const Page *page)
     const Comparison *c = page->c;
     begin_section(page, "Predicted uncertainty of every pixel",
                   "σ = √Cov[x₀ | x_t] of each pixel by the heads SN and NPR, on the same x_t of "
-                  "two test images. Black is 0 and white the largest σ at that t; of the "
-                  "difference grey is 0, and lighter where SN says more.");
+                  "two test images. σ is black at 0 and white at the largest σ of that t. The "
+                  "difference is grey at 0, and lighter where SN is larger.");
     if (!c->maps) {
         fputs("<p>Left out: the run does not have both heads.</p>\n", page->to);
         end_section(page);
@@ -202,7 +206,7 @@ static void put_maps(const Page *page)
     for (int k = 0; k < c->map_count; k++) {
         const MapRow *row = &c->map_rows[k];
         fprintf(page->to, "<tr><th>%d</th><td>%.4f</td><td>%.4f</td><td>%.4f</td><td>%.4f</td>",
-                row->t, row->most, row->sn, row->npr, row->difference);
+                row->t, row->max, row->sn, row->npr, row->difference);
         if (isnan(row->correlation))
             fputs("<td>–</td></tr>\n", page->to);
         else
@@ -228,7 +232,7 @@ static void put_costs(const Page *page)
     const Csv *csv = &c->costs;
     begin_section(page, "What each variance costs",
                   "Time for one image and one step: a pass of the network, with the head that the "
-                  "variance reads. The least of several measurements, on the machine that made "
+                  "variance reads. The shortest of several measurements, on the machine that made "
                   "this page.");
     fputs("<div class=\"wide\"><table>\n<thead><tr><th>variance</th><th>head</th><th>ms per image "
           "and step</th><th>relative</th></tr></thead>\n<tbody>\n",
@@ -243,7 +247,7 @@ static void put_costs(const Page *page)
     }
     fprintf(page->to,
             "</tbody></table></div>\n<p class=\"soft\">%s images at a time, %s threads. "
-            "What a step computes besides, from these outputs, is not in it.</p>\n",
+            "The rest of a step, which computes with these outputs, is not included.</p>\n",
             csv_cell(csv, 0, "images"), csv_cell(csv, 0, "threads"));
     end_section(page);
 }
@@ -267,7 +271,7 @@ static void put_title(const Page *page)
             config->data.channels == 1 ? "" : "s", network_schedule(c->network)->timesteps,
             VARHEAD_VERSION);
     fputs("<p>In every table bold marks the best of a column, K is the number of sampling steps, "
-          "and ± is a standard error: a lead of less than that is none.</p>\n",
+          "and ± is a standard error: a lead that is smaller says nothing.</p>\n",
           to);
 }
 

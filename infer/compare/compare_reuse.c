@@ -1,9 +1,10 @@
 /* The tables and pictures that other commands make: stored ones if they serve, or new ones.
  *
- * A stored table serves if it has every row that is asked for and was made with the same settings, which stand in the
- * file of values beside it (infer/results.h). The tables of the run directory come before those that compare itself
- * wrote, since somebody measured them for their numbers and not for a page. What is missing is made by the functions
- * of infer nll, infer quality and infer sample, so that its numbers are theirs.
+ * A stored table serves if it has every row that is asked for and was made with the same settings,
+ * which stand in the file of values beside it (infer/results.h). The tables of the run directory
+ * come before those that compare itself wrote, since somebody measured them for their numbers and
+ * not for a page. What is missing is made by the functions of infer nll, infer quality and infer
+ * sample, so that its numbers are theirs.
  */
 #include "infer/compare/compare_reuse.h"
 
@@ -88,8 +89,8 @@ static bool holds_quality(const Comparison *c)
     return true;
 }
 
-/* The terms of a table, or all resamples: the HDF5 file `name`, if it was made as this comparison would make
- * it. NULL if not. */
+/* The HDF5 file of values beside a table, opened, if its settings are those of this comparison; or
+ * NULL. */
 static Hdf5File *open_alike(const Comparison *c, const char *directory, const char *name)
 {
     char *path = memory_format("%s/%s", directory, name), *settings = NULL;
@@ -106,7 +107,8 @@ static Hdf5File *open_alike(const Comparison *c, const char *directory, const ch
     return file;
 }
 
-/* The best timesteps of a variance may have been found anew, on other images, since the bounds on them. */
+/* The best timesteps of a variance may have been found anew, on other images, after its bounds were
+ * measured. Compares the present ones with those of the stored terms. */
 static bool dp_is_the_same(const Comparison *c, Hdf5File *terms, int v, int steps)
 {
     Error ignored = {0};
@@ -198,7 +200,7 @@ static bool usable_quality(Comparison *c, const char *directory)
     return ok;
 }
 
-/* A data set without labels, or with few images, is no reason to do without the rest of the page. */
+/* An input error only leaves this section out: a data set may lack labels, or have few images. */
 static bool make_quality(Comparison *c, Error *error)
 {
     const Variance *variances[VARIANCE_COUNT];
@@ -241,8 +243,8 @@ static void append(char **text, char *more)
     *text = longer;
 }
 
-/* All that the samples of a picture depend on, in one line: the settings, and options of infer sample that would
- * draw them. */
+/* All that the samples of a picture depend on, in one line: the settings, and options of infer
+ * sample that would draw them. */
 static char *recipe_of(const Comparison *c, const SampleRequest *request)
 {
     static const char *const precisions[] = {
@@ -286,7 +288,8 @@ static void write_recipe(FILE *to, const void *recipe)
     fputs(recipe, to);
 }
 
-/* A picture without a recipe is drawn anew. So the recipe goes first and comes last. */
+/* A picture without a recipe is drawn anew. So an old recipe is removed before the drawing, and
+ * the new one is written after it. */
 static bool draw_grid(const Comparison *c, const SampleRequest *request, const char *record,
                       const char *recipe, Error *error)
 {
@@ -331,7 +334,6 @@ static bool find_grids(Comparison *c, Error *error)
     return true;
 }
 
-/* The run's own tables first: somebody measured them for their numbers, and not for a page. */
 bool compare_find_tables(Comparison *c, Error *error)
 {
     const char *run = network_run(c->network);

@@ -3,6 +3,6 @@
 
 #include "infer/compare/compare_task.h"
 
-/* Fills in c->nll, calibration, quality and grids: from stored files that serve, or from new ones, which
- * it has infer nll, infer quality and infer sample write. */
+/* Fills in c->nll, calibration, quality and grids, from stored files that serve or from new
+ * ones. New files are written by the functions of infer nll, infer quality and infer sample. */
 bool compare_find_tables(Comparison *c, Error *error);

@@ -1,4 +1,8 @@
-/* The tables of compare.html: variances by numbers of steps, the best of a column in bold. */
+/* Prints the tables of compare.html: variances down, numbers of steps across.
+ *
+ * Several trajectories or samplers are groups of rows in one table, so that bold marks the best
+ * value of a column among all of them. A metric has a last row for real images.
+ */
 #include "infer/compare/compare_table.h"
 
 #include <math.h>
@@ -35,7 +39,8 @@ static double best_of(const CompareTable *t, int k)
     return best;
 }
 
-/* Two digits of the error, and as many of the value. An error of nothing but rounding has none. */
+/* Digits after the point: two digits of the error, and as many of the value. An error that is only
+ * rounding is ignored. */
 static int digits_of(double value, double error)
 {
     const double size = error > 1e-6 * fabs(value) ? error : fabs(value) / 100;

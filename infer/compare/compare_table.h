@@ -5,8 +5,8 @@
 
 #include <stdio.h>
 
-/* A table of the page. It has a row for each variance on each trajectory (bounds) or with each sampler
- * (a metric), and a column for each number of steps. */
+/* A table of the page. It has a row for each variance, repeated for each trajectory (bounds) or
+ * each sampler (a metric), and a column for each number of steps. */
 typedef struct CompareTable {
     const Comparison *c;
     const Csv *csv;

@@ -1,7 +1,7 @@
 /* The bottom of infer compare: the names of its files, and the rows of stored tables.
  *
- * The other files of compare find a value in a stored table by what it is of (CompareKey), not by its
- * place, since a table may hold more than was asked for, in any order.
+ * A stored table may hold more rows than were asked for, in any order. So the other files of
+ * compare look a row up by its subject (CompareKey) and a value by the name of its column.
  */
 #include "infer/compare/compare_task.h"
 

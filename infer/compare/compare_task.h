@@ -1,10 +1,11 @@
-/* Everything that infer compare puts together, and what all of its files need to know of it.
+/* The comparison that infer compare puts together, and the names that all of its files share.
  *
- * compare.c fills in a Comparison part by part and writes it as a page. Each file uses those below it:
+ * compare.c fills in a Comparison part by part and writes it as a page. Each file uses those below
+ * it:
  *
  *     compare            options, checks, and the order of the parts
  *     compare_page       compare.html
- *     compare_reuse      the tables of infer nll and infer quality, and the pictures of infer sample:
+ *     compare_reuse      the tables of infer nll and quality and the pictures of infer sample:
  *                        stored ones if they serve, or new ones
  *     compare_figures    the charts
  *     compare_maps       sigma per pixel, SN beside NPR
@@ -37,14 +38,14 @@ typedef struct Figure {
     PlotBytes light, dark; /* SVG */
 } Figure;
 
-/* What the maps show, as numbers: means over the pixels of all images at one timestep. */
+/* The maps as numbers, over the pixels of all images at one timestep. */
 typedef struct MapRow {
     int t;
-    double most;       /* the sigma that is white */
+    double max;        /* the largest sigma, which is white */
     double sn, npr;    /* the means of sigma */
     double difference; /* the root mean square of sigma_sn - sigma_npr */
-    double
-        correlation; /* of sigma_sn and sigma_npr over pixels; NAN where one of them is constant */
+    /* Of sigma_sn and sigma_npr over pixels; NAN where one of them is constant. */
+    double correlation;
 } MapRow;
 
 typedef struct Comparison {
@@ -53,49 +54,61 @@ typedef struct Comparison {
     const char *out;   /* the directory of the results */
     uint64_t identity; /* of the network */
     uint64_t seed;
-    char *settings; /* what results must have been made with (command.h) */
+    char *settings; /* of a stored result that serves (results.h) */
     const Variance *variances[VARIANCE_COUNT];
-    EstimateLabel labels[VARIANCE_COUNT]; /* [variance_count]: what the tables call them */
+    /* [variance_count]: their names in tables. */
+    EstimateLabel labels[VARIANCE_COUNT];
     int variance_count;
-    int steps[LISTS_MAX_STEPS], steps_count;       /* ascending */
-    TrajectoryKind trajectories[TRAJECTORY_KINDS]; /* of bounds; samples are on the linear one */
+    /* Ascending. */
+    int steps[LISTS_MAX_STEPS], steps_count;
+    /* Of bounds. Samples follow the linear trajectory. */
+    TrajectoryKind trajectories[TRAJECTORY_KINDS];
     int trajectory_count;
-    Sampler samplers[LISTS_SAMPLERS]; /* of samples; bounds are DDPM's */
+    /* Of samples. Bounds are those of DDPM. */
+    Sampler samplers[LISTS_SAMPLERS];
     int sampler_count;
-    int64_t images,
-        samples;      /* at least so many; 0: any number will do, of samples none are wanted */
-    bool any_samples; /* the number was not asked for: more or fewer will do */
+    /* Test images for the bounds, at least; 0: any number of a stored table. */
+    int64_t images;
+    /* Samples of each kind, at least; 0: the page has no quality of samples. */
+    int64_t samples;
+    /* The user gave no number of samples: a stored table with any number serves. */
+    bool any_samples;
     bool fresh;
 
     Csv nll, calibration, quality, costs;
     bool has_quality;
-    char *quality_problem;       /* why there is none; NULL: not wanted */
-    char *grids[LISTS_SAMPLERS]; /* [sampler_count] the paths of the sample grids */
+    /* Why there is no quality; NULL: it was not asked for. */
+    char *quality_problem;
+    /* [sampler_count]: the paths of the sample grids. */
+    char *grids[LISTS_SAMPLERS];
     Figure figures[COMPARE_MAX_FIGURES];
     int figure_count;
-    char *maps; /* the path of the picture; NULL: not both heads are there */
+    /* The path of the picture; NULL: the network lacks one of the heads. */
+    char *maps;
     MapRow map_rows[COMPARE_MAP_TIMES];
     int map_count;
 } Comparison;
 
-/* "nll" for the usual trajectory, "nll-quad" for another, and "samples-ddim" likewise: of a file's name. Caller
- * frees. */
+/* The beginning of a file's name: "nll" for the linear trajectory, "nll-quad" for another;
+ * "samples" for DDPM, "samples-ddim" for DDIM. Caller frees. */
 char *compare_trajectory_stem(const char *what, TrajectoryKind kind);
 char *compare_sampler_stem(const char *what, Sampler sampler);
 
-/* The path of a file of results, `name` in the directory `out`. Caller frees. */
+/* The path of the file `name` in the directory of results. Caller frees. */
 char *compare_path(const Comparison *c, const char *name);
 
 /* Whether the sampler can use the variance: DDIM has no beta. */
 bool compare_possible(Sampler sampler, const Variance *variance);
 
-/* What a row of nll.csv or quality.csv is of. */
+/* The subject of a row of nll.csv or quality.csv. */
 typedef struct CompareKey {
     const char *variance; /* its label */
     int steps;
     TrajectoryKind trajectory;
-    Sampler sampler;    /* nll.csv, where no row has one: DDPM */
-    const char *metric; /* nll.csv: NULL */
+    /* DDPM for nll.csv, which has no such column. */
+    Sampler sampler;
+    /* NULL for nll.csv. */
+    const char *metric;
 } CompareKey;
 
 /* The row of the table; -1 if there is none. */

@@ -1,8 +1,8 @@
-/* infer doctor: whether this machine computes right, and fast.
+/* infer doctor: checks whether this machine computes right, and how fast.
  *
- * It looks at the machine and the libraries, makes the networks of a recipe as training and evaluation
- * make them, so that every product is compared with plain loops (lib/engine/product_check.h), measures the
- * speed of a convolution, and opens the data. Each thing that is wrong is a line of its own, and the
+ * It prints the machine and the libraries, makes the networks of a recipe as training and
+ * evaluation do, so that every product is compared with plain loops (engine/product_check.h),
+ * measures the speed of a convolution, and opens the data. Each fault is a line of its own, and the
  * exit code is 1.
  */
 #include "base/cpu.h"
@@ -22,11 +22,12 @@
 static const char usage[] =
     "usage: infer doctor [options]\n"
     "\n"
-    "Says whether this machine computes right, and how fast: its processor and libraries;\n"
-    "whether every convolution and matrix product of a recipe's networks gives the numbers\n"
-    "that plain loops give, and which implementation computes it; whether bfloat16 will be\n"
-    "used, and why; the speed of a convolution beside the processor's own; memory; the data\n"
-    "of the recipe. It takes some seconds. The exit code is 1 if something is wrong.\n"
+    "Checks whether this machine computes right, and how fast. It prints the\n"
+    "processor and the libraries; compares every convolution and matrix product of a\n"
+    "recipe's networks with plain loops, and names the implementation that computes\n"
+    "it; tells whether bfloat16 will be used, and why; compares the speed of a\n"
+    "convolution with the processor's own; and looks at memory and at the data of\n"
+    "the recipe. It takes some seconds. The exit code is 1 if something is wrong.\n"
     "\n"
     "examples:\n"
     "  infer doctor\n"
@@ -53,7 +54,7 @@ static void line(const char *name, const char *format, ...)
     va_end(arguments);
 }
 
-/* A thing that is wrong. */
+/* Reports a fault. */
 static void wrong(Doctor *d, const Error *error)
 {
     line("WRONG", "%s", error->message);
@@ -170,15 +171,15 @@ bool doctor_command(int argc, char **argv, Error *error)
     const Option options[] = {
         option_heading("What to examine"),
         option_string("config", "FILE", &d.common.network.source.config,
-                      "the recipe whose networks and data are examined (default: "
+                      "the recipe with the networks and data to examine (default: "
                       "configs/fashion-mnist.yaml)"),
         option_list("set", "KEY=VALUE", &d.common.network.source.overrides,
                     "override one key of that recipe; repeatable"),
         option_integer("threads", "N", &d.common.threads, 1, PROGRAM_MAX_THREADS,
                        "processor cores to use (default: all)"),
         option_choice("precision", "auto|f32|bf16", &d.common.precision,
-                      "of training (default: the recipe's)"),
-        option_flag("all", &d.all, "print every product, and not each kind once"),
+                      "the precision of training (default: as in the recipe)"),
+        option_flag("all", &d.all, "print every product instead of one line per kind"),
     };
     const CommandLine command = {
         .usage = usage, .options = options, .count = sizeof options / sizeof options[0]};

@@ -1,5 +1,7 @@
-/* Each library has a function that tells its version. They are looked up by name in the running
- * program, so that no header of a library is needed here, and one that is not loaded is left out.
+/* Asks each outside library for its version.
+ *
+ * The functions are looked up by name in the running program. So no header of a library is needed
+ * here, and a library that is not loaded is left out.
  */
 #include "infer/doctor/doctor_libraries.h"
 
@@ -23,7 +25,8 @@ static void append(const char *format, ...)
     va_end(arguments);
 }
 
-/* The address of a function of the running program, NULL if there is none. */
+/* *function := the address of a function of the running program; NULL if it has none of this
+ * name. */
 static void look_up(const char *name, void *function)
 {
     *(void **)function = dlsym(RTLD_DEFAULT, name);
@@ -38,8 +41,8 @@ static void append_hdf5(void)
         append(", HDF5 %u.%u.%u", major, minor, release);
 }
 
-/* Those that give their version as a string; libpng's function has an argument that it ignores. The
- * text of OpenBLAS begins with its name and goes on with how it was built. */
+/* The libraries that return their version as a string. libpng's function ignores its argument.
+ * The text of OpenBLAS begins with its name and version; the options of its build follow. */
 static void append_strings(void)
 {
     static const struct {

@@ -1,5 +1,9 @@
-/* Graphs are built as the stages and lib/inference/network.c build them, but get no weights: making them is
- * what checks their products. What came of it is in the log of products. */
+/* Makes the networks of a recipe, and reports on their products.
+ *
+ * Graphs are built as the stages of training and inference/network.c build them, but get no
+ * weights: a product is checked when its graph is made. The log of products (engine/product_log.h)
+ * has the outcome.
+ */
 #include "infer/doctor/doctor_products.h"
 
 #include "base/clock.h"
@@ -33,7 +37,7 @@ static bool make_stage1(const Config *config, DType type, size_t *bytes, Error *
     return done;
 }
 
-/* A head on a trunk that is finished: trained by Adam, evaluated, or solved for. */
+/* A head on a finished trunk, as Adam trains it or as it is evaluated. */
 static bool make_head(const Config *config, const UNet *trunk, GraphOptions options, int bins,
                       Error *error)
 {
@@ -63,7 +67,8 @@ static bool make_sums(const Config *config, const UNet *trunk, GraphOptions opti
     return done;
 }
 
-/* The frozen trunk and what stands on it: one head in training, or its evaluation. */
+/* The frozen trunk, and on it one head in training, the sums of a solved head, or an evaluated
+ * head. */
 static bool make_heads(const Config *config, GraphOptions options, bool trains, Error *error)
 {
     const bool solves = trains && config->stage2.solver == SOLVER_EXACT;
@@ -95,7 +100,7 @@ bool doctor_make_networks(const Config *config, DType type, DoctorNetworks *resu
 
 /* -- Products --------------------------------------------------------------------------------- */
 
-/* The kind of a product is its text up to its sizes: "convolution backward data". */
+/* The length of a product's kind, its text up to the sizes: "convolution backward data". */
 static int kind_length(const ProductLog *log)
 {
     const size_t length = strcspn(log->product, "[0123456789");
@@ -110,21 +115,21 @@ static bool is_alike(const ProductLog *a, const ProductLog *b)
            strcmp(a->chosen.implementation, b->chosen.implementation) == 0;
 }
 
-/* One line for all products that are alike; the first of them prints it. */
+/* Prints one line for all products that are alike, when `log` is the first of them. */
 static void print_kind(const ProductLog *log)
 {
     int count = 0;
-    double off = 0;
+    double error = 0;
     for (const ProductLog *other = product_log_first(); other; other = other->next) {
         if (!is_alike(log, other))
             continue;
         if (other != log && count == 0)
             return;
         count++;
-        off = other->off > off ? other->off : off;
+        error = other->off > error ? other->off : error;
     }
     printf("  %4d %-28.*s %-32s %6.2f\n", count, kind_length(log), log->product,
-           log->chosen.implementation, off);
+           log->chosen.implementation, error);
 }
 
 int doctor_print_products(bool all)
@@ -137,7 +142,8 @@ int doctor_print_products(bool all)
     }
     printf("products    %d compared with plain loops: %d right at once, %d after another "
            "implementation was\n            left out, %d without any that is right\n"
-           "            (the last column: the largest error, 1 being what rounding may do)\n",
+           "            (the last column: the largest error, in parts of the error that rounding "
+           "may make)\n",
            checked, checked - left_out, left_out - wrong, wrong);
     for (const ProductLog *log = product_log_first(); log; log = log->next)
         if (all && log->is_checked)
@@ -187,7 +193,7 @@ static bool prepare(Convolution *c, DType type, Error *error)
     return c->scratch != NULL;
 }
 
-/* The fastest of some runs, for about a third of a second. */
+/* Runs the convolution for about a third of a second. *speed := the fastest run. */
 static bool run(Convolution *c, double *speed, Error *error)
 {
     const double operations = 2.0 * 9 * 128 * 128 * timed.n * 32 * 32, begin = clock_seconds();

@@ -1,4 +1,4 @@
-/* The products of a recipe's networks, made as training and evaluation make them, and so checked. */
+/* The products of a recipe's networks, which are checked when the networks are made. */
 #pragma once
 
 #include "base/error.h"
@@ -9,19 +9,20 @@
 #include <stddef.h>
 
 typedef struct DoctorNetworks {
-    /* Bytes that training takes at the least: of stage 1, weights and optimiser included. */
+    /* The least memory of training, in bytes: stage 1 with weights and optimiser. */
     size_t training_bytes;
-    /* Of the networks that could not be made; empty lines are none. */
+    /* Why a network could not be made; ERROR_NONE: it could. */
     Error stage1, stage2, evaluation;
 } DoctorNetworks;
 
-/* Makes the networks of both stages with their batches in `type`, and of evaluation in float32 with
- * batches of 64, one after the other, and frees them again. False if any could not be made. */
+/* Makes the networks of both stages in `type` with their batches, and the network of evaluation
+ * in float32 with batches of 64, and frees each before the next. False if one could not be made. */
 bool doctor_make_networks(const Config *config, DType type, DoctorNetworks *result);
 
-/* Prints how many products were checked, and which implementation each kind of them took; with `all`
- * each product. Returns how many of them had an implementation left out. */
+/* Prints the number of checked products and the implementation of each kind, or (`all`) of each
+ * product. Returns the number of products with an implementation left out. */
 int doctor_print_products(bool all);
 
-/* The speed of a convolution, 3x3 of 128 channels on 16 images of 32 x 32: operations per second. */
+/* *speed := the speed of a 3x3 convolution of 128 channels on 16 images of 32 x 32, in
+ * operations per second. */
 bool doctor_time_convolution(DType type, double *speed, Error *error);

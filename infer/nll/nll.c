@@ -1,7 +1,8 @@
 /* infer nll: bounds on the negative log-likelihood, for every variance on every trajectory.
  *
- * This file reads the command line. nll_run.c does the work: it makes the cells (nll_cells.c), sums their bounds
- * in one sweep (evaluation/sweep.h), and writes the tables (nll_report.c). infer compare calls nll_run too.
+ * This file reads the command line. nll_run.c does the work: it makes the cells (nll_cells.c), sums
+ * their bounds in one sweep (evaluation/sweep.h), and writes the tables (nll_report.c). infer
+ * compare calls nll_run too.
  */
 #include "infer/command.h"
 #include "infer/lists.h"
@@ -15,21 +16,21 @@ static const char usage[] =
     "\n"
     "Bounds the negative log-likelihood of held-out images, in bits per dimension,\n"
     "for every variance at every number of steps K (DDPM; variances as in infer\n"
-    "sample). The network runs once per image and timestep that anything visits: all\n"
-    "variances, K and trajectories share that pass. The standard error is over\n"
-    "images; all cells see the same images and the same noise, so that differences\n"
-    "between them are surer than it says. A second table shows whether the errors of\n"
-    "the mean are as large as each variance says.\n"
+    "sample). The network runs once per image and timestep: all variances, K and\n"
+    "trajectories share that pass. The standard error is over images. All cells see\n"
+    "the same images and the same noise, so that differences between them are surer\n"
+    "than it says. A second table shows whether the errors of the mean are as large\n"
+    "as each variance says.\n"
     "\n"
     "Trajectories: linear and quad as in infer sample; dp, the best K timesteps for\n"
-    "each variance, found on training images by one sweep over all timesteps and kept\n"
-    "beside the checkpoints in dp-<variance>.h5. Where the data are the built-in\n"
-    "mixture there is one more variance, exact: the best there can be with this mean.\n"
+    "each variance. One sweep over all timesteps finds them on training images; they\n"
+    "are kept beside the checkpoints in dp-<variance>.h5. The built-in mixture has\n"
+    "one more variance, exact: the best possible one with this mean.\n"
     "\n"
-    "Of a run directory the results go there: nll.csv with a row per cell,\n"
+    "The results of a run directory go there: nll.csv with a row per cell,\n"
     "variance,trajectory,steps,bits_per_dim,stderr,images; nll-calibration.csv; and\n"
-    "nll.h5 with the terms per timestep. --out names another place, FILE.csv. Stopped\n"
-    "by Ctrl-C, it goes on where it was when the same command is given again.\n"
+    "nll.h5 with the terms per timestep. --out names another place, FILE.csv. Ctrl-C\n"
+    "stops the work; the same command continues it.\n"
     "\n"
     "examples:\n"
     "  infer nll\n"
@@ -54,24 +55,24 @@ static bool parse(Nll *s, int argc, char **argv, bool *stop, Error *error)
         option_variances(&s->variance_list),
         option_string("steps", "LIST", &s->steps_list, COMMAND_STEPS_HELP(COMMAND_BOUND_STEPS)),
         option_string("trajectory", "LIST", &s->trajectory_list,
-                      "which timesteps are visited: linear, quad, dp (default: linear)"),
+                      "the timesteps that are visited: linear, quad, dp (default: linear)"),
         option_integer("images", "N", &r->images, 1, IMAGE_ARRAY_LIMIT,
                        "the first N test images (default: 100, or all of --input)"),
         option_choice("split", "test|train", &r->split,
-                      "test images, or training images, drawn at random: those that dp is found "
-                      "on (default: test)"),
+                      "test images, or training images drawn at random, as for --trajectory dp "
+                      "(default: test)"),
         option_results(&r->out),
         option_flag("fresh", &r->fresh,
-                    "begin anew: use neither an unfinished sweep nor the files of dp"),
+                    "begin anew: use neither an unfinished sweep nor stored files of dp"),
         option_number("clip-pixel", "P", &r->clip_pixel, 0, 1e6,
                       "bound the noise of the step to t_1 to a mean magnitude of P grey levels "
                       "of 255, as sampling does (default: 0, no bound)"),
         option_heading("Finding the best trajectories"),
         option_integer("dp-images", "N", &r->dp_images, 1, IMAGE_ARRAY_LIMIT,
-                       "training images to find them on (default: 100, and what is there will "
-                       "do)"),
+                       "training images to find them on (default: 100, but any stored file "
+                       "serves)"),
         option_training_images(&r->data),
-        option_heading("Another implementation's figures"),
+        option_heading("To compare with another implementation"),
         option_string("input", "FILE", &r->input,
                       "images from the array /images, uint8 [n, H, W, C], of an HDF5 file"),
         option_string("noise", "FILE", &r->noise,
@@ -106,7 +107,7 @@ static bool check_options(Nll *s, Error *error)
                                   "have no bound otherwise");
     if (dp && r->clip_pixel > 0)
         return error_input(error,
-                           "--clip-pixel: expected 0 with --trajectory dp: what a step costs "
+                           "--clip-pixel: expected 0 with --trajectory dp: the cost of a step "
                            "would depend on whether it is the last but one");
     if (r->split == IMAGES_TRAIN && r->input)
         return error_input(error, "--input: has images of its own; expected it without --split "

@@ -1,4 +1,5 @@
-/* Makes the cells of infer nll, in the order of its table: by variance, then trajectory, then steps. */
+/* Makes the cells of infer nll, in the order of its table: by variance, then trajectory, then
+ * steps. */
 #include "infer/nll/nll_cells.h"
 
 #include "base/memory.h"

@@ -1,12 +1,12 @@
-/* What to bound, and the cells that this makes: a variance on a trajectory with a number of steps. */
+/* The request of infer nll, and its cells: a variance on a trajectory with a number of steps. */
 #pragma once
 
 #include "evaluation/bound.h"
 #include "infer/command.h"
 
-/* What infer nll is asked. Arrays and strings must outlive the run. */
+/* Arrays and strings must outlive the run. */
 typedef struct NllRequest {
-    /* Read of it: the seed, the type of the network, what is done to estimates, quiet. */
+    /* Read of it: the seed, the type of the network, changes of estimates, quiet. */
     const CommonOptions *common;
     /* The table, FILE.csv; NULL: nll.csv in the run directory, or nowhere. */
     const char *out;
@@ -34,8 +34,8 @@ typedef struct NllRequest {
 
 bool nll_has_dp(const NllRequest *request);
 
-/* Fills in the task's cells: every variance of the task on every trajectory of the request, with every one of these
- * numbers of steps [steps_count]. Trajectories of dp follow stored files. */
+/* Fills in the task's cells: every variance of the task on every trajectory of the request, with
+ * every one of these numbers of steps [steps_count]. Trajectories of dp follow stored files. */
 bool nll_cells_make(BoundTask *task, const NllRequest *request, const Network *network,
                     const int *steps, int steps_count, Error *error);
 void nll_cells_free(BoundTask *task);

@@ -1,3 +1,8 @@
+/* Reads the noise of another implementation from an HDF5 file.
+ *
+ * The sweep asks for one timestep after another, a batch of images at a time. So the noise of one
+ * timestep is read for all images at once and stays in memory until the next timestep is asked for.
+ */
 #include "infer/nll/nll_noise.h"
 
 #include "base/memory.h"
@@ -11,7 +16,7 @@ bool nll_noise_open(NllNoise *noise, const char *path, const Config *config, int
     *noise = (NllNoise){.path = path,
                         .dims = side * side * (size_t)config->data.channels,
                         .count = HDF5_ANY,
-                        .held = -1};
+                        .loaded = -1};
     if (!hdf5_open(&noise->file, path, error) ||
         !hdf5_expect(noise->file, "t", HDF5_INT64, 1, &noise->count, error))
         return false;
@@ -32,7 +37,7 @@ void nll_noise_close(NllNoise *noise)
     *noise = (NllNoise){0};
 }
 
-/* The row for t; -1 if there is none. */
+/* The row of timestep t; -1 if there is none. */
 static int64_t row_of(const NllNoise *noise, int t)
 {
     for (int64_t row = 0; row < noise->count; row++)
@@ -52,9 +57,9 @@ bool nll_noise_read(void *context, int t, int first, int count, float *eps, Erro
 {
     NllNoise *noise = context;
     const int64_t row = row_of(noise, t);
-    if (noise->held != row && !image_array_read(&noise->eps, row, 1, noise->row, error))
+    if (noise->loaded != row && !image_array_read(&noise->eps, row, 1, noise->row, error))
         return false;
-    noise->held = row;
+    noise->loaded = row;
     memcpy(eps, noise->row + (size_t)first * noise->dims,
            (size_t)count * noise->dims * sizeof *eps);
     return true;

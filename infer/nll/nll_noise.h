@@ -1,5 +1,5 @@
-/* The noise of another implementation's bound: an HDF5 file with /t [K], timesteps, and /eps
- * [K, n, C, H, W], what makes x_t of n images at each.
+/* The noise of another implementation's bound: an HDF5 file with timesteps /t [K], and /eps
+ * [K, n, C, H, W], the noise that makes x_t of n images at each of them.
  */
 #pragma once
 
@@ -13,11 +13,12 @@ typedef struct NllNoise {
     size_t dims;
     int64_t *t; /* [count] */
     int64_t count;
-    float *row;   /* [images, dims]: the noise at one timestep */
-    int64_t held; /* its index; -1: none */
+    float *row; /* [images, dims]: the noise at one timestep */
+    /* The index of that timestep in t; -1: none yet. */
+    int64_t loaded;
 } NllNoise;
 
-/* `path` must outlive it. */
+/* Opens the file and checks its shapes for this many images. `path` must outlive the noise. */
 bool nll_noise_open(NllNoise *noise, const char *path, const Config *config, int images,
                     Error *error);
 void nll_noise_close(NllNoise *noise); /* fine on a zeroed struct */

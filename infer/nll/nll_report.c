@@ -1,3 +1,8 @@
+/* Prints and writes the sums of a bound.
+ *
+ * On the screen a trajectory has a table of its own, variances down and numbers of steps across. In
+ * the files a cell is a row (CSV) or a group (HDF5), in the order of the cells.
+ */
 #include "infer/nll/nll_report.h"
 
 #include "base/memory.h"
@@ -8,19 +13,20 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CALIBRATION_COLUMNS = 8, LEAST_WIDTH = 14 };
+enum { CALIBRATION_COLUMNS = 8, MIN_WIDTH = 14 };
 
 static EstimateLabel label_of(const NllReport *r, int variance)
 {
     return estimate_label(&r->source->options, r->task->variances[variance]);
 }
 
-/* -- To read ---------------------------------------------------------------------------------- */
+/* -- On the screen
+ * ---------------------------------------------------------------------------------- */
 
-/* Of the column of names. */
+/* The width of the column of names. */
 static int name_width(const NllReport *r)
 {
-    int width = LEAST_WIDTH;
+    int width = MIN_WIDTH;
     for (int v = 0; v < r->task->variance_count; v++) {
         const int length = (int)strlen(label_of(r, v).text);
         width = length >= width ? length + 1 : width;
@@ -28,7 +34,7 @@ static int name_width(const NllReport *r)
     return width;
 }
 
-/* The cell of a variance on a kind of trajectory with that many steps; -1: none. */
+/* The cell of a variance on a trajectory with this number of steps; -1: none. */
 static int find_cell(const NllReport *r, int variance, TrajectoryKind trajectory, int steps)
 {
     for (int c = 0; c < r->task->cell_count; c++) {
@@ -39,7 +45,7 @@ static int find_cell(const NllReport *r, int variance, TrajectoryKind trajectory
     return -1;
 }
 
-/* The cells of the first variance and of the kind are the table's columns. */
+/* The cells of the first variance on a trajectory are the columns of its table. */
 static bool is_column(const BoundCell *cell, TrajectoryKind trajectory)
 {
     return cell->variance == 0 && cell->trajectory == trajectory;
@@ -70,11 +76,11 @@ static void print_bounds(const NllReport *r, TrajectoryKind trajectory)
     printf("\n");
 }
 
-/* At most `most` of the timesteps that were visited, evenly spread. */
-static int choose_timesteps(const NllReport *r, int *chosen, int most)
+/* chosen [max] := at most `max` of the visited timesteps, evenly spread. Returns their number. */
+static int choose_timesteps(const NllReport *r, int *chosen, int max)
 {
     const int total = r->source->schedule->timesteps;
-    const int needed = bound_needed(r->bound, total), count = needed < most ? needed : most;
+    const int needed = bound_needed(r->bound, total), count = needed < max ? needed : max;
     int seen = 0, taken = 0;
     for (int t = 1; t <= total && taken < count; t++) {
         if (!bound_needs(r->bound, t))
@@ -86,7 +92,7 @@ static int choose_timesteps(const NllReport *r, int *chosen, int most)
     return taken;
 }
 
-/* A row per variance of what is stored by variance and timestep. */
+/* A row for each variance; values [variances, N + 1]. */
 static void print_by_timestep(const NllReport *r, const char *title, const double *values)
 {
     int chosen[CALIBRATION_COLUMNS];
@@ -99,7 +105,7 @@ static void print_by_timestep(const NllReport *r, const char *title, const doubl
     printf("\n");
     for (int v = 0; v < r->task->variance_count; v++) {
         if (estimate_is_zero(&r->source->options, r->task->variances[v]))
-            continue; /* says that there is no error at all */
+            continue; /* its variance is 0, and the ratio is infinite */
         printf("%-*s", width, label_of(r, v).text);
         for (int k = 0; k < count; k++)
             printf(" %8.3g", values[(size_t)v * entries + (size_t)chosen[k]]);
@@ -173,12 +179,14 @@ bool nll_report_calibration(const NllReport *report, const char *path, Error *er
 
 /* -- HDF5 ------------------------------------------------------------------------------------- */
 
-/* In the order of the trajectory, from the data up; the sums are by the timestep that a step leaves. */
+/* Puts sums by timestep in the order of the trajectory, from the data up. A step t -> s has its
+ * sum at t. terms [steps + 1]. */
 static void gather(const BoundCell *cell, const double *by_timestep, double *terms)
 {
     for (int k = 0; k < cell->steps; k++)
-        terms[k] = cell->timesteps[k + 1] > cell->timesteps[k] ? by_timestep[cell->timesteps[k + 1]]
-                                                               : 0; /* to stay costs nothing */
+        terms[k] = cell->timesteps[k + 1] > cell->timesteps[k]
+                       ? by_timestep[cell->timesteps[k + 1]]
+                       : 0; /* a step t -> t costs nothing */
     terms[cell->steps] = by_timestep[0];
 }
 

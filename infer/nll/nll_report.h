@@ -1,4 +1,4 @@
-/* What infer nll makes of its sums: tables to read, and files for other programs. */
+/* The results of infer nll: tables on the screen, and files for other programs. */
 #pragma once
 
 #include "evaluation/bound.h"
@@ -8,19 +8,23 @@ typedef struct NllReport {
     const BoundTask *task;
     const EstimateSource *source;
     const char *images;   /* "100 test images" */
-    const char *settings; /* what else the bounds depend on (command.h) */
+    const char *settings; /* all else that the bounds depend on (results.h) */
 } NllReport;
 
-/* The table of bounds, one for each kind of trajectory, and the calibration, to stdout. */
+/* Prints a table of bounds for each trajectory, and the calibration. */
 void nll_report_print(const NllReport *report);
 
-/* path.csv: variance,trajectory,steps,bits_per_dim,stderr,images, a row per cell. */
+/* CSV: variance,trajectory,steps,bits_per_dim,stderr,images, a row per cell. */
 bool nll_report_table(const NllReport *report, const char *path, Error *error);
 
-/* variance,t,mean_square,stderr,floored,ratio, a row per variance and timestep (evaluation/bound.h). */
+/* CSV: variance,t,mean_square,stderr,floored,ratio, a row per variance and timestep
+ * (evaluation/bound.h). */
 bool nll_report_calibration(const NllReport *report, const char *path, Error *error);
 
-/* HDF5: the attribute settings, and a group <variance>/<trajectory>_<steps> for each cell, with timesteps [K + 1], of which 0 is the
- * first; terms and terms_stderr [K + 1], bits/dim: the decoder, the steps t_2 -> t_1 and up, the prior;
- * bits_per_dim_each [images]. */
+/* HDF5: the attribute settings, and a group <variance>/<trajectory>_<steps> for each cell:
+ *
+ *     timesteps            [K + 1], from 0 up
+ *     terms, terms_stderr  [K + 1], bits/dim: the decoder, the steps t_2 -> t_1 and up, the prior
+ *     bits_per_dim_each    [images]
+ */
 bool nll_report_terms(const NllReport *report, const char *path, Error *error);

@@ -1,8 +1,9 @@
 /* Bounds the negative log-likelihood of images, for every variance on every trajectory.
  *
- * One sweep over the timesteps fills all cells (evaluation/bound.h). The results go to three files beside each
- * other, the table last, so that a table that is there is complete. The sums of an unfinished sweep are kept in a
- * fourth file under a key, a text of all that they depend on; the file goes once the table is written.
+ * One sweep over the timesteps fills all cells (evaluation/bound.h). Three files take the results.
+ * The table is written last, so that the others are complete wherever a table is. A fourth file
+ * keeps the sums of an unfinished sweep under a key, a text of everything that they depend on; it
+ * is removed when the table is written.
  */
 #include "infer/nll/nll_run.h"
 
@@ -137,11 +138,11 @@ static bool prepare(Nll *s, Error *error)
 
 /* -- What the results depend on --------------------------------------------------------------- */
 
-/* Tells a file from another one that takes its place. */
+/* Differs for another file of the same name, or a changed one. */
 static uint64_t file_state(const char *path)
 {
     struct stat status = {0};
-    (void)stat(path, &status); /* it is open */
+    (void)stat(path, &status); /* cannot fail: the file is open */
     const int64_t state[] = {status.st_ino, status.st_size, status.st_mtim.tv_sec,
                              status.st_mtim.tv_nsec};
     return fingerprint(FINGERPRINT_START, state, sizeof state);
@@ -184,7 +185,8 @@ static char *key_of(const Nll *s)
         (unsigned long long)(r->noise ? file_state(r->noise) : 0));
 }
 
-/* An average, a floor and a scale of the estimates are in the names of the variances. */
+/* The average, the floor and the scale of estimates are not in it: labels of variances have
+ * them. */
 static char *settings_text(const Nll *s)
 {
     const NllRequest *r = s->request;
@@ -216,6 +218,7 @@ static bool write_results(const Nll *s, const NllReport *report, Error *error)
             nll_report_table(report, files[TABLE].path, error));
 }
 
+/* Writes and prints the results. */
 static bool finish(const Nll *s, const Bound *bound, Error *error)
 {
     const ResultFile *files = s->results.files;

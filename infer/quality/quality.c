@@ -1,8 +1,8 @@
 /* infer quality: how good samples are, for every variance at every number of steps.
  *
- * This file reads the command line. quality_run.c does the work: it makes the cells (quality_cells.c), draws and
- * measures them (quality_measure.c), and writes the tables (quality_report.c, quality_store.c). infer compare
- * calls quality_run too.
+ * This file reads the command line. quality_run.c does the work: it makes the cells
+ * (quality_cells.c), draws and measures them (quality_measure.c), and writes the tables
+ * (quality_report.c, quality_store.c). infer compare calls quality_run too.
  */
 #include "infer/command.h"
 #include "infer/lists.h"
@@ -24,20 +24,20 @@ static const char usage[] =
     "  recall     share of held-out ones among samples  (the same)\n"
     "  sliced     sliced Wasserstein distance in pixels (Bonneel et al. 2015)\n"
     "\n"
-    "each with a bootstrap standard error, and with the floor, `real`: other held-out\n"
-    "images in the place of the samples. All kinds of samples start from the same x_T\n"
-    "and meet the same noise, so that differences between them are surer than the\n"
-    "errors say.\n"
+    "Each has a bootstrap standard error. The row `real` is the floor: other held-out\n"
+    "images in the place of samples. All kinds of samples start from the same x_T and\n"
+    "meet the same noise, so that differences between them are surer than the errors\n"
+    "say.\n"
     "\n"
-    "The classifier is a small network, trained in a minute on the labels of the\n"
-    "data set when it is not there yet, and kept as classifier.h5 in the run\n"
+    "The classifier is a small network. If its file is missing it is trained in a\n"
+    "minute on the labels of the data set, and kept as classifier.h5 in the run\n"
     "directory. Its distances are not those in Inception's features. For these, write\n"
     "samples as files for other programs: infer sample --out DIR/ or --out FILE.npz.\n"
     "\n"
-    "Of a run directory the results go there: quality.csv with a row per cell and\n"
-    "metric, and quality.h5 with all resamples, from which the error of a difference\n"
-    "follows (docs/quality.md). --out names another place, FILE.csv. Stopped by\n"
-    "Ctrl-C, the same command goes on after the last cell that was measured.\n"
+    "The results of a run directory go there: quality.csv with a row per cell and\n"
+    "metric, and quality.h5 with all resamples, which give the error of a difference\n"
+    "(docs/quality.md). --out names another place, FILE.csv. Ctrl-C stops the work;\n"
+    "the same command continues after the last measured cell.\n"
     "\n"
     "examples:\n"
     "  infer quality\n"
@@ -73,24 +73,24 @@ static bool parse(Quality *s, int argc, char **argv, bool *stop, Error *error)
                       "frechet, kid, precision, recall, sliced (default: all; sliced alone needs "
                       "no classifier)"),
         option_integer("samples", "N", &r->samples, QUALITY_LEAST_IMAGES, IMAGE_ARRAY_LIMIT,
-                       "of each kind (default: 1000)"),
+                       "samples of each kind (default: 1000)"),
         option_integer("images", "N", &r->images, QUALITY_LEAST_IMAGES, IMAGE_ARRAY_LIMIT,
                        "held-out images to compare with, and as many others for the floor "
-                       "(default: as many as samples, or half of what there is)"),
+                       "(default: as many as samples, or half of all)"),
         option_integer("resamples", "N", &r->resamples, 2, MAX_RESAMPLES,
-                       "of the bootstrap (default: 100)"),
+                       "resamples of the bootstrap (default: 100)"),
         option_results(&r->out),
-        option_flag("fresh", &r->fresh, "begin anew: do not use what was measured before a stop"),
+        option_flag("fresh", &r->fresh, "begin anew: do not use the values of an unfinished run"),
         option_heading("The classifier"),
         option_string("classifier", "FILE", &r->classifier,
-                      "its file; trained and written if it is not there (default: classifier.h5 "
-                      "in the run directory)"),
+                      "its file; trained and written if it is missing (default: classifier.h5 in "
+                      "the run directory)"),
         option_string("train-labels", "FILE", &r->train_labels,
                       "labels of data.train, IDX or HDF5 with integers /labels [N] (default: IDX "
                       "beside the images, /labels of HDF5, the mixture's components)"),
         option_string("test-labels", "FILE", &r->test_labels, "labels of data.test, likewise"),
         option_integer("classifier-steps", "N", &r->classifier_steps, 1, INT32_MAX,
-                       "of its training, 128 images each (default: 1200)"),
+                       "steps of its training, 128 images each (default: 1200)"),
     };
     const CommandLine line = {.usage = usage,
                               .options = options,

@@ -1,6 +1,8 @@
-/* Makes the cells of infer quality, in the order of its table: by sampler, variance, scale, then steps.
+/* Makes the cells of infer quality, in the order of its table: by sampler, variance, scale, then
+ * steps.
  *
- * Fixed variances have no estimate to scale, so they have one cell where others have one for each scale.
+ * Fixed variances have no estimate to scale, so they have one cell where others have one for each
+ * scale.
  */
 #include "infer/quality/quality_cells.h"
 
@@ -9,7 +11,7 @@
 #include "infer/cell.h"
 #include "infer/lists.h"
 
-/* The lists, complete. */
+/* The lists of the request, completed. */
 typedef struct Lists {
     const Variance *variances[VARIANCE_COUNT];
     int steps[LISTS_MAX_STEPS];
@@ -45,7 +47,7 @@ static bool add_variance(Maker *m, Sampler sampler, const Variance *variance, Er
     if (!reverse_check(&reverse, &impossible)) {
         if (r->variance_count > 0 && r->sampler_count == 1)
             return reverse_check(&reverse, error);
-        if (r->variance_count > 0) /* with the other sampler it is possible */
+        if (r->variance_count > 0) /* the other sampler can use it */
             note("leaves out %s with %s: %s", variance->name, sampler_name(sampler),
                  impossible.message);
         return true;

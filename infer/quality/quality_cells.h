@@ -1,16 +1,18 @@
-/* What to measure, and the cells that this makes: a sampler, a variance with a scale, and a number of steps. */
+/* The request of infer quality, and its cells: a sampler, a variance with a scale, and a number of
+ * steps. */
 #pragma once
 
 #include "infer/command.h"
 #include "infer/quality/quality_task.h"
 
-/* What infer quality is asked. Arrays and strings must outlive the run. */
+/* Arrays and strings must outlive the run. */
 typedef struct QualityRequest {
-    /* Read of it: the seed, the type of the network, what is done to estimates, how samples are drawn, quiet. */
+    /* Read of it: the seed, the type of the network, changes of estimates, how samples are
+     * drawn, quiet. */
     const CommonOptions *common;
     /* The table, FILE.csv; NULL: quality.csv in the run directory, or nowhere. */
     const char *out;
-    /* [variance_count]; 0: all that the network has, as far as the samplers can use them. */
+    /* [variance_count]; 0: all that the network has and the samplers can use. */
     const Variance *const *variances;
     int variance_count;
     /* [steps_count]; 0: COMMAND_SAMPLING_STEPS. */
@@ -26,15 +28,17 @@ typedef struct QualityRequest {
     int64_t samples;               /* of each cell */
     int64_t images;                /* real images; IMAGES_UNSET: the default */
     int64_t resamples;             /* of the bootstrap */
-    /* The file of the classifier; NULL: classifier.h5 in the run directory. Labels NULL: beside the images. */
-    const char *classifier, *train_labels, *test_labels;
+    /* The file of the classifier; NULL: classifier.h5 in the run directory. */
+    const char *classifier;
+    /* Files of labels; NULL: beside the images (data/labels.h). */
+    const char *train_labels, *test_labels;
     int64_t classifier_steps;
     /* Do not use the values of an unfinished run. */
     bool fresh;
 } QualityRequest;
 
-/* Fills in the task's cells. A variance that a sampler cannot use is left out; if variances were listed, a note says so,
- * and with a single sampler it is an input error. */
+/* Fills in the task's cells. A variance that a sampler cannot use is left out. If the request lists
+ * variances, a note says so, and with a single sampler it is an input error. */
 bool quality_cells_make(QualityTask *task, const QualityRequest *request, const Network *network,
                         Error *error);
 void quality_cells_free(QualityTask *task);

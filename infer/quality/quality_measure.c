@@ -1,7 +1,7 @@
 /* Draws the samples of every cell and measures them.
  *
- * Values of an unfinished run are read first; a cell that has all its values is not drawn again. After every cell
- * all values are written, so that a stop costs one cell at most.
+ * Values of an unfinished run are read first; a cell that has all its values is not drawn again.
+ * After every cell all values are written, so that a stop costs one cell at most.
  */
 #include "infer/quality/quality_measure.h"
 
@@ -12,7 +12,7 @@
 #include <math.h>
 #include <stdio.h>
 
-/* Work in progress. */
+/* The work in progress. */
 typedef struct Work {
     const QualityMeasuring *how;
     const QualityTask *task;
@@ -21,7 +21,7 @@ typedef struct Work {
     Progress progress;
 } Work;
 
-/* -- What is there ---------------------------------------------------------------------------- */
+/* -- Stored values ---------------------------------------------------------------------------- */
 
 static bool is_measured(const QualityTask *task, int row)
 {
@@ -104,7 +104,7 @@ static bool measure_cell(Work *work, int c, Error *error)
 
 /* -- All of them ------------------------------------------------------------------------------ */
 
-/* Of a signal, what is kept and how to go on; any other error stays as it is. */
+/* Replaces the error of a signal by one that says how to go on. Any other error stays as it is. */
 static bool explain_stop(const Work *work, Error *error)
 {
     const int done = cells_measured(work->task);

@@ -16,7 +16,7 @@ typedef struct QualityMeasuring {
     bool fresh, quiet;
 } QualityMeasuring;
 
-/* Fills in task->values. The samples of all cells start from the same noise and meet the same noise, as those of
- * infer sample do, and are drawn in batches of the network. A signal stops it: it returns false with an error that
- * says how to go on. */
+/* Fills in task->values. The samples of all cells start from the same noise and meet the same
+ * noise, as those of infer sample do, and are drawn in batches of the network. A signal stops
+ * it: it returns false with an error that says how to go on. */
 bool quality_measure(const QualityMeasuring *measuring, const QualityTask *task, Error *error);

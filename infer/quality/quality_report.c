@@ -1,3 +1,8 @@
+/* Prints and writes the values of infer quality.
+ *
+ * On the screen each sampler has a table for each metric, variances down and numbers of steps
+ * across, and a last row for real images. In the CSV a cell has a row for each metric.
+ */
 #include "infer/quality/quality_report.h"
 
 #include "io/output.h"
@@ -6,9 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LEAST_WIDTH = 14 };
+enum { MIN_WIDTH = 14 };
 
-/* How many digits after the point say something. */
+/* The digits after the point that are worth printing. */
 static int digits_of(int metric)
 {
     return metric == QUALITY_FRECHET ? 2 : 4;
@@ -23,7 +28,7 @@ static const char *title_of(int metric)
     return titles[metric];
 }
 
-/* What a metric is measured in, wherever it stands. */
+/* The title names the features, so that a number copied from its table keeps its unit. */
 static void print_title(const QualityTask *task, int metric)
 {
     printf("%s", title_of(metric));
@@ -45,15 +50,16 @@ static const SamplingPlan *plan_of(const QualityTask *task, int cell)
     return &task->cells[cell];
 }
 
-/* Cells of one sampler are by variance, then by steps: the first variance's are the columns, and where the
- * variance changes a row begins. */
+/* The cells of a sampler are ordered by variance, then steps. Those of the first variance are
+ * the columns of a table, and a row begins where the variance changes. */
 static bool same_variance(const QualityTask *task, int a, int b)
 {
     return plan_of(task, a)->variance == plan_of(task, b)->variance &&
            plan_of(task, a)->estimate.scale == plan_of(task, b)->estimate.scale;
 }
 
-/* The cell of a sampler with the variance of `like` and the steps of `column`; -1: there is none. */
+/* The cell of a sampler with the variance of cell `like` and the steps of cell `column`; -1:
+ * none. */
 static int find_cell(const QualityTask *task, Sampler sampler, int like, int column)
 {
     for (int c = 0; c < task->cell_count; c++)
@@ -63,10 +69,10 @@ static int find_cell(const QualityTask *task, Sampler sampler, int like, int col
     return -1;
 }
 
-/* Of the column of names. */
+/* The width of the column of names. */
 static int name_width(const QualityTask *task)
 {
-    int width = LEAST_WIDTH;
+    int width = MIN_WIDTH;
     for (int c = 0; c < task->cell_count; c++) {
         const int length = (int)strlen(sampling_label(plan_of(task, c)).text);
         width = length >= width ? length + 1 : width;

@@ -1,8 +1,9 @@
 /* Measures how far samples are from held-out images, for every cell.
  *
- * The classifier, whose features most metrics need, is trained first if its file is missing. The values of all cells
- * are kept in a file under a key, a text of all that they depend on, while the run is unfinished. The results go to
- * two files, the table last, so that a table that is there is complete.
+ * Most metrics need the features of the classifier, which is trained first if its file is missing.
+ * Two files take the results; the table is written last, so that the values are complete wherever a
+ * table is. A third file keeps the values of an unfinished run under a key, a text of everything
+ * that they depend on.
  */
 #include "infer/quality/quality_run.h"
 
@@ -115,7 +116,8 @@ static bool allocate_values(Quality *s, Error *error)
     return s->task.values != NULL;
 }
 
-/* An average, a floor and a scale of the estimates are in the names of the variances. */
+/* The average, the floor and the scale of estimates are not in it: labels of variances have
+ * them. */
 static char *settings_text(const Quality *s)
 {
     const CommonOptions *common = s->request->common;

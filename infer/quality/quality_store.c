@@ -1,3 +1,8 @@
+/* Writes and reads the file of values.
+ *
+ * The files of finished results and of an unfinished run have the same form. The key decides
+ * whether an unfinished one is used: it must equal the present key, letter by letter.
+ */
 #include "infer/quality/quality_store.h"
 
 #include "base/memory.h"
@@ -21,7 +26,7 @@ static void shape_of(const QualityTask *task, int64_t dims[3])
     dims[2] = task->columns;
 }
 
-/* text and a line more; frees both. */
+/* Joins a text (or NULL) and a line; frees both. */
 static char *add_line(char *text, char *line)
 {
     char *both = text ? memory_format("%s\n%s", text, line) : memory_string(line);

@@ -14,25 +14,25 @@ static const char usage[] =
     "usage: infer sample --out FILE|DIR/ [options]\n"
     "\n"
     "Draws samples: from noise x_T down K of the N timesteps to x_0. At each step the\n"
-    "network gives the mean, and --variance says where the variance comes from:\n"
+    "network gives the mean, and --variance names the source of the variance:\n"
     "\n"
     "  beta           beta_{t|s}; DDPM only                    (Ho et al. 2020)\n"
-    "  beta_tilde     that of q(x_s | x_t, x_0); the default   (Ho et al. 2020)\n"
+    "  beta_tilde     as q(x_s | x_t, x_0) has; the default    (Ho et al. 2020)\n"
     "  analytic       from E||eps_hat||^2/d of each timestep   (Bao et al. 2022a)\n"
     "  analytic_diag  from E[eps_hat_i^2] of each dimension    (Bao et al. 2022a)\n"
     "  sn, npr        from a head trained by train --stage 2   (Bao et al. 2022b)\n"
     "\n"
-    "  exact          known where the data are the built-in mixture\n"
+    "  exact          known for the built-in mixture\n"
     "\n"
-    "`infer analytic` measures what analytic and analytic_diag need, `infer nll\n"
-    "--trajectory dp` finds the best trajectories that --trajectory dp follows.\n"
+    "`infer analytic` measures the numbers that analytic and analytic_diag need;\n"
+    "`infer nll --trajectory dp` finds the trajectories that --trajectory dp follows.\n"
     "\n"
     "FILE.png becomes a picture; FILE.h5 gets the array /samples, float32\n"
     "[n, C, H, W] in [-1, 1], not clipped after the last step. --variance and --steps\n"
     "take lists: then the picture is a table, a row for each variance and a column\n"
-    "for each number of steps, the file has /samples/<variance>_<steps>, and all of\n"
-    "them start from the same x_T and meet the same noise. What is done to Cov is\n"
-    "part of a variance's name: npr-floor0.03-x2.\n"
+    "for each number of steps, and the file has /samples/<variance>_<steps>. All of\n"
+    "them start from the same x_T and meet the same noise. Changes of Cov are part of\n"
+    "a variance's name: npr-floor0.03-x2.\n"
     "\n"
     "For programs that compute FID: DIR/ becomes a directory of PNG files, one for\n"
     "each sample (for lists a directory <variance>_<steps> each); FILE.npz gets the\n"
@@ -98,7 +98,7 @@ static bool parse(Sample *s, int argc, char **argv, bool *stop, Error *error)
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
 
-/* What can be said of the options before the network is known. */
+/* Checks everything that does not need the network. */
 static bool check_options(Sample *s, Error *error)
 {
     if (!s->out)

@@ -1,3 +1,8 @@
+/* Writes samples: as a picture, as arrays, or as files for other programs.
+ *
+ * The end of the name decides. Each kind has a function that begins the file, one that takes
+ * samples, and one that finishes it; the functions at the end of this file choose among them.
+ */
 #include "infer/sample/sample_output.h"
 
 #include "base/memory.h"
@@ -13,7 +18,7 @@
 
 enum {
     PADDING = 2,       /* pixels between the images of a grid */
-    VISIBLE_SIDE = 56, /* pixels that a small image is enlarged to, about */
+    VISIBLE_SIDE = 56, /* pixels of the side that a small image is enlarged to, about */
 };
 
 struct SampleOutput {
@@ -22,11 +27,11 @@ struct SampleOutput {
     int combinations;
     size_t dims;
 
-    /* One of these, by the name. */
+    /* One of these is set, by the end of the name. */
     Hdf5File *file;
     PictureDirectory *directory;
     NpzWriter *npz;
-    float **images; /* a picture: [combinations], each [count, dims] */
+    float **images; /* of a picture: [combinations], each [count, dims] */
 
     ImageArray *arrays; /* of the file: [combinations] */
 };
@@ -57,7 +62,7 @@ bool sample_output_check_name(const char *path, Error *error)
                        path);
 }
 
-/* A directory must be new (picture/picture_directory.h). */
+/* picture_directory_begin checks directories. */
 bool sample_output_check(const char *path, const OutputInputs *inputs, Error *error)
 {
     return is_directory(path) || output_check(path,
@@ -125,7 +130,8 @@ static bool draw(const SampleOutput *output, Canvas *canvas, Error *error)
     return image_grid(canvas, output->images[0], output->settings->count, &layout, error);
 }
 
-/* Drawn at once, still black: a picture that can't be must not show after the sampling. */
+/* Draws the picture once, still black, so that an impossible picture is an error before the
+ * sampling. */
 static bool begin_picture(SampleOutput *output, Error *error)
 {
     if (!image_check_channels(output->config->data.channels, error))
@@ -173,7 +179,7 @@ static bool begin_arrays(SampleOutput *output, Error *error)
     return ok;
 }
 
-/* The names are those of the golden files. */
+/* The names are those of tests/golden. */
 static bool write_attributes(Hdf5File *file, const char *name, const SamplingPlan *plan,
                              int64_t seed, const char *noise, Error *error)
 {
@@ -209,7 +215,7 @@ bool sample_output_describe(SampleOutput *output, int variance, int steps, const
 
 /* -- Files for other programs ----------------------------------------------------------------- */
 
-/* Their readers know one array, by its name. */
+/* Readers of .npz expect one array, "arr_0". */
 static bool begin_npz(SampleOutput *output, Error *error)
 {
     const SampleSettings *settings = output->settings;
@@ -235,7 +241,7 @@ static bool put_pictures(SampleOutput *output, int variance, int steps, int firs
     return ok;
 }
 
-/* -- All of them ------------------------------------------------------------------------------ */
+/* -- All kinds ------------------------------------------------------------------------------ */
 
 bool sample_output_begin(SampleOutput **result, const SampleSettings *settings,
                          const Config *config, Error *error)

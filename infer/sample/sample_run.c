@@ -1,9 +1,9 @@
 /* Draws samples of every combination of a variance and a number of steps.
  *
- * A combination has a plan (inference/sampler.h). All plans are made, and the output is begun, before the first
- * step, so that nothing that could have been known earlier ends a long run. Combinations are drawn one after the
- * other, a batch at a time; all of them meet the same noise, since it depends on the seed, the step and the
- * sample alone.
+ * A combination has a plan (inference/sampler.h). All plans are made, and the output is begun,
+ * before the first step, so that a mistake ends a run at once and not after hours. Combinations are
+ * drawn one after the other, a batch at a time. All of them meet the same noise, which depends on
+ * the seed, the step and the sample alone.
  */
 #include "infer/sample/sample_run.h"
 

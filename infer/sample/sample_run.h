@@ -8,7 +8,7 @@
 
 /* What to draw. The arrays and strings must outlive the run. */
 typedef struct SampleRequest {
-    /* Read of it: the seed, what is done to estimates, how samples are drawn, quiet. */
+    /* Read of it: the seed, changes of estimates, how samples are drawn, quiet. */
     const CommonOptions *common;
     /* Where the samples go; sample_output_check_name must have passed it. */
     const char *out;
@@ -20,7 +20,8 @@ typedef struct SampleRequest {
     int steps_count;
     Sampler sampler;
     bool clip_x0;
-    /* Samples of each combination of a variance and a number of steps; 0: 64 of a single one, 16 of several. */
+    /* Samples of each combination of a variance and a number of steps; 0: 64 of a single one, 16
+     * of several. */
     int count;
     /* A file with the random numbers, which sets the count too; NULL: they are drawn. */
     const char *noise;
@@ -28,6 +29,6 @@ typedef struct SampleRequest {
     int columns, scale;
 } SampleRequest;
 
-/* Draws the samples of all combinations from the same noise, writes them, and prints a line unless quiet.
- * Prepares the network for the number of samples. */
+/* Draws the samples of all combinations from the same noise, writes them, and prints a line
+ * unless quiet. Prepares the network for the number of samples. */
 bool sample_run(const SampleRequest *request, Network *network, Error *error);
