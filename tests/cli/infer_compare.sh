@@ -300,4 +300,9 @@ compares --run few --steps 2 --samples 0
 grep -q "^npr,linear,2,.*,5$" few/compare/nll.csv || problem "expected 5 images in: $(cat few/compare/nll.csv)"
 [ -s few/compare/figure-sigma.png ] || problem "no few/compare/figure-sigma.png"
 fails "--images: expected at most 5" --run few --steps 2 --samples 0 --images 6
+
+# -- The network is opened once, and lent to the other commands: a note of its opening comes once
+train --config few.yaml --run few --quiet --stage 2 --loss sn || problem "train failed"
+compares --run few --variance sn,npr --steps 2 --images 2 --samples 0 --out lent
+notes 1 "takes the sn head of .*, which is newer"
 exit $result

@@ -78,12 +78,11 @@ for fault in removed truncated; do
     [ -z "$(find r -name '*tmp*')" ] || problem "$fault: left behind: $(ls r)"
 done
 
-# -- A comparison reads the weights once: it ends as if nothing had happened
+# -- A comparison opens the network once: its page is whole, and its results serve when the files are back
 compare="infer compare --run r --variance sn,beta --steps 5 --images 64 --samples 0 --threads 1"
 fresh
 # shellcheck disable=SC2086
-works $compare
-cp r/compare/nll.csv compare-whole.csv
+works $compare --out compared-whole
 for fault in removed truncated; do
     fresh
     # shellcheck disable=SC2086
@@ -92,7 +91,14 @@ for fault in removed truncated; do
     goes_on
     [ $status -eq 0 ] || problem "compare, $fault: exit status $status: $(cat errors)"
     [ -s r/compare/compare.html ] || problem "compare, $fault: no page"
-    cmp compare-whole.csv r/compare/nll.csv || problem "compare, $fault: another table"
+    for name in nll.csv samples.png samples.txt; do
+        cmp compared-whole/$name r/compare/$name || problem "compare, $fault: another $name"
+    done
     [ -z "$(find r -name '*tmp*')" ] || problem "compare, $fault: left behind: $(ls r)"
+    cp -p good/*.h5 r
+    # shellcheck disable=SC2086
+    works $compare
+    grep -q "reuses r/compare/nll.csv" errors || problem "compare, $fault: measured again: $(cat errors)"
+    grep -q "reuses r/compare/samples.png" errors || problem "compare, $fault: drawn again: $(cat errors)"
 done
 exit $result
