@@ -14,7 +14,8 @@ bool cell_timesteps(const Network *network, TrajectoryKind trajectory, const Var
                     const EstimateOptions *estimate, int steps, int *timesteps, Error *error);
 
 /* The options of a step. They may be impossible (reverse_check). */
-ReverseOptions cell_reverse(const SamplingOptions *options, Sampler sampler, const Variance *variance);
+ReverseOptions cell_reverse(const SamplingOptions *options, Sampler sampler,
+                            const Variance *variance);
 
 /* Fills in a plan from the options of a step, `reverse`, and its estimate; only the trajectory
  * is read of `options`. After a failure the plan must be freed too. */
