@@ -1,7 +1,9 @@
 /* Data sets of all three formats, the files that are refused, the order of epochs. */
 #include "base/memory.h"
+#include "base/random.h"
 #include "data/dataset_format.h"
 #include "data/epoch.h"
+#include "data/flip.h"
 #include "data/hdf5_images.h"
 #include "data/idx.h"
 #include "hdf5/hdf5_file.h"
@@ -547,6 +549,42 @@ START_TEST(a_flip_mirrors_rows)
 }
 END_TEST
 
+/* Image i of a batch is mirrored if the coin of its number says so, in each stream by another coin. */
+START_TEST(images_are_mirrored_by_the_coin_of_their_number)
+{
+    enum { MANY = 64, SIDE = 6, SIZE = SIDE * SIDE };
+    static float images[MANY * SIZE];
+    int64_t numbers[MANY];
+    int mirrored = 0;
+    Config config = config_of(DATA_IDX, "", SIDE, 1);
+    for (int named = 0; named < 2; named++) {
+        const FlipKey key = {
+            .seed = 3, .stream = FLIP_QUALITY, .step = 7, .numbers = named ? numbers : NULL};
+        for (int i = 0; i < MANY; i++)
+            numbers[i] = 1000 - i;
+        for (int i = 0; i < MANY * SIZE; i++)
+            images[i] = (float)i;
+        config.data.flip = false;
+        flip_at_random(&config, &key, MANY, images);
+        for (int i = 0; i < MANY * SIZE; i++)
+            ck_assert(images[i] == (float)i);
+        config.data.flip = true;
+        flip_at_random(&config, &key, MANY, images);
+        for (int i = 0; i < MANY; i++) {
+            const RandomKey coin = {.seed = 3,
+                                    .purpose = RANDOM_FLIP,
+                                    .substream = 4,
+                                    .step = 7,
+                                    .sample = (uint32_t)(named ? numbers[i] : i)};
+            const bool is_mirrored = random_u32(coin, 0) & 1;
+            ck_assert(images[i * SIZE] == (float)(i * SIZE + (is_mirrored ? SIDE - 1 : 0)));
+            mirrored += is_mirrored;
+        }
+    }
+    ck_assert(mirrored > MANY / 2 && mirrored < 3 * MANY / 2);
+}
+END_TEST
+
 START_TEST(an_epoch_visits_every_image_once)
 {
     enum { COUNT = 101 };
@@ -600,5 +638,6 @@ SUITE_MAIN("dataset", idx_is_read_plain_and_compressed, a_large_compressed_idx_i
            a_fingerprint_of_the_mixture_is_of_its_shape, wrong_hdf5_images_are_refused,
            every_value_of_data_format_has_a_format, the_format_of_a_file_is_that_of_its_content,
            a_named_pipe_is_of_no_format, only_images_in_files_are_named_and_flipped,
-           the_mixture_is_a_fixed_data_set, a_flip_mirrors_rows, an_epoch_visits_every_image_once,
+           the_mixture_is_a_fixed_data_set, a_flip_mirrors_rows,
+           images_are_mirrored_by_the_coin_of_their_number, an_epoch_visits_every_image_once,
            the_order_depends_on_the_position_alone)

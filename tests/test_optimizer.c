@@ -74,15 +74,6 @@ static OptimizerState make_state(size_t size)
     return state;
 }
 
-static void free_state(OptimizerState *state)
-{
-    memory_free(state->weights);
-    memory_free(state->ema);
-    memory_free(state->first_moment);
-    memory_free(state->second_moment);
-    memory_free(state->gradients);
-}
-
 /* Gradients of every size that matters: from below epsilon up to 1. */
 static void draw_gradients(const OptimizerState *state, int i)
 {
@@ -146,7 +137,7 @@ static void compare(size_t size, const OptimizerSettings *settings, int updates)
         assert_agrees(&state, scalars, i);
     }
     memory_free(scalars);
-    free_state(&state);
+    optimizer_state_free(&state);
 }
 
 START_TEST(adam_agrees_without_clipping)
@@ -192,7 +183,7 @@ static float seen_gradient(double clip, float gradient)
     optimizer_update(&state, &settings, 1, optimizer_gradient_norm(state.gradients, 2));
     float seen = 10 * state.first_moment[0];
     ck_assert_float_eq(state.first_moment[1], -state.first_moment[0]);
-    free_state(&state);
+    optimizer_state_free(&state);
     return seen;
 }
 
@@ -223,7 +214,7 @@ START_TEST(average_has_the_rate_of_its_update)
         ck_assert_float_eq(state.weights[0], 0.0f);
         ck_assert_double_eq_tol(state.ema[0], rates[k], 1e-7);
     }
-    free_state(&state);
+    optimizer_state_free(&state);
 }
 END_TEST
 
@@ -298,9 +289,9 @@ START_TEST(threads_make_no_difference)
         ck_assert_int_eq(memcmp(one.ema, many.ema, bytes), 0);
         ck_assert_int_eq(memcmp(one.first_moment, many.first_moment, bytes), 0);
         ck_assert_int_eq(memcmp(one.second_moment, many.second_moment, bytes), 0);
-        free_state(&many);
+        optimizer_state_free(&many);
     }
-    free_state(&one);
+    optimizer_state_free(&one);
 }
 END_TEST
 
@@ -324,8 +315,36 @@ START_TEST(threads_make_no_difference_to_a_norm)
 }
 END_TEST
 
-SUITE_MAIN("optimizer", yardstick_is_pytorch, adam_agrees_without_clipping,
-           adam_agrees_with_warmup_clipping_and_average, learning_rate_warms_up,
-           clipping_acts_above_the_limit_only, average_has_the_rate_of_its_update,
-           norm_is_the_sum_in_double, norm_of_no_numbers_is_none, threads_make_no_difference,
+START_TEST(a_state_begins_with_its_first_weights)
+{
+    ParamSet params;
+    Error error = {0};
+    params_init(&params);
+    params_add(&params, "a", 2, (int[]){5, 3}, PARAM_UNIFORM_FAN_IN, 3);
+    params_add(&params, "b", 1, (int[]){5}, PARAM_ONE, 0);
+    float *expected = array(params.size);
+    params_initialise(&params, 9, expected);
+    for (int fixed = 0; fixed < 2; fixed++) {
+        OptimizerState state;
+        ck_assert(fixed ? optimizer_state_make_fixed(&state, &params, 9, "x", &error)
+                        : optimizer_state_make(&state, &params, 9, "x", &error));
+        ck_assert_uint_eq(state.size, 20);
+        ck_assert_mem_eq(state.weights, expected, 20 * sizeof(float));
+        ck_assert_mem_eq(state.ema, expected, 20 * sizeof(float));
+        ck_assert((state.first_moment == NULL) == fixed && (state.gradients == NULL) == fixed);
+        for (int i = 0; !fixed && i < 20; i++)
+            ck_assert(state.first_moment[i] == 0 && state.second_moment[i] == 0);
+        optimizer_state_free(&state);
+        ck_assert_ptr_null(state.weights);
+    }
+    memory_free(expected);
+    params_free(&params);
+}
+END_TEST
+
+SUITE_MAIN("optimizer", a_state_begins_with_its_first_weights, yardstick_is_pytorch,
+           adam_agrees_without_clipping, adam_agrees_with_warmup_clipping_and_average,
+           learning_rate_warms_up, clipping_acts_above_the_limit_only,
+           average_has_the_rate_of_its_update, norm_is_the_sum_in_double,
+           norm_of_no_numbers_is_none, threads_make_no_difference,
            threads_make_no_difference_to_a_norm)

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "data/flip.h"
 #include "engine/profile.h"
 #include "model/unet.h"
 
@@ -37,29 +38,17 @@ void batch_free(Batch *batch)
     epoch_free(&batch->order);
 }
 
-/* Each image with probability 1/2. The stages share the images' order but not their coins. */
-static void flip(const Batch *batch, uint32_t step, float *images)
-{
-    const int side = batch->config->data.resolution, channels = batch->config->data.channels;
-    for (int i = 0; i < batch->size; i++) {
-        RandomKey key = {.seed = batch->config->seed,
-                         .purpose = RANDOM_FLIP,
-                         .substream = (uint32_t)batch->stage,
-                         .step = step,
-                         .sample = (uint32_t)i};
-        if (random_u32(key, 0) & 1)
-            dataset_flip(images + (size_t)i * batch->dims, side, side, channels);
-    }
-}
-
 /* What both ways of drawing do once images, timesteps and noise are known. */
 static bool make_inputs(Batch *batch, uint32_t step, float *x_t, float *time, Error *error)
 {
     const size_t count = (size_t)batch->size;
     if (!dataset_read(batch->dataset, batch->indices, batch->size, x_t, error))
         return false;
-    if (dataset_is_flipped(batch->config))
-        flip(batch, step, x_t);
+    /* The stages share the images' order but not their coins. */
+    const FlipKey coins = {.seed = batch->config->seed,
+                           .stream = batch->stage == 1 ? FLIP_STAGE1 : FLIP_STAGE2,
+                           .step = step};
+    flip_at_random(batch->config, &coins, batch->size, x_t);
     forward_noise(&batch->schedule, batch->t, x_t, batch->eps, count, batch->dims, x_t);
     for (int i = 0; i < batch->size; i++)
         batch->times[i] = schedule_model_time(&batch->schedule, batch->t[i]);

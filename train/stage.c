@@ -1,43 +1,30 @@
 #include "train/stage.h"
 
-#include "base/memory.h"
 #include "engine/profile.h"
 
 #include <math.h>
 #include <string.h>
 
-static bool allocate(Learner *learner, bool optimised, uint64_t seed, Error *error)
-{
-    const size_t size = learner->params.size, count = optimised ? 5 : 2;
-    OptimizerState *state = &learner->state;
-    float **arrays[] = {&state->weights, &state->ema, &state->first_moment, &state->second_moment,
-                        &state->gradients};
-    state->size = size;
-    for (size_t i = 0; i < count; i++)
-        if (!(*arrays[i] = memory_large(size, sizeof(float), "the parameters", error)))
-            return false;
-    params_initialise(&learner->params, seed, state->weights);
-    memcpy(state->ema, state->weights, size * sizeof(float));
-    return true;
-}
+static const char weights_name[] = "the parameters"; /* in errors */
 
 bool learner_allocate(Learner *learner, uint64_t seed, Error *error)
 {
-    return allocate(learner, true, seed, error);
+    return optimizer_state_make(&learner->state, &learner->params, seed, weights_name, error);
 }
 
-bool learner_allocate_solved(Learner *learner, uint64_t seed, Error *error)
+bool learner_allocate_solved(Learner *learner, Error *error)
 {
-    return allocate(learner, false, seed, error);
+    OptimizerState *state = &learner->state;
+    if (!optimizer_state_make_fixed(state, &learner->params, 0, weights_name, error))
+        return false;
+    memset(state->weights, 0, state->size * sizeof(float));
+    memset(state->ema, 0, state->size * sizeof(float));
+    return true;
 }
 
 void learner_free(Learner *learner)
 {
-    memory_free(learner->state.weights);
-    memory_free(learner->state.ema);
-    memory_free(learner->state.first_moment);
-    memory_free(learner->state.second_moment);
-    memory_free(learner->state.gradients);
+    optimizer_state_free(&learner->state);
     params_free(&learner->params);
 }
 

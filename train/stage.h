@@ -75,8 +75,8 @@ struct Stage {
 /* Allocates the state of a learner whose params are complete, its weights as params_initialise. */
 bool learner_allocate(Learner *learner, uint64_t seed, Error *error);
 
-/* The same without what only an optimiser needs. */
-bool learner_allocate_solved(Learner *learner, uint64_t seed, Error *error);
+/* The same for weights that are solved for, zero at first: no moments, no gradients. */
+bool learner_allocate_solved(Learner *learner, Error *error);
 void learner_free(Learner *learner);
 
 /* Step `step`, counted from 0: losses, gradients and the norms of the gradients of every learner

@@ -410,9 +410,8 @@ static bool allocate(Stage2 *s, Error *error)
     for (int i = 0; done && i < s->task.count; i++) {
         Learner *learner = &s->stage.learners[i];
         e->y[i] = memory_large(batch * s->batch.dims, sizeof(float), "targets", error);
-        done = e->y[i] && learner_allocate_solved(learner, 0, error);
+        done = e->y[i] && learner_allocate_solved(learner, error);
         if (done) {
-            memset(learner->state.weights, 0, learner->state.size * sizeof(float));
             copy_norm(s, &learner->params, learner->state.weights);
             memcpy(learner->state.ema, learner->state.weights, learner->state.size * sizeof(float));
         }

@@ -1,13 +1,57 @@
+/* The optimiser's state and its update.
+ *
+ * The norm of the gradient comes first, in blocks of a fixed size, so that the sum does not depend on the number
+ * of threads. An update is then one pass over the flat arrays: each thread takes blocks, and every element is
+ * read and written once. The numbers that are the same for all elements are computed in double and rounded once.
+ */
 #include "engine/optimizer.h"
 
 #include "base/dispatch.h"
 #include "base/memory.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { BLOCK = 1 << 15 };
 
 static const double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+
+/* -- The state -------------------------------------------------------------------------------- */
+
+bool optimizer_state_make_fixed(OptimizerState *state, const ParamSet *params, uint64_t seed,
+                                const char *what, Error *error)
+{
+    const size_t size = params->size;
+    *state = (OptimizerState){.size = size};
+    if (!(state->weights = memory_large(size, sizeof(float), what, error)) ||
+        !(state->ema = memory_large(size, sizeof(float), what, error)))
+        return false;
+    params_initialise(params, seed, state->weights);
+    memcpy(state->ema, state->weights, size * sizeof(float));
+    return true;
+}
+
+bool optimizer_state_make(OptimizerState *state, const ParamSet *params, uint64_t seed,
+                          const char *what, Error *error)
+{
+    const size_t size = params->size;
+    return optimizer_state_make_fixed(state, params, seed, what, error) &&
+           (state->first_moment = memory_large(size, sizeof(float), what, error)) &&
+           (state->second_moment = memory_large(size, sizeof(float), what, error)) &&
+           (state->gradients = memory_large(size, sizeof(float), what, error));
+}
+
+void optimizer_state_free(OptimizerState *state)
+{
+    memory_free(state->weights);
+    memory_free(state->ema);
+    memory_free(state->first_moment);
+    memory_free(state->second_moment);
+    memory_free(state->gradients);
+    *state = (OptimizerState){0};
+}
+
+/* -- Updates ---------------------------------------------------------------------------------- */
 
 double optimizer_learning_rate(const OptimizerSettings *settings, int64_t i)
 {

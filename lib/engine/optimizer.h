@@ -3,24 +3,44 @@
  */
 #pragma once
 
+#include "base/error.h"
+#include "engine/params.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
 /* The constants of one run. */
 typedef struct OptimizerSettings {
-    double lr;        /* learning rate after the warm-up */
-    int64_t warmup;   /* updates over which it rises linearly from lr / warmup; 0: none */
-    double grad_clip; /* largest L2 norm of the gradient; 0: no clipping */
-    double ema;       /* rate of the moving average, reached as min(ema, (1 + i)/(10 + i)) */
+    /* The learning rate after the warm-up. */
+    double lr;
+    /* Updates over which the learning rate rises linearly from lr / warmup. 0: no warm-up. */
+    int64_t warmup;
+    /* The largest L2 norm of the gradient. 0: no clipping. */
+    double grad_clip;
+    /* The rate of the moving average, reached as min(ema, (1 + i)/(10 + i)). */
+    double ema;
 } OptimizerSettings;
 
-/* The state of one set of weights: flat arrays of `size` elements. */
+/* The state of one set of weights: flat arrays of `size` elements, which the state owns. */
 typedef struct OptimizerState {
     size_t size;
     float *weights, *ema;
-    float *first_moment, *second_moment; /* zero before the first update */
+    /* Zero before the first update. NULL, like the gradients, for weights that no optimiser updates. */
+    float *first_moment, *second_moment;
     float *gradients;
 } OptimizerState;
+
+/* Allocates a state for `params`. Weights and their average begin as params_initialise(seed) says.
+ * `what` names the memory in the error. After a failure the state is for optimizer_state_free. */
+bool optimizer_state_make(OptimizerState *state, const ParamSet *params, uint64_t seed,
+                          const char *what, Error *error);
+
+/* The same without moments and gradients: for weights that are computed in another way. */
+bool optimizer_state_make_fixed(OptimizerState *state, const ParamSet *params, uint64_t seed,
+                                const char *what, Error *error);
+
+/* Releases the arrays; NULL arrays are fine. */
+void optimizer_state_free(OptimizerState *state);
 
 /* The learning rate of update `i`, counted from 1. */
 double optimizer_learning_rate(const OptimizerSettings *settings, int64_t i);

@@ -3,8 +3,8 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/progress.h"
-#include "base/random.h"
 #include "data/epoch.h"
+#include "data/flip.h"
 #include "data/labels.h"
 #include "engine/optimizer.h"
 #include "io/file_kind.h"
@@ -13,10 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-enum {
-    BATCH = 128,
-    FLIP_SUBSTREAM = 3, /* 1 and 2 are those of the stages */
-};
+enum { BATCH = 128 };
 
 /* The average is over the last hundred steps or so, which does what a falling learning rate would. */
 static const OptimizerSettings settings = {.lr = 2e-3, .warmup = 50, .grad_clip = 1, .ema = 0.99};
@@ -64,21 +61,6 @@ static bool open_data(Training *t, const FeatureTraining *task, Error *error)
            epoch_make(&t->order, (uint64_t)task->seed, dataset_count(t->images), error);
 }
 
-static bool allocate(Training *t, Error *error)
-{
-    OptimizerState *state = &t->state;
-    const size_t size = t->net->params.size;
-    float **arrays[] = {&state->weights, &state->ema, &state->first_moment, &state->second_moment,
-                        &state->gradients};
-    state->size = size;
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
-        if (!(*arrays[i] = memory_large(size, sizeof(float), "a classifier", error)))
-            return false;
-    params_initialise(&t->net->params, (uint64_t)t->net->seed, state->weights);
-    memcpy(state->ema, state->weights, size * sizeof(float));
-    return true;
-}
-
 static bool build(Training *t, Error *error)
 {
     FeatureNet *net = t->net;
@@ -86,7 +68,9 @@ static bool build(Training *t, Error *error)
     t->graph = graph_new(&net->params, (GraphOptions){.batch = BATCH, .weight_gradients = true});
     t->classifier = classifier_build(t->graph, net->resolution, net->channels, net->classes);
     graph_seed(t->graph, t->classifier.logits);
-    return graph_finish(t->graph, error) && allocate(t, error);
+    return graph_finish(t->graph, error) &&
+           optimizer_state_make(&t->state, &net->params, (uint64_t)net->seed, "a classifier",
+                                error);
 }
 
 static void release(Training *t)
@@ -97,29 +81,10 @@ static void release(Training *t)
     labels_free(&t->test_labels);
     dataset_close(t->images);
     dataset_close(t->test);
-    memory_free(t->state.weights);
-    memory_free(t->state.ema);
-    memory_free(t->state.first_moment);
-    memory_free(t->state.second_moment);
-    memory_free(t->state.gradients);
+    optimizer_state_free(&t->state);
 }
 
 /* -- Training --------------------------------------------------------------------------------- */
-
-static void flip(const Training *t, uint32_t step, float *images)
-{
-    const int side = t->net->resolution, channels = t->net->channels;
-    const size_t dims = (size_t)side * (size_t)side * (size_t)channels;
-    for (int i = 0; i < BATCH; i++) {
-        const RandomKey key = {.seed = (uint64_t)t->net->seed,
-                               .purpose = RANDOM_FLIP,
-                               .substream = FLIP_SUBSTREAM,
-                               .step = step,
-                               .sample = (uint32_t)i};
-        if (random_u32(key, 0) & 1)
-            dataset_flip(images + (size_t)i * dims, side, side, channels);
-    }
-}
 
 static bool step(Training *t, int64_t i, double *loss, Error *error)
 {
@@ -127,8 +92,9 @@ static bool step(Training *t, int64_t i, double *loss, Error *error)
     epoch_indices(&t->order, i * BATCH, BATCH, t->indices);
     if (!dataset_read(t->images, t->indices, BATCH, images, error))
         return false;
-    if (dataset_is_flipped(t->config))
-        flip(t, (uint32_t)i, images);
+    const FlipKey coins = {
+        .seed = (uint64_t)t->net->seed, .stream = FLIP_CLASSIFIER, .step = (uint32_t)i};
+    flip_at_random(t->config, &coins, BATCH, images);
     for (int k = 0; k < BATCH; k++)
         t->batch_labels[k] = t->labels.values[t->indices[k]];
     graph_load_weights(t->graph, t->state.weights);

@@ -1,28 +1,10 @@
 #include "evaluation/quality_images.h"
 
 #include "base/memory.h"
-#include "base/random.h"
+#include "data/flip.h"
 #include "evaluation/quality_meter.h"
 #include "inference/images.h"
 #include "picture/canvas.h"
-
-enum { FLIP_SUBSTREAM = 4 }; /* 1 to 3 are those of the stages and of the classifier */
-
-/* Each with probability 1/2, by its index in the data set. */
-static void mirror(const Config *config, const int64_t *chosen, int count, uint64_t seed,
-                   float *pixels)
-{
-    const int side = config->data.resolution, channels = config->data.channels;
-    const size_t dims = (size_t)side * (size_t)side * (size_t)channels;
-    for (int i = 0; i < count; i++) {
-        const RandomKey key = {.seed = seed,
-                               .purpose = RANDOM_FLIP,
-                               .substream = FLIP_SUBSTREAM,
-                               .sample = (uint32_t)chosen[i]};
-        if (random_u32(key, 0) & 1)
-            dataset_flip(pixels + (size_t)i * dims, side, side, channels);
-    }
-}
 
 static bool choose_count(int64_t *count, int64_t samples, const Dataset *dataset, Error *error)
 {
@@ -49,8 +31,9 @@ static bool read_both_halves(RealImages *real, const Network *network, Dataset *
     const bool ok = real->pixels &&
                     images_choose(dataset, "--images", count, seed, &count, &chosen, error) &&
                     dataset_read(dataset, chosen, (int)count, real->pixels, error);
-    if (ok && dataset_is_flipped(config))
-        mirror(config, chosen, (int)count, seed, real->pixels);
+    const FlipKey coins = {.seed = seed, .stream = FLIP_QUALITY, .numbers = chosen};
+    if (ok)
+        flip_at_random(config, &coins, (int)count, real->pixels);
     memory_free(chosen);
     return ok;
 }
