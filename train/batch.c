@@ -1,3 +1,9 @@
+/* Draws a batch: images, timesteps and noise by keys, then x_t from them.
+ *
+ * Images come in the order of the epoch, so that every image is seen equally often. All random
+ * numbers are functions of a key and not of a generator's state, so that a batch can be drawn
+ * again, alone, and by any number of threads.
+ */
 #include "train/batch.h"
 
 #include "base/memory.h"
@@ -38,7 +44,7 @@ void batch_free(Batch *batch)
     epoch_free(&batch->order);
 }
 
-/* What both ways of drawing do once images, timesteps and noise are known. */
+/* The last steps of both ways to draw: reads the images, mirrors them and adds the noise. */
 static bool make_inputs(Batch *batch, uint32_t step, float *x_t, float *time, Error *error)
 {
     const size_t count = (size_t)batch->size;
@@ -72,7 +78,8 @@ bool batch_draw(Batch *batch, uint32_t step, float *x_t, float *time, Error *err
     return ok;
 }
 
-/* Image i's timestep is uniform in the i-th part of the range: so each batch has all of it. */
+/* Image i's timestep is uniform in the i-th part of the range, so that each batch covers the
+ * range. */
 static void draw_timesteps(Batch *batch, uint32_t step, const BatchRange *range)
 {
     const double width = (double)(range->last - range->after) / batch->size;

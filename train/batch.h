@@ -14,29 +14,39 @@
 
 typedef struct Batch {
     const Config *config;
-    int stage, size; /* images */
-    size_t dims;     /* elements of an image */
+    /* 1 or 2. */
+    int stage;
+    /* Images of a batch, and elements of an image. */
+    int size;
+    size_t dims;
     Schedule schedule;
     Dataset *dataset;
     EpochOrder order;
-    uint64_t print;   /* the fingerprint of the data set */
-    int64_t *indices; /* [size] */
-    int *t;           /* [size] */
-    double *times;    /* [size]: what the network is told */
-    float *eps;       /* [size, dims]: the noise of the last batch drawn */
-    double *losses;   /* [size]: room for the losses of single images */
+    /* The fingerprint of the data set. */
+    uint64_t print;
+    /* [size]: the images of the last batch drawn, their timesteps, and these as the network gets
+     * them (schedule_model_time). */
+    int64_t *indices;
+    int *t;
+    double *times;
+    /* [size, dims]: the noise of the last batch drawn. */
+    float *eps;
+    /* [size]: room for the losses of single images. */
+    double *losses;
 } Batch;
 
 /* Opens the training images of `config`; `size` images per batch, for stage 1 or 2. */
 bool batch_make(Batch *batch, const Config *config, int stage, int size, Error *error);
 void batch_free(Batch *batch);
 
-/* A batch of some timesteps only. */
+/* A part of the images and of the timesteps. */
 typedef struct BatchRange {
-    int64_t position,
-        images;      /* of the first epoch's images: the first, after so many come round again */
-    int64_t first;   /* number of the batch's first image among those */
-    int after, last; /* timesteps: after < t <= last, spread evenly over the batch's images */
+    /* The images: `images` of them in the first epoch's order, from index `position` on. */
+    int64_t position, images;
+    /* The number of the batch's first image among them. Numbers beyond the last begin again. */
+    int64_t first;
+    /* The timesteps after < t <= last, spread evenly over the batch's images. */
+    int after, last;
 } BatchRange;
 
 /* Draws the batch of `step` within a range; results as those of batch_draw. */
@@ -47,5 +57,6 @@ bool batch_draw_range(Batch *batch, uint32_t step, const BatchRange *range, floa
  * [size, model.channels]; batch->eps is the noise in x_t. */
 bool batch_draw(Batch *batch, uint32_t step, float *x_t, float *time, Error *error);
 
-/* The batch drawn last, with the network's prediction eps_hat [size, dims], as objectives see it. */
+/* The batch drawn last, with the network's prediction eps_hat [size, dims], as objectives see
+ * it. */
 ObjectiveBatch batch_objective(const Batch *batch, const float *eps_hat);

@@ -1,4 +1,10 @@
-/* The loop: continue, step, show, save. */
+/* The loop: continue, step, show, save.
+ *
+ * A run takes the lock of its directory, reads the checkpoint if there is one, and steps the stage.
+ * Every checkpoint.every steps, at a signal and at the end it saves: first the rows of metrics.csv,
+ * then the checkpoint, which takes its name in one instant. So a kill at any time leaves a
+ * checkpoint and all rows up to it; rows beyond it are dropped when the run continues (metrics.c).
+ */
 #include "train/loop.h"
 
 #include "base/clock.h"
@@ -18,7 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Attributes of a checkpoint that a run has which skipped steps (train.on_nonfinite). */
+/* Attributes of the checkpoint of a run that has skipped steps (train.on_nonfinite). */
 static const char skipped_name[] = "skipped", in_a_row_name[] = "skipped_in_a_row";
 
 static bool write_skipped(const Stage *stage, CheckpointWriter *writer, Error *error)
@@ -34,7 +40,7 @@ static void read_skipped(Stage *stage, Checkpoint *checkpoint)
     stage->skipped_in_a_row = checkpoint_attribute(checkpoint, "/", in_a_row_name, 0);
 }
 
-/* Attribute of a checkpoint: which images it was trained on. Where they lie does not matter. */
+/* Attribute of a checkpoint: the fingerprint of its training images. Their path does not matter. */
 static const char images_name[] = "images_fingerprint";
 
 static bool write_images(const Stage *stage, CheckpointWriter *writer, Error *error)
@@ -44,7 +50,7 @@ static bool write_images(const Stage *stage, CheckpointWriter *writer, Error *er
                                       error);
 }
 
-/* Whether it is known of both on which images. */
+/* Whether both the stage and the checkpoint know their images. */
 static bool knows_images(const Stage *stage, Checkpoint *checkpoint)
 {
     return stage->images_print != 0 && checkpoint_attribute(checkpoint, "/", images_name, 0) != 0;
@@ -60,8 +66,9 @@ static bool check_images(const Stage *stage, Checkpoint *checkpoint, Error *erro
                        stage->path, stage->images);
 }
 
-/* The configuration of the checkpoint but for the place of its images, where that does not matter. A checkpoint of an
- * earlier version of varhead does not say on which images it was trained: their place has to be the same. */
+/* The configuration of the checkpoint. The path of its images is left out of the comparison where
+ * fingerprints tell images apart. An early checkpoint has no fingerprint: then the path has to be
+ * the same. */
 static Config config_of(const Stage *stage, Checkpoint *checkpoint)
 {
     Config config = *checkpoint_config(checkpoint);
@@ -126,8 +133,8 @@ static bool save(Stage *stage, int64_t step, Error *error)
 
 enum { KEYS_SIZE = 512 };
 
-/* Whether the run of a checkpoint may go on with this configuration. Keys that steer the optimiser may differ where
- * --resume says that it is meant: `steered` [KEYS_SIZE] names them. */
+/* Whether the run of a checkpoint may go on with this configuration. With --resume, keys that steer
+ * the optimiser may differ: `steered` [KEYS_SIZE] names those that do. */
 static bool check_config(const Stage *stage, Checkpoint *checkpoint, bool resume, char *steered,
                          Error *error)
 {
@@ -171,7 +178,7 @@ static bool restore(Stage *stage, Checkpoint *checkpoint, bool resume, int64_t *
     return true;
 }
 
-/* Continues from the checkpoint at stage->path, if there is one and it is wanted. */
+/* Continues from the checkpoint at stage->path, if there is one, unless --fresh was given. */
 static bool resume(Stage *stage, const LoopOptions *options, int64_t *step, char *steered,
                    Error *error)
 {
@@ -195,12 +202,13 @@ typedef struct Loop {
     RunLock *lock;
     Metrics *metrics;
     Progress progress;
-    int64_t step;               /* updates done */
-    int64_t saved;              /* of the checkpoint on disk; -1: none yet */
-    double shown[MAX_LEARNERS]; /* losses smoothed for the eye */
+    /* Updates done, and those in the checkpoint on disk; -1: there is no checkpoint yet. */
+    int64_t step, saved;
+    /* The losses, smoothed for the eye. */
+    double shown[MAX_LEARNERS];
 } Loop;
 
-/* What a user who has lost the run will want to know. */
+/* Adds to an error where the run can be continued from. */
 static bool name_last_good(const Loop *loop, Error *error)
 {
     const Stage *stage = loop->stage;
@@ -218,7 +226,7 @@ static bool name_last_good(const Loop *loop, Error *error)
                      access(loop->stage->path, F_OK) == 0 ? ", and the old one is as it was" : "");
 }
 
-/* The loss that is shown of learner `i` follows that of the newest step. */
+/* Moves the shown loss of learner `i` towards the newest loss. */
 static void follow(Loop *loop, int i, double loss)
 {
     const double blend = loop->shown[i] == 0.0 ? 1.0 : loop->stage->smoothing;
@@ -281,7 +289,8 @@ static bool save_now(Loop *loop, Error *error)
     if ((stage->before_save && !stage->before_save(stage, loop->step, error)) ||
         !run_lock_keep(loop->lock, stage->run, error))
         return false;
-    /* Where another file has taken the name of the log, that file stays, and the weights are saved all the same. */
+    /* If a file of another kind has taken the name metrics.csv, that file stays, and the weights
+     * are saved all the same. */
     const bool logged = metrics_flush(loop->metrics, &log);
     if (!logged && log.kind != ERROR_INPUT) {
         *error = log;
@@ -298,8 +307,9 @@ static bool save_now(Loop *loop, Error *error)
     return error_add(error, "; %s is saved (step %lld)", stage->path, (long long)loop->step);
 }
 
-/* Rows of metrics that are many do not wait for the next checkpoint. Those of a run that replaces another
- * (--fresh) wait for the first one, which comes now: the file fits the checkpoint beside it. */
+/* Writes the rows of metrics if there are too many to wait for the next checkpoint. A run that
+ * replaces another (--fresh) saves its first checkpoint with them, so that the rows never belong to
+ * another run than the checkpoint beside them. */
 static bool relieve(Loop *loop, Error *error)
 {
     const Stage *stage = loop->stage;
@@ -313,7 +323,7 @@ static bool relieve(Loop *loop, Error *error)
     return true;
 }
 
-/* Steps until the last or until a signal, saving now and then. */
+/* Steps until the last step or a signal, and saves every checkpoint.every steps and in the end. */
 static bool run(Loop *loop, Error *error)
 {
     Stage *stage = loop->stage;
@@ -325,7 +335,8 @@ static bool run(Loop *loop, Error *error)
         if (loop->step % every == 0 && loop->step < stage->steps && !save_now(loop, error))
             return false;
     }
-    /* Before the first step there is nothing to save, and with --fresh much to lose. */
+    /* Before the first step there is nothing to save, and --fresh would replace a checkpoint by
+     * nothing. */
     return loop->step == 0 || loop->saved == loop->step || save_now(loop, error);
 }
 
@@ -337,7 +348,8 @@ static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, 
         return false;
     if (loop.step > 0) {
         loop.saved = loop.step;
-        (void)keep_snapshot(stage, loop.step, &(Error){0}); /* a kill may have come before it */
+        /* In case that a kill came between checkpoint and snapshot. */
+        (void)keep_snapshot(stage, loop.step, &(Error){0});
     }
     if (loop.step >= stage->steps) {
         if (!options->quiet)
@@ -350,7 +362,7 @@ static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, 
     if (!program_make_directory(stage->run, error) ||
         (lock->fd < 0 && !run_lock_retake(lock, stage->run, error)))
         return false;
-    /* A file that can't be written is better found out now than after the first thousand steps. */
+    /* Find out now, and not after a thousand steps, whether the files can be written. */
     loop.metrics = metrics_new(stage->run, stage->name, loop.step);
     if (!atomic_file_possible(stage->path, file_kind_rule(FILE_CHECKPOINT), error) ||
         !metrics_possible(loop.metrics, error)) {
@@ -377,7 +389,7 @@ static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, 
     progress_finish(&loop.progress);
     if (options->profile && loop.step > first)
         profile_print(stdout, (int)(loop.step - first), clock_seconds() - begin);
-    /* What led to the failure is worth seeing, if it can be written, and if nobody else writes there by now. */
+    /* The rows up to the failure explain it. They are written if the run still holds its lock. */
     if (!done && loop.saved >= 0 && run_lock_keep(lock, stage->run, &(Error){0}))
         metrics_flush(loop.metrics, &(Error){0});
     metrics_free(loop.metrics);

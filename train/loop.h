@@ -1,15 +1,18 @@
-/* The training loop that both stages share: metrics, progress, periodic and final checkpoints, exact
- * resume, and stopping on a signal or on a loss that is not finite.
+/* The training loop that both stages share: metrics, progress, periodic and final checkpoints,
+ * exact resume, and stopping on a signal or on a loss that is not finite.
  */
 #pragma once
 
 #include "train/stage.h"
 
 typedef struct LoopOptions {
-    bool resume; /* a checkpoint must be there, and is continued */
-    bool fresh;  /* a checkpoint that is there is replaced */
+    /* Requires a checkpoint, and continues it. */
+    bool resume;
+    /* Replaces a checkpoint if there is one. */
+    bool fresh;
     bool quiet;
-    bool profile; /* in the end, print where the time of a step went */
+    /* Prints in the end where the time of a step went. */
+    bool profile;
     /* The end of the first line, "bf16 (auto: ...), 2 threads"; NULL for no such line. */
     const char *computes;
 } LoopOptions;

@@ -1,4 +1,8 @@
-/* train: the command line of the two training stages. */
+/* train: the command line of the two training stages.
+ *
+ * The options become a Config, a run directory and, for stage 2, a task. A stage is made of them,
+ * and the loop runs it. All input is checked before the first file is written.
+ */
 #include "base/idle_threads.h"
 #include "base/memory.h"
 #include "base/memory_limit.h"
@@ -23,7 +27,8 @@
 typedef struct Settings {
     int64_t stage, threads;
     const char *loss, *config, *run, *init, *heads, *seed;
-    int precision; /* PrecisionChoice; -1: as the configuration says */
+    /* PrecisionChoice; -1: as the configuration says. */
+    int precision;
     StringList overrides;
     LoopOptions loop;
     bool help, version;
@@ -64,19 +69,19 @@ static const char usage_rest[] =
     "  train --stage 1 --config quick --set stage1.lr=5e-4 --run try\n"
     "\n";
 
-/* Prints lines, broken between words where they are wider than a page of help. */
+/* Prints lines. A line that is wider than a page of help is broken between words. */
 static void print_wrapped(const char *text)
 {
-    enum { WIDTH = 80, INDENT = 27, LEAST = 4 }; /* INDENT: of the second line of a key */
+    enum { WIDTH = 80, INDENT = 27, MIN_INDENT = 4 }; /* INDENT: of the second line of a key */
     int indent = 0;
     while (*text != '\0') {
         int length = (int)strcspn(text, "\n");
         if (indent + length > WIDTH)
             for (length = WIDTH - indent; length > 0 && text[length] != ' ';)
                 length--;
-        if (length == 0 && *text != '\n') { /* a word, a path, that is too long even so */
+        if (length == 0 && *text != '\n') { /* a path that is wider than a line */
             length = (int)strcspn(text, " \n");
-            indent = LEAST;
+            indent = MIN_INDENT;
         }
         printf("%*s%.*s\n", indent, "", length, text);
         text += length;
@@ -114,9 +119,9 @@ static bool parse_losses(const char *text, Stage2Task *task, Error *error)
     return false;
 }
 
-/* What `auto` amounts to here is what the checkpoint will say, so that a run is never continued in
- * another arithmetic on another machine. Heads that are solved for are solved for on the features that
- * infer will give them, and those are float32; the one pass is short in any case. */
+/* Replaces `auto` by the precision that this machine takes. The checkpoint holds the answer, so
+ * that a run never continues in another arithmetic on another machine. Heads are solved for in
+ * float32, because infer will run them on features in float32; one pass is short in either. */
 static bool resolve_precision(const Settings *settings, Config *config, const char **reason,
                               Error *error)
 {
@@ -288,7 +293,8 @@ int main(int argc, char **argv)
     else if (done)
         done = run(&s, &error);
     string_list_free(&s.overrides);
-    /* Who was stopped has done what was asked: 130 and 143 promise that all was saved. */
+    /* A run that a signal stopped ends with 128 and its number, which promises that all was
+     * saved. */
     int code = program_end("train", done, &error);
     return done ? code : (int)error.kind;
 }

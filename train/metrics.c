@@ -1,4 +1,10 @@
-/* Collects rows in memory, and puts them in the file whenever a checkpoint is saved or they are many. */
+/* Collects rows in memory, and writes them to the file with each checkpoint, or when a megabyte has
+ * come together.
+ *
+ * The first write of a run makes the file anew: the old rows that stay, then the new ones, under a
+ * temporary name that takes the place of the old file at once. Later writes append. An append that
+ * fails is cut off again, so that the file never ends in a part of a row.
+ */
 #include "train/metrics.h"
 
 #include "base/input_file.h"
@@ -16,28 +22,32 @@
 struct Metrics {
     char *path;
     const char *run;
-    int64_t step; /* from which the run continues */
-    bool begun;   /* the rows of the run after that step are gone from the file */
-    char *rows;   /* those that wait */
+    /* The step from which the run continues. */
+    int64_t step;
+    /* Whether the file no longer holds rows of the run after that step. */
+    bool begun;
+    /* The rows that wait: `length` bytes, room for `capacity`. */
+    char *rows;
     size_t length, capacity;
-    size_t full; /* bytes of rows that are too many to wait */
+    /* As soon as so many bytes wait they are written. */
+    size_t limit;
 };
 
-enum { MOST_WAITING = 1 << 20 }; /* bytes: some ten thousand rows */
+enum { MAX_WAITING = 1 << 20 }; /* bytes: some ten thousand rows */
 
-static bool of_run(const char *line, const char *run)
+static bool is_row_of(const char *line, const char *run)
 {
     const size_t length = strlen(run);
     return strncmp(line, run, length) == 0 && line[length] == ',';
 }
 
-/* Whether a row stays: those of other runs do, and this run's up to `step`. A last line without
- * its newline was cut off by a crash and goes. */
-static bool keeps(const char *line, const char *run, int64_t step)
+/* Whether a row stays in the file: rows of other runs stay, and rows of this run up to `step`. A
+ * last line without its newline was cut off by a crash and goes. */
+static bool row_stays(const char *line, const char *run, int64_t step)
 {
     if (!strchr(line, '\n'))
         return false;
-    if (!of_run(line, run))
+    if (!is_row_of(line, run))
         return true;
     const char *target_end = strchr(line + strlen(run) + 1, ',');
     return target_end && strtoll(target_end + 1, NULL, 10) <= step;
@@ -51,7 +61,7 @@ static void copy_rows(FILE *from, FILE *to, const char *run, int64_t step)
     fputs(file_kind_beginning(FILE_LOG), to);
     if (from && getline(&line, &size, from) > 0)
         while (getline(&line, &size, from) > 0)
-            if (keeps(line, run, step))
+            if (row_stays(line, run, step))
                 fputs(line, to);
     free(line);
 }
@@ -81,7 +91,7 @@ static bool write_rows(const Metrics *m, FILE *old, int fd)
     return fclose(new) == 0 && written;
 }
 
-/* The first time: the file as it was, without the run's later rows, and then those that wait. */
+/* The first write: the old file without the run's later rows, then the rows that wait. */
 static bool rewrite(const Metrics *m, Error *error)
 {
     AtomicFile atomic = {0};
@@ -106,8 +116,9 @@ static bool is_empty(FILE *file)
     return fstat(fileno(file), &status) == 0 && status.st_size == 0;
 }
 
-/* Where the file has been removed since, another begins; where another file has its name, that one stays as it is.
- * Rows are written whole or not at all: after a failure they wait on. */
+/* A later write. If the file was removed meanwhile, a new one begins; if a file of another kind has
+ * its name, that file stays as it is. Rows are written whole or not at all: after a failure they
+ * wait on. */
 static bool append(const Metrics *m, Error *error)
 {
     struct stat before = {0};
@@ -134,7 +145,7 @@ Metrics *metrics_new(const char *directory, const char *run, int64_t step)
     m->path = memory_format("%s/metrics.csv", directory);
     m->run = run;
     m->step = step;
-    m->full = MOST_WAITING;
+    m->limit = MAX_WAITING;
     return m;
 }
 
@@ -143,10 +154,10 @@ bool metrics_possible(const Metrics *m, Error *error)
     return atomic_file_possible(m->path, file_kind_rule(FILE_LOG), error);
 }
 
-/* Reads "RUN,TARGET,STEP,LOSS,...", of which TARGET is cut off in `line`; false for other rows. */
+/* Reads "RUN,TARGET,STEP,LOSS,...", and ends `line` after TARGET; false for rows of other runs. */
 static bool parse_row(char *line, const Metrics *m, char **target, double *loss)
 {
-    if (!of_run(line, m->run) || !keeps(line, m->run, m->step))
+    if (!is_row_of(line, m->run) || !row_stays(line, m->run, m->step))
         return false;
     *target = line + strlen(m->run) + 1;
     char *at = strchr(*target, ',');
@@ -192,19 +203,19 @@ bool metrics_flush(Metrics *m, Error *error)
         return false;
     m->begun = true;
     m->length = 0;
-    m->full = MOST_WAITING;
+    m->limit = MAX_WAITING;
     return true;
 }
 
 bool metrics_are_many(const Metrics *m)
 {
-    return m->length >= m->full;
+    return m->length >= m->limit;
 }
 
 void metrics_relieve(Metrics *m)
 {
     if (!metrics_flush(m, &(Error){0}))
-        m->full = m->length + MOST_WAITING;
+        m->limit = m->length + MAX_WAITING;
 }
 
 void metrics_free(Metrics *m)

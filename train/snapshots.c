@@ -1,3 +1,9 @@
+/* Gives checkpoints a second name, and removes old ones.
+ *
+ * The number of a step has eight digits or more, so that names sort by step. Old snapshots are
+ * found by their names in the directory and not in a list of their own, so that nothing can
+ * disagree with the files.
+ */
 #include "train/snapshots.h"
 
 #include "base/memory.h"
@@ -23,7 +29,7 @@ static char *base_of(const char *path)
     return memory_format("%.*s", (int)(strlen(name) - strlen(suffix)), name);
 }
 
-/* The step in "stage1-00005000.h5", a snapshot of `base`; -1: it is none. */
+/* The step in "stage1-00005000.h5"; -1 if that is no snapshot of `base`. */
 static int64_t step_of(const char *name, const char *base)
 {
     size_t length = strlen(base);
@@ -51,7 +57,8 @@ static int count_between(const char *directory, const char *base, int64_t step, 
     return count;
 }
 
-/* Those of later steps are an earlier run's, and left alone. Who can't remove a file can't be helped here. */
+/* Snapshots of later steps belong to an earlier run, and stay. A file that can't be removed stays
+ * too. */
 static void remove_old(const char *directory, const char *base, int64_t last, int keep)
 {
     DIR *entries = opendir(directory);
@@ -80,7 +87,7 @@ static bool copy_bytes(int from, int to)
     return got == 0 && put >= 0;
 }
 
-/* For file systems that have no second names (exFAT, some network disks). */
+/* For file systems without hard links (exFAT, some network disks). */
 static bool copy_file(const char *path, const char *name, Error *error)
 {
     AtomicFile copy;

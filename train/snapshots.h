@@ -1,9 +1,10 @@
-/* Checkpoints that stay: checkpoint.keep of the periodic ones, as files of their own beside the newest.
+/* Snapshots: the last checkpoint.keep periodic checkpoints, as files beside the newest.
  *
- * RUN/stage1.h5 is always the newest. With keep = 2 and every = 1000, after step 5300, RUN/stage1-00004000.h5 and
- * RUN/stage1-00005000.h5 are there too. A snapshot is a second name of the file that was saved, so that
- * it takes no time and is as whole as that; the next checkpoint replaces the first name only. Where the file
- * system has no second names it is a copy. `infer --run` does not look at snapshots; --checkpoint names one.
+ * RUN/stage1.h5 is always the newest. With keep = 2 and every = 1000, after step 5300,
+ * RUN/stage1-00004000.h5 and RUN/stage1-00005000.h5 are there too. A snapshot is a second name (a
+ * hard link) of the file that was saved: it takes no time and is complete. The next checkpoint
+ * replaces the first name only. On a file system without hard links it is a copy. `infer --run`
+ * does not look at snapshots; --checkpoint names one.
  */
 #pragma once
 
@@ -11,7 +12,7 @@
 
 #include <stdint.h>
 
-/* Gives the checkpoint `path`, saved after `step` steps, the name of a snapshot, if its step is a multiple of
- * `every`, and removes those of earlier steps beyond the last `keep`. Nothing for keep = 0. Run-time error if the
- * file system can't. */
+/* Gives the checkpoint `path`, saved after `step` steps, the name of a snapshot, if its step is a
+ * multiple of `every`, and removes those of earlier steps beyond the last `keep`. Nothing for keep
+ * = 0. Run-time error if the file system can't. */
 bool snapshots_keep(const char *path, int64_t step, int64_t every, int keep, Error *error);

@@ -1,3 +1,10 @@
+/* A step of a stage: losses and gradients, then the decision whether they are sound, then the
+ * updates.
+ *
+ * The decision comes before any update, so that a step that stops the run has changed nothing. A
+ * loss or a norm that is not finite, or far too large, is unsound: weights that have gone wrong
+ * never mend, and the last checkpoint is good.
+ */
 #include "train/stage.h"
 
 #include "engine/profile.h"
@@ -29,22 +36,23 @@ void learner_free(Learner *learner)
 }
 
 /* Whether Adam can use a gradient of this norm: its second moments are floats, and hold squares.
- * Clipping makes any norm small enough. */
+ * Clipping makes any finite norm small enough. */
 static bool is_usable(double norm, const OptimizerSettings *settings)
 {
     const double largest = 1e18;
     return settings->grad_clip > 0.0 ? isfinite(norm) : norm <= largest;
 }
 
-/* A loss is a sum of squares over the dimensions, of numbers with a variance of 1 to 3: who predicts 0
- * everywhere is off by that much, and no network that learns anything by a thousand times as much. */
+/* A loss is a sum of squares over the dimensions, of numbers with a variance of 1 to 3. A network
+ * that predicts 0 everywhere has a loss of 1 to 3 per dimension; a thousand per dimension means
+ * that the weights are lost. */
 static bool has_exploded(const Stage *stage, double loss)
 {
     const double side = stage->config->data.resolution;
     return loss > 1000 * side * side * stage->config->data.channels;
 }
 
-/* Whether a learner can be updated; where not, the error says why. */
+/* Whether a learner can be updated; if not, the error says why. */
 static bool is_sound(const Stage *stage, const Learner *learner, double loss, double norm,
                      int64_t step, Error *error)
 {
@@ -60,7 +68,8 @@ static bool is_sound(const Stage *stage, const Learner *learner, double loss, do
                          isfinite(value) ? ", it has exploded" : "");
 }
 
-/* After a step in which some learner was unsound; the error says which. */
+/* Whether the run goes on after a step in which a learner was unsound. The error names the
+ * learner. */
 static bool may_go_on(Stage *stage, Error *error)
 {
     if (stage->config->train.on_nonfinite == NONFINITE_STOP) {
@@ -81,7 +90,7 @@ bool stage_step(Stage *stage, int64_t step, double *losses, double *norms, Error
     if (!stage->evaluate(stage, (uint32_t)step, losses, error))
         return false;
     const double begin = profile_begin();
-    for (int i = stage->learner_count - 1; i >= 0; i--) { /* the first is the one that is told of */
+    for (int i = stage->learner_count - 1; i >= 0; i--) { /* so that the error names the first */
         const Learner *learner = &stage->learners[i];
         norms[i] = learner->state.gradients
                        ? optimizer_gradient_norm(learner->state.gradients, learner->state.size)

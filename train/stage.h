@@ -1,5 +1,6 @@
-/* A stage of training, as the loop sees it: what is trained (learners), how a step's losses and
- * gradients are computed (evaluate) and what else its checkpoint holds (write_extra).
+/* A stage of training, as the loop sees it: the weights that are trained (learners), the function
+ * that computes a step's losses and gradients (evaluate), and the functions for the rest of its
+ * checkpoint (write_extra, read_extra).
  */
 #pragma once
 
@@ -14,11 +15,11 @@
 enum {
     MAX_LEARNERS = 8, /* as many as infer reads heads, NETWORK_MAX_HEADS */
     LEARNER_GROUP_SIZE = 48,
-    STAGE_MAX_SKIPPED = 100, /* in a row: weights that have gone wrong do not mend */
+    STAGE_MAX_SKIPPED = 100, /* steps in a row; then the run ends */
 };
 
-/* One set of weights and the loss it minimises. Weights that are solved for, not descended to, have no
- * gradients and no moments. */
+/* One set of weights and the loss that it minimises. Weights that are solved for have no gradients
+ * and no moments. */
 typedef struct Learner {
     /* The name of its objective, "eps" or "sn", as in metrics.csv. */
     const char *target;
@@ -32,43 +33,51 @@ typedef struct Stage Stage;
 
 struct Stage {
     const Config *config;
-    int number;         /* 1 or 2 */
-    const char *name;   /* "stage1", "stage2-sn": of the checkpoint and in metrics.csv */
-    const char *run;    /* the run directory */
-    const char *path;   /* of the checkpoint */
-    int64_t steps;      /* how many there are in all */
-    const char *length; /* the key that says so: "stage1.steps" */
-    int batch;          /* images per step */
-    double smoothing;   /* of the losses that are shown: the weight of the newest */
+    /* 1 or 2. */
+    int number;
+    /* "stage1", "stage2-sn": the name of the checkpoint's file, and the run in metrics.csv. */
+    const char *name;
+    /* The run directory, and the path of the checkpoint in it. */
+    const char *run, *path;
+    /* All steps of the run, and the key that sets their number, "stage1.steps". */
+    int64_t steps;
+    const char *length;
+    /* Images per step. */
+    int batch;
+    /* The weight of the newest loss in the losses that are shown. */
+    double smoothing;
     OptimizerSettings settings;
     Learner learners[MAX_LEARNERS];
     int learner_count;
-    const char *images;    /* what the training images are called */
-    uint64_t images_print; /* their dataset_fingerprint; 0: not known */
-    /* What the user should know before it begins, NULL: nothing. */
+    /* The name of the training images, and their dataset_fingerprint; 0: not known. */
+    const char *images;
+    uint64_t images_print;
+    /* A note to the user before the run begins; NULL: none. */
     const char *note;
-    int64_t skipped; /* steps so far in which a learner was not updated (train.on_nonfinite) */
-    int64_t skipped_in_a_row; /* of them, those since the last sound step */
-    bool exploded; /* a loss or a gradient that is no number, or far too large, ended the run */
+    /* Steps so far in which a learner was not updated (train.on_nonfinite), and those of them since
+     * the last sound step. */
+    int64_t skipped, skipped_in_a_row;
+    /* Whether a loss or a gradient that is not finite, or far too large, ended the run. */
+    bool exploded;
 
-    /* Step `step`, counted from 0: fills losses [learner_count] and every learner's gradients, if
-     * it has any. */
+    /* Step `step`, counted from 0: fills losses [learner_count] and the gradients of every learner
+     * that has gradients. */
     bool (*evaluate)(Stage *stage, uint32_t step, double *losses, Error *error);
 
     /* Called after `step` steps, before each time that the stage is saved; may be NULL. */
     bool (*before_save)(Stage *stage, int64_t step, Error *error);
 
-    /* Writes what the checkpoint holds besides the learners; may be NULL. */
+    /* Writes the parts of the checkpoint that are no learner; may be NULL. */
     bool (*write_extra)(Stage *stage, CheckpointWriter *writer, Error *error);
 
-    /* Reads that from `checkpoint`, which agrees with the configuration and is to be continued, or
-     * says why it can't be; may be NULL. */
+    /* Reads these parts from `checkpoint`, which agrees with the configuration and is to be
+     * continued. An error if it can't be continued. May be NULL. */
     bool (*read_extra)(Stage *stage, Checkpoint *checkpoint, Error *error);
 
-    /* Says on stdout what came out, once all steps are done; may be NULL. */
+    /* Prints the results on stdout after the last step; may be NULL. */
     void (*report)(const Stage *stage);
 
-    /* Frees what the stage holds besides the learners, and the stage. */
+    /* Frees the stage and all that it holds but the learners. */
     void (*release)(Stage *stage);
 };
 
@@ -80,9 +89,9 @@ bool learner_allocate_solved(Learner *learner, Error *error);
 void learner_free(Learner *learner);
 
 /* Step `step`, counted from 0: losses, gradients and the norms of the gradients of every learner
- * [learner_count], then every learner's update. Where a loss or a norm is not finite, or has exploded, it fails
- * before anything is updated; or, with train.on_nonfinite: skip, it leaves that learner as it was, counts the
- * step in stage->skipped and lets `error` say why. */
+ * [learner_count], then every learner's update. If a loss or a norm is not finite, or has exploded,
+ * the step fails before anything is updated. With train.on_nonfinite: skip it succeeds instead,
+ * leaves that learner as it was, counts the step in stage->skipped, and `error` says why. */
 bool stage_step(Stage *stage, int64_t step, double *losses, double *norms, Error *error);
 
 void stage_free(Stage *stage); /* NULL is fine */

@@ -1,4 +1,9 @@
-/* Stage 1: the eps-network. */
+/* Stage 1: the eps-network.
+ *
+ * One training graph, the U-Net with dropout, and one learner. A step draws a batch, runs the graph
+ * forward, takes the loss of objective_eps, whose gradient seeds the backward pass, and runs the
+ * graph backward.
+ */
 #include "train/stages.h"
 
 #include "base/memory.h"

@@ -1,3 +1,9 @@
+/* The trunk, the heads and the common part of a checkpoint of stage 2.
+ *
+ * The trunk's graph keeps its features (and, for complex heads, the time embedding). The graph of
+ * each head reads them where they lie. The checkpoint carries the trunk bit for bit, and continues
+ * only on the very same trunk.
+ */
 #include "train/stage2.h"
 
 #include "base/memory.h"
@@ -29,7 +35,7 @@ bool stage2_run_head(Stage2 *s, int i, const float *weights, uint32_t step, Erro
 
 bool stage2_write_common(Stage2 *s, CheckpointWriter *writer, Error *error)
 {
-    /* The file is self-contained: it carries the trunk, bit for bit. */
+    /* The file is complete in itself: it carries the trunk, bit for bit. */
     return checkpoint_write_params(writer, "trunk_ema", &s->trunk_params, s->trunk_weights,
                                    error) &&
            (s->bins.count == 1 || checkpoint_write_bins(writer, &s->bins, error));

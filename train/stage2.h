@@ -1,9 +1,10 @@
-/* What the two ways to fit a variance head share: the frozen trunk, the heads, the checkpoint.
+/* Stage 2 but for the fitting, which is Adam's or exact: the frozen trunk, the heads, the
+ * checkpoint.
  *
  * The trunk is an inference graph, with the moving average of stage 1's weights, in evaluation mode
- * (unless stage2.trunk_dropout asks for the published code's behaviour). No gradient can reach it: it has
- * no backward pass. stage2_adam.c descends to the heads' weights on its features, stage2_exact.c
- * solves for them.
+ * (unless stage2.trunk_dropout asks for the published code's behaviour). No gradient can reach it:
+ * it has no backward pass. stage2_adam.c descends to the heads' weights on its features,
+ * stage2_exact.c solves for them.
  */
 #pragma once
 
@@ -28,17 +29,21 @@ typedef struct Stage2 {
     UNet trunk;
 
     TimeBins bins;
-    int *bin;      /* [batch]: of the images drawn last */
-    float *output; /* [batch, dims]: a head's, of the bins that count */
+    /* [batch]: the bins of the images drawn last. */
+    int *bin;
+    /* [batch, dims]: the output of the head that ran last, each image's in its bin. */
+    float *output;
     Graph *graphs[MAX_LEARNERS];
     Head heads[MAX_LEARNERS];
 
-    float *gradient; /* [batch, dims]: with respect to `output`; Adam's alone */
-    Exact *exact;    /* NULL where Adam fits */
+    /* [batch, dims]: d loss / d output. NULL if the heads are solved for. */
+    float *gradient;
+    /* NULL if Adam fits. */
+    Exact *exact;
 } Stage2;
 
-/* The trunk, the data and the heads of a task, in a stage that cannot be stepped yet: one of the two below makes it fit.
- * Where building fails, `*s` is there all the same, for stage_free. */
+/* The trunk, the data and the heads of a task. The stage cannot be stepped until one of the two
+ * functions below has made it fit. If building fails, `*s` is set all the same, for stage_free. */
 bool stage2_build(Stage2 **s, const Config *config, const char *run, const Stage2Task *task,
                   Error *error);
 void stage2_release(Stage *stage);
@@ -46,13 +51,15 @@ void stage2_release(Stage *stage);
 /* After batch_draw to the trunk's inputs: runs the trunk, and finds every image's bin. */
 bool stage2_run_trunk(Stage2 *s, uint32_t step, Error *error);
 
-/* After that: runs head i with the weights of its learner; `output` is what it gives. */
+/* After stage2_run_trunk: runs head i with `weights` (layout: its learner's params) into
+ * s->output. */
 bool stage2_run_head(Stage2 *s, int i, const float *weights, uint32_t step, Error *error);
 
-/* The trunk and the bins, as a checkpoint holds them; and whether one has the same trunk. */
+/* Writes the trunk and the bins; and checks that a checkpoint has the same trunk, or it is an input
+ * error. */
 bool stage2_write_common(Stage2 *s, CheckpointWriter *writer, Error *error);
 bool stage2_check_common(Stage2 *s, Checkpoint *checkpoint, Error *error);
 
-/* Makes s ready to fit, and describes the fitting in s->stage. */
+/* Prepares s for one way of fitting, and describes it in s->stage. */
 bool stage2_adam_begin(Stage2 *s, Error *error);
 bool stage2_exact_begin(Stage2 *s, Error *error);

@@ -1,4 +1,8 @@
-/* Heads by Adam, as published (Bao et al. 2022b). Every head is a small training graph of its own. */
+/* Heads by Adam, as published (Bao et al. 2022b).
+ *
+ * Every head is a small training graph of its own, on the features of one pass of the trunk. So
+ * heads that train together are, bit for bit, the heads that train alone.
+ */
 #include "train/stage2.h"
 
 #include "base/memory.h"
@@ -40,7 +44,7 @@ static bool read_extra(Stage *stage, Checkpoint *checkpoint, Error *error)
 
 /* -- The start -------------------------------------------------------------------------------- */
 
-/* Bins have to be the same: there is no telling which would become which. */
+/* The bins have to be the same: each is a last layer of its own. */
 static bool check_bins(const Stage2 *s, Checkpoint *checkpoint, Error *error)
 {
     const TimeBins *bins = checkpoint_bins(checkpoint);

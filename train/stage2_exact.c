@@ -1,14 +1,15 @@
-/* Heads solved for, not trained.
+/* Heads that are solved for, not trained.
  *
- * A simple head is GroupNorm -> SiLU -> conv3x3. With the scale and shift of the trunk's own norm_out
- * in the normalisation, its output is linear in what is left, the convolution's weights. Both losses are squares of
- * an output minus a target, so their minimum is the solution of one linear system, whose left side
- * is the same for every target (layers/patch_gram.h). One pass over some thousands of images is enough.
+ * A simple head is GroupNorm -> SiLU -> conv3x3. With the scale and shift of the trunk's own
+ * norm_out in the normalisation, its output is linear in the convolution's weights. A quadratic
+ * objective is then least squares, and its minimum is the solution of one linear system, whose left
+ * side is the same for every target (layers/patch_gram.h). One pass over some thousands of images
+ * is enough.
  *
- * Batches take turns in the bins of timesteps, so that a batch adds to the sums of one bin. The first
- * rounds of batches are held out: on their sums every bin's ridge, and how much it borrows from the
- * other bins, are tried out (stats/shrinkage.h). After 1, 2, 4, 8, ... rounds, and at the end, the heads are
- * solved for, so that one sees when more images stop to help.
+ * Batches take turns in the bins of timesteps, so that a batch adds to the sums of one bin. The
+ * first rounds of batches are held out: on their sums every bin's ridge, and its share borrowed
+ * from the other bins, are tried out (stats/shrinkage.h). The heads are solved for after 1, 2, 4,
+ * 8, ... rounds and at the end, so that one sees when more images stop to help.
  */
 #include "train/stage2_exact.h"
 
@@ -35,7 +36,8 @@ static int bin_of_step(const Stage2 *s, int64_t step)
     return (int)(step % s->bins.count);
 }
 
-/* Held-out images are no others' in the first epoch's order, which is the only one. */
+/* The held-out images are the first ones of epoch 0's shuffled order. Exact fitting uses that order
+ * only, so they are never fitted. */
 static BatchRange range_of_step(const Stage2 *s, int64_t step)
 {
     const Exact *e = s->exact;
@@ -74,13 +76,14 @@ static void add_squares(const Stage2 *s, const NormalSums *sums)
 
 static bool all_finite(const float *values, size_t count)
 {
-    float sum = 0; /* of zeros, unless something is infinite or no number */
+    float sum = 0; /* a sum of zeros, unless a value is infinite or NaN */
     for (size_t i = 0; i < count; i++)
         sum += 0 * values[i];
     return sum == 0;
 }
 
-/* Whether the batch can be used. The trunk's output tells of its features too, which it is a sum of. */
+/* Whether the batch can be used. The trunk's output is a sum of its features, and so shows a NaN in
+ * them. */
 static bool is_finite(const Stage2 *s)
 {
     const size_t count = (size_t)s->batch.size * s->batch.dims;
@@ -97,7 +100,7 @@ static void make_targets(Stage2 *s)
         objective_targets(s->task.losses[i], &batch, s->exact->y[i]);
 }
 
-/* A batch with a number that is none stays out of the sums, which would never be rid of it. */
+/* Adds a batch to the sums. A batch with a NaN stays out: the sums would keep it for ever. */
 static bool add_batch(Stage2 *s, int64_t step, bool *added, Error *error)
 {
     Exact *e = s->exact;
@@ -140,7 +143,7 @@ static double loss_of(const Stage2 *s, int part, int i)
     return sum / count * (double)(s->batch.dims / (size_t)e->outputs);
 }
 
-/* Where the tensor `name` of head i lies in its weights. */
+/* The tensor `name` in the weights of a learner. */
 static float *tensor(Learner *learner, const char *name)
 {
     const int index = params_find(&learner->params, name);
@@ -204,7 +207,8 @@ static bool solve(Stage2 *s, int64_t step, Error *error)
     return true;
 }
 
-/* Whether there is something to fit and something to hold it against: batches may all have been skipped. */
+/* Whether both fitted and held-out observations exist: all batches of a part may have been
+ * skipped. */
 static bool has_observations(const Stage2 *s)
 {
     double count[PARTS] = {0};
@@ -220,9 +224,9 @@ static bool is_solved(const Stage2 *s, int64_t step)
     return e->level_count > 0 && e->levels[e->level_count - 1].images == images_fitted(s, step);
 }
 
-/* The held-out images once more, through the very heads that are saved: their losses, one by one, say
- * how sure the mean is. */
-static bool judge(Stage2 *s, Error *error)
+/* The standard error of the held-out losses: runs the held-out images once more, through the heads
+ * as they are saved, and takes the variance of the images' losses. */
+static bool measure_held_out_error(Stage2 *s, Error *error)
 {
     Exact *e = s->exact;
     double sum[MAX_LEARNERS] = {0}, square[MAX_LEARNERS] = {0}, count = 0;
@@ -246,7 +250,7 @@ static bool judge(Stage2 *s, Error *error)
     }
     for (int i = 0; i < s->task.count; i++) {
         const double variance = square[i] / count - pow(sum[i] / count, 2);
-        /* Below 0 by rounding, where all losses are equal; a NaN stays. */
+        /* Equal losses can give a variance below 0, by rounding. A NaN stays. */
         e->held_stderr[i] = variance < 0 || count < 2 ? 0 : sqrt(variance / (count - 1));
     }
     return true;
@@ -254,8 +258,8 @@ static bool judge(Stage2 *s, Error *error)
 
 /* -- The loop's callbacks --------------------------------------------------------------------- */
 
-/* Before the first solution: the loss of a head that says 0. */
-static double loss_of_nothing(const Stage2 *s, int64_t step, int i)
+/* The loss of a head whose output is 0: shown before the first solution. */
+static double loss_of_zeros(const Stage2 *s, int64_t step, int i)
 {
     const Exact *e = s->exact;
     const NormalSums sums = sums_of(s, step < e->held_steps ? HELD : FITTED, bin_of_step(s, step));
@@ -275,8 +279,8 @@ static int64_t rounds_fitted(const Stage2 *s, double images)
     return (int64_t)images / s->batch.size / s->bins.count;
 }
 
-/* What was solved for only because it was saved leaves no trace in a run that goes on: one that was never
- * stopped is to end in the same file. */
+/* Drops a solution that was made only for an intermediate save, so that a continued run ends in the
+ * same file as an uninterrupted one. */
 static void forget_stop(Stage2 *s)
 {
     Exact *e = s->exact;
@@ -302,7 +306,7 @@ static bool evaluate(Stage *stage, uint32_t step, double *losses, Error *error)
     for (int i = 0; i < stage->learner_count; i++)
         losses[i] = !added               ? NAN
                     : e->level_count > 0 ? e->levels[e->level_count - 1].held[i]
-                                         : loss_of_nothing(s, step, i);
+                                         : loss_of_zeros(s, step, i);
     return true;
 }
 
@@ -310,12 +314,12 @@ static bool before_save(Stage *stage, int64_t step, Error *error)
 {
     Stage2 *s = (Stage2 *)stage;
     if (step <= s->exact->held_steps || (!has_observations(s) && step < stage->steps))
-        return true; /* nothing to solve for yet */
+        return true; /* too early to solve */
     if (!has_observations(s))
         return error_runtime(error, "%s: no batch gave finite numbers only; nothing was fitted",
                              stage->name);
     return (is_solved(s, step) || solve(s, step, error)) &&
-           (step < stage->steps || judge(s, error));
+           (step < stage->steps || measure_held_out_error(s, error));
 }
 
 static void report(const Stage *stage)
@@ -368,21 +372,22 @@ static bool build_basis(Stage2 *s, Error *error)
     return patch_gram_make(&e->gram, basis, s->task.count, e->outputs, error);
 }
 
-/* The sums grow with the square of the trunk's width, and every checkpoint has them: a run can be continued with more
- * images. So large ones are told of, and those that this machine could hardly hold are refused. */
+/* The sums grow with the square of the trunk's width, and every checkpoint holds them, so that a
+ * run can continue with more images. A note tells the user of large sums. Sums of more than half
+ * the memory are refused. */
 static bool check_size(Stage2 *s, Error *error)
 {
     const double large = 64e6, share = 0.5;
     Exact *e = s->exact;
     const double bytes = (double)(PARTS * s->bins.count) * (double)exact_block(e) * sizeof(double);
-    const double there = memory_of_machine();
-    if (bytes > share * there)
+    const double memory = memory_of_machine();
+    if (bytes > share * memory)
         return error_input(
             error,
             "stage2.solver: exact would take %.1f GB for its sums, more than half of "
             "the %.1f GB that there are; expected fewer stage2.time_bins than %d, "
             "or adam",
-            bytes / 1e9, there / 1e9, s->bins.count);
+            bytes / 1e9, memory / 1e9, s->bins.count);
     if (bytes > large)
         e->note = memory_format("the sums of least squares take %.2g GB, in memory and in the "
                                 "checkpoint (%d channels, %d bins)",
@@ -419,7 +424,8 @@ static bool allocate(Stage2 *s, Error *error)
     return done;
 }
 
-/* The held-out steps must not depend on stage2.images: more of them continue a run. */
+/* Counts the steps. The held-out ones do not depend on stage2.images, so that a larger value
+ * continues a run. */
 static bool plan(Stage2 *s, Error *error)
 {
     Exact *e = s->exact;

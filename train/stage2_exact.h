@@ -1,5 +1,5 @@
-/* What solving for heads keeps: private to stage2_exact.c, which solves, and stage2_exact_file.c, which
- * has it in checkpoints.
+/* The data of a fit by least squares. Private to stage2_exact.c, which solves, and
+ * stage2_exact_file.c, which reads and writes checkpoints.
  */
 #pragma once
 
@@ -7,32 +7,42 @@
 #include "stats/shrinkage.h"
 #include "train/stage2.h"
 
-enum { EXACT_MAX_LEVELS = 64 }; /* times that heads are solved for; 2^62 rounds are never reached */
+/* The largest number of solutions: after 1, 2, 4, ... rounds. 2^62 rounds are never reached. */
+enum { EXACT_MAX_LEVELS = 64 };
 
 /* Observations are fitted, or held out. */
 enum { FITTED, HELD, PARTS };
 
-/* What a number of images gave. Losses are per image, summed over its dimensions, as in training. */
+/* The losses after a number of images, per image and summed over its dimensions, as in training. */
 typedef struct Level {
     double images, fitted[MAX_LEARNERS], held[MAX_LEARNERS];
 } Level;
 
 struct Exact {
-    ParamSet basis_params; /* norm_out */
+    /* The graph of norm_out, whose output the convolution of a head reads. */
+    ParamSet basis_params;
     float *basis_weights;
     Graph *basis_graph;
     PatchGram *gram;
-    int features, targets, outputs; /* of phi; channels of all losses, of one */
-    float *y[MAX_LEARNERS];         /* [batch, dims]: targets */
-    char *note;                     /* how large the sums are; NULL: small */
-    double *blocks;                 /* [PARTS, bins]: sums */
-    double *all;                    /* the sum of the fitted ones of all bins */
-    double *w;                      /* [bins, targets, features] */
+    /* Elements of phi (patch_gram.h); image channels of one loss; those of all losses. */
+    int features, outputs, targets;
+    /* [losses][batch, dims]: the targets of the batch. */
+    float *y[MAX_LEARNERS];
+    /* Tells the size of large sums; NULL: they are small. */
+    char *note;
+    /* [PARTS, bins]: sums of exact_block doubles each. */
+    double *blocks;
+    /* The fitted sums of all bins together. */
+    double *all;
+    /* [bins, targets, features]: the weights of the last solution, and how they were chosen. */
+    double *w;
     Shrinkage chosen[TIME_BINS_MAX][MAX_LEARNERS];
-    int64_t held_steps, held_images; /* batches held out, of how many different images */
+    /* The steps that are held out, and the number of different images in them. */
+    int64_t held_steps, held_images;
     Level levels[EXACT_MAX_LEVELS];
     int level_count;
-    double held_stderr[MAX_LEARNERS]; /* of the last level's; 0: not known yet */
+    /* The standard errors of the last level's held-out losses; 0: not known yet. */
+    double held_stderr[MAX_LEARNERS];
 };
 
 /* Doubles in the sums of one part and bin. */

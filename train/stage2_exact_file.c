@@ -1,5 +1,8 @@
-/* Solved heads in a checkpoint: the sums, from which a run continues, and what came of them at each number of
- * images (checkpoints/README.md: /least_squares, /fit).
+/* Solved heads in a checkpoint (checkpoints/README.md: /least_squares, /fit): the sums, from which
+ * a run continues, and the losses at each number of images.
+ *
+ * The sums are one array of doubles, as they lie in memory. The levels are written as columns, a
+ * data set for each field, so that other programs can plot them.
  */
 #include "base/memory.h"
 #include "train/stage2_exact.h"
@@ -7,14 +10,14 @@
 #include <math.h>
 #include <string.h>
 
-/* The levels as columns of a file. */
+/* values := the field at `offset` of every level. */
 static void column(const Exact *e, size_t offset, double values[EXACT_MAX_LEVELS])
 {
     for (int l = 0; l < e->level_count; l++)
         memcpy(&values[l], (const char *)&e->levels[l] + offset, sizeof values[l]);
 }
 
-/* Likewise, in the other direction. */
+/* The field at `offset` of every level := values. */
 static void set_column(Exact *e, size_t offset, const double values[EXACT_MAX_LEVELS])
 {
     for (int l = 0; l < e->level_count; l++)
@@ -95,14 +98,14 @@ static bool read_fit(Stage2 *s, int i, Checkpoint *checkpoint, Error *error)
     return true;
 }
 
-/* Numbers of images are whole, and every level has more than the one before. (Beyond 2^53 a double is not exact,
- * and far beyond it is no int64_t.) */
+/* Numbers of images are whole, and every level has more images than the one before. (Beyond 2^53 a
+ * double is not exact, and far beyond it does not fit an int64_t.) */
 static bool check_images(const Stage *stage, const double *images, int64_t levels, Error *error)
 {
-    const double most = 9007199254740992.0; /* 2^53 */
+    const double max = 9007199254740992.0; /* 2^53 */
     double last = 0;
     for (int64_t l = 0; l < levels; l++) {
-        if (!(images[l] > last && images[l] <= most && images[l] == floor(images[l])))
+        if (!(images[l] > last && images[l] <= max && images[l] == floor(images[l])))
             return error_input(error,
                                "%s:/fit/images: expected numbers of images that rise, found %g "
                                "after %g",

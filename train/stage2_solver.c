@@ -1,4 +1,6 @@
-/* Stage 2, by the solver that the configuration names. */
+/* Makes stage 2 with the solver that the configuration names. This file lies above the two solvers,
+ * so that they and stage2.c need not know of each other.
+ */
 #include "train/stages.h"
 
 #include "train/stage2.h"

@@ -22,9 +22,9 @@ typedef struct Stage2Task {
     const char *heads;
 } Stage2Task;
 
-/* Stage 2: loads trunk_ema of task->init, freezes it, and fits a head on its features for each of the
- * losses, all on the same trunk passes, by Adam or exactly as stage2.solver says. Saves
- * `run`/stage2-<losses joined by +>.h5, which holds the trunk too. An input error if the solver is exact
- * and a loss is not quadratic. */
+/* Stage 2: loads trunk_ema of task->init, freezes it, and fits a head on its features for each of
+ * the losses, all on the same trunk passes, by Adam or exactly as stage2.solver says. Saves
+ * `run`/stage2-<losses joined by +>.h5, which holds the trunk too. An input error if the solver is
+ * exact and a loss is not quadratic. */
 bool stage2_make(Stage **stage, const Config *config, const char *run, const Stage2Task *task,
                  Error *error);
