@@ -1,4 +1,8 @@
-/* What the bounds of infer nll cost beside the network that they are made from. */
+/* The cost of the bounds of infer nll beside the cost of the network.
+ *
+ * A Runner whose step adds some timesteps of a bound, and whose floor is the bare passes of network
+ * and heads.
+ */
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -9,8 +13,8 @@
 
 #include <string.h>
 
-/* Ten timesteps in a row, around the middle: of K = 1000 each is visited, of 200 two, of 100 one, and the
- * costs of steps t -> s are as many as on average. */
+/* Ten timesteps in a row, around the middle: of K = 1000 each is visited, of 200 two, of 100 one,
+ * and the costs of steps t -> s are as many as on average. */
 enum { IMAGES = 32, TIMESTEPS = 10, LENGTHS = 6, VARIANCES = 6 };
 static const int lengths[LENGTHS] = {10, 25, 50, 100, 200, 1000};
 static const Variance *const kinds[VARIANCES] = {&variance_beta,          &variance_beta_tilde,

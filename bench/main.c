@@ -1,4 +1,8 @@
-/* bench: how fast training and sampling are, and how far from the least they could take. */
+/* bench: the speed of training and sampling, beside a lower bound of their time.
+ *
+ * The options become a list of measurements. Each runs in a process of its own, so that the memory
+ * of one does not count for the next, and prints one line.
+ */
 #include "base/idle_threads.h"
 #include "base/memory.h"
 #include "base/options.h"

@@ -1,3 +1,9 @@
+/* Times steps of the programs, each beside its floor.
+ *
+ * A Runner can be stepped. The first step, which is not timed, records the library's calls in order
+ * (engine/primitive.h); the floor of a later step replays them with nothing in between. Runners
+ * whose work is more than those calls give a floor of their own.
+ */
 #include "bench/measure.h"
 
 #include "bench/runner.h"
@@ -37,7 +43,7 @@ static bool train_step(Runner *runner, int step, Error *error)
     return stage_step(r->stage, step, losses, norms, error);
 }
 
-/* What the sums of least squares can't do without. */
+/* The floor of the sums of least squares: a bare pass of the trunk. */
 static double bare_trunk(Runner *runner, int step)
 {
     const Stage2 *s = (const Stage2 *)((TrainRunner *)runner)->stage;

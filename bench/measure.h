@@ -1,9 +1,9 @@
-/* Measurements: the steps of training, of sampling and of bounds, timed as they run in the programs, each
- * beside its floor: the time of its convolutions and matrix products alone; of bounds that of the bare
- * passes of network and heads, of the sums of least squares that of the bare passes of the trunk.
+/* Measurements of the steps of training, of sampling and of bounds, as they run in the programs.
  *
- * Both are taken in turn, step by step, so that a machine that slows down slows both; the medians
- * are reported, and the median of the ratios. */
+ * Each measurement stands beside a lower bound, its floor: for training and sampling the time of
+ * the bare convolutions and matrix products, for bounds the bare passes of network and heads, for
+ * least squares the bare passes of the trunk. Step and floor are timed in turn, so that a machine
+ * that slows down slows both. The medians are reported, and the median of the ratios. */
 #pragma once
 
 #include "base/error.h"
@@ -11,12 +11,18 @@
 
 typedef enum Work {
     WORK_STAGE1,
-    WORK_STAGE2_ONE,  /* the NPR head */
-    WORK_STAGE2_BOTH, /* both heads on one pass of the trunk */
-    WORK_EXACT,       /* the sums from which both are solved for */
-    WORK_SAMPLE,      /* one step of DDPM with a fixed variance */
-    WORK_BOUNDS, /* ten timesteps of the table of 6 variances at K = 10, 25, 50, 100, 200 and 1000 */
-    WORK_DP,     /* ten timesteps of the costs of all steps, for the same variances */
+    /* The NPR head by Adam. */
+    WORK_STAGE2_ONE,
+    /* Both heads by Adam, on one pass of the trunk. */
+    WORK_STAGE2_BOTH,
+    /* The sums of least squares for both heads. */
+    WORK_EXACT,
+    /* One step of DDPM with a fixed variance. */
+    WORK_SAMPLE,
+    /* Ten timesteps of the table of 6 variances at K = 10, 25, 50, 100, 200 and 1000. */
+    WORK_BOUNDS,
+    /* Ten timesteps of the costs of all steps, for the same variances. */
+    WORK_DP,
     WORK_COUNT,
 } Work;
 
@@ -24,17 +30,22 @@ const char *work_name(Work work);
 
 typedef struct Task {
     const char *network;
-    Config config; /* precision and batches too */
+    /* Precision and batches are in it. */
+    Config config;
     Work work;
-    int steps;    /* that are timed, after one that is not */
-    bool profile; /* print where the time goes, on stdout */
+    /* The steps that are timed, after one that is not. */
+    int steps;
+    /* Print on stdout where the time goes. */
+    bool profile;
 } Task;
 
 typedef struct Measurement {
-    double step, floor; /* seconds */
-    double ratio;       /* of the two */
-    double processor;   /* seconds of processor time that a step takes of all threads */
-    int batch;          /* images per step */
+    /* Seconds, and the ratio of the two. */
+    double step, floor, ratio;
+    /* Processor time of a step, in seconds, of all threads together. */
+    double processor;
+    /* Images per step. */
+    int batch;
 } Measurement;
 
 bool measure(const Task *task, Measurement *result, Error *error);

@@ -1,3 +1,5 @@
+/* Builds a network with two heads as infer does, with the weights of a checkpoint or random
+ * ones. */
 #include "bench/net.h"
 
 #include "base/memory.h"

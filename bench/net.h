@@ -13,19 +13,22 @@ typedef struct Net {
     Graph *graph, *head_graphs[NET_HEADS];
     UNet unet;
     Head heads[NET_HEADS];
-    TimeBins bins; /* of the heads; one for random weights */
-    int channels;  /* of the time embedding */
+    /* The bins of the heads; one bin for random weights. */
+    TimeBins bins;
+    /* The channels of the time embedding. */
+    int channels;
 } Net;
 
-/* Ready to run, `images` at a time. `checkpoint` is a stage-2 one with both heads, whose moving averages
- * count; NULL: weights are random, the heads' so that what they say is plausible. */
+/* Ready to run, `images` at a time. `checkpoint` is a stage-2 one with both heads, whose moving
+ * averages are taken. NULL: weights are random, and those of the heads such that their outputs are
+ * plausible. */
 bool net_make(Net *net, const Config *config, Checkpoint *checkpoint, DType type, int images,
               Error *error);
 void net_free(Net *net); /* fine on a zeroed struct */
 
-/* Evaluates network and heads at x_t, `images` of them all at the same model time; the results are the
- * values of the graphs. */
+/* Evaluates network and heads at x_t, `images` of them all at the same model time; the results are
+ * the values of the graphs. */
 bool net_run(Net *net, const float *x_t, size_t count, double time, int images, Error *error);
 
-/* out := what that gave for head k at timestep t, for `images` images. */
+/* After net_run: out [images, dims] := the output of head k in the bin of timestep t. */
 void net_read_head(const Net *net, int k, int t, int images, float *out);

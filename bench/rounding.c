@@ -41,8 +41,9 @@ static bool evaluate(Study *s, int t, Error *error)
     return true;
 }
 
-/* Prints, for one head, the mean variance, how far bfloat16's is from it (mean and root mean square,
- * relative), and half its logarithm's mean change in bits, which is what a bound would notice. */
+/* Prints, for one head, the mean variance, how far bfloat16's is from it (mean and root mean
+ * square, relative), and half its logarithm's mean change in bits, which is what a bound would
+ * notice. */
 static void print_head(Study *s, int head, const ReverseStep *step)
 {
     const EstimateSource source = {

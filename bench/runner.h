@@ -5,11 +5,11 @@
 
 typedef struct Runner Runner;
 struct Runner {
-    int batch; /* images, or evaluations of the network, in a step */
+    /* Images, or evaluations of the network, in a step. */
+    int batch;
     bool (*step)(Runner *runner, int step, Error *error);
-    double (*floor)(Runner *runner,
-                    int step); /* seconds of the least that a step could take; NULL: its
-                                                  products alone */
+    /* The lower bound of a step's time, in seconds. NULL: the time of its products alone. */
+    double (*floor)(Runner *runner, int step);
 };
 
 /* The bounds of infer nll (WORK_BOUNDS, WORK_DP), for bounds_free. */

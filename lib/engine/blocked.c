@@ -2,8 +2,8 @@
  * plain array, relative to the block's first element. A block that is whole is one pass over that
  * table; at the end of a dimension, places beyond the tensor are left out.
  *
- * Threads share the blocks of the first two dimensions (the channels of a convolution's weights). One
- * thread takes all blocks along the others (the kernel), which read the same cache lines.
+ * Threads share the blocks of the first two dimensions (the channels of a convolution's weights).
+ * One thread takes all blocks along the others (the kernel), which read the same cache lines.
  */
 #include "engine/blocked.h"
 

@@ -1,3 +1,7 @@
+/* Loops over contiguous memory, written once and compiled for each type (dtype.h).
+ *
+ * A thread takes blocks of a fixed size, so that no sum depends on the number of threads.
+ */
 #include "engine/elementwise.h"
 
 enum { BLOCK = 1 << 14, ROW_BLOCK = 256 };

@@ -1,3 +1,11 @@
+/* Builds a graph, plans it, and runs it.
+ *
+ * Builders append operations and values. graph_finish then decides, going through the operations as
+ * the backward pass will, which of them take part, which writes a gradient first (the others add to
+ * it) and which gradients share memory with another. Every buffer gets the steps of its life,
+ * forward step i being the i-th step and its backward step 2 n - 1 - i, and memory_plan.c places
+ * it. A run is a loop over the operations.
+ */
 #include "engine/op.h"
 
 #include "base/memory.h"
@@ -74,8 +82,8 @@ void graph_keep(Graph *graph, Value *value)
 void graph_seed(Graph *graph, Value *value)
 {
     (void)graph;
-    /* The gradient of an input is planned to live from its last reader's step, not from the start of the
-     * backward pass, when the caller would write it. */
+    /* The gradient of an input is planned to live from its last reader's step, not from the start
+     * of the backward pass, when the caller would write it. */
     assert(value->producer);
     value->seeded = true;
 }
@@ -121,8 +129,8 @@ static int last_step(const Graph *graph)
     return 2 * graph->op_count;
 }
 
-/* Walks the operations as the backward pass will: who takes part, who writes a gradient first,
- * and which gradients can share memory because one is the other, unchanged. */
+/* Goes through the operations as the backward pass will, and decides which of them take part, which
+ * writes a gradient first, and which gradients share memory because one is equal to the other. */
 static void plan_gradient_flow(Graph *graph)
 {
     for (int i = 0; i < graph->value_count; i++)
@@ -269,7 +277,8 @@ bool graph_forward(Graph *graph, uint32_t step, Error *error)
     return true;
 }
 
-/* Parameters that no seeded value depends on have gradients of zero; the backward pass overwrites the others. */
+/* Parameters that no seeded value depends on have gradients of zero; the backward pass overwrites
+ * the others. */
 static void clear_gradients(const Graph *graph)
 {
     for (int i = 0; i < graph->own_param_count; i++) {

@@ -8,8 +8,8 @@
  *     graph_finish(g, &error);
  *
  * A builder function (layers.h) appends one operation, registers its parameters and returns its
- * output. It cannot fail: whatever can, happens in graph_finish, which compiles the operations
- * for this processor and plans all memory.
+ * output. It cannot fail: graph_finish, which compiles the operations for this processor and plans
+ * all memory, reports all failures.
  *
  * Memory. Each value, gradient and scratch buffer lives from the step that writes it to the last
  * step that reads it, backward steps included, and buffers whose lives do not meet share bytes of
@@ -34,12 +34,15 @@ typedef struct Graph Graph;
 typedef struct Value Value;
 
 typedef struct GraphOptions {
-    int batch;             /* images per run */
-    DType type;            /* of images inside the graph; see below */
-    bool weight_gradients; /* the graph can train */
-    bool input_gradients;  /* the graph gives gradients with respect to its inputs */
-    bool dropout;          /* dropout is on (training mode) */
-    uint64_t seed;         /* of the dropout masks */
+    /* Images per run. */
+    int batch;
+    /* The type of images inside the graph (see Precision above). */
+    DType type;
+    /* Whether the backward pass gives gradients of the parameters, and of the inputs. */
+    bool weight_gradients, input_gradients;
+    /* Whether dropout is on (training mode), and the seed of its masks. */
+    bool dropout;
+    uint64_t seed;
 } GraphOptions;
 
 /* An empty graph; its parameters are added to `params`, which must outlive it. */
@@ -56,8 +59,8 @@ Value *graph_input_from(Graph *graph, const Value *value);
 /* Keeps a value until the next run, so that the caller can read it. */
 void graph_keep(Graph *graph, Value *value);
 
-/* Marks a value whose gradient the caller writes between graph_forward and graph_backward: the result of
- * an operation, not an input. */
+/* Marks a value whose gradient the caller writes between graph_forward and graph_backward: the
+ * result of an operation, not an input. */
 void graph_seed(Graph *graph, Value *value);
 
 /* Compiles and plans; nothing can be added afterwards. Fails for want of memory or of a oneDNN
@@ -71,16 +74,16 @@ void graph_load_weights(Graph *graph, const float *weights);
 /* Runs forward. `step` keys the dropout masks. */
 bool graph_forward(Graph *graph, uint32_t step, Error *error);
 
-/* Runs backward from the seeded gradients, after graph_forward on the same inputs.
- * `gradients`: flat array (layout: params), every tensor of the graph overwritten, with zeros where no
- * seeded value depends on it; NULL if the graph has no weight gradients. */
+/* Runs backward from the seeded gradients, after graph_forward on the same inputs. `gradients`:
+ * flat array (layout: params), every tensor of the graph overwritten, with zeros where no seeded
+ * value depends on it; NULL if the graph has no weight gradients. */
 bool graph_backward(Graph *graph, float *gradients, Error *error);
 
 /* Contents of a float32 value, [n, h, w, c]: of an input (to write), of a kept value (to read). */
 float *value_data(const Value *value);
 
-/* Gradient of a float32 value that is seeded (to write) or an input (to read, after graph_backward, if a
- * seeded value depends on it). */
+/* Gradient of a float32 value that is seeded (to write) or an input (to read, after graph_backward,
+ * if a seeded value depends on it). */
 float *value_gradient(const Value *value);
 
 size_t value_count(const Value *value); /* elements: n h w c */

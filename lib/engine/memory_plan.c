@@ -1,3 +1,8 @@
+/* Places buffers in an arena, the largest first, each at the lowest offset where it fits.
+ *
+ * The plan is a function of the sizes and lives alone: equal sizes keep the order in which they
+ * were added.
+ */
 #include "engine/memory_plan.h"
 
 #include "base/memory.h"

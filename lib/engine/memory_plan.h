@@ -12,7 +12,8 @@
 #include <stddef.h>
 
 typedef struct PlannedBuffer {
-    void **target; /* receives the address */
+    /* Receives the address of the buffer. */
+    void **target;
     size_t bytes;
     int first, last;
     size_t offset;
@@ -21,10 +22,11 @@ typedef struct PlannedBuffer {
 typedef struct MemoryPlan {
     PlannedBuffer *buffers;
     int count, capacity;
-    size_t bytes; /* of the arena, after memory_plan_solve */
+    /* The size of the arena, after memory_plan_solve. */
+    size_t bytes;
 } MemoryPlan;
 
-/* Adds a buffer; one of 0 bytes gets no memory and its target is left alone. */
+/* Adds a buffer. A buffer of 0 bytes gets no memory, and its target stays as it is. */
 void memory_plan_add(MemoryPlan *plan, void **target, size_t bytes, int first, int last);
 
 /* Chooses every offset, and with them the size of the arena. */

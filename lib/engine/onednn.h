@@ -1,7 +1,7 @@
-/* What oneDNN 2.x and 3.x say differently, said once: for primitive_*.c alone.
+/* One interface to oneDNN 2.x and 3.x, for primitive_*.c alone.
  *
  * Version 3 has no operation descriptors, keeps memory descriptors behind a handle that has to be
- * destroyed, and has renamed what made them. Here both look like version 3.
+ * destroyed, and has renamed the functions that make them. Here both look like version 3.
  */
 #pragma once
 
@@ -34,7 +34,8 @@ bool layout_blocked(ConstLayout layout, BlockedLayout *result);
 /* A convolution: for a backward pass, src, weights, bias and dst stand for the gradients that it
  * reads or writes, and `hint` is a description of the forward pass. */
 typedef struct ConvDescription {
-    dnnl_prop_kind_t pass; /* forward, backward_data or backward_weights */
+    /* Forward, backward_data or backward_weights. */
+    dnnl_prop_kind_t pass;
     ConstLayout src, weights, bias, dst;
     dnnl_dims_t strides, pad_begin, pad_end;
 } ConvDescription;

@@ -1,4 +1,4 @@
-/* What an operation is, for the files of lib/layers that implement one.
+/* Operations, for the files of lib/layers that implement one.
  *
  * A layer file defines a struct that begins with `Op op`, and an OpKind of functions for it
  * (prepare, pack and release may be NULL):
@@ -27,13 +27,19 @@ typedef struct Shape {
 struct Value {
     int n, h, w, c;
     DType type;
-    Op *producer; /* NULL for an input */
-    void *data;   /* set when planned; NULL for an input bound to the caller's memory until then */
+    /* The operation that writes the value. NULL for an input. */
+    Op *producer;
+    /* Set when memory is planned. NULL for an input until it is bound to the caller's memory. */
+    void *data;
     void *grad;
-    bool bound;      /* data is the caller's */
-    bool kept;       /* data is read after the run */
-    bool seeded;     /* grad is written by the caller */
-    bool needs_grad; /* some gradient flows through here */
+    /* Whether data belongs to the caller. */
+    bool bound;
+    /* Whether the caller reads data after the run. */
+    bool kept;
+    /* Whether the caller writes grad. */
+    bool seeded;
+    /* Whether a gradient flows through the value. */
+    bool needs_grad;
 
     /* While planning: the value whose gradient memory this one shares (often itself), and the steps
      * over which data and gradient are alive. */
@@ -52,22 +58,29 @@ typedef struct OpKind {
 
 struct Op {
     const OpKind *kind;
-    Value *in[OP_MAX_INPUTS]; /* NULL where there is none */
+    /* The inputs, NULL beyond the last. */
+    Value *in[OP_MAX_INPUTS];
     Value *out;
-    int weight, bias; /* indices of its parameters in the set, -1 for none */
+    /* Indices of its parameters in the set, -1 for none. */
+    int weight, bias;
 
     /* Known before prepare. */
-    bool backward;                  /* takes part in the backward pass */
-    bool accumulate[OP_MAX_INPUTS]; /* another operation has written this gradient before */
-    int index;                      /* place in the graph's order */
+    /* Whether it takes part in the backward pass. */
+    bool backward;
+    /* Whether another operation has written the gradient of this input before. */
+    bool accumulate[OP_MAX_INPUTS];
+    /* Its place in the graph's order. */
+    int index;
 
     /* Set by the builder: this input's gradient is the output's, unchanged; -1 for none. If it
      * can, the planner gives both the same memory, and backward has nothing to do for it. */
     int passes_gradient;
 
     /* Set by prepare. */
-    bool reads_input[OP_MAX_INPUTS]; /* backward reads this input's data */
-    size_t saved_bytes;              /* written by forward, read by backward */
+    /* Whether backward reads this input's data. */
+    bool reads_input[OP_MAX_INPUTS];
+    /* Bytes that forward writes and backward reads. */
+    size_t saved_bytes;
     size_t forward_scratch_bytes, backward_scratch_bytes;
 
     /* Set by the planner. */
@@ -81,15 +94,19 @@ struct Graph {
     int op_count;
     Value **values;
     int value_count;
-    int *own_params; /* indices in `params`, which other graphs may share */
+    /* Indices of the graph's parameters in `params`, which other graphs may share. */
+    int *own_params;
     int own_param_count;
-    bool has_idle_params; /* of operations without a backward pass */
+    /* Whether an operation without a backward pass has parameters. */
+    bool has_idle_params;
     const float *weights;
-    float *gradients; /* during graph_backward */
+    /* The argument of graph_backward, while that runs. */
+    float *gradients;
     uint32_t step;
     void *arena;
     size_t arena_bytes;
-    size_t packed_bytes; /* held by the operations themselves */
+    /* Bytes of packed weights, which the operations hold. */
+    size_t packed_bytes;
 };
 
 /* Appends an operation: `op` (first member of an allocated struct) is owned by the graph from here;

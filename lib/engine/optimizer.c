@@ -1,8 +1,9 @@
 /* The optimiser's state and its update.
  *
- * The norm of the gradient comes first, in blocks of a fixed size, so that the sum does not depend on the number
- * of threads. An update is then one pass over the flat arrays: each thread takes blocks, and every element is
- * read and written once. The numbers that are the same for all elements are computed in double and rounded once.
+ * The norm of the gradient comes first, in blocks of a fixed size, so that the sum does not depend
+ * on the number of threads. An update is then one pass over the flat arrays: each thread takes
+ * blocks, and every element is read and written once. The numbers that are the same for all
+ * elements are computed in double and rounded once.
  */
 #include "engine/optimizer.h"
 

@@ -25,7 +25,8 @@ typedef struct OptimizerSettings {
 typedef struct OptimizerState {
     size_t size;
     float *weights, *ema;
-    /* Zero before the first update. NULL, like the gradients, for weights that no optimiser updates. */
+    /* Zero before the first update. NULL, like the gradients, for weights that no optimiser
+     * updates. */
     float *first_moment, *second_moment;
     float *gradients;
 } OptimizerState;
@@ -45,8 +46,8 @@ void optimizer_state_free(OptimizerState *state);
 /* The learning rate of update `i`, counted from 1. */
 double optimizer_learning_rate(const OptimizerSettings *settings, int64_t i);
 
-/* The L2 norm of `gradients` [size], summed in double in blocks of a fixed size, so that it does not
- * depend on the number of threads. Not finite if any element is not. */
+/* The L2 norm of `gradients` [size], summed in double in blocks of a fixed size, so that it does
+ * not depend on the number of threads. Not finite if any element is not. */
 double optimizer_gradient_norm(const float *gradients, size_t size);
 
 /* Update `i`, counted from 1: Adam (Kingma & Ba 2015; beta 0.9 and 0.999, epsilon 1e-8) on the

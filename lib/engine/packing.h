@@ -4,7 +4,7 @@
 #include "engine/op.h"
 
 typedef struct Packing {
-    /* The primitive that reads them; NULL: there is nothing to pack. */
+    /* The primitive that reads the packed weights. NULL: there is nothing to pack. */
     const Primitive *user;
     void *packed;
 } Packing;

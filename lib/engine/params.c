@@ -1,3 +1,8 @@
+/* A list of tensors, searched by name, and their first numbers.
+ *
+ * The first numbers of a tensor are keyed by a hash of its name, so that they do not depend on its
+ * place in the set.
+ */
 #include "engine/params.h"
 
 #include "base/memory.h"
@@ -27,7 +32,7 @@ int params_find(const ParamSet *set, const char *name)
     return -1;
 }
 
-/* FNV-1a: a tensor's start depends on its name, not on its place in the set. */
+/* FNV-1a. */
 static uint32_t name_hash(const char *name)
 {
     uint32_t hash = 2166136261u;

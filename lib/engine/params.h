@@ -22,22 +22,25 @@ enum { PARAM_MAX_RANK = 5, PARAM_NAME_SIZE = 96 };
 typedef enum ParamInit { PARAM_UNIFORM_FAN_IN, PARAM_ONE, PARAM_ZERO } ParamInit;
 
 typedef struct Param {
-    char name[PARAM_NAME_SIZE]; /* "down.0.block.0.conv1.weight" */
+    /* As in "down.0.block.0.conv1.weight". */
+    char name[PARAM_NAME_SIZE];
     int rank;
     int shape[PARAM_MAX_RANK];
-    size_t offset; /* elements from the start of the flat array */
-    size_t count;  /* elements */
+    /* Elements: from the start of the flat array, and of the tensor. */
+    size_t offset, count;
     ParamInit init;
-    int fan_in; /* for PARAM_UNIFORM_FAN_IN */
-    uint32_t
-        stream; /* of its random numbers: a hash of the name, different for each tensor of a set */
+    /* The fan-in of PARAM_UNIFORM_FAN_IN. */
+    int fan_in;
+    /* The stream of its random numbers: a hash of the name, different for each tensor of a set. */
+    uint32_t stream;
 } Param;
 
 typedef struct ParamSet {
     Param *items;
     int count;
     int capacity;
-    size_t size; /* elements of a flat array of this layout */
+    /* Elements of a flat array of this layout. */
+    size_t size;
 } ParamSet;
 
 void params_init(ParamSet *set);

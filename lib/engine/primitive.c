@@ -177,8 +177,8 @@ ImplementationFilter primitive_filter(const Candidate *candidate)
 
 static const char own_name[] = "varhead:amx_bf16";
 
-/* Where our own weight gradients are better than oneDNN's: with AMX, and channels enough to fill its
- * tiles. A rule and not a measurement at run time, so that the same run gives the same bits. */
+/* Where our own weight gradients are better than oneDNN's: with AMX, and channels enough to fill
+ * its tiles. A rule and not a measurement at run time, so that the same run gives the same bits. */
 static bool has_own(const Product *product)
 {
     const int least = 16;
@@ -235,8 +235,8 @@ static Outcome try(Primitive **result, ProductLog *log, const Product *product, 
     return outcome;
 }
 
-/* Tries one way after the other until one is right; the two ways of an implementation to add a tensor
- * follow one another. False with the error of the last one tried. */
+/* Tries one way after the other until one is right; the two ways of an implementation to add a
+ * tensor follow one another. False with the error of the last one tried. */
 static bool try_all(Primitive **result, ProductLog *log, const Product *product, Error *error)
 {
     const int ways = product->added ? 2 : 1;

@@ -8,9 +8,11 @@
 
 typedef struct Slot {
     Operand operand;
-    int argument; /* DNNL_ARG_... */
+    /* DNNL_ARG_... */
+    int argument;
     dnnl_memory_t memory;
-    void *pointer; /* where the memory points now */
+    /* Where the memory points now. */
+    void *pointer;
 } Slot;
 
 struct Primitive {

@@ -1,4 +1,5 @@
-/* What a primitive computes, apart from how: one convolution in one direction, or one matrix product. */
+/* What a primitive computes, apart from how: one convolution in one direction, or one matrix
+ * product. */
 #pragma once
 
 #include "engine/dtype.h"
@@ -18,18 +19,24 @@ typedef struct ConvShape {
     int in_height, in_width, in_channels;
     int out_height, out_width, out_channels;
     int kernel, stride;
-    int pad_begin, pad_end; /* rows above and columns to the left; rows below and to the right */
+    /* Padding: rows above and columns to the left; rows below and columns to the right. */
+    int pad_begin, pad_end;
 } ConvShape;
 
 /* c[b] = a[b] b[b] [+ bias] [+ c[b]]; strides in elements. */
 typedef struct MatmulShape {
     int64_t batch, m, n, k;
-    int64_t a_batch, a_row, a_column; /* a [m, k]: strides between batches, rows and columns */
-    int64_t b_batch, b_row, b_column; /* b [k, n] */
-    int64_t c_batch, c_row;           /* c [m, n]: columns are contiguous */
-    bool bias;                        /* bias [n], float32 */
-    bool accumulate;                  /* adds to what c holds */
-    bool b_packed;                    /* b is what primitive_pack made of a float32 matrix with
+    /* a [m, k]: strides between batches, rows and columns. */
+    int64_t a_batch, a_row, a_column;
+    /* Likewise b [k, n]. */
+    int64_t b_batch, b_row, b_column;
+    /* Likewise c [m, n], whose columns are contiguous. */
+    int64_t c_batch, c_row;
+    /* Whether there is a bias [n], float32. */
+    bool bias;
+    /* Whether the product is added to c. */
+    bool accumulate;
+    bool b_packed; /* b is what primitive_pack made of a float32 matrix with
                                          those strides; of a single product, not a batch */
     DType a_type, b_type, c_type;
 } MatmulShape;

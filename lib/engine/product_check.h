@@ -1,9 +1,9 @@
 /* Whether a primitive computes what it should: its result is compared with plain loops in double.
  *
- * The primitive runs once, at its full size, on random numbers. Some fifty elements are compared: the
- * corners of the result (the first and the last image, row, column and channel, where padding would
- * show) and others at random. Scratch memory, and the elements to be compared, are filled with NaN
- * before. What is allowed is what rounding may do (product_reference.h).
+ * The primitive runs once, at its full size, on random numbers. Some fifty elements are compared:
+ * the corners of the result (the first and the last image, row, column and channel, where padding
+ * would show) and others at random. Scratch memory, and the elements to be compared, are filled
+ * with NaN before. What is allowed is what rounding may do (product_reference.h).
  *
  * Random numbers and results take memory, some tens of MB for a large batch, that checks share.
  */

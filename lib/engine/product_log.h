@@ -7,7 +7,8 @@
 
 #include <stdbool.h>
 
-/* One way to compute a product: by the library's implementation of this name, or by code of our own. */
+/* One way to compute a product: by the library's implementation of this name, or by code of our
+ * own. */
 typedef struct Way {
     char *implementation;
     /* A tensor that is added is copied to dst first, where the kernel adds to it. */

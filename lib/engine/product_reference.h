@@ -1,4 +1,5 @@
-/* Single elements of products, computed by plain loops in double: what oneDNN's are compared with. */
+/* Single elements of products, computed by plain loops in double: what oneDNN's are compared
+ * with. */
 #pragma once
 
 #include "engine/product.h"
@@ -21,8 +22,8 @@ typedef struct Expected {
 } Expected;
 
 /* `at`: the element's position, [n, y, x, c] of the forward pass's dst or of backward data's src,
- * [out, in, y, x] of backward weights' gradient, [batch, row, column] of a matrix product. The result
- * is without what a matrix product with `accumulate` adds to. */
+ * [out, in, y, x] of backward weights' gradient, [batch, row, column] of a matrix product. The
+ * result is without what a matrix product with `accumulate` adds to. */
 Expected product_element(const Product *product, const ProductOperands *operands,
                          const int64_t *at);
 

@@ -1,3 +1,6 @@
+/* One table of names and times. A call adds its time to the row of its name, which is found by a
+ * search: there are few.
+ */
 #include "engine/profile.h"
 
 #include "base/clock.h"

@@ -7,7 +7,7 @@
  * 16 x 16 floats. It wants the left factor with the 32 numbers it sums over side by side, and the
  * right one with pairs of them side by side:
  *
- *     left tile     row o:  dy[0, o] dy[1, o] dy[2, o] ... dy[31, o]             (16 rows of 64 bytes)
+ *     left tile     row o:  dy[0, o] dy[1, o] dy[2, o] ... dy[31, o]        (16 rows of 64 bytes)
  *     right tile    row p:  in[2p, c=0] in[2p+1, c=0]  in[2p, c=1] in[2p+1, c=1] ...  (the same)
  *
  * Which pixels make a pair? Neighbours in a row would be torn apart by the odd shifts of a 3 x 3
@@ -17,9 +17,9 @@
  * chosen such that rows of 32, 16, 8 or 4 pixels and of 7 or 14 all divide with little waste.
  *
  * Both factors are rearranged once into buffers that stay in the core's cache, with zeros for
- * channels, columns and images that do not exist, and then used many times: dy by all taps and input
- * channels, the input by all taps and output channels. The units are a tile of 16 output channels
- * and a block of 32 input channels:
+ * channels, columns and images that do not exist, and then used many times: dy by all taps and
+ * input channels, the input by all taps and output channels. The units are a tile of 16 output
+ * channels and a block of 32 input channels:
  *
  *     dy   [out tile][group of images][row][step][16 channels][step_pixels, images]
  *     in   [in block][group][input row][phase][column][images / 2 pairs][2 halves][16 channels][2]
@@ -133,7 +133,8 @@ AMX static void rearrange_step(char *left, const Plan *plan, const uint16_t *pix
          first += BLOCK, left += 2 * plan->left_bytes) {
         const __mmask32 channels = channel_mask(plan->shape.out_channels, first);
         for (int k = 0; k < STEP; k++) {
-            /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): step_pixels fills all STEP */
+            /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): step_pixels fills all
+             * STEP */
             __mmask32 exist = pixels[k] ? channels : 0;
             const uint16_t *from = pixels[k] ? pixels[k] + first : NULL;
             _mm512_store_si512(rows[k], _mm512_maskz_loadu_epi16(exist, from));
@@ -167,8 +168,8 @@ AMX static inline void interleave(char *to, __m512i a, __m512i b)
     _mm512_store_si512(to + HALF, _mm512_unpackhi_epi16(a, b));
 }
 
-/* A pixel of all images of a group, in some blocks of channels. `pixel` is the first image's, or NULL
- * where there is only zero. */
+/* A pixel of all images of a group, in some blocks of channels. `pixel` is the first image's, or
+ * NULL where there is only zero. */
 AMX static void rearrange_pixel(char *right, const Plan *plan, const uint16_t *pixel, int images,
                                 int first_block, int last_block)
 {
@@ -269,9 +270,9 @@ static inline const char *call_sums(const char *sums, const char *end, ptrdiff_t
     return sums;
 }
 
-/* The three taps of a row, of a kernel of three: 16 output channels, 32 input channels. Six tiles of
- * sums, one of dy and one of input: three shifts of which read nearly the same lines of memory, so
- * that a step takes only 3 KiB from the second level's cache for six products. */
+/* The three taps of a row, of a kernel of three: 16 output channels, 32 input channels. Six tiles
+ * of sums, one of dy and one of input: three shifts of which read nearly the same lines of memory,
+ * so that a step takes only 3 KiB from the second level's cache for six products. */
 AMX static void multiply_row(const Plan *plan, const TileProduct *p)
 {
     enum { TILES = 6 };

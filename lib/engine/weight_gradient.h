@@ -1,8 +1,9 @@
 /* The weight gradient of a bfloat16 convolution on AMX: about twice as fast as oneDNN 2.6's.
  *
- * Sums are float32; as ever with AMX, subnormal operands count as zero. Padding is multiplied like any
- * other zero, so an infinity in x or dy may become NaN in more weights than it touches. The result is the same from
- * run to run for a shape and a number of threads; other numbers of threads may add in another order.
+ * Sums are float32; as ever with AMX, subnormal operands count as zero. Padding is multiplied like
+ * any other zero, so an infinity in x or dy may become NaN in more weights than it touches. The
+ * result is the same from run to run for a shape and a number of threads; other numbers of threads
+ * may add in another order.
  */
 #pragma once
 

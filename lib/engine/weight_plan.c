@@ -1,3 +1,10 @@
+/* Chooses how a weight gradient is cut into blocks, slices and parts, and lays out its working
+ * memory.
+ *
+ * Images are grouped so that padding wastes the least. Blocks fill the second-level cache. Threads
+ * share pixels (slices) or input channels (parts), whichever is estimated to take
+ * fewer cycles.
+ */
 #include "engine/weight_plan.h"
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-/* How the weight gradient cuts its work, and where everything lies in its working memory; private to
- * weight_gradient.c, whose first comment draws the layouts.
+/* How the weight gradient cuts its work, and where everything lies in its working memory; private
+ * to weight_gradient.c, whose first comment draws the layouts.
  *
  * The pixels of dy are cut into blocks whose rearranged copies fit a core's cache. Threads either
  * share out the blocks, as slices that have sums of their own, or the input channels, as parts. All
@@ -22,14 +22,21 @@ enum {
 typedef struct Plan {
     ConvShape shape;
     int taps;
-    int images, groups;           /* images per group */
-    int step_pixels, steps;       /* steps per row of dy */
-    int phases, columns;          /* of a row of input; columns per phase */
-    int out_tiles, in_blocks;     /* of 16 output and of 32 input channels */
-    int block_groups, block_rows; /* the pixels that are in the buffers at a time */
+    /* Images per group, and groups. */
+    int images, groups;
+    /* Pixels per step, and steps per row of dy. */
+    int step_pixels, steps;
+    /* Phases of a row of input, and columns per phase. */
+    int phases, columns;
+    /* Tiles of 16 output channels, and blocks of 32 input channels. */
+    int out_tiles, in_blocks;
+    /* Groups and rows that are in the buffers at a time. */
+    int block_groups, block_rows;
     int row_blocks, blocks;
-    int slices, parts, part_blocks;    /* input blocks per part */
-    ptrdiff_t left_bytes, right_bytes; /* of the buffers, per tile and block of channels */
+    /* Slices of pixels, parts of input channels, and input blocks per part. */
+    int slices, parts, part_blocks;
+    /* Bytes of the buffers, per tile and per block of channels. */
+    ptrdiff_t left_bytes, right_bytes;
 } Plan;
 
 /* The pixels of a block: groups and rows of dy. */

@@ -2,9 +2,9 @@
  *
  * exp is 2^n times a polynomial on [-ln 2 / 2, ln 2 / 2] (the minimax one of Cephes' expf), good to
  * about 1e-7 relative; branch-free, so that it runs at the width of the vector registers. Arguments
- * end at -87, where exp is the least normal number, and at 64, long after the sigmoid is zero: the
- * compiler works out the ends of a clamp on their own and for every element, and at 88 that made a
- * subnormal number of each, which costs a hundred cycles.
+ * are clamped to [-87, 64]. -87 keeps the result normal. 64 instead of 88: gcc evaluates exp at
+ * both bounds of the clamp for every element, and at 88 the sigmoid's reciprocal is subnormal,
+ * which is a hundred cycles slower.
  */
 #pragma once
 

@@ -21,14 +21,18 @@
 #include <omp.h>
 
 typedef struct AttentionOp {
-    Op op; /* in[0]: qkv */
+    /* in[0]: qkv. */
+    Op op;
     int pixels, channels;
-    int chunk;                                                 /* images at a time; divides n */
-    Primitive *scores, *mix;                                   /* forward */
-    Primitive *value_back, *prob_back, *query_back, *key_back; /* dV, dP, dQ, dK */
+    /* Images at a time; divides n. */
+    int chunk;
+    /* Forward. */
+    Primitive *scores, *mix;
+    /* dV, dP, dQ, dK. */
+    Primitive *value_back, *prob_back, *query_back, *key_back;
 } AttentionOp;
 
-/* A matrix operand: where its batch, rows and columns lie, and what it is made of. */
+/* A matrix operand: its type, and the strides of its batch, rows and columns. */
 typedef struct Matrix {
     int64_t batch, row, column;
     DType type;
@@ -213,7 +217,8 @@ static bool run(Primitive *p, void *left, void *right, void *result, void *scrat
 typedef struct Chunk {
     void *query, *key, *values, *out;
     float *log_sums;
-    size_t rows, row; /* rows of the squares, and their length */
+    /* Rows of the squares, and their length. */
+    size_t rows, row;
     float scale;
 } Chunk;
 

@@ -14,12 +14,15 @@
 #include <assert.h>
 
 typedef struct ConvOp {
-    Op op; /* in[0]: x, in[1]: residual */
+    /* in[0]: x, in[1]: residual. */
+    Op op;
     ConvShape shape;
     Primitive *forward, *backward_data, *backward_weights;
     Packing pack_forward, pack_data;
-    size_t added_bytes; /* scratch where backward-data writes before it is added */
-    size_t cast_bytes;  /* scratch for the output's gradient in the type of the convolution */
+    /* Scratch where backward-data writes before it is added. */
+    size_t added_bytes;
+    /* Scratch for the output's gradient in the type of the convolution. */
+    size_t cast_bytes;
 } ConvOp;
 
 static size_t larger(size_t a, size_t b)

@@ -1,8 +1,14 @@
+/* Draws masks and applies them.
+ *
+ * Random blocks give 128 bits each, 16 for each of eight elements, and a comparison makes one bit
+ * of 16: an element is dropped if its 16 bits are below probability * 2^16. Bits become factors a
+ * vector at a time.
+ */
 #include "layers/dropout.h"
 
 #include <math.h>
 
-/* Drawn at a time. A block of random bits serves eight elements, so it makes one byte. */
+/* Random blocks drawn at a time. A block serves eight elements, so it makes one byte. */
 enum { BLOCKS = 64 };
 
 DropoutMask dropout_mask(uint64_t seed, uint32_t layer, uint32_t step, uint32_t image,

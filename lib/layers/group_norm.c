@@ -1,6 +1,6 @@
 /* Group normalisation and all that surrounds it in the U-Net, in one pass over memory:
  *
- *     u = x + shift                      shift: the time embedding, one number per image and channel
+ *     u = x + shift                      shift: the time embedding, a number per image and channel
  *     xhat = (u - mean) * rstd           over the pixels and channels of a group, eps 1e-6
  *     z = weight * xhat + bias
  *     y = silu(z) * mask / keep
@@ -28,16 +28,20 @@
 static const double epsilon = 1e-6;
 
 typedef struct GroupNormOp {
-    Op op; /* in[0]: x, in[1]: shift */
+    /* in[0]: x, in[1]: shift. */
+    Op op;
     int groups;
     bool silu;
     double dropout;
-    uint32_t layer; /* tells its dropout masks from other layers': the place of its weight */
-    int threads;    /* for which the working memory is planned */
+    /* The place of its weight, which tells its dropout masks from those of other layers. */
+    uint32_t layer;
+    /* The threads that the working memory is planned for. */
+    int threads;
 } GroupNormOp;
 
 /* Sums over the pixels of an image, per channel: of x - first and of its square, `first` being the
- * first pixel. Near the data, it saves the squares from cancellation when the mean is large. */
+ * first pixel. Shifting by the first pixel avoids cancellation in E[x^2] - E[x]^2 when the mean is
+ * large. */
 INLINED void channel_sums_as(DType type, float *restrict sum, float *restrict square,
                              float *restrict first, const void *restrict x, size_t pixels,
                              size_t channels)
@@ -114,8 +118,8 @@ typedef struct Dropout {
     float scale;
 } Dropout;
 
-/* A pass over an image takes it pixel by pixel. `kept` has a factor per channel, what dropout makes
- * of this pixel, where the mask says so; without a mask it stays all ones. */
+/* A pass over an image takes it pixel by pixel. `kept` has dropout's factor for each channel of the
+ * pixel; without a mask all are one. */
 INLINED void normalise_as(DType type, bool with_silu, void *restrict y, const void *restrict x,
                           const float *restrict scale, const float *restrict offset, Dropout mask,
                           float *restrict kept, size_t pixels, size_t channels)
@@ -147,10 +151,12 @@ VECTORISED static void normalise(DType type, bool with_silu, void *y, const void
         normalise_as(DTYPE_BF16, false, y, x, scale, offset, mask, kept, pixels, channels);
 }
 
-/* What the backward passes over an image share, all per channel. */
+/* Numbers that the backward passes over an image share, all per channel. */
 typedef struct Affine {
-    const float *scale, *offset; /* xhat = scale x + offset */
-    const float *weight, *bias;  /* z = weight xhat + bias */
+    /* xhat = scale x + offset. */
+    const float *scale, *offset;
+    /* z = weight xhat + bias. */
+    const float *weight, *bias;
 } Affine;
 
 /* dz [pixels, channels] from dy, and per channel the sums of dz and of dz xhat. */
@@ -260,8 +266,8 @@ static bool needs_sink(const Op *op)
     return !op->in[0]->needs_grad && op->in[1] && op->in[1]->needs_grad;
 }
 
-/* A thread's working memory: vectors per channel, then, in backward, an image of dz and one of dx
- * where nobody else has a place for it. In floats. */
+/* A thread's working memory, in floats: vectors per channel, then, in backward, an image of dz, and
+ * one of dx if dx has no other place. */
 enum { WORK_VECTORS = 6 };
 
 static size_t work_size(const Op *op, bool backward)
@@ -270,7 +276,7 @@ static size_t work_size(const Op *op, bool backward)
            (backward ? (needs_sink(op) ? 2 : 1) * floats(image_size(op)) : 0);
 }
 
-/* What is saved for the images: statistics, then dropout's bits. */
+/* Saved for the images: statistics, then dropout's bits. */
 static size_t statistics_bytes(const GroupNormOp *norm)
 {
     return memory_aligned(2 * (size_t)norm->op.in[0]->n * (size_t)norm->groups * sizeof(float));
@@ -323,7 +329,7 @@ static uint8_t *bits_of(const GroupNormOp *norm, size_t i)
            i * dropout_bytes(image_size(&norm->op));
 }
 
-/* The dropout of image i, as forward has drawn it, or draws it now. */
+/* The dropout of image i: forward draws it, and backward finds it. */
 static Dropout dropout_of(const Graph *graph, const GroupNormOp *norm, size_t i, bool draw)
 {
     if (!drops(graph, norm))

@@ -9,16 +9,22 @@
 
 typedef struct Conv {
     int kernel;
-    int stride;             /* 0 means 1 */
-    int pad_begin, pad_end; /* zeros above and to the left; below and to the right */
-    Value *residual;        /* added to the result, of the result's type; NULL for none */
-    bool float32;           /* the result is float32, whatever the type of the graph */
-    int banks;              /* 0: one convolution; else that many of one input, side by side */
+    /* 0 means a stride of 1. */
+    int stride;
+    /* Rows of zeros above and columns to the left; rows below and columns to the right. */
+    int pad_begin, pad_end;
+    /* A value of the result's type that is added to the result; NULL for none. */
+    Value *residual;
+    /* Whether the result is float32 whatever the type of the graph. */
+    bool float32;
+    /* The number of convolutions of one input, side by side. 0: a single one. */
+    int banks;
 } Conv;
 
-/* Convolution with bias, [n, h, w, c] -> [n, h', w', channels], computed in the graph's type; weight
- * [channels, c, kernel, kernel], uniform in +-1/sqrt(fan_in) at the start. With banks the result has
- * banks * channels channels, and weight and bias [channels] begin with one more dimension, [banks]. */
+/* Convolution with bias, [n, h, w, c] -> [n, h', w', channels], computed in the graph's type;
+ * weight [channels, c, kernel, kernel], uniform in +-1/sqrt(fan_in) at the start. With banks the
+ * result has banks * channels channels, and weight and bias [channels] begin with one more
+ * dimension, [banks]. */
 Value *nn_conv2d(Graph *graph, Value *x, const char *name, int channels, Conv conv);
 
 /* Linear layer over the last dimension, [n, h, w, c] -> [n, h, w, channels]: a fully connected
@@ -35,10 +41,13 @@ Value *nn_conv1x1_stack(Graph *graph, Value *x, const char *const *names, int co
 
 typedef struct Norm {
     int groups;
-    Value
-        *shift; /* float32 [n, 1, 1, c], added to x before normalising (time embedding); or NULL */
-    bool silu;  /* apply z * sigmoid(z) to the result */
-    double dropout; /* then zero elements with this probability; off unless the graph has dropout */
+    /* The time embedding's shift, float32 [n, 1, 1, c], added to x before normalising; or NULL. */
+    Value *shift;
+    /* Whether z * sigmoid(z) follows. */
+    bool silu;
+    /* The probability with which an element then becomes zero. Without effect unless the graph has
+     * dropout. */
+    double dropout;
 } Norm;
 
 /* Group normalisation (Wu & He 2018), eps 1e-6, in one pass with what the U-Net does around it:

@@ -15,9 +15,11 @@
 #include <assert.h>
 
 typedef struct LinearOp {
-    Op op; /* in[0]: x, in[1]: residual */
+    /* in[0]: x, in[1]: residual. */
+    Op op;
     Primitive *forward, *backward_data, *backward_weights;
-    Packing pack_forward, pack_data; /* of the weights; empty where float32 ones are read */
+    /* The packed weights; empty if the float32 weights are read where they lie. */
+    Packing pack_forward, pack_data;
 } LinearOp;
 
 static bool linear_prepare(Graph *graph, Op *op, Error *error)
@@ -103,7 +105,7 @@ static void linear_pack(Graph *graph, Op *op)
     packing_run(&linear->pack_data, weights);
 }
 
-/* What a product reads: the packed weights, or those in the parameters. */
+/* The weights that a product reads: the packed ones, or those in the parameters. */
 static void *weights_for(const Graph *graph, const Op *op, const Packing *packing)
 {
     return packing->packed ? packing->packed : (void *)op_weights(graph, op->weight);

@@ -3,9 +3,9 @@
  *     A = [ patch | 1 | targets ],   A'A = [ G    . ]
  *                                          [ r'   . ]
  *
- * of which the lower triangle is computed, in bands that end at the diagonal. In bfloat16 a target is three
- * columns whose sum is the float32 number, all its bits: patches are rounded, as the convolution
- * will see them, and targets are not.
+ * The lower triangle of A'A is computed, in bands that end at the diagonal. In bfloat16 a target is
+ * three columns whose sum is the float32 number, all its bits: patches are rounded, as the
+ * convolution will see them, and targets are not.
  */
 #include "layers/patch_gram.h"
 
@@ -18,8 +18,8 @@
 enum {
     NEIGHBOURS = 9,
     BANDS = 4,
-    MOST_ROWS = 8192, /* of A: some megabytes */
-    LANES = 32,       /* columns are a multiple: rows begin where vector registers like it */
+    MAX_ROWS = 8192, /* of A: some megabytes */
+    LANES = 32,      /* the number of columns is a multiple of this, so that rows are aligned */
     BF16_PARTS = 3,
 };
 
@@ -27,13 +27,18 @@ struct PatchGram {
     const Value *z;
     DType type;
     int kinds, outputs, parts;
-    int features, columns; /* of phi, of A with padding */
-    int chunk;             /* images at a time */
-    char *rows;            /* A [chunk h w, columns] */
-    float *square;         /* A'A [columns, columns], the lower triangle */
+    /* Elements of phi, and columns of A with padding. */
+    int features, columns;
+    /* Images at a time. */
+    int chunk;
+    /* The matrix A [chunk h w, columns]. */
+    char *rows;
+    /* The lower triangle of A'A [columns, columns]. */
+    float *square;
     void *scratch;
     struct Band {
-        int first, end; /* rows of A'A */
+        /* Rows of A'A. */
+        int first, end;
         Primitive *product;
     } bands[BANDS];
 };
@@ -99,7 +104,7 @@ bool patch_gram_make(PatchGram **result, const Value *z, int kinds, int outputs,
                      .outputs = outputs,
                      .parts = z->type == DTYPE_BF16 ? BF16_PARTS : 1,
                      .features = patch_gram_features(z->c),
-                     .chunk = pixels < MOST_ROWS ? MOST_ROWS / pixels : 1};
+                     .chunk = pixels < MAX_ROWS ? MAX_ROWS / pixels : 1};
     if (g->chunk > z->n)
         g->chunk = z->n;
     g->columns = round_up(g->features + kinds * outputs * g->parts, LANES);
@@ -131,8 +136,8 @@ void patch_gram_free(PatchGram *g)
 
 /* -- A ---------------------------------------------------------------------------------------- */
 
-/* The patch around (x, y) of an image; what lies outside is zero. Neighbours of one row are neighbours in
- * memory too. */
+/* The patch around (x, y) of an image; what lies outside is zero. Neighbours of one row are
+ * neighbours in memory too. */
 static char *write_patch(const PatchGram *g, const char *image, int x, int y, char *to)
 {
     const Value *z = g->z;
@@ -149,7 +154,7 @@ static char *write_patch(const PatchGram *g, const char *image, int x, int y, ch
     return to;
 }
 
-/* What the sum of the columns of a target is: y, to the last bit. */
+/* Splits y into numbers of the type whose sum is y, to the last bit. */
 static void write_target(const PatchGram *g, void *row, size_t column, float y)
 {
     for (int p = 0; p < g->parts; p++) {

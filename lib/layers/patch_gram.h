@@ -1,19 +1,19 @@
-/* What least squares needs to know of a 3x3 convolution's input and of what its output should be.
+/* The sums of least squares for a 3x3 convolution, from its input and the targets of its output.
  *
- * A 3x3 convolution with zeros around is linear in its weights: at each pixel its output is w' phi, phi
- * being the patch of nine neighbours, row by row, [9 c], and a one for the bias. The least squares w for
- * targets y solves G w = r,
+ * A 3x3 convolution with zeros around is linear in its weights: at each pixel its output is w' phi,
+ * phi being the patch of nine neighbours, row by row, [9 c], and a one for the bias. The least
+ * squares w for targets y solves G w = r,
  *
  *     G = sum phi phi',   r = sum phi y        over pixels and images,
  *
- * whatever the targets are: one G serves them all. G comes from matrix products in the type of z, whose
- * sums are float32 over a few thousand pixels and double beyond.
+ * whatever the targets are: one G serves them all. G comes from matrix products in the type of z,
+ * whose sums are float32 over a few thousand pixels and double beyond.
  */
 #pragma once
 
 #include "engine/graph.h"
 
-/* Of a kept value z, which is read where it lies. */
+/* Sums over a kept value z, which is read where it lies. */
 typedef struct PatchGram PatchGram;
 
 /* Elements of phi for z of `channels`: 9 channels + 1. */

@@ -1,3 +1,8 @@
+/* Builds the classifier, and computes its loss and its hits.
+ *
+ * The loss is computed in double, from logits whose largest is subtracted first, so that no
+ * exponential overflows.
+ */
 #include "model/classifier.h"
 
 #include "layers/layers.h"
@@ -36,7 +41,8 @@ Classifier classifier_build(Graph *g, int resolution, int channels, int classes)
     return net;
 }
 
-/* The logarithm of the sum of the exponentials, around the largest: none overflows. */
+/* The logarithm of the sum of the exponentials. The largest logit is subtracted first: none
+ * overflows. */
 static double log_sum(const float *logits, int classes)
 {
     double largest = logits[0];

@@ -1,3 +1,9 @@
+/* Builds a head, and reads the outputs of its bins.
+ *
+ * The bins are banks of one convolution: pixel by pixel, the channels of bin 0, then those of bin
+ * 1, and so on. Reading copies the channels of each image's bin; the way back writes them to their
+ * place and zeros to all others.
+ */
 #include "model/head.h"
 
 #include "layers/layers.h"
@@ -41,7 +47,7 @@ Value *head_basis_build(Graph *graph, const Config *config, const Value *feature
 
 /* -- Bins ------------------------------------------------------------------------------------- */
 
-/* Floats of a pixel, of one bin and of all. */
+/* Channels of a pixel in one bin. */
 static size_t pixel_channels(const Head *head)
 {
     return (size_t)(value_channels(head->out) / head->bins);

@@ -10,7 +10,7 @@ const char *precision_name(DType type)
     return type == DTYPE_BF16 ? "bf16" : "f32";
 }
 
-/* oneDNN's variable can hide instructions; it had another name before. */
+/* oneDNN's variable can hide instructions. Its older name is read too. */
 const char *precision_reason(void)
 {
     if (primitive_support(DTYPE_BF16) == SUPPORT_FAST)

@@ -1,3 +1,8 @@
+/* Builds the U-Net, level by level: down, the middle, and up again with the skips of the way down.
+ *
+ * The order of the calls is the order of the layers in the paper's figure, and the names are those
+ * of the reference network's state dict.
+ */
 #include "model/unet.h"
 
 #include "layers/layers.h"
@@ -7,7 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* Deepest stack of skips: conv_in, and per level res_blocks blocks and one downsampling. */
+/* The deepest stack of skips: conv_in, and per level res_blocks blocks and one downsampling. */
 enum { MAX_SKIPS = 1 + CONFIG_MAX_LEVELS * (16 + 1) };
 
 typedef struct Name {

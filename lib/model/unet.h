@@ -10,11 +10,15 @@
 #include "engine/graph.h"
 
 typedef struct UNet {
-    Value *x;        /* input [n, size, size, image channels]: x_t; size: data.resolution */
-    Value *time;     /* input [n, 1, 1, channels]: unet_embed_times */
-    Value *temb;     /* kept  [n, 1, 1, 4 channels]: after the second dense layer */
-    Value *features; /* kept  [n, size, size, channels * channel_mult[0]]: enters norm_out */
-    Value *eps;      /* kept  [n, size, size, image channels]: the predicted noise */
+    /* Inputs: x_t [n, size, size, image channels], size being data.resolution, and the embedded
+     * times [n, 1, 1, channels] (unet_embed_times). */
+    Value *x, *time;
+    /* Kept, [n, 1, 1, 4 channels]: the time embedding after the second dense layer. */
+    Value *temb;
+    /* Kept, [n, size, size, channels * channel_mult[0]]: the tensor that enters norm_out. */
+    Value *features;
+    /* Kept, [n, size, size, image channels]: the predicted noise. */
+    Value *eps;
 } UNet;
 
 /* Builds the network of `config` (data and model sections) in an empty graph. */
@@ -25,7 +29,8 @@ UNet unet_build(Graph *graph, const Config *config);
  * cosines (then a zero if channels is odd). Computed in double, rounded once. */
 void unet_embed_times(const double *model_times, int count, int channels, float *out);
 
-/* The residual block of the network, which a complex head has too: [n, h, w, c] -> [n, h, w, channels].
- * `temb` is already SiLU(temb), [n, 1, 1, 4 * config channels]; parameters are named "<name>.norm1.weight"... */
+/* The residual block of the network, which a complex head has too: [n, h, w, c] -> [n, h, w,
+ * channels]. `temb` is already SiLU(temb), [n, 1, 1, 4 * config channels]; parameters are named
+ * "<name>.norm1.weight"... */
 Value *unet_residual_block(Graph *graph, const Config *config, Value *x, Value *temb,
                            const char *name, int channels);
