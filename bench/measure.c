@@ -59,7 +59,7 @@ static bool train_make(TrainRunner *r, const Task *task, Error *error)
     const bool exact = task->work == WORK_EXACT;
     r->config = task->config;
     r->config.stage2.solver = exact ? SOLVER_EXACT : SOLVER_ADAM;
-    config_settle(&r->config);
+    config_resolve(&r->config);
     const bool made = task->work == WORK_STAGE1
                           ? stage1_make(&r->stage, &r->config, ".", error)
                           : stage2_make(&r->stage, &r->config, ".", &heads, error);

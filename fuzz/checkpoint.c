@@ -1,4 +1,4 @@
-/* A checkpoint from anywhere: what `infer info` says of it, and the network in it. */
+/* A checkpoint from anywhere: `infer info` describes it, and its network is opened. */
 #include "base/memory.h"
 #include "fuzz/target.h"
 #include "infer/command.h"

@@ -1,4 +1,4 @@
-/* The classifier in whose features images are compared. One that is accepted gives finite features. */
+/* The classifier of `infer quality`. If it is accepted, its features can be computed. */
 #include "evaluation/feature_net.h"
 #include "fuzz/target.h"
 

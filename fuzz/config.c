@@ -1,4 +1,4 @@
-/* A recipe. What is read must come out again as text that means the same. */
+/* A recipe. If it is accepted, it can be written as text with the same meaning. */
 #include "base/memory.h"
 #include "fuzz/target.h"
 
@@ -21,7 +21,7 @@ void fuzz_config(const uint8_t *bytes, size_t size)
         config_differences(&config, &again, CONFIG_WHOLE, keys, sizeof keys) != 0)
         fuzz_broken("a configuration that was written reads as the same");
     memory_free(yaml);
-    config_settle(&config);
+    config_resolve(&config);
 
     /* The same bytes as a file, which may have zero bytes, and as the value of an override. */
     const char *path = fuzz_file("x.yaml", bytes, size);

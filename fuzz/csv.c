@@ -1,4 +1,5 @@
-/* A table of another command, as `infer compare` reads it back. Every cell is there, as text and as a number. */
+/* A table of another command, as `infer compare` reads it. Every cell can be read as text and as a
+ * number. */
 #include "infer/csv.h"
 #include "fuzz/target.h"
 

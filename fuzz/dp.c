@@ -1,4 +1,5 @@
-/* The costs of steps that lie beside a checkpoint. */
+/* The file of step costs beside a checkpoint (dp-<variance>.h5). Trajectories made of it rise from
+ * 0 to N. */
 #include "evaluation/dp.h"
 #include "fuzz/target.h"
 

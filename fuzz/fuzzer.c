@@ -1,4 +1,4 @@
-/* Where clang's libFuzzer enters. FUZZ_TARGET names the function of fuzz/target.h. */
+/* The function that clang's libFuzzer calls. FUZZ_TARGET is a function of fuzz/target.h. */
 #include "fuzz/target.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);

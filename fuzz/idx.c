@@ -1,4 +1,4 @@
-/* Images in IDX. Those that are read are all there. */
+/* Images in IDX. If they are accepted, the last pixel is in memory. */
 #include "data/idx.h"
 #include "fuzz/target.h"
 
@@ -7,7 +7,7 @@ void fuzz_idx(const uint8_t *bytes, size_t size)
     enum { RESOLUTION = 4 };
     Error error = {0};
     IdxImages images;
-    volatile uint8_t last = 0; /* read, so that the sanitizer sees whether it is there */
+    volatile uint8_t last = 0; /* the sanitizer reports a read outside of the memory */
     if (!idx_read(&images, fuzz_file("x.idx", bytes, size), RESOLUTION, &error)) {
         fuzz_check_error(&error);
         return;

@@ -1,4 +1,4 @@
-/* Images in HDF5, once read wholly and once from the file. */
+/* Images in HDF5, read wholly and by rows. Both ways give the same pixels. */
 #include "data/hdf5_images.h"
 #include "fuzz/target.h"
 

@@ -1,4 +1,5 @@
-/* Labels of a data set, in IDX and in HDF5. Those that are read are one per image, and in range. */
+/* Labels of a data set, in IDX or in HDF5, under either name. If they are accepted, there is one
+ * for each image, in range. */
 #include "data/labels.h"
 #include "fuzz/target.h"
 
@@ -6,7 +7,7 @@
 
 enum { IMAGES = 3, SIDE = 4, MOST = 10 };
 
-/* A data set of three images, open for as long as the process lives. */
+/* A data set of three images, which stays open until the process ends. */
 static const Dataset *data_set(void)
 {
     static Dataset *dataset;

@@ -1,4 +1,5 @@
-/* Noise of another implementation, for samples and for bounds. All of it is read, as the commands do. */
+/* Noise of another implementation, for samples and for bounds. All of it is read in the way of the
+ * commands. */
 #include "inference/noise.h"
 #include "base/memory.h"
 #include "fuzz/target.h"

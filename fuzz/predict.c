@@ -1,4 +1,4 @@
-/* The input of `infer predict`. */
+/* The input of `infer predict`, with the smallest network. */
 #include "fuzz/target.h"
 #include "infer/command.h"
 

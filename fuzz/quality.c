@@ -1,5 +1,5 @@
-/* The values of an unfinished `infer quality`, which the same command goes on from. Those of another key are left
- * alone. */
+/* The values of an unfinished `infer quality`, which the same command continues. A file with
+ * another key changes nothing. */
 #include "fuzz/target.h"
 #include "infer/quality/quality_store.h"
 

@@ -1,4 +1,5 @@
-/* Runs a target on files, one process each: `replay TARGET FILE...` names those that it does not survive. */
+/* Runs a target on files, each in a process of its own. `replay TARGET FILE...` prints the files
+ * that kill it. */
 #include "fuzz/target.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* A checkpoint that a run is to continue: all groups of tensors that training reads, against the network
- * that it trains, and the copy with a group left out that `infer analytic` makes. */
+/* A checkpoint from which a run continues. All groups of tensors that training needs are read for
+ * the network that it trains, and the file is copied without a group, as `infer analytic` does. */
 #include "base/memory.h"
 #include "fuzz/target.h"
 #include "inference/network.h"
@@ -16,7 +16,7 @@ static void read_group(Checkpoint *checkpoint, const char *group, const ParamSet
     memory_free(values);
 }
 
-/* Discarded: the file that was read is never replaced. */
+/* Makes the copy and discards it. */
 static void amend(Checkpoint *checkpoint)
 {
     Error error = {0};

@@ -1,8 +1,9 @@
-/* The files from which a search begins: small and right, one of each way in which such a file may be
- * stored. `seeds DIRECTORY` fills DIRECTORY/<target>/.
+/* Writes the files from which a search begins: small valid files, one for each way of storing them.
+ * `seeds DIRECTORY` fills DIRECTORY/<target>/.
  *
- * HDF5's oldest format, which h5py writes by default, has no checksums in its metadata, so that a
- * changed byte goes deep into the library; what varhead writes has them and is refused early. */
+ * Most are in HDF5's oldest format, the default of h5py. It has no checksums in its metadata, so
+ * that a changed byte gets deep into the library. Files of varhead have checksums and are refused
+ * early. */
 #include "base/memory.h"
 #include "evaluation/feature_net.h"
 #include "evaluation/quality_meter.h"
@@ -77,7 +78,7 @@ static void add(hid_t file, const char *name, Storage storage, hid_t stored, hid
     H5Sclose(space);
 }
 
-/* Calls `fill` for files of both formats and of every storage. */
+/* Calls `fill` for a file of each format and storage. */
 static void each_kind(const char *target, const char *prefix, void (*fill)(hid_t, Storage))
 {
     for (int kind = 0; kind < 2 * STORAGES; kind++) {
@@ -89,7 +90,7 @@ static void each_kind(const char *target, const char *prefix, void (*fill)(hid_t
     }
 }
 
-/* -- What the targets read -------------------------------------------------------------------- */
+/* -- HDF5 files of the targets ----------------------------------------------------------------- */
 
 static float numbers[1024];
 
@@ -219,7 +220,7 @@ static void fill_checkpoint(hid_t file, Storage storage)
     params_free(&head);
 }
 
-/* No tensors at all: a small file, in which most bytes matter. */
+/* A checkpoint without tensors: a small file, in which most bytes matter. */
 static void fill_description(hid_t file, Storage storage)
 {
     describe(file, storage % 2 != 0);
@@ -295,7 +296,7 @@ static void fill_classifier(hid_t file, Storage storage)
     memory_free(name);
 }
 
-/* -- What is no HDF5 -------------------------------------------------------------------------- */
+/* -- Other files ------------------------------------------------------------------------------- */
 
 static void write_idx(void)
 {

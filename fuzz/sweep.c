@@ -1,4 +1,4 @@
-/* The sums of an unfinished sweep, which the same sweep goes on from. */
+/* The sums of an unfinished sweep, which the same sweep continues. */
 #include "evaluation/sweep.h"
 #include "fuzz/target.h"
 

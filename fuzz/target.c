@@ -1,3 +1,4 @@
+/* The table of targets, and what they share: files, the rules of errors, the smallest network. */
 #include "fuzz/target.h"
 
 #include "base/memory.h"
@@ -99,7 +100,7 @@ enum { PATIENCE = 40 * HDF5_TRIAL_SECONDS };
 bool fuzz_survives(const FuzzEntry *target, const char *path)
 {
     int status = 0;
-    fflush(NULL); /* or the child would write what waits again */
+    fflush(NULL); /* or the child would write buffered text a second time */
     pid_t child = fork();
     if (child == 0) {
         size_t size;

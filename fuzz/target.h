@@ -1,15 +1,15 @@
-/* What the fuzzers call, and the replay of what they found (tests/test_corpus.c): one function for
- * each kind of file that comes from outside.
+/* Targets for fuzzing: one function for each kind of file that comes from outside. The fuzzer calls
+ * them, and so does the replay of the inputs that it found (tests/test_corpus.c).
  *
- * A target reads `bytes` as the programs would read a file with these contents. It returns whatever
- * they are, releases what it took, and ends the process (abort) where a rule of reading is broken:
- * a failure must be one line of kind ERROR_INPUT, and what was accepted must be sound.
+ * A target reads `bytes` as the programs would read a file with these contents. For any bytes it
+ * returns and releases its memory. It ends the process (abort) if a rule of reading is broken: a
+ * failure must be one line of kind ERROR_INPUT, and accepted contents must be sound.
  *
  *     make fuzz TARGET=idx SECONDS=600      searches for inputs (clang's libFuzzer)
  *     tests/corpus/<target>/                inputs that once broke something, or nearly
  *
- * While it searches, files are not tried out first (hdf5/hdf5_trial.h): crashes of the HDF5 library are seen and
- * kept. Whether the programs survive them is seen after, when what was kept is replayed with the trial.
+ * The search leaves out the trial of HDF5 files (hdf5/hdf5_trial.h), so that it finds crashes of
+ * the HDF5 library. The replay has the trial, and shows whether the programs survive these inputs.
  */
 #pragma once
 
@@ -44,32 +44,32 @@ typedef struct FuzzEntry {
 extern const FuzzEntry fuzz_targets[];
 extern const int fuzz_target_count;
 
-/* Whether a target comes back from the bytes of the file `path`, in a process of its own; where not, its
- * last words go to stderr. */
+/* Whether a target returns from the bytes of the file `path`, in a child process. If not, its
+ * signal is printed on stderr. */
 bool fuzz_survives(const FuzzEntry *target, const char *path);
 
 /* -- For the targets -------------------------------------------------------------------------- */
 
-/* The path of `name` in a directory of this process, in memory where the system has such a place;
- * it is removed at the end. Good until the third next call. */
+/* The path of `name` in a directory of this process, which is removed at the end. It lies in memory
+ * if the system has such a place. The text lives until the third next call. */
 const char *fuzz_path(const char *name);
 
-/* Writes the bytes to a file there and gives its path. */
+/* Writes the bytes to a file in that directory and returns its path. */
 const char *fuzz_file(const char *name, const uint8_t *bytes, size_t size);
 
-/* Ends the process unless `error` is what a user can act on: of kind ERROR_INPUT, one line of text
+/* Ends the process unless a user can act on `error`: it is of kind ERROR_INPUT, and one line
  * without control characters. */
 void fuzz_check_error(const Error *error);
 
 /* Ends the process with a line that says which rule was broken. */
 _Noreturn void fuzz_broken(const char *rule);
 
-/* A checkpoint with the smallest network there can be, made at the first call. */
+/* The path of a checkpoint with the smallest possible network, which the first call makes. */
 const char *fuzz_network(void);
 
-/* Its configuration, as YAML, and the N in it. */
+/* The configuration of that network as YAML, and its N. */
 extern const char fuzz_network_config[];
 enum { FUZZ_TIMESTEPS = 24 };
 
-/* Which unfinished files say that they are of the same command. */
+/* The key of an unfinished file that the command continues. */
 #define FUZZ_KEY "the same command"

@@ -80,7 +80,7 @@ static void begin(const char *name, const char *overrides, int64_t steps)
     snprintf(text, sizeof text, "%s%s", recipe, overrides);
     assert_ok(config_parse(&config, text, "recipe", NULL, 0, &error));
     config.stage2.steps = steps;
-    config_settle(&config);
+    config_resolve(&config);
 }
 
 static Stage2 *make(const Stage2Task *task)

@@ -165,7 +165,7 @@ static bool load_config(const Settings *settings, Config *config, const char **r
     memory_free(seed);
     string_list_free(&overrides);
     if (done)
-        config_settle(config);
+        config_resolve(config);
     return done && resolve_precision(settings, config, reason, error);
 }
 

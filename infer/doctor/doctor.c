@@ -148,7 +148,7 @@ static bool examine(Doctor *d, Error *error)
         return false;
     if (d->common.precision != PRECISION_AUTO)
         d->config.precision = (PrecisionChoice)d->common.precision;
-    config_settle(&d->config);
+    config_resolve(&d->config);
     if (!precision_choose(d->config.precision, &d->type, error))
         return false;
     line("recipe", "%s", d->config.name);

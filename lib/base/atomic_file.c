@@ -1,3 +1,10 @@
+/* Temporary files, their locks, and the rename.
+ *
+ * Three races are closed here. Between the creation of a temporary and its lock, another program
+ * may take it for one that was left behind and remove it: then a new one is made. Two programs that
+ * look at a file and then replace it lock its directory meanwhile. And a temporary keeps its lock
+ * until it has its final name.
+ */
 #include "base/atomic_file.h"
 
 #include "base/memory.h"
@@ -16,10 +23,14 @@
 #include <unistd.h>
 
 enum {
-    LETTERS = 8,       /* at the end of a temporary's name */
-    MOST_LINKS = 40,   /* in a chain, as for the system */
-    MOST_TRIES = 100,  /* for a name that nobody has */
-    PATIENCE_MS = 2000 /* with others that are renaming in the same directory */
+    /* Random letters at the end of a temporary's name. */
+    LETTERS = 8,
+    /* Symbolic links in a chain: the system's own limit. */
+    MAX_LINKS = 40,
+    /* Tries to find a name that no file has. */
+    MAX_TRIES = 100,
+    /* Milliseconds to wait for other programs that are renaming in the same directory. */
+    PATIENCE_MS = 2000,
 };
 
 static const char temporary_mark[] = ".tmp-"; /* letters follow */
@@ -46,8 +57,9 @@ char *atomic_temporary_name(const char *path)
 {
     unsigned char bytes[LETTERS];
     if (getrandom(bytes, sizeof bytes, GRND_NONBLOCK) != (ssize_t)sizeof bytes) {
-        struct timespec
-            now; /* a machine that has only just begun; names are tried for in any case */
+        /* A machine that has only just started has no random numbers. The time will do: the name is
+         * tried out anyway. */
+        struct timespec now;
         clock_gettime(CLOCK_MONOTONIC, &now);
         const uint64_t number = (uint64_t)now.tv_nsec * 1000003u ^ (uint64_t)getpid() << 24;
         memcpy(bytes, &number, sizeof bytes);
@@ -66,7 +78,7 @@ bool atomic_is_temporary(const char *name, const char *base)
            name[length + mark + LETTERS] == '\0';
 }
 
-/* What a symbolic link says, as a path that means the same here; NULL: `path` is none. */
+/* The target of a symbolic link, as a path from the working directory; NULL: `path` is no link. */
 static char *link_target(const char *path)
 {
     char text[PATH_MAX];
@@ -83,11 +95,11 @@ static char *link_target(const char *path)
     return target;
 }
 
-/* The file that `path` leads to, be it there or not. */
+/* The file that `path` leads to, whether it exists or not. */
 static char *follow(const char *path, Error *error)
 {
     char *target = memory_string(path);
-    for (int links = 0; links < MOST_LINKS; links++) {
+    for (int links = 0; links < MAX_LINKS; links++) {
         char *next = link_target(target);
         if (!next)
             return target;
@@ -121,8 +133,8 @@ static bool is_named(int fd, const char *path)
     return fstat(fd, &open) == 0 && lstat(path, &named) == 0 && same_file(&open, &named);
 }
 
-/* Of a temporary without a lock nobody will ever do the rest. Where it can't be told (no locks, no
- * permission) it stays. */
+/* Removes a temporary that has no lock: its program is dead. If that cannot be told (no locks, no
+ * permission), it stays. */
 static void remove_if_stale(int directory, const char *name)
 {
     const int fd = openat(directory, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -135,7 +147,8 @@ static void remove_if_stale(int directory, const char *name)
     close(fd);
 }
 
-/* Killed programs must not fill the disk with halves of checkpoints. Failing here is harmless. */
+/* Removes temporaries for `path` that killed programs left, which would fill the disk. Failing here
+ * is harmless. */
 static void remove_stale(const char *path)
 {
     const char *base = NULL;
@@ -152,7 +165,7 @@ static void remove_stale(const char *path)
 
 /* -- Beginning --------------------------------------------------------------------------------- */
 
-/* A rename would replace a directory's or a device's name: nobody means that. */
+/* Refuses names of directories and devices, which a rename would replace. */
 static bool check_target(const char *path, Error *error)
 {
     struct stat status;
@@ -176,8 +189,8 @@ static bool same_state(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* The last files that this process has put in place. A training replaces its own at every save, and
- * need not ask what it is: the answer takes a look into the file by another process. */
+/* The last files that this process has put in place. A training replaces its own checkpoint at
+ * every save and need not ask the rule again, which opens the file in another process. */
 static struct {
     struct stat status;
     AtomicRule rule;
@@ -211,11 +224,11 @@ static bool is_allowed(const AtomicFile *file, Error *error)
            file->rule.allows(file->path, file->rule.kind, error);
 }
 
-/* Between its creation and its lock, another's search for what killed programs left may take it
- * away. */
+/* Creates and locks the temporary. Another program may remove it between the two, while it has no
+ * lock: then it has no name any more, and another one is made. */
 static bool create_temporary(AtomicFile *file)
 {
-    for (int tries = 0; tries < MOST_TRIES; tries++) {
+    for (int tries = 0; tries < MAX_TRIES; tries++) {
         char *name = atomic_temporary_name(file->target);
         file->fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (file->fd >= 0 && atomic_lock(file->fd, NULL) && is_named(file->fd, name)) {
@@ -266,8 +279,8 @@ void atomic_file_made_from(AtomicFile *file, const struct stat *source)
 
 /* -- The end ----------------------------------------------------------------------------------- */
 
-/* Opens the directory of `path`, and locks it if that can be: who looks at what has a name and then
- * replaces it is alone meanwhile among programs that do the same. -1: it can't be opened. */
+/* Opens the directory of `path`, and locks it if possible, so that this program alone looks at a
+ * file and then replaces it. -1: it cannot be opened. */
 static int enter_directory(const char *path)
 {
     const char *base = NULL;
@@ -279,12 +292,13 @@ static int enter_directory(const char *path)
     return fd;
 }
 
-/* The rename itself survives a power failure only when the directory is on the disk. Closes it. */
+/* Forces the directory to the disk, without which a rename may be lost in a power failure, and
+ * closes it. */
 static bool leave_directory(int fd)
 {
     if (fd < 0)
         return errno == EACCES; /* a directory may be writable and not readable */
-    bool ok = fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP; /* some systems can't */
+    bool ok = fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP; /* not on all file systems */
     int reason = errno;
     close(fd);
     errno = reason;
@@ -296,14 +310,14 @@ static bool sync_directory(const char *path)
     return leave_directory(enter_directory(path));
 }
 
-/* Whether the file that the new content was made from still has the name, as it was. */
+/* Whether the file that the new content was made from has lost its name or was changed. */
 static bool is_overtaken(const AtomicFile *file)
 {
     struct stat now;
     return file->has_source && (stat(file->target, &now) != 0 || !same_state(&now, &file->source));
 }
 
-/* What took long to make is not thrown away. */
+/* Keeps the new content under another name: it may have taken hours to make. */
 static bool keep_aside(AtomicFile *file, Error *error)
 {
     const char *letters = file->temporary + strlen(file->temporary) - LETTERS;
@@ -325,7 +339,8 @@ static bool may_rename(AtomicFile *file, Error *error)
     return is_allowed(file, error) || keep_aside(file, error);
 }
 
-/* The lock of the temporary is kept until it has its name: nobody takes it for what was left. */
+/* The temporary is closed, and so unlocked, last: until then no program takes it for one that was
+ * left behind. */
 bool atomic_file_commit(AtomicFile *file, Error *error)
 {
     bool ok = fsync(file->fd) == 0 || cannot_write(file->path, error);
@@ -364,7 +379,8 @@ void atomic_file_abandon(AtomicFile *file)
 
 /* -- Second names ------------------------------------------------------------------------------ */
 
-/* There is no temporary, which a kill could leave. */
+/* The old name is removed first, without a temporary link, which a killed program would leave
+ * behind. */
 bool atomic_file_link(const char *path, const char *name, AtomicRule rule, Error *error)
 {
     struct stat file, old;

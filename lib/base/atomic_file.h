@@ -1,16 +1,22 @@
 /* Files that are replaced as a whole or not at all.
  *
- * The new content goes to a temporary file in the same directory. Committing forces it to the
- * disk, renames it over the old one and forces the directory, in that order: a crash at any
- * instant, of the program or of the machine, leaves the old complete file or the new complete
- * one. The temporary has a name of its own and is locked while it is written (flock), so that two
- * programs writing the same file never mix, on one machine or on several; one that a killed program
- * left behind has no lock, and is removed by the next that writes there.
+ *     AtomicFile file;
+ *     if (!atomic_file_begin(&file, "a.csv", atomic_anything, error))
+ *         return false;
+ *     ... write to file.fd; if that fails, atomic_file_abandon(&file) ...
+ *     return atomic_file_commit(&file, error);
  *
- * Where the name is a symbolic link, the file that it leads to is written and the link stays.
+ * The new content goes to a temporary file in the same directory. Committing forces it to the disk,
+ * renames it over the old file and forces the directory to the disk, in that order. So a crash at
+ * any instant, of the program or of the machine, leaves the complete old file or the complete new
+ * one. The temporary has a random name and is locked while it is written (flock), so that two
+ * programs that write the same file never mix, on one machine or on several. A temporary that a
+ * killed program left behind has no lock; the next program that writes the file removes it.
  *
- * What may be replaced is a rule that the caller gives (io/file_kind.h). It is asked at the beginning and
- * again before the new content gets the name, since hours may lie between.
+ * If the name is a symbolic link, the file that it leads to is written and the link stays.
+ *
+ * The caller gives a rule that says which files may be replaced (io/file_kind.h). It is asked at
+ * the beginning and again before the rename, since hours may lie between.
  */
 #pragma once
 
@@ -18,59 +24,73 @@
 
 #include <sys/stat.h>
 
-/* Says whether the file `path`, if there is one, may be replaced; if not, an input error says what it is. */
+/* Which files may be replaced. */
 typedef struct AtomicRule {
-    bool (*allows)(const char *path, int kind, Error *error); /* NULL: anything may */
-    int kind;                                                 /* for it */
+    /* Whether the file `path`, if there is one, may be replaced; the input error says what the file
+     * is. NULL: any file may be replaced. */
+    bool (*allows)(const char *path, int kind, Error *error);
+    /* The argument of `allows`. */
+    int kind;
 } AtomicRule;
 
 static const AtomicRule atomic_anything = {0};
 
 typedef struct AtomicFile {
-    char *path;      /* as given */
-    char *target;    /* the file that it leads to */
-    char *temporary; /* NULL once committed or abandoned */
-    int fd;          /* open for reading and writing, locked; commit and abandon close it */
+    /* As given. */
+    char *path;
+    /* The file that the path leads to. */
+    char *target;
+    /* NULL once committed or abandoned. */
+    char *temporary;
+    /* The temporary, open for reading and writing, locked. Commit and abandon close it. */
+    int fd;
     AtomicRule rule;
-    struct stat source; /* see atomic_file_made_from */
+    /* See atomic_file_made_from. */
+    struct stat source;
     bool has_source;
-    bool overtaken; /* still there after a commit */
+    /* Remains set after a commit. */
+    bool overtaken;
 } AtomicFile;
 
-/* Creates the temporary file. Input error if `path` is something that must not be replaced (a
- * directory, a device, what the rule forbids), run-time error if the system refuses. */
+/* Creates the temporary file. Input error if `path` must not be replaced (it is a directory or a
+ * device, or the rule forbids it), run-time error if the system refuses. */
 bool atomic_file_begin(AtomicFile *file, const char *path, AtomicRule rule, Error *error);
 
-/* Whether it could be created, and replace what is there: to be asked before the work whose result goes there. */
+/* Whether atomic_file_begin would succeed: to be asked before the work whose result goes to
+ * `path`. */
 bool atomic_file_possible(const char *path, AtomicRule rule, Error *error);
 
-/* The new content is made from the file that fstat has said `source` of, which must stay open until the commit:
- * where another has its name by then, the commit fails and sets `overtaken`, and that other file stays. */
+/* Declares that the new content is made from the file with the status `source` (fstat), which must
+ * stay open until the commit. If another file has got the name by then, the commit fails and sets
+ * `overtaken`, and that file stays. */
 void atomic_file_made_from(AtomicFile *file, const struct stat *source);
 
-/* Puts the new content in place. On failure the temporary is gone and the old file as it
- * was, unless all that failed was to force the directory to the disk; where the rule has come to forbid it, the new
- * content stays under another name, which the error gives. Either way nothing is left to release. */
+/* Puts the new content in place. After a failure the temporary is gone and the old file is as it
+ * was, with two exceptions: if only forcing the directory to the disk failed, the new file is in
+ * place; if the rule forbids the replacement by now, the new content stays under another name,
+ * which the error gives. Releases the file either way. */
 bool atomic_file_commit(AtomicFile *file, Error *error);
 
-/* Gives the file `path` the further name `name`, in place of what has that name, and forces the directory to the
- * disk. Input error if the rule forbids it, run-time error if the system refuses. */
+/* Gives the file `path` the further name `name`, which another file loses if the rule allows it,
+ * and forces the directory to the disk. Input error if the rule forbids it, run-time error if the
+ * system refuses. */
 bool atomic_file_link(const char *path, const char *name, AtomicRule rule, Error *error);
 
-/* Removes the temporary file; fine after a commit, or on a zeroed struct, too. */
+/* Removes the temporary file. Fine after a commit and on a zeroed struct. */
 void atomic_file_abandon(AtomicFile *file);
 
-/* -- Names of what is not finished ------------------------------------------------------------- */
+/* -- Temporaries ------------------------------------------------------------------------------- */
 
-/* "PATH.tmp-abcdefgh", with other letters each time. Caller frees. */
+/* "PATH.tmp-abcdefgh", with random letters. Caller frees. */
 char *atomic_temporary_name(const char *path);
 
 /* Whether `name` is such a name for `base`, both without directories. */
 bool atomic_is_temporary(const char *name, const char *base);
 
-/* Locks an open file or directory, as who writes it does. False where somebody else has the lock; *unknown where the
- * file system has no locks (NULL: that counts as locked). */
+/* Locks an open file or directory, as the program that writes it does. False if another program has
+ * the lock. *unknown becomes whether the file system has no locks; if `unknown` is NULL, that
+ * counts as locked. */
 bool atomic_lock(int fd, bool *unknown);
 
-/* "b.h5" is the base of "a/b.h5"; the directory, "a", is the caller's to free. */
+/* "a" for "a/b.h5", which the caller frees; *base becomes "b.h5", a part of `path`. */
 char *atomic_directory_of(const char *path, const char **base);

@@ -1,9 +1,9 @@
-/* The time, for speeds and remaining times. */
+/* The time, for speeds and remaining times. Any thread may ask. */
 #pragma once
 
 #include <time.h>
 
-/* Seconds since some moment in the past; never set back. */
+/* Seconds since a fixed moment in the past; the clock is never set back. */
 static inline double clock_seconds(void)
 {
     struct timespec now;
@@ -11,7 +11,7 @@ static inline double clock_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Seconds of processor time that all threads of this process have had. */
+/* Seconds of processor time that all threads of this process have used. */
 static inline double clock_processor_seconds(void)
 {
     struct timespec used;

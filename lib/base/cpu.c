@@ -1,8 +1,8 @@
-/* What Linux says in /proc, and a loop of multiply-adds.
+/* Reads Linux's files in /proc, and times a loop of multiply-adds.
  *
- * The loop keeps its sums in registers: enough of them to hide the latency of a multiply-add (4 to 5
- * cycles on two units), and no more than there are (16 before AVX-512). Each instruction
- * set needs a loop of its own, since both numbers and the vector's length differ.
+ * The loop keeps its sums in registers: enough of them to hide the latency of a multiply-add (4 to
+ * 5 cycles on two units), and no more than there are (16 before AVX-512). There is a loop for each
+ * instruction set, since the length of a vector differs.
  */
 #include "base/cpu.h"
 
@@ -95,8 +95,8 @@ int64_t cpu_memory_available(void)
 
 /* -- Numbers ----------------------------------------------------------------------------------- */
 
-/* `rounds` times SUMS multiply-adds of vectors of `bytes` bytes; returns something of them all, so that
- * the compiler keeps them. */
+/* Defines name(rounds): `rounds` times SUMS multiply-adds of vectors of `bytes` bytes. It returns
+ * their sum, so that the compiler does not leave them out. */
 #define MULTIPLY_ADDS(name, attribute, bytes, SUMS)                                                \
     attribute static float name(int64_t rounds)                                                    \
     {                                                                                              \
@@ -114,7 +114,7 @@ int64_t cpu_memory_available(void)
 
 MULTIPLY_ADDS(plain_sums, , 16, 12)
 
-/* Vectors of a length, and the sums that hide its latency. */
+/* A loop, the floats in one of its vectors, and its number of sums. */
 typedef struct Kernel {
     float (*run)(int64_t rounds);
     int floats, sums;
@@ -145,7 +145,7 @@ double cpu_peak(int threads)
     enum { ROUNDS = 1 << 21, TIMES = 24 };
     const Kernel kernel = best_kernel();
     double best = 0;
-    volatile float sink = 0; /* what the sums amount to has to go somewhere */
+    volatile float sink = 0; /* uses the results, or the compiler would leave the loop out */
     for (int time = 0; time < TIMES; time++) {
         const double begin = clock_seconds();
 #pragma omp parallel num_threads(threads)

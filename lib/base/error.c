@@ -1,9 +1,9 @@
-/* Filling in an Error: formatted into its fixed buffer, kept to one line.
+/* Fills in an Error: the message is formatted into its fixed buffer and kept to one line.
  *
- * The buffer is part of the struct, so reporting an error allocates nothing and can't fail
- * itself. A message that is too long is cut. Messages quote files and command lines, which may
- * hold anything: control characters become '?', so that a message is one line and can't send
- * escape sequences to a terminal (the bytes C2 80 to C2 9F are such characters in UTF-8). */
+ * The buffer is part of the struct, so reporting an error allocates nothing and cannot fail. A
+ * message that is too long is cut. Messages quote files and command lines, which may hold any
+ * bytes. Control characters become '?', so that a message is one line and sends no escape sequences
+ * to a terminal (the bytes C2 80 to C2 9F are control characters in UTF-8). */
 #include "base/error.h"
 
 #include <stdarg.h>

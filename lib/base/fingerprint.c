@@ -1,9 +1,11 @@
+/* Mixes 8 bytes at a time into the state. The size of each piece counts, so that "ab" and "a"
+ * followed by "b" differ. */
 #include "base/fingerprint.h"
 
 #include <string.h>
 
-/* A 64-bit finaliser: every bit of the word reaches every bit of the result (Stafford's variant 13 of
- * the one of MurmurHash3). */
+/* A 64-bit finaliser: every bit of the word affects every bit of the result (Stafford's variant 13
+ * of MurmurHash3's). */
 static uint64_t mix(uint64_t word)
 {
     word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9u;

@@ -1,5 +1,6 @@
-/* A number that tells contents apart: whether a file was made from these very weights. Not secret, not
- * against an adversary; the same on every machine of one byte order. */
+/* Fingerprints: 64-bit numbers that tell contents apart, such as the weights that a file was made
+ * from. They are the same on machines of the same byte order. They do not protect against contents
+ * that were made to collide. */
 #pragma once
 
 #include <stddef.h>
@@ -7,5 +8,5 @@
 
 enum { FINGERPRINT_START = 0 };
 
-/* That of `size` bytes that follow what `before` is the fingerprint of. */
+/* Continues a fingerprint: `before` is FINGERPRINT_START or the fingerprint of the bytes so far. */
 uint64_t fingerprint(uint64_t before, const void *bytes, size_t size);

@@ -1,4 +1,5 @@
-/* A table of the bytes that formats begin with, and a few kinds that are told in other ways. */
+/* A table of the bytes with which formats begin, and functions for the few that are recognised in
+ * other ways. */
 #include "base/foreign_file.h"
 
 #include <ctype.h>
@@ -8,7 +9,7 @@
 #include <strings.h>
 #include <zlib.h>
 
-/* -- Formats that begin with always the same bytes --------------------------------------------- */
+/* -- Formats with fixed first bytes ------------------------------------------------------------ */
 
 typedef struct Magic {
     const char *bytes;
@@ -64,7 +65,8 @@ static const char *by_magic(const uint8_t *bytes, size_t size)
 
 /* -- Others ------------------------------------------------------------------------------------ */
 
-/* "PK", and the name of the first file: 26 bytes on its length, 30 bytes on the name itself. */
+/* A ZIP archive begins with "PK\3\4". The length of the first file's name is at byte 26, the name
+ * at byte 30. */
 static const char *zip_kind(const uint8_t *bytes, size_t size)
 {
     if (size < 31 || memcmp(bytes, "PK\x03\x04", 4) != 0)
@@ -81,7 +83,7 @@ static const char *zip_kind(const uint8_t *bytes, size_t size)
     return "a ZIP archive (unzip unpacks it)";
 }
 
-/* The length of a header of JSON, 8 bytes, and the header. */
+/* A safetensors file begins with the length of a header, 8 bytes, and the header, which is JSON. */
 static bool is_safetensors(const uint8_t *bytes, size_t size)
 {
     return size > 10 && bytes[8] == '{' && (bytes[9] == '"' || bytes[9] == '}') && bytes[4] == 0 &&
@@ -101,7 +103,7 @@ static bool begins(const uint8_t *bytes, size_t size, const char *word)
     return size >= length && strncasecmp((const char *)bytes, word, length) == 0;
 }
 
-/* A byte order mark, white space and comments may come first. */
+/* HTML or XML, after a byte order mark, white space and comments. */
 static const char *markup_kind(const uint8_t *bytes, size_t size)
 {
     static const char *const html[] = {"<!doctype html", "<html", "<head", "<body", "<title"};
@@ -134,7 +136,8 @@ ForeignKind foreign_kind_of_bytes(const uint8_t *bytes, size_t size)
     return kind;
 }
 
-/* "text, which begins with "404: Not Found"": what a server or a program says instead of a file. */
+/* "text, which begins with "404: Not Found"": a server or a program may send a message instead of a
+ * file. */
 static ForeignKind text_kind(const uint8_t *bytes, size_t size)
 {
     enum { SHOWN = 60 };
@@ -157,7 +160,7 @@ static ForeignKind text_kind(const uint8_t *bytes, size_t size)
 ForeignKind foreign_kind_of(const char *path)
 {
     uint8_t bytes[FOREIGN_KIND_BYTES];
-    gzFile file = gzopen(path, "rb"); /* what is not compressed comes as it is */
+    gzFile file = gzopen(path, "rb"); /* reads uncompressed files as they are, too */
     if (!file)
         return (ForeignKind){""};
     const int got = gzread(file, bytes, sizeof bytes);

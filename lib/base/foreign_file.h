@@ -1,23 +1,25 @@
-/* What a file is that is not what was expected, told by its first bytes.
+/* Recognises unexpected files by their first bytes, for error messages.
  *
- * A download that went wrong leaves a web page under the name of a data set, a checkout without Git LFS leaves a
- * pointer, and a name says little about what another program wrote. "Is no HDF5 file" is true of all of
- * them, and helps with none.
+ * A failed download leaves a web page under the name of a data set, and a checkout without Git LFS
+ * leaves a pointer. "Is no HDF5 file" is true of each and helps with none.
  */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* To follow "is ": "an HTML page (did the download go wrong?)"; "" where nothing is known. */
+/* Text to follow "is ": "an HTML page (did the download go wrong?)"; "" if the kind is not
+ * known. */
 typedef struct ForeignKind {
     char text[160];
 } ForeignKind;
 
-enum { FOREIGN_KIND_BYTES = 512 }; /* as many of the first bytes as are looked at */
+/* How many of the first bytes are looked at. */
+enum { FOREIGN_KIND_BYTES = 512 };
 
-/* What begins with these bytes. */
+/* The kind of a file that begins with these bytes. */
 ForeignKind foreign_kind_of_bytes(const uint8_t *bytes, size_t size);
 
-/* What the file `path` is. Of what is compressed by gzip, what it is when unpacked; of any other text, how it begins. */
+/* The kind of the file `path`. A file compressed by gzip is looked at unpacked; of an unknown text
+ * the beginning is quoted. */
 ForeignKind foreign_kind_of(const char *path);

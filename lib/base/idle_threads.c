@@ -1,13 +1,13 @@
-/* Makes idle threads of OpenMP sleep soon.
+/* Makes idle threads of OpenMP sleep soon, by the environment variables of its libraries.
  *
- * gcc's library spins some milliseconds before a thread sleeps, clang's 200 ms. Either reads the
- * time from environment variables, gcc's before main() begins, and neither has a call that works
- * for both. So the program sets the variables and executes itself, which takes it a few
- * milliseconds. The second time the variables are there, so that there is no third.
+ * gcc's library spins some milliseconds before a thread sleeps, clang's 200 ms. Both read the time
+ * from environment variables, gcc's before main() begins, and no function call sets it in both. So
+ * the program sets the variables and executes itself, which takes a few milliseconds. The second
+ * time the variables are set, so there is no third.
  *
- * The time is a compromise. To wake a sleeping thread for every loop costs small networks a few
- * per cent. Loops follow one another within microseconds, and a thread that waits for most of a
- * millisecond waits for another that has no core. */
+ * The time is a compromise. Waking a sleeping thread for every loop costs small networks a few per
+ * cent. Loops follow one another within microseconds, so a thread that has waited for most of a
+ * millisecond waits for one that has no core. */
 #include "base/idle_threads.h"
 
 #include <stdbool.h>
@@ -16,8 +16,8 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-/* gcc's library counts turns of its loop, each with one `pause`: 15 to 70 ns. It prefers its
- * own variable to the common one, which is left to clang's. */
+/* gcc's library counts turns of its loop, each of one `pause` instruction: 15 to 70 ns. It prefers
+ * its own variable to the common one, which then acts on clang's library alone. */
 static const char *const settings[][2] = {
     {"GOMP_SPINCOUNT", "10000"},
     {"OMP_WAIT_POLICY", "passive"},
@@ -37,9 +37,9 @@ static bool is_set(void)
     return false;
 }
 
-/* The path that the kernel was given for this program; NULL where another way led here, which
- * executing the path would not take again: through the dynamic linker as a command (the kernel
- * has loaded no interpreter then), or into valgrind. */
+/* The path that the kernel was given for this program. NULL if executing it would not lead here
+ * again: the program was started through the dynamic linker as a command (then the kernel has
+ * loaded no interpreter) or by valgrind. */
 static const char *own_path(void)
 {
     const char *preloaded = getenv("LD_PRELOAD");

@@ -1,3 +1,4 @@
+/* Asks the system about a file by its name, without opening it. */
 #include "base/input_file.h"
 
 #include <errno.h>

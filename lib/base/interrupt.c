@@ -1,4 +1,5 @@
-/* The flags are lock-free atomics: written by a handler that may run on any thread. */
+/* The handler of signals sets flags, which are lock-free atomics: it may run on any thread, at any
+ * moment. */
 #include "base/interrupt.h"
 
 #include <signal.h>
@@ -11,15 +12,19 @@
 enum { SIGNAL_EXIT_BASE = 128 };
 
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a signal handler needs lock-free atomics");
-static atomic_int received; /* the first signal */
-static atomic_int insisted; /* how many were SIGINT or SIGTERM */
+/* The first signal; 0: none. */
+static atomic_int received;
+/* How many signals were SIGINT or SIGTERM. */
+static atomic_int insisted;
+/* Whether the program waits for somebody else (interrupt_wait_begin). */
 static atomic_int waiting;
 
-/* Signals by which a program is asked to stop, and whether it is so even when they were ignored before: shells
- * ignore SIGINT for the background jobs of a script, and being told to stop means to save and stop. */
+/* The signals that ask a program to stop. */
 static const struct {
     int signal;
     const char *name;
+    /* Whether it is handled even if it was ignored before: shells ignore SIGINT for the background
+     * jobs of a script. */
     bool always;
 } stops[] = {
     {SIGINT, "SIGINT", true},    {SIGTERM, "SIGTERM", true},  {SIGHUP, "SIGHUP", false},
@@ -28,8 +33,8 @@ static const struct {
 };
 enum { STOPS = sizeof stops / sizeof stops[0] };
 
-/* Only SIGINT and SIGTERM count as asking again. The others come twice by themselves: SIGHUP from the terminal and
- * from its shell, SIGPIPE at every write, SIGXCPU every second. */
+/* Only SIGINT and SIGTERM count as a second request. The others come twice by themselves: SIGHUP
+ * from the terminal and from its shell, SIGPIPE at every write, SIGXCPU every second. */
 static void handle(int signal)
 {
     int none = 0;
@@ -40,7 +45,8 @@ static void handle(int signal)
         _exit(SIGNAL_EXIT_BASE + signal);
 }
 
-/* At the hard limit the process is killed. `ulimit -t` sets both limits alike, so that there would be no warning. */
+/* Lowers the soft limit on processor time, at which SIGXCPU comes. At the hard limit the process is
+ * killed, and `ulimit -t` sets both to the same value. */
 static void warn_before_cpu_limit(void)
 {
     enum { LONGEST = 60 }; /* seconds of processor time, of all threads together */
@@ -70,7 +76,7 @@ void interrupt_install(void)
 void interrupt_wait_begin(void)
 {
     atomic_store(&waiting, 1);
-    if (interrupt_requested()) /* between the last look and now */
+    if (interrupt_requested()) /* a signal came before `waiting` was set */
         _exit(interrupt_exit_code());
 }
 

@@ -1,16 +1,17 @@
-/* Signals that ask a program to stop: at the next good moment, or at once when asked twice.
+/* Signals that ask a program to stop: the first at the next good moment, the second at once.
  *
- * The first signal only sets a flag. Loops look at it between steps, save what they have, and the
- * program ends with interrupt_exit_code(). A second SIGINT or SIGTERM ends the process there and then, and
- * so does the first of any kind while the program waits for somebody else (interrupt_wait_begin).
+ * The first signal only sets a flag. Loops look at it between steps and save, and the program ends
+ * with interrupt_exit_code(). A second SIGINT or SIGTERM ends the process at once. So does the
+ * first signal of any kind while the program waits for another one (interrupt_wait_begin).
  *
- *   SIGINT, SIGTERM    somebody stops the program
+ *   SIGINT, SIGTERM    a user or a system stops the program
  *   SIGHUP             its terminal is gone
- *   SIGPIPE            who read what it prints is gone
+ *   SIGPIPE            the reader of its output is gone
  *   SIGUSR1, SIGUSR2   a scheduler says that the time is nearly over (Slurm, LSF)
  *   SIGXCPU            the limit on processor time (ulimit -t) is reached
  *
- * But for the first two a signal that is ignored when the program starts stays so (nohup).
+ * A signal that is ignored when the program starts stays ignored (nohup), but for SIGINT and
+ * SIGTERM.
  */
 #pragma once
 
@@ -18,25 +19,26 @@
 
 #include <stdbool.h>
 
-/* Installs the handlers; once, at the start of main(). Also makes a write beyond the file size
- * limit (RLIMIT_FSIZE) an ordinary error, as on a full disk, instead of a signal that kills, and has SIGXCPU
- * come some time before the hard limit, which kills. */
+/* Installs the handlers; once, at the start of main(). A write beyond the limit on file sizes
+ * (RLIMIT_FSIZE) then is an ordinary error, as on a full disk, instead of a signal that kills.
+ * SIGXCPU comes some time before the hard limit, which kills. */
 void interrupt_install(void);
 
-/* Between these two a signal ends the process at once: there is nothing to save, and what the program
- * waits for (a pipe that nobody writes to) may never come. */
+/* Between these two a signal ends the process at once: there is nothing to save, and the program
+ * may wait for ever, as on a pipe that no program writes to. */
 void interrupt_wait_begin(void);
 void interrupt_wait_end(void);
 
-/* 0, or the signal received: the first of those above. */
+/* The first signal received; 0: none. */
 int interrupt_requested(void);
 
-/* False once a signal has come, with an error that says so: for loops whose work is lost when they end early. */
+/* False once a signal has come, with a run-time error that says so: for loops whose work is lost
+ * when they end early. */
 bool interrupt_continues(Error *error);
 
-/* Its name, "SIGINT". */
+/* The name of that signal, "SIGINT". */
 const char *interrupt_name(void);
 
-/* What a shell expects of a program stopped by that signal: 128 and its number, 130 for SIGINT; 0 if
+/* The exit code that a shell expects after that signal: 128 plus its number, 130 for SIGINT; 0 if
  * there was none. */
 int interrupt_exit_code(void);

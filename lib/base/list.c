@@ -1,4 +1,4 @@
-/* A list is read where it lies: each item is copied out, and the text stays as it was. */
+/* Copies one item after the other out of the text, which is not changed. */
 #include "base/list.h"
 
 #include "base/memory.h"

@@ -1,5 +1,6 @@
-/* Text with commas between, "npr,sn", item by item. */
+/* Lists in text, with commas between the items: "npr,sn". */
 #pragma once
 
-/* The next item of `*list`, which moves on; NULL at its end, and of NULL. Caller frees. */
+/* The next item of *list, which moves on to the rest; NULL at the end, or if *list is NULL. Caller
+ * frees. */
 char *list_next(const char **list);

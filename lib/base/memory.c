@@ -68,7 +68,8 @@ char *memory_format(const char *format, ...)
     return text;
 }
 
-enum { WORTH_A_LOOK = 1 << 18 }; /* bytes: smaller ones are not weighed against the limit */
+/* Bytes of the smallest block that is compared with the limit on memory. */
+enum { WORTH_A_LOOK = 1 << 18 };
 
 void *memory_large(size_t count, size_t size, const char *what, Error *error)
 {
@@ -107,7 +108,7 @@ void memory_free(void *memory)
     free(memory);
 }
 
-/* What a control group may have; INFINITY: any amount, or the system does not say. */
+/* The limit of the control group, in bytes; INFINITY: none, or the system does not say. */
 static double memory_of_container(void)
 {
     char text[32] = "", *end = text;

@@ -1,10 +1,10 @@
-/* Allocation in two kinds, so that every caller knows whether it must check.
+/* Memory of two kinds, so that every caller knows whether it must check.
  *
- * Small things (names, lists, structs) come from memory_small and its kin, which
- * abort when the machine has no memory left: nothing useful can be done then. A
- * program has one line printed first (memory_at_end). Everything whose size depends on data or on a configuration
- * (activations, parameters, images) comes from memory_large, which fails with an
- * Error. Both give zeroed memory; both are released with memory_free.
+ * Small things (names, lists, structs) come from memory_small and its kin. These abort when the
+ * machine has no memory left, since nothing useful can be done then; programs print a line first
+ * (memory_at_end). Everything whose size depends on data or on a configuration (activations,
+ * parameters, images) comes from memory_large, which fails with an Error. Both kinds are zeroed,
+ * and both are released with memory_free. Any thread may call these functions.
  */
 #pragma once
 
@@ -12,12 +12,14 @@
 
 #include <stddef.h>
 
-enum { MEMORY_ALIGNMENT = 64 }; /* bytes: a cache line, and the widest vector register */
+/* Bytes: a cache line, and the widest vector register. */
+enum { MEMORY_ALIGNMENT = 64 };
 
 /* count * size zeroed bytes. Never NULL. */
 void *memory_small(size_t count, size_t size);
 
-/* Grows an array of `size`-byte items to hold `count` items; new ones are not zeroed. Never NULL. */
+/* Grows an array of `size`-byte items to hold `count` items; new ones are not zeroed. Never
+ * NULL. */
 void *memory_grow(void *array, size_t count, size_t size);
 
 /* A copy of a string; NULL gives NULL. */
@@ -26,16 +28,16 @@ char *memory_string(const char *text);
 /* A new string made by printf. */
 char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* count * size zeroed bytes, aligned to MEMORY_ALIGNMENT; `what` names them in the error.
- * NULL on overflow or when there is no memory. count = 0 gives a valid pointer. */
+/* count * size zeroed bytes, aligned to MEMORY_ALIGNMENT. NULL with a run-time error, in which
+ * `what` names the thing, on overflow or if there is no memory. count = 0 gives a valid pointer. */
 void *memory_large(size_t count, size_t size, const char *what, Error *error);
 
-/* Has `say` called before the abort, with what was asked for; it may allocate nothing. NULL, as at the start: nothing
- * is said. */
+/* From now on say(count, size) is called before the abort, with the refused request; it must not
+ * allocate. NULL, the initial state: nothing is called. */
 void memory_at_end(void (*say)(size_t count, size_t size));
 
-/* Bytes of memory that this process can have at the most: what the machine has, or less where a limit is set (by
- * ulimit -v, or by the container). */
+/* Bytes of memory that this process can have at most: the machine's, or less if a limit is set
+ * (ulimit -v, a container). */
 double memory_of_machine(void);
 
 /* `bytes` rounded up to a multiple of MEMORY_ALIGNMENT. */

@@ -1,5 +1,5 @@
-/* What is needed is counted from the sizes that the libraries were seen to ask for, and what is there from the limit
- * and from the address space that the process has already. */
+/* Adds up the memory that the libraries will take, by measured sizes, and compares it with the
+ * limit and with the address space in use. */
 #include "base/memory_limit.h"
 
 #include <fcntl.h>
@@ -13,17 +13,22 @@ static const int64_t MIB = 1 << 20;
 
 /* MiB, of OpenBLAS 0.3.21 and oneDNN 2.7 on x86-64 (docs/reliability.md). */
 enum {
-    BLAS_BUFFER = 129, /* of each thread of OpenBLAS; the first asks for two, and gives one back */
-    AT_START = 2,      /* besides, for all libraries */
-    AT_WORK = 128, /* for oneDNN's code, the heap and OpenMP's threads in the smallest network */
-    LATER = 24,    /* what is never given away */
-    USUAL_STACK = 8,
+    /* The buffer of each thread of OpenBLAS. The first thread asks for two and gives one back. */
+    BLAS_BUFFER = 129,
+    /* The rest that all libraries together take when they are initialised. */
+    AT_START = 2,
+    /* oneDNN's code, the heap and OpenMP's threads for the smallest network. */
+    AT_WORK = 128,
+    /* A reserve that memory_large never gives away. */
+    RESERVE = 24,
+    DEFAULT_STACK = 8,
 };
 
-/* Bytes that OpenBLAS's threads will take when LAPACK is first used; 0: none, or they have them. */
+/* Bytes that OpenBLAS's threads will take when LAPACK is first used; 0: none, or they have taken
+ * them. */
 static _Atomic int64_t for_lapack;
 
-/* Bytes; -1: none. */
+/* The limit in bytes; -1: none. */
 static int64_t limit(void)
 {
     struct rlimit limit;
@@ -33,7 +38,7 @@ static int64_t limit(void)
     return (int64_t)limit.rlim_cur;
 }
 
-/* Bytes of address space that the process has; 0 where the system does not say. */
+/* Bytes of address space in use; 0 if the system does not say. */
 static int64_t used(void)
 {
     char text[64] = "";
@@ -61,13 +66,13 @@ static int64_t blas_threads(void)
     return cores;
 }
 
-/* The address space of a thread's stack. */
+/* Bytes of address space of a thread's stack. */
 static int64_t stack_size(void)
 {
     struct rlimit stack;
     if (getrlimit(RLIMIT_STACK, &stack) != 0 || stack.rlim_cur == RLIM_INFINITY ||
         stack.rlim_cur > (rlim_t)(1024 * MIB))
-        return USUAL_STACK * MIB;
+        return DEFAULT_STACK * MIB;
     return (int64_t)stack.rlim_cur;
 }
 
@@ -110,5 +115,5 @@ void memory_limit_lapack_used(void)
 bool memory_limit_leaves(size_t bytes)
 {
     const size_t most = INT64_MAX / 2;
-    return leaves((int64_t)(bytes < most ? bytes : most) + LATER * MIB);
+    return leaves((int64_t)(bytes < most ? bytes : most) + RESERVE * MIB);
 }

@@ -1,10 +1,10 @@
 /* OpenBLAS hangs while it initialises under a low limit on memory. So the check is made by a
- * function that the loader calls before it initialises any library (.preinit_array). Only
- * programs can have such functions: the linker refuses them in a library, so this file is apart
- * from memory_limit.c, which a library needs.
+ * function that the loader calls before it initialises any library (.preinit_array). Only programs
+ * can have such functions: the linker refuses them in a library, so this file is apart from
+ * memory_limit.c, which a library needs.
  *
- * Sanitized programs take terabytes of address space, and have nothing initialised when the
- * loader calls. */
+ * Sanitized programs are not checked: they take terabytes of address space, and the sanitizer is
+ * not initialised so early. */
 #include "base/memory_limit_start.h"
 
 #include "base/error.h"

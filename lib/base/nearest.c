@@ -1,6 +1,6 @@
-/* Edit distance by the usual table, three rows of it at a time (Damerau 1964, in the restricted
- * form that never edits a swapped pair again). Words come from files, so their length is bounded
- * before anything is computed: nobody mistypes a name of 64 letters. */
+/* Edit distances by dynamic programming, of which three rows are kept (Damerau 1964, in the
+ * restricted form that never edits a swapped pair again). Words come from files, so longer ones
+ * than 64 letters are refused before anything is computed. */
 #include "base/nearest.h"
 
 #include <stddef.h>
@@ -13,7 +13,8 @@ static int smaller(int a, int b)
     return a < b ? a : b;
 }
 
-/* Letters as they are compared. ASCII on purpose: the result must not depend on the locale. */
+/* A letter for comparison: lower case, "-" as "_". Only ASCII, so that the result does not depend
+ * on the locale. */
 static char fold(char c)
 {
     if (c >= 'A' && c <= 'Z')

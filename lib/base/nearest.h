@@ -1,9 +1,9 @@
-/* "Did you mean ...?": the valid name that a mistyped one probably stands for. */
+/* "Did you mean ...?": finds the valid name that a mistyped one probably stands for. */
 #pragma once
 
-/* The name nearest to `word`, the first of equally near ones; NULL when none is near.
+/* The name nearest to `word`; the first one if several are equally near, NULL if none is near.
  *
- * Near is an edit distance (insertions, deletions, substitutions and swaps of neighbours) of at
- * most a third of the longer one's length, at least 1, where case does not count and "-" equals
- * "_"; or `word` is the beginning, of three letters at least, of a name. */
+ * A name is near if its edit distance (insertions, deletions, substitutions and swaps of
+ * neighbours) is at most a third of the longer length, or 1. Case does not count, and "-" equals
+ * "_". A name that begins with `word`, of three letters or more, is near too. */
 const char *nearest_name(const char *word, const char *const *names, int count);

@@ -1,4 +1,4 @@
-/* Notes are formatted into one string, so that a program that shows them prints whole lines. */
+/* Formats each note into one string, so that the program prints whole lines. */
 #include "base/note.h"
 
 #include <stdarg.h>

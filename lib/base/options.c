@@ -1,4 +1,4 @@
-/* Reading the command line by the table of options.h. */
+/* Reads the command line by a table of options, and prints the table for --help. */
 #include "base/options.h"
 
 #include "base/memory.h"
@@ -45,28 +45,28 @@ Option option_string(const char *name, const char *placeholder, const char **tar
                     .target.string = target};
 }
 
-Option option_integer(const char *name, const char *placeholder, int64_t *target, int64_t least,
-                      int64_t most, const char *help)
+Option option_integer(const char *name, const char *placeholder, int64_t *target, int64_t min,
+                      int64_t max, const char *help)
 {
     return (Option){.kind = OPTION_INTEGER,
                     .name = name,
                     .placeholder = placeholder,
                     .help = help,
                     .target.integer = target,
-                    .least = least,
-                    .most = most};
+                    .min = min,
+                    .max = max};
 }
 
-Option option_number(const char *name, const char *placeholder, double *target, double least,
-                     double most, const char *help)
+Option option_number(const char *name, const char *placeholder, double *target, double min,
+                     double max, const char *help)
 {
     return (Option){.kind = OPTION_NUMBER,
                     .name = name,
                     .placeholder = placeholder,
                     .help = help,
                     .target.number = target,
-                    .least_number = least,
-                    .most_number = most};
+                    .min_number = min,
+                    .max_number = max};
 }
 
 Option option_seed(const char *name, const char *placeholder, Seed *target, const char *help)
@@ -98,7 +98,7 @@ Option option_list(const char *name, const char *placeholder, StringList *target
 
 /* -- Values ------------------------------------------------------------------------------------ */
 
-/* strtoll and strtod skip white space before a number; here that is as wrong as after it. */
+/* strtoll and strtod skip white space before a number; here it is an error, as it is behind one. */
 static bool begins_number(const char *text)
 {
     return *text != '\0' && !isspace((unsigned char)*text);
@@ -109,44 +109,44 @@ static bool read_integer(const Option *option, const char *text, Error *error)
     char *end = NULL;
     errno = 0;
     long long value = strtoll(text, &end, 10);
-    if (begins_number(text) && *end == '\0' && errno == 0 && value >= option->least &&
-        value <= option->most) {
+    if (begins_number(text) && *end == '\0' && errno == 0 && value >= option->min &&
+        value <= option->max) {
         *option->target.integer = value;
         return true;
     }
-    if (option->least == INT64_MIN && option->most == INT64_MAX)
+    if (option->min == INT64_MIN && option->max == INT64_MAX)
         return error_input(error, "--%s: expected an integer, got \"%s\"", option->name, text);
-    if (option->most == INT64_MAX)
+    if (option->max == INT64_MAX)
         return error_input(error, "--%s: expected an integer of at least %" PRId64 ", got \"%s\"",
-                           option->name, option->least, text);
-    if (option->least == INT64_MIN)
+                           option->name, option->min, text);
+    if (option->min == INT64_MIN)
         return error_input(error, "--%s: expected an integer of at most %" PRId64 ", got \"%s\"",
-                           option->name, option->most, text);
+                           option->name, option->max, text);
     return error_input(error,
                        "--%s: expected an integer from %" PRId64 " to %" PRId64 ", got \"%s\"",
-                       option->name, option->least, option->most, text);
+                       option->name, option->min, option->max, text);
 }
 
 static bool read_number(const Option *option, const char *text, Error *error)
 {
     char *end = NULL;
     double value = strtod(text, &end);
-    if (begins_number(text) && *end == '\0' && isfinite(value) && value >= option->least_number &&
-        value <= option->most_number) {
+    if (begins_number(text) && *end == '\0' && isfinite(value) && value >= option->min_number &&
+        value <= option->max_number) {
         *option->target.number = value;
         return true;
     }
-    bool has_least = isfinite(option->least_number), has_most = isfinite(option->most_number);
-    if (!has_least && !has_most)
+    bool has_min = isfinite(option->min_number), has_max = isfinite(option->max_number);
+    if (!has_min && !has_max)
         return error_input(error, "--%s: expected a number, got \"%s\"", option->name, text);
-    if (!has_most)
+    if (!has_max)
         return error_input(error, "--%s: expected a number of at least %g, got \"%s\"",
-                           option->name, option->least_number, text);
-    if (!has_least)
+                           option->name, option->min_number, text);
+    if (!has_min)
         return error_input(error, "--%s: expected a number of at most %g, got \"%s\"", option->name,
-                           option->most_number, text);
+                           option->max_number, text);
     return error_input(error, "--%s: expected a number from %g to %g, got \"%s\"", option->name,
-                       option->least_number, option->most_number, text);
+                       option->min_number, option->max_number, text);
 }
 
 static bool read_seed(const Option *option, const char *text, Error *error)
@@ -215,7 +215,7 @@ static const Option *find(const Option *options, int count, const char *name, si
     return NULL;
 }
 
-/* `argument` as it was typed, dashes and all; its name is the `length` letters at `name`. */
+/* `argument` is the whole argument, dashes included; its name is the `length` letters at `name`. */
 static bool unknown_option(const Option *options, int count, const char *argument, const char *name,
                            size_t length, Error *error)
 {
@@ -273,8 +273,8 @@ bool options_parse(const Option *options, int count, int argc, char *const *argv
             continue;
         }
         if (value == NULL) {
-            /* The next argument; but what looks like an option more likely is one, and the value
-             * was forgotten. --name=--value says that it is meant. */
+            /* The value is the next argument. If that looks like an option, the value was probably
+             * forgotten; --name=--value gives such a value. */
             if (i + 1 >= argc || strncmp(argv[i + 1], "--", 2) == 0)
                 return error_input(error, "--%s needs a value: --%s %s", option->name, option->name,
                                    option->placeholder);

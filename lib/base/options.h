@@ -1,4 +1,4 @@
-/* The command line: one table per program, from which parsing and --help both come.
+/* The command line: one table per command, by which arguments are read and --help is printed.
  *
  *     const Option options[] = {
  *         option_heading("Sampling"),
@@ -8,10 +8,10 @@
  *         option_flag("quiet", &settings.quiet, "print errors only"),
  *     };
  *
- * A target keeps the value it had when its option is not given: that is where defaults are set.
- * Options are written `--name value` or `--name=value`, in any order, mixed with the positional
- * arguments; after `--` everything is positional. Given twice, the last one counts, except in a
- * list, which collects. Strings are not copied: they point into argv.
+ * If an option is not given, its target keeps its value: that is how defaults are set. Options are
+ * written `--name value` or `--name=value`, in any order, mixed with the positional arguments;
+ * after `--` everything is positional. If an option is given twice, the last one counts, except for
+ * a list, which collects all. Strings are not copied: they point into argv.
  */
 #pragma once
 
@@ -22,7 +22,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* Strings of argv in the order they came; the array is the list's, the strings are not. */
+/* Strings of argv in their order. The list owns the array, not the strings. */
 typedef struct StringList {
     const char **items;
     int count;
@@ -32,7 +32,8 @@ void string_list_add(StringList *list, const char *text);
 void string_list_free(StringList *list);
 
 typedef enum OptionKind {
-    OPTION_HEADING, /* only a line of --help */
+    /* Only a line of --help. */
+    OPTION_HEADING,
     OPTION_FLAG,
     OPTION_STRING,
     OPTION_INTEGER,
@@ -44,8 +45,10 @@ typedef enum OptionKind {
 
 typedef struct Option {
     OptionKind kind;
-    const char *name;        /* without the dashes */
-    const char *placeholder; /* what --help calls the value; NULL for a flag */
+    /* Without the dashes. */
+    const char *name;
+    /* The value's name in --help; NULL for a flag. */
+    const char *placeholder;
     const char *help;
     union {
         bool *flag;
@@ -56,29 +59,30 @@ typedef struct Option {
         int *choice;
         StringList *list;
     } target;
-    int64_t least, most;              /* of an integer, inclusive */
-    double least_number, most_number; /* of a number, inclusive */
+    /* The range of an integer, and of a number; both ends belong to it. */
+    int64_t min, max;
+    double min_number, max_number;
 } Option;
 
-/* INT64_MIN, INT64_MAX, -INFINITY and INFINITY say that there is no limit. */
+/* Entries of a table. INT64_MIN, INT64_MAX, -INFINITY and INFINITY mean that there is no limit. */
 Option option_heading(const char *text);
 Option option_flag(const char *name, bool *target, const char *help);
 Option option_string(const char *name, const char *placeholder, const char **target,
                      const char *help);
-Option option_integer(const char *name, const char *placeholder, int64_t *target, int64_t least,
-                      int64_t most, const char *help);
-Option option_number(const char *name, const char *placeholder, double *target, double least,
-                     double most, const char *help);
-/* What recipes take for a seed (base/seed.h). */
+Option option_integer(const char *name, const char *placeholder, int64_t *target, int64_t min,
+                      int64_t max, const char *help);
+Option option_number(const char *name, const char *placeholder, double *target, double min,
+                     double max, const char *help);
+/* A seed as in recipes (base/seed.h). */
 Option option_seed(const char *name, const char *placeholder, Seed *target, const char *help);
-/* `choices` is "ddpm|ddim"; *target becomes the index of the one that was given. */
+/* `choices` is "ddpm|ddim"; *target becomes the index of the given one. */
 Option option_choice(const char *name, const char *choices, int *target, const char *help);
 Option option_list(const char *name, const char *placeholder, StringList *target, const char *help);
 
-/* Reads the `argc` arguments in argv, the program's name not among them. Fills the targets, and
- * `positional` with what is no option; with NULL there, such an argument is an error. `-h` stands
- * for --help where the table has one. Errors are of kind ERROR_INPUT and name the option, what
- * was expected and what came, or the nearest valid option. */
+/* Reads the `argc` arguments in argv, which does not hold the program's name. Fills the targets,
+ * and `positional` with the arguments that are no options; if it is NULL, such an argument is an
+ * error. `-h` stands for --help if the table has it. An input error names the option, the expected
+ * value and the given one, or the nearest valid option. */
 bool options_parse(const Option *options, int count, int argc, char *const *argv,
                    StringList *positional, Error *error);
 

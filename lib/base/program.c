@@ -1,3 +1,4 @@
+/* Calls of the system that every program makes at its start and at its end. */
 #include "base/program.h"
 
 #include "base/interrupt.h"
@@ -37,8 +38,9 @@ bool program_make_directory(const char *path, Error *error)
     return done;
 }
 
-/* A descriptor that is opened gets the lowest free number. Without /dev/null (a bare chroot) a directory, which can be
- * neither read nor written, keeps the number. */
+/* Opens /dev/null for each closed stream: a new descriptor gets the lowest free number. Without
+ * /dev/null (in a bare chroot) the number goes to a directory, which can be neither read nor
+ * written. */
 static void open_standard_streams(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
@@ -64,7 +66,8 @@ void program_start(void)
     interrupt_install();
 }
 
-/* Who reads may have stopped reading, for ever; then a signal ends the program, once all else is done. */
+/* A reader that has stopped reading may block this for ever; then a signal ends the program, whose
+ * work is done. */
 static bool flush_output(void)
 {
     const bool stopped = interrupt_requested() != 0;

@@ -1,24 +1,27 @@
-/* The ends of a program: what its directory needs at the start, what the shell is told at the end. */
+/* The start and the end of a program: its streams, signals and threads, its directory, its exit
+ * code. */
 #pragma once
 
 #include "base/error.h"
 
-enum { PROGRAM_MAX_THREADS = 1024 }; /* for --threads: beyond it must be a slip of the keyboard */
+/* The largest value of --threads: a larger one is a typing error. */
+enum { PROGRAM_MAX_THREADS = 1024 };
 
-/* The first thing that a program does. Standard streams that are closed become /dev/null: a file that got their
- * number would be read from, printed to, or taken for closed. Signals are handled from here on
+/* The first call of a program. Standard streams that are closed become /dev/null: a file that got
+ * the number of one would be read from or printed to. From here on signals are handled
  * (base/interrupt.h). May be called again. */
 void program_start(void);
 
-/* How many threads parallel loops have from here on: `wanted`, 0 for as many as there are cores, but
- * never more than OpenMP will really start. oneDNN's kernels wait for every thread they were promised:
- * with OMP_DYNAMIC or OMP_THREAD_LIMIT in the environment they would wait for ever. */
+/* Sets the number of threads of parallel loops: `wanted`, or with 0 the number of cores, but never
+ * more than OpenMP will really start. oneDNN's kernels wait for every thread that they were
+ * promised: with OMP_DYNAMIC or OMP_THREAD_LIMIT in the environment they would wait for ever. */
 void program_set_threads(int wanted);
 
-/* Creates a directory and those above it, where they are missing. Run-time error if the system
- * refuses, input error if something else has the name. */
+/* Creates a directory and the missing ones above it. Run-time error if the system refuses, input
+ * error if the name belongs to something else. */
 bool program_make_directory(const char *path, Error *error);
 
-/* The exit code of main, all output done: prints "name: message" on stderr unless `done`, and makes an
- * error of a standard output that could not be written. After a signal 128 and its number. */
+/* Flushes the output and returns the exit code of main. Unless `done`, prints "name: message" on
+ * stderr. If standard output could not be written, that is an error. After a signal the code is 128
+ * plus its number. */
 int program_end(const char *name, bool done, Error *error);

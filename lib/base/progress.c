@@ -1,5 +1,5 @@
-/* One line of text, made from the state and fitted to the place where it goes. A line that stderr does not take at
- * once is dropped (base/standard_error.h). */
+/* Makes one line of text from the state, fitted to the width of the terminal. A line that stderr
+ * does not take at once is dropped (base/standard_error.h). */
 #include "base/progress.h"
 
 #include "base/clock.h"
@@ -56,7 +56,7 @@ static void move_marks(Progress *progress, double time)
     progress->mark_done[1] = progress->done;
 }
 
-/* Steps per second: of late, or of the whole run when it is over; 0 while unknown. */
+/* Steps per second since the older mark, or of the whole run when it is over; 0 while unknown. */
 static double speed(const Progress *progress, double time)
 {
     bool over = progress->done >= progress->total;
@@ -77,7 +77,7 @@ static void append(char *line, size_t size, const char *format, ...)
     va_end(arguments);
 }
 
-/* What follows the bar: " 38 %  7600/20000  312 images/s  loss 23.41  39:42 left" */
+/* The text behind the bar: " 38 %  7600/20000  312 images/s  loss 23.41  39:42 left" */
 static void format_state(const Progress *progress, double time, char *line, size_t size)
 {
     double fraction = progress->total > 0 ? (double)progress->done / (double)progress->total : 1;
@@ -104,8 +104,8 @@ static void format_state(const Progress *progress, double time, char *line, size
     }
 }
 
-/* The bar is as wide as the rest leaves room for, up to WIDEST_BAR; on a narrow terminal there is
- * none, and what still does not fit is cut, since a wrapped line can't be redrawn. */
+/* The bar takes the room that the text leaves, up to WIDEST_BAR. On a narrow terminal there is no
+ * bar, and a text that is too long is cut, since a wrapped line cannot be redrawn. */
 static bool draw_on_terminal(Progress *progress, const char *state)
 {
     int width = terminal_width() - 1;

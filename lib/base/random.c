@@ -1,3 +1,4 @@
+/* Numbers of several kinds, each made of the 32-bit words of a block (Philox, from Random123). */
 #include "base/random.h"
 
 #include <Random123/philox.h>
@@ -5,8 +6,8 @@
 #include <assert.h>
 #include <math.h>
 
-/* The 192 bits of a key and a block number fill Philox's 64-bit key and 128-bit counter
- * exactly, so no two draws of different meaning ever share a block. */
+/* A key and a block number have 192 bits, which fill Philox's 64-bit key and 128-bit counter
+ * exactly. So two draws with different keys never share a block. */
 void random_block(RandomKey key, uint32_t block, uint32_t out[4])
 {
     assert(key.substream < 1u << 24);
@@ -41,8 +42,8 @@ uint32_t random_below(RandomKey key, uint32_t element, uint32_t bound)
     return (uint32_t)((uint64_t)random_u32(key, element) * bound >> 32);
 }
 
-/* Box-Muller in double: the mathematical library's last-bit differences between machines then
- * all but vanish in the rounding to float. */
+/* Box-Muller in double: where mathematical libraries differ in the last bit, rounding to float
+ * hides nearly all of it. */
 static void normal_pair(uint32_t first, uint32_t second, float out[2])
 {
     double radius = sqrt(-2 * log(unit(first)));

@@ -1,16 +1,19 @@
 /* Counter-based random numbers (Philox4x32-10, Salmon et al. 2011, from Random123).
  *
- * A number is a pure function of (seed, purpose, step, sample, element): there is
- * no state to save, so a resume needs only the step, and the same numbers come out
- * whatever the number of threads or the split of a batch. Two draws are independent
- * when any part of their keys differs.
+ *     RandomKey key = {.seed = 1234, .purpose = RANDOM_NOISE, .step = step, .sample = i};
+ *     random_normal(key, eps, dims);
+ *
+ * A number is a pure function of (seed, purpose, substream, step, sample, element). There is no
+ * state to save, so a resume needs only the step, and the numbers do not depend on the number of
+ * threads or on the split of a batch. Two draws are independent if any part of their keys differs.
  */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a number is for. Values are part of the meaning of a seed: never renumber them. */
+/* The purposes of random numbers. The values belong to the meaning of a seed: never renumber
+ * them. */
 typedef enum RandomPurpose {
     RANDOM_INIT = 1,         /* initial weights;      step: 0, sample: hash of the tensor's name */
     RANDOM_SHUFFLE = 2,      /* order of an epoch;    step: epoch */
@@ -30,8 +33,10 @@ typedef enum RandomPurpose {
 /* Names a stream of 2^34 32-bit numbers. */
 typedef struct RandomKey {
     uint64_t seed;
-    uint8_t purpose;    /* RandomPurpose */
-    uint32_t substream; /* tells apart streams of one purpose; below 2^24 */
+    /* RandomPurpose. */
+    uint8_t purpose;
+    /* Tells streams of one purpose apart; below 2^24. */
+    uint32_t substream;
     uint32_t step;
     uint32_t sample;
 } RandomKey;
@@ -39,12 +44,12 @@ typedef struct RandomKey {
 /* Block `block` of the stream: four independent 32-bit numbers. */
 void random_block(RandomKey key, uint32_t block, uint32_t out[4]);
 
-/* The `count` blocks from `first` on, many times faster: out [4, count], word w of block first + i at
- * out[w * count + i]. Block numbers go on from 0 after 2^32 - 1. */
+/* out [4, count] := the `count` blocks from `first` on, word w of block first + i at out[w * count
+ * + i]. Many times as fast as random_block. Block 0 follows block 2^32 - 1. */
 void random_blocks(RandomKey key, uint32_t first, size_t count, uint32_t *out);
 
-/* Element `element` as a 32-bit number, as a double strictly between 0 and 1, and as an
- * integer in [0, bound), bound > 0 (bias below 2^-32 * bound). */
+/* Element `element` as a 32-bit number, as a double strictly between 0 and 1, and as an integer in
+ * [0, bound) with bound > 0, whose probability is off by less than 2^-32. */
 uint32_t random_u32(RandomKey key, uint32_t element);
 double random_uniform(RandomKey key, uint32_t element);
 uint32_t random_below(RandomKey key, uint32_t element, uint32_t bound);

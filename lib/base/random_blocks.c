@@ -1,9 +1,10 @@
 /* Philox4x32-10 for many blocks at a time.
  *
- * A round multiplies two of a block's four words by constants, 32 by 32 bits to 64. Processors have an
- * instruction for just that, on 64-bit lanes of which the upper halves are ignored; compilers (gcc 12)
- * do not find it, neither in loops nor from vector types. So a word is kept in a 64-bit lane here,
- * with anything in the upper half, and that one operation is spelled out per instruction set.
+ * A round multiplies two of a block's four words by constants, 32 by 32 bits to 64. Processors have
+ * an instruction for that, on 64-bit lanes whose upper halves are ignored, but compilers (gcc 12)
+ * do not find it, neither in loops nor from vector types. So each word is kept in a 64-bit lane,
+ * with anything in the upper half, and this one operation is written with intrinsics for each
+ * instruction set.
  */
 #include "base/random.h"
 
@@ -34,15 +35,15 @@ typedef uint64_t Lanes8 __attribute__((vector_size(64)));
         d = product_a;                                                                             \
     } while (0)
 
-/* Lower halves of the lanes, those of `even` and `odd` in turn. */
+/* Stores the lower halves of the lanes, of `even` and `odd` in turn. */
 #define STORE(Lanes, to, even, odd)                                                                \
     do {                                                                                           \
         Lanes both = ((even)&0xffffffffu) | (odd) << 32;                                           \
         __builtin_memcpy(to, &both, sizeof both);                                                  \
     } while (0)
 
-/* Defines name(key, first, count, out): draws as many of the blocks as fill whole vectors, two of
- * them at a time, of the even and of the odd blocks; returns how many. */
+/* Defines name(key, first, count, out): draws blocks as long as they fill two vectors, one of the
+ * even and one of the odd blocks; returns how many were drawn. */
 #define DEFINE_BLOCKS(name, instructions, Lanes, MULTIPLY)                                         \
     __attribute__((target(instructions))) static size_t name(RandomKey key, uint32_t first,        \
                                                              size_t count, uint32_t *out)          \

@@ -1,4 +1,4 @@
-/* strtoull alone would take white space, signs and, in base 0, other bases. */
+/* Checks the digits before strtoull reads them, which would accept white space and signs too. */
 #include "base/seed.h"
 
 #include <errno.h>

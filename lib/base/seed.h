@@ -1,17 +1,17 @@
-/* Seeds: one notation for recipes and for the command line. */
+/* Seeds in text: one notation for recipes and for the command line. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One that may be given. */
+/* A seed that an option may give. */
 typedef struct Seed {
     bool given;
     uint64_t value;
 } Seed;
 
-/* Digits without leading zeros (010 is eight to one reader and ten to another), which a plus may precede; any number
- * of 64 bits. False, and *seed as it was, for everything else. */
+/* Reads a number of 64 bits: digits without leading zeros (010 is eight to one reader and ten to
+ * another), after an optional plus. False for all other text; *seed then keeps its value. */
 bool seed_read(uint64_t *seed, const char *text);
 
 static inline uint64_t seed_or(Seed seed, uint64_t otherwise)

@@ -8,9 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATIENCE = 2000 }; /* milliseconds */
+/* Milliseconds. */
+enum { PATIENCE = 2000 };
 
-/* A pipe without a reader counts as ready: the write fails, and SIGPIPE comes. A file is always ready. */
+/* A pipe without a reader counts as ready: the write fails, and SIGPIPE comes. A file is always
+ * ready. */
 static bool write_within(int milliseconds, const char *format, va_list arguments)
 {
     char text[PIPE_BUF];

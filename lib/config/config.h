@@ -1,7 +1,12 @@
 /* Configuration: one YAML file per experiment.
  *
- * A table in config_keys.c describes every key once (name, type, range, default, help);
- * reading, writing, comparing and --help all walk that table. Every key has a default.
+ *     Config config;
+ *     if (!config_load(&config, "configs/x.yaml", overrides, count, error))
+ *         return false;
+ *     config_resolve(&config);
+ *
+ * A table in config_keys.c describes every key once (name, type, range, default, help). Reading,
+ * writing, comparing and --help all walk that table. Every key has a default.
  *
  * Errors are of kind ERROR_INPUT, one line that says where, what was expected and what came:
  *     configs/x.yaml:4: stage1.batch: expected an integer from 1 to 65536, got "many"
@@ -26,26 +31,34 @@ typedef enum OnNonfinite { NONFINITE_STOP, NONFINITE_SKIP } OnNonfinite;
 typedef enum PrecisionChoice { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16 } PrecisionChoice;
 
 typedef struct Config {
-    char name[CONFIG_TEXT_SIZE]; /* names the run: the default directory is checkpoints/<name> */
+    /* Names the run, whose default directory is checkpoints/<name>. */
+    char name[CONFIG_TEXT_SIZE];
     struct {
         DataFormat format;
-        char train[CONFIG_TEXT_SIZE]; /* paths; "" for none: a mixture needs none, and a */
-        char test[CONFIG_TEXT_SIZE];  /* checkpoint may describe its model and no data at all */
+        /* Paths. "" for none: a mixture needs none, and a checkpoint may describe its model
+         * alone. */
+        char train[CONFIG_TEXT_SIZE];
+        char test[CONFIG_TEXT_SIZE];
         int channels;
-        int resolution; /* images are square */
-        bool flip;      /* random horizontal flips in training */
+        /* Images are square. */
+        int resolution;
+        /* Random horizontal flips in training. */
+        bool flip;
     } data;
     struct {
         ScheduleKind schedule;
-        int timesteps; /* N */
+        /* N. */
+        int timesteps;
     } diffusion;
     struct {
         int channels;
-        int levels; /* how many entries channel_mult has */
+        /* [levels] */
+        int levels;
         int channel_mult[CONFIG_MAX_LEVELS];
         int res_blocks;
-        int attentions;                   /* how many entries attention has */
-        int attention[CONFIG_MAX_LEVELS]; /* resolutions with self-attention */
+        /* [attentions]: the resolutions with self-attention. */
+        int attentions;
+        int attention[CONFIG_MAX_LEVELS];
         double dropout;
         int norm_groups;
     } model;
@@ -53,77 +66,96 @@ typedef struct Config {
         HeadType type;
     } head;
     struct {
-        FixedVariance variance; /* what samples of stage 1 use */
+        /* The variance of stage-1 samples. */
+        FixedVariance variance;
         int64_t steps;
         int batch;
         double lr;
-        int64_t warmup;   /* steps over which the learning rate rises linearly; 0: none */
-        double grad_clip; /* largest L2 norm of the gradient; 0: no clipping */
+        /* Steps over which the learning rate rises linearly; 0: none. */
+        int64_t warmup;
+        /* Largest L2 norm of the gradient; 0: no clipping. */
+        double grad_clip;
         double ema;
     } stage1;
     struct {
-        Solver solver; /* config_settle() decides what SOLVER_AUTO is, and time_bins = 0 */
+        /* config_resolve replaces SOLVER_AUTO. */
+        Solver solver;
         int64_t steps;
         int batch;
         double lr;
         double ema;
-        int64_t images;     /* for SOLVER_EXACT: how many to fit, besides those held out */
-        int time_bins;      /* last layers of a head, each for as many timesteps */
-        double ridge;       /* for SOLVER_EXACT (lib/stats/least_squares.h); below 0: tried out */
-        bool trunk_dropout; /* true reproduces the published code (see train/stage2.c) */
+        /* For SOLVER_EXACT: images to fit, besides the held-out ones. */
+        int64_t images;
+        /* Last layers of a head, each for its share of the timesteps; config_resolve replaces 0. */
+        int time_bins;
+        /* For SOLVER_EXACT (stats/least_squares.h); below 0: chosen on held-out images. */
+        double ridge;
+        /* true reproduces the published code (train/stage2.c). */
+        bool trunk_dropout;
     } stage2;
     struct {
-        int64_t every; /* steps between periodic checkpoints */
-        int keep; /* how many of the last of them stay as files of their own, besides the newest */
+        /* Steps between periodic checkpoints. */
+        int64_t every;
+        /* How many of the last periodic checkpoints stay as files of their own, besides the
+         * newest. */
+        int keep;
     } checkpoint;
     struct {
-        OnNonfinite on_nonfinite; /* what becomes of a step whose loss or gradient is no number */
+        /* What to do after a step whose loss or gradient is not finite. */
+        OnNonfinite on_nonfinite;
     } train;
     uint64_t seed;
     PrecisionChoice precision;
 } Config;
 
-/* The default of every key, which a configuration that leaves it out has. Recipes that are sized for a
- * machine, configs/fashion-mnist.yaml too, say what they want otherwise. */
+/* Sets every key to its default, which holds where a text leaves the key out. */
 void config_defaults(Config *config);
 
-/* Reads `path`, a file in which some key must be (an empty one is more likely a slip than a wish), over the defaults, then applies `count` overrides "key.sub=value" (a value is
- * YAML: `model.attention=[14, 7]`), then checks that the whole is possible. After a failure
- * `config` is as before. */
+/* Reads the file `path` over the defaults, then applies `count` overrides "key.sub=value" (a value
+ * is YAML: `model.attention=[14, 7]`), then checks that the whole is possible. The file must have a
+ * key: an empty one is probably a mistake. Input error; `config` is then as before. */
 bool config_load(Config *config, const char *path, const char *const *overrides, int count,
                  Error *error);
 
-/* The same from text in memory, as a checkpoint stores it (NULL: the defaults alone); `origin`
+/* The same from text in memory, as a checkpoint stores it (NULL: the defaults alone). `origin`
  * stands for the path in errors.
  *
- * The default data files hold Fashion-MNIST. Text that describes other images and names neither
- * format nor files gets no files ("") instead: whoever opens the data must say that there are
- * none. Text that does name data.format names its files too, be it as "". */
+ * The default data files hold Fashion-MNIST. If the text changes the image size but gives no
+ * data.format, data.train and data.test become "" (no files), and opening the data is an error. If
+ * it gives data.format, it must give the files too; "" is allowed. */
 bool config_parse(Config *config, const char *text, const char *origin,
                   const char *const *overrides, int count, Error *error);
 
-/* Decides what stage2.solver and stage2.time_bins leave open: exact and 12 bins for simple heads, else adam
- * and one. A checkpoint says what was decided. */
-void config_settle(Config *config);
+/* Replaces stage2.solver auto and stage2.time_bins 0 by their meaning: exact and 12 bins for simple
+ * heads, else adam and 1. A checkpoint stores the result. */
+void config_resolve(Config *config);
 
-/* The whole configuration as YAML, every key present, in the order of the table; the caller
- * frees it with memory_free. Parsing it gives the same configuration, bit for bit. */
+/* The whole configuration as YAML, with every key, in the order of the table; the caller frees it
+ * with memory_free. Parsing it gives the same configuration, bit for bit. */
 char *config_to_yaml(const Config *config);
 
-/* What two configurations have to agree in. */
+/* Sets of keys in which two configurations may have to agree. */
 typedef enum ConfigScope {
-    CONFIG_WHOLE,   /* every key */
-    CONFIG_STAGE1,  /* what bears on the numbers of stage 1: one run continues another */
-    CONFIG_STAGE2,  /* the same for stage 2 */
-    CONFIG_NETWORK, /* what the trunk computes, whatever trained it */
-    CONFIG_STAGE1_STEERED, /* CONFIG_STAGE1 but for what a run may go on with when asked: another learning */
-    CONFIG_STAGE2_STEERED, /* rate, its warm-up, another clipping of the gradient; and CONFIG_STAGE2 */
+    /* Every key. */
+    CONFIG_WHOLE,
+    /* The keys that change the numbers of stage 1: a run that continues another must have the same
+     * ones. */
+    CONFIG_STAGE1,
+    /* The same for stage 2. */
+    CONFIG_STAGE2,
+    /* The keys that change the outputs of a trained trunk. */
+    CONFIG_NETWORK,
+    /* CONFIG_STAGE1 and CONFIG_STAGE2 without the keys that a run may change on request when it
+     * goes on: the learning rate, its warm-up, the clipping of the gradient. */
+    CONFIG_STAGE1_STEERED,
+    CONFIG_STAGE2_STEERED,
 } ConfigScope;
 
-/* The keys of `scope` in which a and b differ, "stage1.lr, model.channels", in `keys` (as many as
- * fit); returns their number. */
+/* Returns the number of keys of `scope` in which a and b differ; `keys` becomes a list of those
+ * that fit in it: "stage1.lr, model.channels". */
 int config_differences(const Config *a, const Config *b, ConfigScope scope, char *keys,
                        int keys_size);
 
-/* Two lines per key for --help: name and meaning, what it may be and its default. Caller frees. */
+/* Two lines per key for --help: name and meaning, then possible values and the default. Caller
+ * frees. */
 char *config_help(void);

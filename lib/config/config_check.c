@@ -1,21 +1,23 @@
 /* The rules between the keys of a configuration.
  *
- * Each value is possible by itself; together they must make a network that the U-Net builder can build and that learns.
- * The first broken rule fills in a Complaint, and the reader (config_load.c) adds the line where the key was written.
+ * Each value is possible by itself; together they must make a network that the U-Net builder can
+ * build and that learns. The first broken rule fills in a Complaint, and the reader (config_load.c)
+ * adds the line where the key was written.
  */
 #include "config/config_keys.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Widest level: two of them side by side (the way up) still have fewer than 2^31 weights. */
+/* Channels of the widest level: two such levels side by side (on the way up) still have fewer than
+ * 2^31 weights. */
 enum { MAX_WIDTH = 8192 };
 
 #define COMPLAIN(complaint, ...)                                                                   \
     (snprintf((complaint)->expected, sizeof(complaint)->expected, __VA_ARGS__), false)
 
-/* The time embedding is sines and cosines of channels / 2 frequencies, whose spacing divides by
- * channels / 2 - 1: hence an even number (and, in the table, at least 4). */
+/* The time embedding has sines and cosines of channels / 2 frequencies, and their spacing divides
+ * by channels / 2 - 1. So the number must be even, and at least 4 (which the table checks). */
 static bool check_embedding(const Config *config, Complaint *complaint)
 {
     *complaint = (Complaint){.key = "model.channels"};
@@ -68,12 +70,12 @@ static bool check_attention(const Config *config, Complaint *complaint)
     return true;
 }
 
-/* A group norm sees model.channels itself (the first block's), multiples of it (the levels), and
- * sums of those (the concatenations on the way up). So what divides model.channels divides them
- * all, and the smallest group is there too.
+/* Group norms have model.channels channels (in the first block), multiples of it (in the levels),
+ * or sums of those (after concatenations on the way up). A divisor of model.channels divides them
+ * all, and the first block has the smallest groups.
  *
- * A group of one channel is worse than useless: the time embedding is added as one number per
- * channel, which that channel's group subtracts again as part of its mean. */
+ * A group of one channel makes the block blind to t: the time embedding is added as one number per
+ * channel, which the group subtracts again with its mean. */
 static bool check_norm(const Config *config, Complaint *complaint)
 {
     *complaint = (Complaint){.key = "model.norm_groups", .others = {"model.channels"}};
@@ -99,8 +101,8 @@ static bool check_timesteps(const Config *config, Complaint *complaint)
     return true;
 }
 
-/* A format may fix the number of channels. A configuration that names no files, as a checkpoint may hold, describes a
- * model alone. */
+/* A format may fix the number of channels. A configuration that names no files, as a checkpoint may
+ * hold, describes a model alone. */
 static bool check_data(const Config *config, Complaint *complaint)
 {
     *complaint = (Complaint){.key = "data.channels", .others = {"data.format"}};

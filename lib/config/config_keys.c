@@ -1,5 +1,5 @@
-/* The table of keys, and what follows from it alone: the defaults, the resolved YAML,
- * differences, --help. A new key is one entry of the table and one field of Config.
+/* The table of keys, and everything that is made of it alone: defaults, YAML, differences, --help.
+ * A new key is an entry of the table and a field of Config.
  */
 #include "config/config_keys.h"
 
@@ -21,7 +21,7 @@
 #define COUNT_AT(field) .count_offset = offsetof(Config, field)
 #define RANGE(first, last) .low = (first), .high = (last)
 
-/* What a key may differ in: values of ConfigKey.free_in. */
+/* Values of ConfigKey.ignored_in: the scopes that a key does not belong to. */
 enum {
     STEERED1 = 1 << CONFIG_STAGE1_STEERED,
     STEERED2 = 1 << CONFIG_STAGE2_STEERED,
@@ -31,22 +31,22 @@ enum {
     EVERYTHING = STAGE1 | STAGE2 | NETWORK,
 };
 
-/* clang-format off: lines for the value, one for its meaning */
+/* clang-format off: some lines for the value, one for the meaning */
 const ConfigKey config_keys[] = {
-    {"name", KEY_NAME, AT(name), .fallback = "fashion-mnist", .free_in = EVERYTHING,
+    {"name", KEY_NAME, AT(name), .fallback = "fashion-mnist", .ignored_in = EVERYTHING,
      .help = "name of the run; its directory is checkpoints/<name>"},
 
     {"data.format", KEY_CHOICE, AT(data.format), .choices = FORMAT_NAMES, .fallback = "idx",
-     .free_in = NETWORK, .help = "where images come from" DATA_FORMATS(FORMAT_HELP)},
+     .ignored_in = NETWORK, .help = "where images come from" DATA_FORMATS(FORMAT_HELP)},
     {"data.train", KEY_PATH, AT(data.train), .fallback = FASHION_MNIST "train-images-idx3-ubyte.gz",
-     .free_in = NETWORK, .help = "training images"},
+     .ignored_in = NETWORK, .help = "training images"},
     {"data.test", KEY_PATH, AT(data.test), .fallback = FASHION_MNIST "t10k-images-idx3-ubyte.gz",
-     .free_in = EVERYTHING, .help = "held-out images"},
+     .ignored_in = EVERYTHING, .help = "held-out images"},
     {"data.channels", KEY_INT, AT(data.channels), RANGE(1, 64), .fallback = "1",
      .help = "channels of an image"},
     {"data.resolution", KEY_INT, AT(data.resolution), RANGE(4, 1024), .fallback = "28",
      .help = "height and width of an image"},
-    {"data.flip", KEY_BOOL, AT(data.flip), .fallback = "true", .free_in = NETWORK,
+    {"data.flip", KEY_BOOL, AT(data.flip), .fallback = "true", .ignored_in = NETWORK,
      .help = "random horizontal flips in training (a mixture is never flipped)"},
 
     {"diffusion.schedule", KEY_CHOICE, AT(diffusion.schedule),
@@ -56,78 +56,78 @@ const ConfigKey config_keys[] = {
 
     {"model.channels", KEY_INT, AT(model.channels), RANGE(4, 4096), .fallback = "64",
      .help = "width of the first level"},
-    {"model.channel_mult", KEY_LIST, AT(model.channel_mult), COUNT_AT(model.levels), .fewest = 1,
-     RANGE(1, 64), .fallback = "[1, 2, 2]",
+    {"model.channel_mult", KEY_LIST, AT(model.channel_mult), COUNT_AT(model.levels),
+     .min_entries = 1, RANGE(1, 64), .fallback = "[1, 2, 2]",
      .help = "width of each level, in units of model.channels; one entry per level"},
     {"model.res_blocks", KEY_INT, AT(model.res_blocks), RANGE(1, 16), .fallback = "2",
      .help = "residual blocks per level"},
     {"model.attention", KEY_LIST, AT(model.attention), COUNT_AT(model.attentions), RANGE(1, 1024),
      .fallback = "[14]", .help = "resolutions with self-attention (the middle always has it)"},
     {"model.dropout", KEY_REAL, AT(model.dropout), RANGE(0, 1), .below_high = true,
-     .fallback = "0.1", .free_in = NETWORK, .help = "dropout rate inside residual blocks"},
+     .fallback = "0.1", .ignored_in = NETWORK, .help = "dropout rate inside residual blocks"},
     {"model.norm_groups", KEY_INT, AT(model.norm_groups), RANGE(1, 1024), .fallback = "32",
      .help = "groups of a group norm, each of two or more channels"},
 
     {"head.type", KEY_CHOICE, AT(head.type), .choices = CHOICES("simple", "complex"),
-     .fallback = "simple", .free_in = STAGE1 | NETWORK,
+     .fallback = "simple", .ignored_in = STAGE1 | NETWORK,
      .help = "variance head; complex puts a residual block before its last layer"},
 
     {"stage1.variance", KEY_CHOICE, AT(stage1.variance), .choices = CHOICES("beta", "beta_tilde"),
-     .fallback = "beta_tilde", .free_in = EVERYTHING,
+     .fallback = "beta_tilde", .ignored_in = EVERYTHING,
      .help = "fixed reverse variance of stage-1 samples"},
     {"stage1.steps", KEY_INT64, AT(stage1.steps), RANGE(1, 1e9), .fallback = "20000",
-     .free_in = EVERYTHING, .help = "training steps of the eps-network"},
+     .ignored_in = EVERYTHING, .help = "training steps of the eps-network"},
     {"stage1.batch", KEY_INT, AT(stage1.batch), RANGE(1, 65536), .fallback = "128",
-     .free_in = STAGE2 | NETWORK, .help = "images per step"},
+     .ignored_in = STAGE2 | NETWORK, .help = "images per step"},
     {"stage1.lr", KEY_REAL, AT(stage1.lr), RANGE(0, 1), .above_low = true, .fallback = "2.0e-4",
-     .free_in = STAGE2 | STEERED1 | NETWORK, .help = "learning rate of Adam"},
+     .ignored_in = STAGE2 | STEERED1 | NETWORK, .help = "learning rate of Adam"},
     {"stage1.warmup", KEY_INT64, AT(stage1.warmup), RANGE(0, 1e9), .fallback = "500",
-     .free_in = STAGE2 | STEERED1 | NETWORK,
+     .ignored_in = STAGE2 | STEERED1 | NETWORK,
      .help = "steps over which the learning rate rises linearly; 0: none"},
     {"stage1.grad_clip", KEY_REAL, AT(stage1.grad_clip), RANGE(0, 1e9), .fallback = "1.0",
-     .free_in = STAGE2 | STEERED1 | NETWORK,
+     .ignored_in = STAGE2 | STEERED1 | NETWORK,
      .help = "largest L2 norm of the gradient; 0: no clipping"},
     {"stage1.ema", KEY_REAL, AT(stage1.ema), RANGE(0, 1), .below_high = true, .fallback = "0.9999",
-     .free_in = STAGE2 | NETWORK, .help = "decay of the moving average of the weights"},
+     .ignored_in = STAGE2 | NETWORK, .help = "decay of the moving average of the weights"},
 
     {"stage2.solver", KEY_CHOICE, AT(stage2.solver), .choices = CHOICES("auto", "adam", "exact"),
-     .fallback = "auto", .free_in = STAGE1 | NETWORK,
+     .fallback = "auto", .ignored_in = STAGE1 | NETWORK,
      .help = "how heads are fitted; exact solves a linear system, auto is exact for simple heads"},
     {"stage2.steps", KEY_INT64, AT(stage2.steps), RANGE(1, 1e9), .fallback = "5000",
-     .free_in = EVERYTHING, .help = "training steps of the variance heads (adam)"},
+     .ignored_in = EVERYTHING, .help = "training steps of the variance heads (adam)"},
     {"stage2.batch", KEY_INT, AT(stage2.batch), RANGE(1, 65536), .fallback = "128",
-     .free_in = STAGE1 | NETWORK, .help = "images per step"},
+     .ignored_in = STAGE1 | NETWORK, .help = "images per step"},
     {"stage2.lr", KEY_REAL, AT(stage2.lr), RANGE(0, 1), .above_low = true, .fallback = "1.0e-4",
-     .free_in = STAGE1 | STEERED2 | NETWORK, .help = "learning rate of Adam"},
+     .ignored_in = STAGE1 | STEERED2 | NETWORK, .help = "learning rate of Adam"},
     {"stage2.ema", KEY_REAL, AT(stage2.ema), RANGE(0, 1), .below_high = true, .fallback = "0.999",
-     .free_in = STAGE1 | NETWORK, .help = "decay of the moving average of the weights"},
+     .ignored_in = STAGE1 | NETWORK, .help = "decay of the moving average of the weights"},
     {"stage2.images", KEY_INT64, AT(stage2.images), RANGE(1, 1e9), .fallback = "10000",
-     .free_in = EVERYTHING,
+     .ignored_in = EVERYTHING,
      .help = "images that heads are fitted to (exact), besides some held out"},
     {"stage2.time_bins", KEY_INT, AT(stage2.time_bins), RANGE(0, TIME_BINS_MAX), .fallback = "0",
-     .free_in = STAGE1 | NETWORK,
+     .ignored_in = STAGE1 | NETWORK,
      .help = "last layers of a head, one for each bin of timesteps; 0: 12 for exact, 1 for adam"},
     {"stage2.ridge", KEY_REAL, AT(stage2.ridge), RANGE(-1, 1), .fallback = "-1",
-     .free_in = STAGE1 | NETWORK,
+     .ignored_in = STAGE1 | NETWORK,
      .help = "ridge of exact, in units of the diagonal; below 0: chosen on held-out images"},
     {"stage2.trunk_dropout", KEY_BOOL, AT(stage2.trunk_dropout), .fallback = "false",
-     .free_in = STAGE1 | NETWORK,
+     .ignored_in = STAGE1 | NETWORK,
      .help = "leave the frozen trunk's dropout on, as the published code does"},
 
     {"checkpoint.every", KEY_INT64, AT(checkpoint.every), RANGE(1, 1e9), .fallback = "1000",
-     .free_in = EVERYTHING, .help = "steps between periodic checkpoints"},
+     .ignored_in = EVERYTHING, .help = "steps between periodic checkpoints"},
     {"checkpoint.keep", KEY_INT, AT(checkpoint.keep), RANGE(0, 10000), .fallback = "0",
-     .free_in = EVERYTHING,
+     .ignored_in = EVERYTHING,
      .help = "how many of the last periodic checkpoints stay as stage1-00005000.h5 and the like"},
 
     {"train.on_nonfinite", KEY_CHOICE, AT(train.on_nonfinite), .choices = CHOICES("stop", "skip"),
-     .fallback = "stop", .free_in = EVERYTHING,
+     .fallback = "stop", .ignored_in = EVERYTHING,
      .help = "what to do where a loss or a gradient is no number, or has exploded"},
 
-    {"seed", KEY_SEED, AT(seed), .fallback = "1234", .free_in = NETWORK,
+    {"seed", KEY_SEED, AT(seed), .fallback = "1234", .ignored_in = NETWORK,
      .help = "seed of all random numbers"},
     {"precision", KEY_CHOICE, AT(precision), .choices = CHOICES("auto", "f32", "bf16"),
-     .fallback = "auto", .free_in = NETWORK,
+     .fallback = "auto", .ignored_in = NETWORK,
      .help = "arithmetic; auto trains in bf16 where the processor has it, and solves in f32"},
 };
 /* clang-format on */
@@ -136,7 +136,7 @@ const int config_key_count = (int)(sizeof config_keys / sizeof config_keys[0]);
 
 _Static_assert(sizeof config_keys / sizeof config_keys[0] <= CONFIG_KEY_LIMIT, "too many keys");
 
-/* Choices are read and written as int, whatever the enum is called. */
+/* The fields of choices are read and written as int. */
 _Static_assert(sizeof(DataFormat) == sizeof(int) && sizeof(ScheduleKind) == sizeof(int) &&
                    sizeof(HeadType) == sizeof(int) && sizeof(FixedVariance) == sizeof(int) &&
                    sizeof(Solver) == sizeof(int) && sizeof(OnNonfinite) == sizeof(int) &&
@@ -206,7 +206,8 @@ char *config_keys_list(const char *section)
     return list;
 }
 
-/* The keys of any section called `name` in it: '"data.channels" or "model.channels"'; or "". */
+/* The keys with the last part `name`, of any section: '"data.channels" or "model.channels"'; "" if
+ * there are none. */
 static char *namesakes(const char *name)
 {
     char *found = memory_string("");
@@ -246,7 +247,7 @@ char *config_keys_suggest(const char *path)
     return near ? memory_format("\"%s\"", near) : NULL;
 }
 
-/* -- What a value has to be -------------------------------------------------------------------- */
+/* -- Expected values --------------------------------------------------------------------------- */
 
 static void expect_real(const ConfigKey *key, char text[CONFIG_EXPECTATION_SIZE])
 {
@@ -295,15 +296,15 @@ void config_key_expectation(const ConfigKey *key, char text[CONFIG_EXPECTATION_S
         expect_choice(key, text);
         break;
     case KEY_LIST:
-        snprintf(text, size, "a list of %d to %d integers from %.0f to %.0f", key->fewest,
+        snprintf(text, size, "a list of %d to %d integers from %.0f to %.0f", key->min_entries,
                  CONFIG_MAX_LEVELS, key->low, key->high);
         break;
     }
 }
 
-/* -- What the whole table gives ---------------------------------------------------------------- */
+/* -- Walks over the table ---------------------------------------------------------------------- */
 
-/* A default is set as a value of a file is: a list comes as "[1, 2, 2]" and goes in by items. */
+/* Sets a default as a value of a file is set: a list, "[1, 2, 2]", by its items. */
 static void set_default(const ConfigKey *key, Config *config)
 {
     char text[CONFIG_TEXT_SIZE];
@@ -328,7 +329,7 @@ void config_defaults(Config *config)
         set_default(&config_keys[i], config);
 }
 
-void config_settle(Config *config)
+void config_resolve(Config *config)
 {
     enum { BINS = 12 };
     if (config->stage2.solver == SOLVER_AUTO)
@@ -367,7 +368,7 @@ int config_differences(const Config *a, const Config *b, ConfigScope scope, char
         const ConfigKey *key = &config_keys[i];
         char *in_a = config_key_format(key, a, false);
         char *in_b = config_key_format(key, b, false);
-        if (!(key->free_in & 1 << scope) && strcmp(in_a, in_b) != 0) {
+        if (!(key->ignored_in & 1 << scope) && strcmp(in_a, in_b) != 0) {
             int length = (int)strlen(key->path) + (count > 0 ? 2 : 0);
             if (used + length < keys_size)
                 used += snprintf(keys + used, (size_t)(keys_size - used), "%s%s",

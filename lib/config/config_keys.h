@@ -1,8 +1,9 @@
-/* The keys of a configuration: one table, and what can be done with one key.
+/* The keys of a configuration: one table, and functions on one key.
  *
- * Private to the configuration: config_keys.c has the table, config_value.c turns text into values and back,
- * config_check.c has the rules between keys, config_load.c reads files and overrides, config_yaml.c their YAML. A value
- * goes in and out of a Config as text, so that files, overrides, defaults and --help say the same thing.
+ * Private to the configuration: config_keys.c has the table, config_value.c turns text into values
+ * and back, config_check.c has the rules between keys, config_load.c reads files and overrides,
+ * config_yaml.c their YAML. A value goes in and out of a Config as text, so that files, overrides,
+ * defaults and --help say the same thing.
  */
 #pragma once
 
@@ -11,29 +12,43 @@
 #include <stddef.h>
 
 typedef enum KeyType {
-    KEY_NAME, /* becomes the name of a directory */
-    KEY_PATH, /* "" for none */
+    /* Becomes the name of a directory. */
+    KEY_NAME,
+    /* "" for none. */
+    KEY_PATH,
     KEY_INT,
     KEY_INT64,
-    KEY_SEED, /* uint64_t, any value */
+    /* uint64_t, any value. */
+    KEY_SEED,
     KEY_REAL,
     KEY_BOOL,
-    KEY_CHOICE, /* an enum whose values count up from 0 */
-    KEY_LIST,   /* ints, at most CONFIG_MAX_LEVELS */
+    /* An enum whose values count up from 0. */
+    KEY_CHOICE,
+    /* At most CONFIG_MAX_LEVELS ints. */
+    KEY_LIST,
 } KeyType;
 
 typedef struct ConfigKey {
-    const char *path; /* "stage1.batch" */
+    /* "stage1.batch". */
+    const char *path;
     KeyType type;
-    size_t offset;              /* of the field in Config */
-    size_t count_offset;        /* lists: of the field that counts the entries */
-    int fewest;                 /* lists: entries */
-    double low, high;           /* numbers and entries of lists */
-    bool above_low, below_high; /* real numbers: the limit itself is impossible */
-    const char *const *choices; /* in the order of the enum, NULL-terminated */
-    const char *fallback;       /* the default, as text */
-    unsigned free_in;           /* a bit, 1 << ConfigScope, for where it does not matter */
-    const char *help;           /* what it means, in a few words */
+    /* Of the field in Config. */
+    size_t offset;
+    /* Of a list: the offset of the field that counts the entries, and the least number of them. */
+    size_t count_offset;
+    int min_entries;
+    /* The range of a number, or of each entry of a list. */
+    double low, high;
+    /* Of a real number: whether the limit itself is impossible. */
+    bool above_low, below_high;
+    /* In the order of the enum, up to a NULL. */
+    const char *const *choices;
+    /* The default, as text. */
+    const char *fallback;
+    /* A bit 1 << ConfigScope for each scope that the key does not belong to. */
+    unsigned ignored_in;
+    /* The meaning, in a few words. */
+    const char *help;
 } ConfigKey;
 
 /* The table, in the order in which a configuration is written: sections are contiguous. */
@@ -41,9 +56,12 @@ extern const ConfigKey config_keys[];
 extern const int config_key_count;
 
 enum {
-    CONFIG_KEY_LIMIT = 64,    /* at least config_key_count */
-    CONFIG_NAME_LENGTH = 100, /* of a name, at most */
-    CONFIG_SECTION_SIZE = 32, /* bytes of a section's name */
+    /* At least config_key_count. */
+    CONFIG_KEY_LIMIT = 64,
+    /* Bytes of the longest name of a run. */
+    CONFIG_NAME_LENGTH = 100,
+    /* Bytes of a section's name. */
+    CONFIG_SECTION_SIZE = 32,
 };
 
 /* The index of the key `path`, or -1. */
@@ -58,23 +76,23 @@ int config_section_length(const ConfigKey *key);
 /* Whether key `index` is the first of a section. */
 bool config_opens_section(int index);
 
-/* What was probably meant by an unknown `path`, as '"model.channels"': the keys with the same last
- * part, or else the nearest key or section. NULL when nothing is near. Caller frees. */
+/* A suggestion for an unknown `path`, '"model.channels"': the keys with the same last part, or else
+ * the nearest key or section. NULL if none is near. Caller frees. */
 char *config_keys_suggest(const char *path);
 
 /* "channels, resolution, flip": the keys of `section`; for "" the top level. Caller frees. */
 char *config_keys_list(const char *section);
 
-/* What a value of this key has to be, to follow "expected": "an integer from 1 to 65536". */
+/* text := the possible values of a key, to follow "expected": "an integer from 1 to 65536". */
 enum { CONFIG_EXPECTATION_SIZE = 256 };
 void config_key_expectation(const ConfigKey *key, char text[CONFIG_EXPECTATION_SIZE]);
 
-/* Sets the field from text: one item, or the `count` items of a list. False when that is
+/* Sets the field from text: one item, or the `count` items of a list. False if the value is
  * impossible; `config` is then as before. */
 bool config_key_set(const ConfigKey *key, Config *config, const char *const *items, int count);
 
-/* The field as text, as YAML if `quoted` says to put strings in quotes where they need them.
- * Caller frees. */
+/* The field as text; with `quoted` as YAML, in which strings are quoted where they need it. Caller
+ * frees. */
 char *config_key_format(const ConfigKey *key, const Config *config, bool quoted);
 
 /* A rule that keys break together though each is possible by itself. */
@@ -94,8 +112,8 @@ typedef struct GivenData {
     bool format, train, test;
 } GivenData;
 
-/* Removes the default paths where they name other images than the configuration describes (config_parse says when). False
- * with a complaint if a path has to be given. */
+/* Removes the default paths where they name other images than the configuration describes
+ * (config_parse says when). False with a complaint if a path has to be given. */
 bool config_choose_files(Config *config, GivenData given, Complaint *complaint);
 
 /* False with a complaint about the first broken rule. */

@@ -1,6 +1,7 @@
 /* Reading a configuration: the text of a file, then overrides, then checks of the whole.
  *
- * Each step works on a ConfigReader over the defaults. The caller's configuration is set at the end, if all went well.
+ * Each step works on a ConfigReader over the defaults. The caller's configuration is set at the
+ * end, if all went well.
  */
 #include "config/config_reader.h"
 
@@ -50,8 +51,8 @@ static bool is_given(const ConfigReader *reader, const char *path)
     return at.line > 0 || at.override;
 }
 
-/* The place to name for a contradiction: an override that takes part in it, since the file was
- * fine without; else the line of the key it is about; else a line that takes part. */
+/* The place to blame for a contradiction: an override that takes part in it, since the file was
+ * fine without; else the line of the key; else the line of another key that takes part. */
 static ConfigSource blame(const ConfigReader *reader, const Complaint *complaint)
 {
     const char *keys[] = {complaint->key, complaint->others[0], complaint->others[1],
@@ -115,15 +116,16 @@ bool config_parse(Config *config, const char *text, const char *origin,
     return parse(config, text, origin, false, overrides, count, error);
 }
 
-/* At most `most` bytes of a file, which may be a pipe (/dev/stdin, <(...)) that gives them when it likes. */
-static bool read_file(const char *path, char *text, size_t most, size_t *size, Error *error)
+/* Reads at most `max` bytes of a file. It may be a pipe (/dev/stdin, <(...)), which keeps the
+ * program waiting. */
+static bool read_file(const char *path, char *text, size_t max, size_t *size, Error *error)
 {
     interrupt_wait_begin();
     FILE *file = fopen(path, "rb");
     bool ok = file != NULL;
     if (ok) {
         errno = 0;
-        *size = fread(text, 1, most, file);
+        *size = fread(text, 1, max, file);
         ok = !ferror(file);
     }
     if (!ok)

@@ -1,15 +1,15 @@
-/* What the parts of reading a configuration share: config_load.c, config_yaml.c and config_report.c.
+/* Shared by the parts of reading a configuration: config_load.c, config_yaml.c and config_report.c.
  *
- * A Reader is a configuration on its way: it remembers where each key was set, so that a contradiction between two keys,
- * which is found at the very end, still names a line.
+ * A Reader is a configuration on its way: it remembers where each key was set, so that a
+ * contradiction between two keys, which is found at the very end, still names a line.
  */
 #pragma once
 
 #include "config/config_keys.h"
 
 enum {
-    /* Bytes of YAML; a recipe has two thousand. libyaml takes quadratic time for deeply nested text: a second for
-     * this much, a minute for ten times as much. */
+    /* Bytes of YAML; a recipe has two thousand. libyaml takes quadratic time for deeply nested
+     * text: a second for this much, a minute for ten times as much. */
     CONFIG_MAX_TEXT = 16384,
     /* Bytes of a file's text that an error repeats. */
     CONFIG_MAX_QUOTE = 100,
@@ -54,11 +54,12 @@ int config_line_of(const char *text, size_t offset);
 
 typedef char ConfigQuote[CONFIG_MAX_QUOTE + 8];
 
-/* `text` itself, or its beginning in `buffer`, cut between characters, if an error cannot carry all of it. */
+/* `text` itself, or its beginning in `buffer`, cut between characters, if an error cannot carry all
+ * of it. */
 const char *config_clip(ConfigQuote buffer, const char *text);
 
-/* Reports "FILE:LINE: KEY: ...", or "--set KEY=VALUE: ..." (with the key only if it is another). Line 0 and key NULL are
- * left out. Returns false. */
+/* Reports "FILE:LINE: KEY: ...", or "--set KEY=VALUE: ..." (with the key only if it is another).
+ * Line 0 and key NULL are left out. Returns false. */
 bool config_fail(ConfigReader *reader, ConfigSource at, const char *key, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

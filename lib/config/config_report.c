@@ -1,4 +1,4 @@
-/* Errors of a configuration: one line that says where, what was expected and what came. */
+/* Errors of a configuration: one line with the place, the expected value and the given one. */
 #include "config/config_reader.h"
 
 #include "base/memory.h"

@@ -1,7 +1,7 @@
-/* One value of a configuration: from text into its field, from its field to text.
+/* One value of a configuration: from text to its field and back.
  *
- * Reading is strict, because a configuration stands for days of training: an integer is
- * nothing but digits, a number is finite and decimal, and the range is part of the type.
+ * Reading is strict, because a configuration stands for days of training: an integer has nothing
+ * but digits, a number is finite and decimal, and the range belongs to the type.
  */
 #include "config/config_keys.h"
 
@@ -22,8 +22,8 @@ static size_t digits(const char *text)
     return strspn(text, "0123456789");
 }
 
-/* An optional sign and digits, nothing else. No leading zeros: 010 is eight to one YAML and ten
- * to another. */
+/* Whether the text is an optional sign and digits without leading zeros: 010 is eight to one YAML
+ * reader and ten to another. */
 static bool is_integer(const char *text)
 {
     text += *text == '-' || *text == '+';
@@ -31,7 +31,8 @@ static bool is_integer(const char *text)
     return length > 0 && text[length] == '\0' && (length == 1 || *text != '0');
 }
 
-/* Decimal notation, with or without an exponent: no inf, no nan, no hexadecimal. */
+/* Whether the text is a decimal number, with or without an exponent: no inf, nan or hexadecimal
+ * number. */
 static bool is_real(const char *text)
 {
     text += *text == '-' || *text == '+';
@@ -119,7 +120,7 @@ static bool set_choice(const ConfigKey *key, const char *text, void *field)
 static bool set_list(const ConfigKey *key, Config *config, const char *const *items, int count)
 {
     int values[CONFIG_MAX_LEVELS] = {0};
-    if (count < key->fewest || count > CONFIG_MAX_LEVELS)
+    if (count < key->min_entries || count > CONFIG_MAX_LEVELS)
         return false;
     for (int i = 0; i < count; i++) {
         int64_t value;
@@ -132,7 +133,7 @@ static bool set_list(const ConfigKey *key, Config *config, const char *const *it
     return true;
 }
 
-/* The whole field is written, so that equal configurations are equal bytes. */
+/* Writes the whole field, so that equal configurations have equal bytes. */
 static bool set_text(const char *text, char *field)
 {
     size_t length = strlen(text);
@@ -150,7 +151,8 @@ static bool is_name(const char *text)
     return length > 0 && length <= CONFIG_NAME_LENGTH && text[length] == '\0' && *text != '.';
 }
 
-/* The code point at *text, which moves on past it. The text is valid UTF-8: libyaml has seen it. */
+/* The code point at *text, which moves on to the next. The text is valid UTF-8: libyaml has checked
+ * it. */
 static uint32_t next_code_point(const unsigned char **text)
 {
     const unsigned char *c = *text;
@@ -162,7 +164,8 @@ static uint32_t next_code_point(const unsigned char **text)
     return point;
 }
 
-/* No character that would break a message's line, or that YAML can't hold unescaped. */
+/* Whether the text has no character that breaks the line of a message, or that YAML needs
+ * escaped. */
 static bool is_path(const char *text)
 {
     const unsigned char *c = (const unsigned char *)text;
@@ -217,8 +220,8 @@ bool config_key_set(const ConfigKey *key, Config *config, const char *const *ite
 
 /* -- Value to text ----------------------------------------------------------------------------- */
 
-/* The shortest decimal that reads back as the same double, always with a point: without one
- * some YAML readers take 1 for an integer and 1e-05 for a string. */
+/* The shortest decimal that reads back as the same double. It always has a point: without one some
+ * YAML readers take 1 for an integer and 1e-05 for a string. */
 static char *format_real(double value)
 {
     char text[40];
@@ -242,8 +245,8 @@ static char *format_list(const int *entries, int count)
     return memory_format("[%s]", text);
 }
 
-/* Whether every YAML reader takes the bare text for a string: letters first, nothing special in
- * it, and no word that means something else. */
+/* Whether every YAML reader takes the bare text for a string: it begins with a letter, has no
+ * special characters and is no word with another meaning. */
 static bool is_bare(const char *text)
 {
     static const char *const words[] = {"true", "false", "yes", "no", "on",

@@ -1,8 +1,9 @@
-/* YAML to keys: libyaml turns the text into a tree whose nodes know their lines, and the tree is walked.
+/* YAML to keys: libyaml turns the text into a tree whose nodes know their lines, and the tree is
+ * walked.
  *
- * The tree is two levels deep at most, so the walk is a loop over sections and a loop over keys; every value goes
- * through the table (config_keys.c). A key may also be written with its dots at the top level ("stage1.batch: 64"), as
- * in --set.
+ * The tree is two levels deep at most, so the walk is a loop over sections and a loop over keys;
+ * every value goes through the table (config_keys.c). A key may also be written with its dots at
+ * the top level ("stage1.batch: 64"), as in --set.
  */
 #include "config/config_reader.h"
 
@@ -46,7 +47,7 @@ static int child_count(const yaml_node_t *list)
     return (int)(list->data.sequence.items.top - list->data.sequence.items.start);
 }
 
-/* What is there instead of the expected, to follow "got". */
+/* The value that was found, to follow "got". */
 typedef char Got[CONFIG_MAX_QUOTE + 32];
 
 static const char *describe(const yaml_node_t *node, Got got)
@@ -65,13 +66,13 @@ static const char *describe(const yaml_node_t *node, Got got)
     return got;
 }
 
-/* Tags (!!int, !Ref) would say what a value is; here the table says it. */
+/* Refuses tags (!!int, !Ref): the table gives the type of each value. */
 static bool check_tag(ConfigReader *reader, const yaml_node_t *node, const char *key)
 {
-    static const char *const usual[] = {YAML_STR_TAG, YAML_SEQ_TAG, YAML_MAP_TAG};
+    static const char *const implied[] = {YAML_STR_TAG, YAML_SEQ_TAG, YAML_MAP_TAG};
     const char *tag = (const char *)node->tag;
     for (int i = 0; tag && i < 3; i++) {
-        if (strcmp(tag, usual[i]) == 0)
+        if (strcmp(tag, implied[i]) == 0)
             return true;
     }
     ConfigQuote quote;
@@ -94,7 +95,7 @@ static bool read_list(ConfigReader *reader, yaml_document_t *document, const Con
 
     const char *items[CONFIG_MAX_LEVELS] = {0};
     int count = child_count(node);
-    if (count < key->fewest || count > CONFIG_MAX_LEVELS)
+    if (count < key->min_entries || count > CONFIG_MAX_LEVELS)
         return config_fail(reader, source(reader, node), key->path, "expected %s, got %d of them",
                            expectation, count);
 
@@ -217,8 +218,8 @@ const char *config_without_mark(const char *text)
     return strncmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text;
 }
 
-/* A mistake has a place, and often a beginning of what it spoils. At the end of the text libyaml
- * counts one line more than there is. */
+/* Reports a mistake of syntax with its line and, if libyaml knows it, the line where the broken
+ * construct begins. At the end of a text libyaml counts one line too many. */
 static bool fail_syntax(ConfigReader *reader, const yaml_parser_t *parser, const char *text)
 {
     if (parser->error == YAML_MEMORY_ERROR)

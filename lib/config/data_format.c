@@ -1,4 +1,5 @@
-/* The list of data formats as an array: the preprocessor writes an entry for each line of DATA_FORMATS. */
+/* The list of data formats as an array: the preprocessor writes an entry for each line of
+ * DATA_FORMATS. */
 #include "config/data_format.h"
 
 #define FACTS(constant, name, help, has_files, channels)                                           \

@@ -1,7 +1,8 @@
 /* The values of data.format: the one list of data formats.
  *
- * A format is a line here and the file lib/data/dataset_<name>.c, which reads its images (data/dataset_format.h). The
- * list lies in this room because the configuration checks these facts and knows nothing of files of images.
+ * A format is a line here and the file lib/data/dataset_<name>.c, which reads its images
+ * (data/dataset_format.h). The list lies in this room because the configuration checks these facts
+ * and knows nothing of files of images.
  */
 #pragma once
 
@@ -22,8 +23,8 @@ typedef struct DataFormatFacts {
     const char *name;
     /* A few words for --help. */
     const char *help;
-    /* Whether data.train and data.test name files. Images of other formats are computed: they need no files, and are
-     * never flipped, since their distribution is known. */
+    /* Whether data.train and data.test name files. Images of other formats are computed: they need
+     * no files, and are never flipped, since their distribution is known. */
     bool has_files;
     /* The channels of every image; 0: any number. */
     int channels;

@@ -1,4 +1,6 @@
-/* Finds recipes: by path, or by name in the directories where recipes are kept. */
+/* Finds recipes: by path, or by name in the directories of recipes, the first of which wins. If
+ * there is no such recipe, the error lists the names in all of them.
+ */
 #include "config/recipe.h"
 
 #include "base/memory.h"
@@ -17,7 +19,8 @@ enum { PLACES = 3, PATH_SIZE = 4096 };
 
 /* -- Where recipes are ------------------------------------------------------------------------- */
 
-/* The directory of the running program with a slash behind it, "" if the system does not tell. */
+/* path := the directory of the running program with a slash at its end, "" if the system does not
+ * tell. */
 static void program_directory(char path[PATH_SIZE])
 {
     ssize_t length = readlink("/proc/self/exe", path, PATH_SIZE - 1);
@@ -27,7 +30,8 @@ static void program_directory(char path[PATH_SIZE])
         slash[1] = '\0';
 }
 
-/* The path of a directory or of a file in it, `name`; the caller frees. */
+/* The path of the file `name` ("": the directory itself) in a directory of recipes. Caller
+ * frees. */
 static char *in_place(int place, const char *name)
 {
     static const char *const beside[PLACES] = {NULL, "../configs/", "../share/varhead/configs/"};
@@ -59,7 +63,7 @@ static char *find(const char *name)
     return path;
 }
 
-/* -- What recipes there are -------------------------------------------------------------------- */
+/* -- The list of recipes ----------------------------------------------------------------------- */
 
 enum { MAX_NAMES = 64 };
 
@@ -68,7 +72,7 @@ typedef struct Names {
     int count;
 } Names;
 
-/* Adds a recipe's name, once, from that of its file. */
+/* Adds the name of the recipe in `file`, unless the list has it. */
 static void add(Names *names, const char *file)
 {
     if (names->count == MAX_NAMES || !is_recipe(file))

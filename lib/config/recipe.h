@@ -1,6 +1,6 @@
-/* Recipes: the configuration that a program works with.
+/* Recipes: the configurations that programs are started with.
  *
- * A recipe is named by its file's path, or by its name alone: "mixture" is mixture.yaml in the
+ * A recipe is named by the path of its file, or by its name alone: "mixture" is mixture.yaml in the
  * first of these directories that has it:
  *
  *     configs                           from where the program was started
@@ -11,8 +11,8 @@
 
 #include "config/config.h"
 
-/* Reads the recipe `which`, a path or a name, or with NULL the default one, fashion-mnist. A
- * file that `which` is the path of goes before a recipe by that name. Overrides as in
- * config_load. Where there is neither, the input error names the recipes that there are. */
+/* Reads the recipe `which`, a path or a name, or with NULL the default one, fashion-mnist. A file
+ * with the path `which` goes before a recipe of that name. Overrides are those of config_load. If
+ * there is neither, the input error lists the recipes that exist. */
 bool recipe_load(Config *config, const char *which, const char *const *overrides, int count,
                  Error *error);

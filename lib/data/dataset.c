@@ -1,7 +1,7 @@
 /* Data sets: the table of formats, and all that is the same for each of them.
  *
- * A format gives bytes or floats; here indices are checked, bytes become numbers in [-1, 1], and a fingerprint is made of
- * the bytes, so that it does not depend on the format.
+ * A format gives bytes or floats; here indices are checked, bytes become numbers in [-1, 1], and a
+ * fingerprint is made of the bytes, so that it does not depend on the format.
  */
 #include "data/dataset.h"
 
@@ -154,7 +154,8 @@ void dataset_flip(float *image, int height, int width, int channels)
 
 /* -- Fingerprint ------------------------------------------------------------------------------- */
 
-/* A large data set is sampled by runs of neighbours: images that lie together in a file are unpacked together. */
+/* A large data set is sampled by runs of neighbours: images that lie together in a file are
+ * unpacked together. */
 enum { RUNS = 64, RUN = 16 };
 
 /* Adds the bytes of images first .. first + n - 1, n at most RUN. */

@@ -1,8 +1,9 @@
 /* Data sets: images by index, whatever format they are stored in.
  *
- * Every format gives NHWC float32 in [-1, 1]; a byte u becomes 2u/255 - 1. The built-in mixture (diffusion/mixture.h) is a
- * data set too: its images are computed when they are asked for, the same ones in every run, and may lie slightly
- * outside of [-1, 1]. The formats are listed in config/data_format.h.
+ * Every format gives NHWC float32 in [-1, 1]; a byte u becomes 2u/255 - 1. The built-in mixture
+ * (diffusion/mixture.h) is a data set too: its images are computed when they are asked for, the
+ * same ones in every run, and may lie slightly outside of [-1, 1]. The formats are listed in
+ * config/data_format.h.
  *
  * Images by index:
  *
@@ -30,21 +31,23 @@ enum { DATASET_MIXTURE_TRAIN = 60000, DATASET_MIXTURE_TEST = 10000 };
 
 /* -- What a configuration says ----------------------------------------------------------------- */
 
-/* Whether the configuration says where these images are: their file has a name, or the format needs none. */
+/* Whether the configuration says where these images are: their file has a name, or the format needs
+ * none. */
 bool dataset_is_named(const Config *config, DatasetSplit split);
 
 /* Whether training mirrors images at random: data.flip, but never computed images. */
 bool dataset_is_flipped(const Config *config);
 
-/* The format of the file `path`, of images or of labels, by its content. If the content is of no format (there may be
- * no such file), the ending of the name decides: hdf5 for .h5 and .hdf5, else idx. That reader's error then says what is
- * wrong. */
+/* The format of the file `path`, of images or of labels, by its content. If the content is of no
+ * format (there may be no such file), the ending of the name decides: hdf5 for .h5 and .hdf5, else
+ * idx. That reader's error then says what is wrong. */
 DataFormat dataset_format_of_file(const char *path);
 
 /* -- Images ------------------------------------------------------------------------------------ */
 
-/* Opens data.train or data.test and checks it against data.resolution and data.channels. Input error if it is no
- * complete file of such images. The caller closes *dataset, which is NULL after a failure. */
+/* Opens data.train or data.test and checks it against data.resolution and data.channels. Input
+ * error if it is no complete file of such images. The caller closes *dataset, which is NULL after a
+ * failure. */
 bool dataset_open(Dataset **dataset, const Config *config, DatasetSplit split, Error *error);
 
 /* NULL is fine. */
@@ -67,7 +70,8 @@ void dataset_flip(float *image, int height, int width, int channels);
 /* Bytes of images that a fingerprint reads of a larger data set: about a second's work. */
 enum { DATASET_FINGERPRINT_BYTES = 1 << 30 };
 
-/* *print := a number that tells data sets apart by their images, whatever format and file these are stored in. It is made
- * of the shape and of all images. If those have more than `max_bytes` bytes (DATASET_FINGERPRINT_BYTES, less in tests),
- * it is made of some that are spread evenly over the data set, the first and the last among them. */
+/* *print := a number that tells data sets apart by their images, whatever format and file these are
+ * stored in. It is made of the shape and of all images. If those have more than `max_bytes` bytes
+ * (DATASET_FINGERPRINT_BYTES, less in tests), it is made of some that are spread evenly over the
+ * data set, the first and the last among them. */
 bool dataset_fingerprint(Dataset *dataset, int64_t max_bytes, uint64_t *print, Error *error);

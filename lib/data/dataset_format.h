@@ -1,8 +1,8 @@
 /* A data format: how images of one kind are recognised, opened, read and labelled.
  *
- * Shared by dataset.c, labels.c and the formats; others use data/dataset.h. A format is a file lib/data/dataset_<name>.c,
- * which defines `const DatasetFormat dataset_<name>`, and a line in the list DATA_FORMATS of config/data_format.h. The
- * simplest is dataset_idx.c.
+ * Shared by dataset.c, labels.c and the formats; others use data/dataset.h. A format is a file
+ * lib/data/dataset_<name>.c, which defines `const DatasetFormat dataset_<name>`, and a line in the
+ * list DATA_FORMATS of config/data_format.h. The simplest is dataset_idx.c.
  */
 #pragma once
 
@@ -40,16 +40,17 @@ typedef struct RawLabels {
 
 /* Functions that a format does not need are NULL. Errors name the file. */
 struct DatasetFormat {
-    /* Whether the content of `path` is of this format, whatever its name; false where it cannot be read. NULL for
-     * formats without files. */
+    /* Whether the content of `path` is of this format, whatever its name; false where it cannot be
+     * read. NULL for formats without files. */
     bool (*detects)(const char *path);
-    /* Names of such files end in one of these, up to a NULL: for a file whose content no format detects. */
+    /* Names of such files end in one of these, up to a NULL: for a file whose content no format
+     * detects. */
     const char *endings[3];
-    /* Opens dataset->path, checks it against the resolution and the channels, and sets `count`, 1 to 2^32 - 1, and
-     * `state`. `close` is called after a failure too. */
+    /* Opens dataset->path, checks it against the resolution and the channels, and sets `count`, 1
+     * to 2^32 - 1, and `state`. `close` is called after a failure too. */
     bool (*open)(Dataset *dataset, Error *error);
-    /* bytes [n, resolution, resolution, channels] := the images `indices` [n], which are in range. Formats of floats
-     * have read_floats instead. */
+    /* bytes [n, resolution, resolution, channels] := the images `indices` [n], which are in range.
+     * Formats of floats have read_floats instead. */
     bool (*read_bytes)(Dataset *dataset, const int64_t *indices, int n, uint8_t *bytes,
                        Error *error);
     /* The same as numbers from about -1 to 1. */
@@ -57,8 +58,9 @@ struct DatasetFormat {
                         Error *error);
     /* The file with the labels of these images, for memory_free; NULL: not known. */
     char *(*labels_path)(const Dataset *dataset);
-    /* The labels in the file `path`, which may belong to images of another format. Where the format has no files,
-     * `path` is NULL, and the labels are those of `dataset`. The caller frees them after a failure too. */
+    /* The labels in the file `path`, which may belong to images of another format. Where the format
+     * has no files, `path` is NULL, and the labels are those of `dataset`. The caller frees them
+     * after a failure too. */
     bool (*labels)(const Dataset *dataset, const char *path, RawLabels *labels, Error *error);
     /* Frees the state, which may be NULL or half made. */
     void (*close)(Dataset *dataset);

@@ -1,4 +1,5 @@
-/* data.format hdf5: images in an array /images of an HDF5 file, labels in its array /labels or in another such file.
+/* data.format hdf5: images in an array /images of an HDF5 file, labels in its array /labels or in
+ * another such file.
  *
  * hdf5_images.c reads the images: a small array wholly, a large one by rows.
  */

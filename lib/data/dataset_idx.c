@@ -1,6 +1,8 @@
-/* data.format idx: images in an IDX file, which is read wholly, and labels in another one beside it.
+/* data.format idx: images in an IDX file, which is read wholly, and labels in another one beside
+ * it.
  *
- * idx.c reads the files. The names of the two are alike: train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz.
+ * idx.c reads the files. The names of the two are alike: train-images-idx3-ubyte.gz,
+ * train-labels-idx1-ubyte.gz.
  */
 #include "base/memory.h"
 #include "data/dataset_format.h"

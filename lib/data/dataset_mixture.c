@@ -1,8 +1,8 @@
 /* data.format mixture: the built-in mixture of Gaussians (diffusion/mixture.h) as a data set.
  *
  * Image i of the training images is sample i of the mixture, image i of the test images sample
- * DATASET_MIXTURE_TRAIN + i: the same ones in every run, computed when they are asked for. The label of an image is the
- * component that it was drawn from.
+ * DATASET_MIXTURE_TRAIN + i: the same ones in every run, computed when they are asked for. The
+ * label of an image is the component that it was drawn from.
  */
 #include "base/memory.h"
 #include "data/dataset_format.h"

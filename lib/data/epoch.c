@@ -1,5 +1,5 @@
-/* Keeps the permutation of one epoch, and makes the next one when a position lies beyond. The permutation is keyed by the
- * seed and the epoch (base/random.h). */
+/* Keeps the permutation of one epoch, and makes the next one when a position lies beyond. The
+ * permutation is keyed by the seed and the epoch (base/random.h). */
 #include "data/epoch.h"
 
 #include "base/memory.h"

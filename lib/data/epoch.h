@@ -1,8 +1,10 @@
-/* The order of training: every image once per epoch, in a random order that differs from epoch to epoch.
+/* The order of training: every image once per epoch, in a random order that differs from epoch to
+ * epoch.
  *
- * Positions count the images trained on since the beginning: sample j of the batch of step s (from 0) is at position
- * s * batch + j, and position p lies in epoch p / count. So the image at a position does not depend on the batch size,
- * and a resume needs only the step. A batch may straddle two epochs.
+ * Positions count the images trained on since the beginning: sample j of the batch of step s (from
+ * 0) is at position s * batch + j, and position p lies in epoch p / count. So the image at a
+ * position does not depend on the batch size, and a resume needs only the step. A batch may
+ * straddle two epochs.
  */
 #pragma once
 

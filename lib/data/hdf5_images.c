@@ -1,4 +1,5 @@
-/* Reads images from HDF5: the shape is checked first, with a hint for two layouts that other programs write.
+/* Reads images from HDF5: the shape is checked first, with a hint for two layouts that other
+ * programs write.
  *
  * Images are read in runs of neighbours, since one read of several rows unpacks a chunk once.
  */
@@ -19,8 +20,8 @@ struct Hdf5Images {
     uint8_t *pixels;
 };
 
-/* The layout should be [N, H, W, C]. Two others are common: PyTorch's [N, C, H, W], and [N, H, W] for grey images. "" for
- * all others. */
+/* The layout should be [N, H, W, C]. Two others are common: PyTorch's [N, C, H, W], and [N, H, W]
+ * for grey images. "" for all others. */
 static const char *shape_hint(int rank, const int64_t *dims, int resolution, int channels)
 {
     if (rank == 4 && (dims[1] == channels || dims[1] <= 4) && dims[2] == dims[3] && dims[3] > 4 &&
@@ -77,7 +78,8 @@ static void close_file(Hdf5Images *images)
     images->file = NULL;
 }
 
-/* Reads all images. Opening has checked that the file holds as many as it declares, so they can be allocated. */
+/* Reads all images. Opening has checked that the file holds as many as it declares, so they can be
+ * allocated. */
 static bool load(Hdf5Images *images, Error *error)
 {
     images->pixels =

@@ -1,7 +1,8 @@
 /* Reads IDX files through zlib, which gives plain and compressed files alike.
  *
- * A file is read from front to end by a Reader: its header, which is checked, then the items, then one byte more, since
- * gzip's checksum is compared only at the end, and since data behind the last item mean that the header is wrong.
+ * A file is read from front to end by a Reader: its header, which is checked, then the items, then
+ * one byte more, since gzip's checksum is compared only at the end, and since data behind the last
+ * item mean that the header is wrong.
  */
 #include "data/idx.h"
 
@@ -32,7 +33,7 @@ typedef struct Reader {
     const char *what;
     uint32_t magic;
     gzFile stream;
-    /* What the header says. */
+    /* In the header. */
     int64_t count;
     /* Bytes of one image or label. */
     int64_t item_size;
@@ -45,7 +46,8 @@ static uint32_t big_endian(const uint8_t *bytes)
 
 /* -- Reading through zlib ---------------------------------------------------------------------- */
 
-/* Reports why zlib stopped: in zlib's words for damaged data, in the system's for a failing disk. */
+/* Reports why zlib stopped: in zlib's words for damaged data, in the system's for a failing
+ * disk. */
 static bool report_zlib(const Reader *reader, Error *error)
 {
     int code = Z_OK;

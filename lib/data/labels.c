@@ -1,4 +1,5 @@
-/* Reads labels through the format of their file, and checks them: one for each image, none out of range. */
+/* Reads labels through the format of their file, and checks them: one for each image, none out of
+ * range. */
 #include "data/labels.h"
 
 #include "base/memory.h"

@@ -19,11 +19,11 @@ typedef struct Labels {
  *     data set           labels, if `path` is NULL
  *     mixture            the component that each image was drawn from, whatever `path` says
  *     HDF5               integers /labels [N] in the file of the images
- *     IDX                the file beside the images whose name has "labels-idx1" instead of "images-idx3"
+ *     IDX                the file beside the images with "labels-idx1" for "images-idx3" in its name
  *
- * A `path` names another file, in any format (dataset_format_of_file). Input error if there are no labels, their number
- * differs from the number of images, or one is not from 0 to max_classes - 1. `option` is the option that names the
- * file on the command line, for the message. */
+ * A `path` names another file, in any format (dataset_format_of_file). Input error if there are no
+ * labels, their number differs from the number of images, or one is not from 0 to max_classes - 1.
+ * `option` is the option that names the file on the command line, for the message. */
 bool labels_read(Labels *labels, const Dataset *dataset, const char *path, const char *option,
                  int max_classes, Error *error);
 

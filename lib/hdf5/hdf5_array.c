@@ -1,7 +1,7 @@
 /* Arrays as a whole: how they are stored, writing, reading.
  *
- * Everything that is written has a checksum and no time stamp. hdf5_check.c makes the checks before reading,
- * hdf5_rows.c reads and writes a part.
+ * Everything that is written has a checksum and no time stamp. hdf5_check.c makes the checks before
+ * reading, hdf5_rows.c reads and writes a part.
  */
 #include "hdf5/hdf5_internal.h"
 
@@ -57,15 +57,17 @@ bool hdf5_read(Hdf5File *file, const char *name, Hdf5Type type, int rank, const 
 /* -- Writing ----------------------------------------------------------------------------------- */
 
 enum {
-    /* Bytes of the largest array that is stored in the header of its object, whose checksum HDF5 keeps. */
+    /* Bytes of the largest array that is stored in the header of its object, whose checksum HDF5
+     * keeps. */
     COMPACT_BYTES = 8192,
-    /* Bytes of a chunk of the others, unless a row has more. Each has a checksum, by the filter fletcher32. */
+    /* Bytes of a chunk of the others, unless a row has more. Each has a checksum, by the filter
+     * fletcher32. */
     CHUNK_BYTES = 1 << 20,
 };
 
-/* Chooses how to store an array so that every number has a checksum. Chunks have the same number of rows but for the
- * last, so that little of it is filled up. HDF5 is asked to fill: it would write whatever lies in memory there, and
- * equal contents must make equal bytes. */
+/* Chooses how to store an array so that every number has a checksum. Chunks have the same number of
+ * rows but for the last, so that little of it is filled up. HDF5 is asked to fill: it would write
+ * whatever lies in memory there, and equal contents must make equal bytes. */
 
 static void store_checked(hid_t creation, Hdf5Type type, int rank, const hsize_t *extent)
 {

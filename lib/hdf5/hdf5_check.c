@@ -1,7 +1,8 @@
-/* The checks before an array is read: that it is a data set of a type and a shape that the reader expects, and that the
- * file holds all of it.
+/* The checks before an array is read: that it is a data set of a type and a shape that the reader
+ * expects, and that the file holds all of it.
  *
- * Every function that reads an array opens it here. hdf5_storage.c looks at how the numbers are stored.
+ * Every function that reads an array opens it here. hdf5_storage.c looks at how the numbers are
+ * stored.
  */
 #include "hdf5/hdf5_internal.h"
 

@@ -1,11 +1,15 @@
-/* Copying a file with a part left out: how something is added to a file that must always be whole. */
+/* Copies a file but for one object. To add to a file that must always be whole, it is copied, the
+ * copy is written on, and then takes its place.
+ *
+ * H5Ocopy copies objects as they are stored, so that no number is converted.
+ */
 #include "base/memory.h"
 #include "hdf5/hdf5_internal.h"
 #include "hdf5/hdf5_trial.h"
 
 #include <string.h>
 
-/* What copy_link and copy_attribute work on. */
+/* The arguments of copy_link and copy_attribute. */
 typedef struct Copying {
     Hdf5File *from, *to;
     const char *leave_out;
@@ -21,7 +25,7 @@ static herr_t cannot_copy(const Copying *copying, const char *name)
     return -1;
 }
 
-/* Objects are copied as they are stored, with all below them: no number is converted. */
+/* Copies a link of the root: the object and all below it, or a soft link as a link. */
 static herr_t copy_link(hid_t group, const char *name, const H5L_info_t *info, void *data)
 {
     (void)group;
@@ -44,7 +48,8 @@ static herr_t copy_link(hid_t group, const char *name, const H5L_info_t *info, v
     return ok ? 0 : cannot_copy(copying, name);
 }
 
-/* In memory as in the file. A string of variable length is memory that HDF5 takes back. */
+/* Copies the values of an attribute in their stored type. The library takes back the memory of
+ * variable-length strings. */
 static bool copy_values(hid_t source, hid_t target, hid_t type, hid_t space)
 {
     hssize_t count = H5Sget_simple_extent_npoints(space);
@@ -93,7 +98,8 @@ static bool copy_all(Copying *copying)
            H5Literate(from, H5_INDEX_NAME, H5_ITER_INC, NULL, copy_link, copying) >= 0;
 }
 
-/* To a file that is nothing but memory. Copying goes other ways within the library than reading does. */
+/* The work of the trial: checks and copies to a file in memory. Copying runs other code of the
+ * library than reading. */
 static void try_checking_and_copying(void *data)
 {
     Copying copying = *(Copying *)data;
@@ -109,8 +115,8 @@ static void try_checking_and_copying(void *data)
         (void)copy_all(&copying);
 }
 
-/* Copying moves chunks with their checksums and looks at neither, and whoever found the damage later would
- * think that it was done to the copy. */
+/* H5Ocopy copies chunks without verifying their checksums. They are verified first, or damage would
+ * only be found in the copy. */
 bool hdf5_check_copy(Hdf5File *source, const char *leave_out, Error *error)
 {
     Copying copying = {.from = source, .leave_out = leave_out};

@@ -1,3 +1,6 @@
+/* The driver's functions, in the form that HDF5 asks for (H5FD_class_t): plain reads and writes at
+ * an address.
+ */
 #include "hdf5/hdf5_driver.h"
 
 #if H5_VERSION_GE(1, 13, 0)
@@ -11,17 +14,18 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What a property list carries to the driver. */
+/* The information that a property list carries to the driver. */
 typedef struct DriverInfo {
     int fd;
     int *first_errno;
 } DriverInfo;
 
-/* An open file. HDF5 calls what lies behind `public_part`; the rest is ours. */
+/* An open file. HDF5 uses `public_part`; the rest is ours. */
 typedef struct DriverFile {
     H5FD_t public_part;
     DriverInfo info;
-    haddr_t end_of_addresses; /* what HDF5 has handed out; the file gets this long at the end */
+    /* The end of the addresses that HDF5 has given to objects: the length of the finished file. */
+    haddr_t end_of_addresses;
     haddr_t end_of_file;
 } DriverFile;
 
@@ -78,7 +82,7 @@ static haddr_t driver_get_eof(const H5FD_t *handle, H5FD_mem_t type)
     return ((const DriverFile *)handle)->end_of_file;
 }
 
-/* HDF5 reads back what it evicted from its cache; what was dropped reads as zeros. */
+/* HDF5 reads data back that its cache had no room for. Dropped data read as zeros. */
 static herr_t driver_read(H5FD_t *handle, H5FD_mem_t type, hid_t transfer, haddr_t address,
                           size_t size, void *buffer)
 {

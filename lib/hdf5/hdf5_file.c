@@ -1,5 +1,8 @@
-/* Opening, creating and listing HDF5 files; hdf5_open.c tries them first. Arrays are in hdf5_array.c, strings and attributes in
- * hdf5_text.c, words for what failed in hdf5_reason.c. */
+/* Opens, creates and lists HDF5 files.
+ *
+ * hdf5_open.c tries a file out before it is opened here. Arrays are in hdf5_array.c and
+ * hdf5_rows.c, strings and attributes in hdf5_text.c, words for failures in hdf5_reason.c.
+ */
 #include "hdf5/hdf5_file.h"
 
 #include "base/input_file.h"
@@ -13,8 +16,8 @@
 
 /* -- Opening and closing ----------------------------------------------------------------------- */
 
-/* HDF5 asks before it follows a link to another file. A file from anywhere could otherwise read
- * any other file of the user. */
+/* HDF5 asks this before it follows a link to another file. Without it a file from anywhere could
+ * read any other file of the user. */
 static herr_t refuse_external_link(const char *parent_file, const char *parent_group,
                                    const char *child_file, const char *child_object,
                                    unsigned *flags, hid_t access, void *file)
@@ -31,7 +34,7 @@ static herr_t refuse_external_link(const char *parent_file, const char *parent_g
 
 static Hdf5File *new_file(const char *path)
 {
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* we say it ourselves, in one line */
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* no messages of the library: ours are one line */
     Hdf5File *file = memory_small(1, sizeof *file);
     file->path = memory_string(path);
     file->id = H5I_INVALID_HID;
@@ -43,7 +46,7 @@ static Hdf5File *new_file(const char *path)
 
 const char hdf5_expected_file[] = "an HDF5 file";
 
-/* Of the very file that is open, whatever has its name by now. */
+/* The status of the open file itself: another file may have its name by now. */
 bool hdf5_status(const Hdf5File *file, struct stat *status)
 {
     int *fd = NULL;
@@ -51,7 +54,8 @@ bool hdf5_status(const Hdf5File *file, struct stat *status)
            fstat(*fd, status) == 0;
 }
 
-/* The library reads zeros where the file has ended, and zeros have the right checksum: theirs is 0. */
+/* Beyond the end of a file the library reads zeros, and checksums do not help: the checksum of
+ * zeros is 0. */
 bool hdf5_is_whole(const Hdf5File *file, Error *error)
 {
     struct stat status;
@@ -78,7 +82,7 @@ bool hdf5_open_untried(Hdf5File **result, const char *path, Error *error)
         if (file->id < 0)
             hdf5_cannot_open(path, error);
         else if (hdf5_status(file, &status))
-            file->size = status.st_size; /* another file may have got the name meanwhile */
+            file->size = status.st_size; /* another file may have got the name since the check */
     }
     if (file->id < 0) {
         hdf5_close(file);
@@ -88,9 +92,10 @@ bool hdf5_open_untried(Hdf5File **result, const char *path, Error *error)
     return true;
 }
 
-/* Files are written in the format of HDF5 1.10 (2016). All its metadata carry checksums; in the oldest format,
- * HDF5's default, a damaged header can crash the library of those who read it, and up to 1.8 the trees that
- * find chunks have none: with a bit of them changed, the numbers read as zeros. */
+/* Files are written in the format of HDF5 1.10 (2016), in which all metadata have checksums. In the
+ * oldest format, HDF5's default, a damaged header can crash the reader's library. Up to 1.8 the
+ * trees that find chunks have no checksum either: if one of their bits changes, the numbers read as
+ * zeros. */
 static hid_t create_hdf5(const char *path, AtomicFile *target, int *write_errno)
 {
     hid_t id = H5I_INVALID_HID;
@@ -129,7 +134,7 @@ bool hdf5_create_as(Hdf5File **result, const char *path, AtomicRule rule, Error 
     return true;
 }
 
-/* File systems that can't do it have nothing to keep. */
+/* Failures are ignored: a file system that refuses has no such permissions or times. */
 static void keep_status(const Hdf5File *file)
 {
     const struct timespec times[2] = {file->status.st_atim, file->status.st_mtim};
@@ -256,7 +261,7 @@ bool hdf5_exists(Hdf5File *file, const char *name, Hdf5Kind kind)
     return same;
 }
 
-/* What visit_link works on. */
+/* The arguments of visit_link. */
 typedef struct Listing {
     Hdf5File *file;
     const char *group;

@@ -1,5 +1,5 @@
-/* Reads one attribute, first in a child process (hdf5_trial.h): whatever is in the place of a file that is to be
- * written may be damaged, and must not end a training. */
+/* Reads one attribute, first in a child process (hdf5_trial.h): a damaged file that lies where a
+ * training saves must not end the training. */
 #include "hdf5/hdf5_format.h"
 
 #include "hdf5/hdf5_internal.h"

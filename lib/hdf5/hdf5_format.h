@@ -1,8 +1,9 @@
-/* What an HDF5 file says that it is. */
+/* The attribute by which an HDF5 file names its own format. */
 #pragma once
 
 #include <stdbool.h>
 
-/* *format := the attribute `format` of the root, a string, or NULL where there is none; the caller frees it. False if
- * the file can't be read. Unlike hdf5_open it looks at nothing else, however large the file. */
+/* *format := the attribute `format` of the root, a string, or NULL if there is none; the caller
+ * frees it. False if the file cannot be read. Unlike hdf5_open it reads nothing else, so that a
+ * large file takes no longer. */
 bool hdf5_format(const char *path, char **format);

@@ -1,5 +1,5 @@
-/* What the parts of the HDF5 layer share (hdf5_file.c, hdf5_array.c, hdf5_text.c, ...). Only these
- * and the driver include hdf5.h. */
+/* Functions and types that the files of this room share. Only they and the driver include
+ * hdf5.h. */
 #pragma once
 
 #include "base/atomic_file.h"
@@ -10,16 +10,24 @@
 
 struct Hdf5File {
     char *path;
-    hid_t id;     /* H5I_INVALID_HID when closed */
-    hid_t access; /* how objects are found: not in other files */
+    /* H5I_INVALID_HID once closed. */
+    hid_t id;
+    /* A property list for finding objects: it refuses links to other files and sets
+     * found_external_link. */
+    hid_t access;
     bool found_external_link;
-    int64_t size; /* bytes, of a file that is read */
-    bool writing;
-    AtomicFile target; /* where a file that is written goes */
-    int write_errno;   /* the first failure of writing; 0: none */
 
-    bool keeps_status;  /* a copy: it gets the permissions and the time of last writing */
-    struct stat status; /* of its source */
+    /* Of a file that is read: its bytes when it was opened. */
+    int64_t size;
+
+    /* Of a file that is written: where it goes, and the errno of the first failure (0: none). */
+    bool writing;
+    AtomicFile target;
+    int write_errno;
+    /* Whether it gets the permissions and the time of last writing in `status`, those of its
+     * source. */
+    bool keeps_status;
+    struct stat status;
 };
 
 /* "path:/name", for the beginning of a message. */
@@ -36,46 +44,47 @@ typedef struct Hdf5Reason {
 
 Hdf5Reason hdf5_reason(void);
 
-/* The same of a call that was to read a data set or an attribute, as the end of a line: "cannot be read (...)", or
- * that its checksum is wrong. An `id` that is negative is neither. */
+/* Why the last call failed to read the data set or the attribute `id` (negative: it could not be
+ * opened), as the end of a line: "cannot be read (...)", or that its checksum is wrong. */
 Hdf5Reason hdf5_reason_of_reading(hid_t id);
 
-/* The error of a file that is no HDF5 file, and of one that H5Fopen has just failed to open (hdf5_refusal.c). Both
- * return false. */
+/* Input errors for a file that is no HDF5 file, and for one that H5Fopen has just failed to open
+ * (hdf5_refusal.c). Both return false. */
 bool hdf5_is_no_hdf5(const char *path, Error *error);
 bool hdf5_cannot_open(const char *path, Error *error);
 
-/* Finds the first block of the file `path` by its signature; false if there is none. It reads so many bytes of it: the
- * signature (8 bytes), the version, and up to the flags of version 3 (byte 11). */
+/* block := the beginning of the file's first block, which is found by its signature; false if there
+ * is none. Bytes 0 to 7 are the signature, byte 8 is the version, byte 11 in version 3 the
+ * flags. */
 enum { HDF5_SUPERBLOCK_BYTES = 12 };
 bool hdf5_find_superblock(const char *path, unsigned char block[HDF5_SUPERBLOCK_BYTES]);
 
-/* What input_file_check calls a file of this kind. */
+/* The kind of file that input_file_check expects. */
 extern const char hdf5_expected_file[];
 
 /* hdf5_open without the trial (hdf5_trial.h). */
 bool hdf5_open_untried(Hdf5File **file, const char *path, Error *error);
 
-/* What fstat says of a file that is read. */
+/* fstat of a file that is open for reading; false if the system does not tell. */
 bool hdf5_status(const Hdf5File *file, struct stat *status);
 
-/* Whether a file that is read is no shorter than when it was opened. */
+/* Input error if a file has become shorter since it was opened for reading. */
 bool hdf5_is_whole(const Hdf5File *file, Error *error);
 
-/* After a call that read or opened the object `name`, with its id (negative: not opened) and its status: true if it
- * gave what is in the file. */
+/* Checks the result of a call that read or opened the object `name`: input error if `status` is
+ * negative or the file was cut off. `id` is the object's, negative if it could not be opened. */
 bool hdf5_was_read(const Hdf5File *file, const char *name, hid_t id, herr_t status, Error *error);
 
-/* Whether an open data set is as large as it says and all there; its rank and its shape in dims
- * [HDF5_MAX_RANK]. */
+/* Checks that an open data set is complete. Gives its rank and dims [HDF5_MAX_RANK]. */
 bool hdf5_check_stored(const Hdf5File *file, const char *name, hid_t dataset, int *rank,
                        int64_t *dims, Error *error);
 
-/* Whether all arrays of a file can be read, whatever they hold, but for what lies in the object `leave_out` of
- * the root; an input error names the first that can't. */
+/* Reads all arrays of a file, of any type, but for those in the object `leave_out` of the root. An
+ * input error names the first one that cannot be read. */
 bool hdf5_check_all_stored(Hdf5File *file, const char *leave_out, Error *error);
 
-/* Opens the array `name` after all checks of hdf5_expect; close it with H5Oclose. Negative with an error. */
+/* Opens the array `name` after all checks of hdf5_expect; close it with H5Oclose. Negative with an
+ * error. */
 hid_t hdf5_open_array(Hdf5File *file, const char *name, Hdf5Type type, int rank, int64_t *dims,
                       Error *error);
 
@@ -83,7 +92,8 @@ hid_t hdf5_open_array(Hdf5File *file, const char *name, Hdf5Type type, int rank,
 hid_t hdf5_open_cached_array(Hdf5File *file, const char *name, Hdf5Type type, int rank,
                              int64_t *dims, Error *error);
 
-/* Creates an array that is stored with checksums, and the groups above it; negative if that fails. */
+/* Creates an array that is stored with checksums, and the groups above it; negative if that
+ * fails. */
 hid_t hdf5_create_array(Hdf5File *file, const char *name, Hdf5Type type, int rank,
                         const int64_t *dims);
 
@@ -104,41 +114,47 @@ typedef struct Hdf5Blocks {
     int64_t rows;
     /* Of memory for a block, unless a row has more. */
     int64_t bytes;
-    /* Looks at the numbers of each block; reading ends where it returns false. NULL: reading them is enough. */
+    /* Looks at the numbers of each block; reading ends where it returns false. NULL: reading them
+     * is enough. */
     bool (*visit)(void *context, const void *values, int64_t count);
     void *context;
 } Hdf5Blocks;
 
-/* False where `visit` returned false, or with an error: a block cannot be read, or there is no memory. */
+/* False where `visit` returned false, or with an error: a block cannot be read, or there is no
+ * memory. */
 bool hdf5_read_blocks(const Hdf5Blocks *blocks, Error *error);
 
-/* Whether an open data set can be read as `type`; its rank and its shape in dims [HDF5_MAX_RANK]. */
+/* Whether an open data set can be read as `type`; gives its rank and dims [HDF5_MAX_RANK]. If not,
+ * `error` may be unset. */
 bool hdf5_check_opened(const Hdf5File *file, const char *name, hid_t dataset, Hdf5Type type,
                        int *rank, int64_t *dims, Error *error);
 
 /* -- How data sets are stored (hdf5_storage.c) ------------------------------------------------- */
 
-/* Whether an open data set of items of `item_size` bytes is stored in this file, complete, and by way of
- * filters that are read here. A part that was never stored would read as zeros. `place` begins the message. */
+/* Checks that an open data set, with items of `item_size` bytes, is stored in this file, complete,
+ * and by filters that are read here. A part that was never stored would read as zeros. `place`
+ * begins the message of the input error. */
 bool hdf5_check_storage(const Hdf5File *file, hid_t dataset, const char *place, size_t item_size,
                         int rank, const int64_t *dims, Error *error);
 
-/* Whether what a data set was created with has the filter `wanted`. */
+/* Whether a data set was created with the filter `wanted`; `creation` is its list of creation
+ * properties. */
 bool hdf5_has_filter(hid_t creation, H5Z_filter_t wanted);
 
-/* Whether the trial reads all of a data set, since nothing less shows whether it can be read. */
+/* Whether the trial has to read all of a data set to know that it can be read. */
 bool hdf5_is_read_in_trial(hid_t creation);
 
 /* Opens the object `name` of the given kind; close it with H5Oclose. Negative with an error. */
 hid_t hdf5_open_object(Hdf5File *file, const char *name, Hdf5Kind kind, Error *error);
 
-/* After a call that wrote: true if `ok` and nothing has failed to be written so far. */
+/* Checks the result of a call that wrote the object `name`: run-time error unless `ok` and all
+ * writes of this file so far have succeeded. */
 bool hdf5_written(Hdf5File *file, const char *name, bool ok, Error *error);
 
-/* Creates the groups above the new object `name` that don't exist yet, without time stamps. */
+/* Creates the missing groups above the new object `name`, without time stamps. */
 bool hdf5_make_groups(Hdf5File *file, const char *name);
 
-/* What a stored type is, for messages: "32-bit floating-point numbers". */
+/* A stored type in words, for messages: "32-bit floating-point numbers". */
 typedef struct Hdf5TypeName {
     char text[64];
 } Hdf5TypeName;

@@ -1,7 +1,8 @@
-/* HDF5 calls a handler when one of its functions fails: its own, which prints a stack of calls,
- * or the program's. There are handlers of two forms, and each form is asked for and set by
- * functions of its own. The old ones are missing where HDF5 was built without deprecated
- * functions, and so are handlers of their form. */
+/* Reads and sets the handler that HDF5 calls when one of its functions fails: HDF5's own, which
+ * prints a stack of calls, or the program's.
+ *
+ * There are handlers of two forms, each with functions of its own. If HDF5 was built without
+ * deprecated functions, it has no handlers of the old form. */
 #include "hdf5/hdf5_messages.h"
 
 #include "hdf5/hdf5_internal.h"

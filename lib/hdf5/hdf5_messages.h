@@ -1,7 +1,7 @@
-/* What HDF5 prints about errors, turned off and on again.
+/* Turns off HDF5's own messages about errors, and on again.
  *
- * hdf5_open and hdf5_create turn it off for good, which suits a program: it says in one line itself
- * what is wrong. Whoever is a guest in a process calls these two around its work.
+ * hdf5_open and hdf5_create turn them off for good, which suits a program: its own error is one
+ * line. A library in the process of another program calls these two around its work.
  */
 #pragma once
 
@@ -9,14 +9,15 @@
 
 /* The handler of HDF5's errors that was there. */
 typedef struct Hdf5Messages {
-    bool has_old_form; /* a handler of the form that HDF5 had before version 1.8 */
+    /* Whether the handler has the form of HDF5 before version 1.8. */
+    bool has_old_form;
     void (*handler)(void);
     void *context;
 } Hdf5Messages;
 
-/* HDF5 prints nothing from here on, in this thread where HDF5 knows threads. Returns what was
- * there. */
+/* HDF5 prints nothing from here on (only in this thread, if HDF5 was built for threads). Returns
+ * the former handler. */
 Hdf5Messages hdf5_messages_off(void);
 
-/* Has HDF5 call the handler again. */
+/* HDF5 calls the handler again. */
 void hdf5_messages_restore(Hdf5Messages messages);

@@ -1,4 +1,5 @@
-/* Opening a file that may come from anywhere: it is tried in a child process, then opened here. */
+/* Opens a file that may come from anywhere: it is tried out in a child process first
+ * (hdf5_trial.h). */
 #include "base/input_file.h"
 #include "hdf5/hdf5_file.h"
 #include "hdf5/hdf5_internal.h"

@@ -1,8 +1,9 @@
 /* Why a call of the HDF5 library failed, in one line.
  *
- * The library keeps a stack of what went wrong, in words that differ from version to version. 1.14 leaves out
- * what a filter says, so that "Fletcher32" is in no word of it. Whether a checksum is wrong is therefore told by the
- * number of what failed, a filter, and by the filters that the data set has. */
+ * The library keeps a stack of errors, in words that differ between its versions. Version 1.14
+ * leaves out the message of a filter, so that a wrong checksum cannot be recognised by "Fletcher32"
+ * in the text. It is recognised by the number of the error, a failing filter, and by the filters of
+ * the data set. */
 #include "hdf5/hdf5_internal.h"
 
 #include <stdio.h>
@@ -15,13 +16,13 @@ Hdf5Place hdf5_place(const Hdf5File *file, const char *name)
     return place;
 }
 
-/* What the walk through the stack gathers. */
+/* Found on the walk through the stack of errors. */
 typedef struct Stack {
     Hdf5Reason innermost;
     bool filter_failed;
 } Stack;
 
-/* The walk begins at the innermost function; the first description is the real reason. */
+/* The walk begins at the innermost function, whose description is the real reason. */
 static herr_t look_at(unsigned index, const H5E_error2_t *entry, void *data)
 {
     Stack *stack = data;
@@ -44,8 +45,9 @@ Hdf5Reason hdf5_reason(void)
     return walk_stack().innermost;
 }
 
-/* Whether reading begins with a comparison of checksums: it applies the filters from the last to the first. One that
- * this build of the library lacks fails too, and is no damage. */
+/* Whether reading begins with the comparison of a checksum. Filters are applied from the last to
+ * the first, so fletcher32 must be the last. A filter that this build of the library lacks fails
+ * too, which is no damage. */
 static bool begins_with_checksum(hid_t dataset)
 {
     if (H5Iget_type(dataset) != H5I_DATASET)

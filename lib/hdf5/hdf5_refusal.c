@@ -1,9 +1,9 @@
-/* Why a file can't be opened as an HDF5 file, in words that lead on.
+/* Why a file cannot be opened as an HDF5 file, in words that help.
  *
- * What the library says is true and often misleads: a sound file that another program has open is one that it
- * is "unable to lock", and whoever reads that it is damaged throws a checkpoint away. So the file is
- * looked at: who else locks it, what its first block says of being open, and what it is if it is no
- * HDF5 file at all. */
+ * The library's messages mislead: of a sound file that another program has open it says "unable to
+ * lock file", and a user who takes that for damage throws a checkpoint away. So we look at the file
+ * ourselves: whether another program locks it, whether its first block is marked as open, and, if
+ * it is no HDF5 file, what it is. */
 #include "base/foreign_file.h"
 #include "hdf5/hdf5_internal.h"
 
@@ -13,7 +13,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-/* The library locks what it opens, by flock: shared to read, for itself alone to write. */
+/* The library locks each file that it opens with flock: shared for reading, exclusive for
+ * writing. */
 static bool is_locked(const char *path)
 {
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -23,8 +24,8 @@ static bool is_locked(const char *path)
     return locked;
 }
 
-/* Whether a program marked the file as open for writing. Version 3 of the first block (superblock) has one bit for any
- * writer and one for a writer with readers beside it (SWMR). */
+/* Whether a program marked the file as open for writing. Version 3 of the first block (superblock)
+ * has one bit for any writer and one for a writer with readers beside it (SWMR). */
 static bool is_marked_open(const char *path)
 {
     enum { VERSION = 8, FLAGS = 11, WRITER = 1, WRITER_WITH_READERS = 4 };

@@ -32,7 +32,7 @@ static void close_spaces(RowSpaces spaces)
     H5Sclose(spaces.file);
 }
 
-/* -- Opening -------------------------------------------------------------------------------------- */
+/* -- Opening ----------------------------------------------------------------------------------- */
 
 /* Rows are often read in a random order: chunks that were unpacked once stay in a cache. */
 enum { CHUNK_CACHE_SLOTS = 12421, CHUNK_CACHE_BYTES = 64 << 20 };

@@ -1,7 +1,8 @@
-/* Finds the first block (superblock) of an HDF5 file, without the library: a damaged file cannot crash this.
+/* Finds the first block (superblock) of an HDF5 file, without the library: a damaged file cannot
+ * crash this.
  *
- * The block begins with the signature. It stands at the beginning of the file or, behind what another program put there,
- * at a power of two from 512 on.
+ * The block begins with the signature. It stands at the beginning of the file or, behind what
+ * another program put there, at a power of two from 512 on.
  */
 #include "hdf5/hdf5_internal.h"
 

@@ -1,13 +1,13 @@
-/* How the numbers of a data set lie in a file, and whether all of them are there.
+/* How the numbers of a data set are stored, and whether all of them are there.
  *
- * The HDF5 library reads zeros, or whatever the file says is to fill it, where nothing was ever stored: a
- * writer that died, a copy that broke off, leave arrays that look complete. An array of which a part was
- * never stored is refused here, whatever it is to be filled with: nobody wrote these numbers. What can't be
- * told is whether a part that is there was written or only reserved (of an array in one piece HDF5 reserves
- * all at the first write).
+ * Where nothing was ever stored, the HDF5 library reads zeros or the file's fill value. So an array
+ * whose writer died, or whose copy broke off, looks complete. Here an array with a missing part is
+ * refused, whatever its fill value: nobody wrote these numbers. A part that was reserved and not
+ * written cannot be recognised (HDF5 reserves all of a contiguous array at the first write).
  *
- * Every chunk is looked up by its place, in a microsecond, by H5Dget_chunk_storage_size: the functions that
- * count chunks do not say which, and those that describe one (H5Dget_chunk_info) walk through all. */
+ * Every chunk is looked up by its place with H5Dget_chunk_storage_size, which takes a microsecond.
+ * The functions that count chunks do not tell which ones there are, and H5Dget_chunk_info walks
+ * through all chunks for each. */
 #include "hdf5/hdf5_internal.h"
 
 #include <stdio.h>
@@ -31,16 +31,16 @@ bool hdf5_is_read_in_trial(hid_t creation)
     return H5Pget_layout(creation) == H5D_COMPACT || hdf5_has_filter(creation, H5Z_FILTER_DEFLATE);
 }
 
-/* The others are rare, and the library unpacks some of them (szip, nbit, scaleoffset) without looking at
- * what it is given; those that are loaded from elsewhere are programs. */
+/* Other filters are rare. The library unpacks some of them (szip, nbit, scaleoffset) without
+ * checking their data, and filters that it loads as plugins are programs. */
 static bool is_known_filter(H5Z_filter_t filter)
 {
     return filter == H5Z_FILTER_DEFLATE || filter == H5Z_FILTER_SHUFFLE ||
            filter == H5Z_FILTER_FLETCHER32;
 }
 
-/* The name of a filter that is not read here: of those in use as everybody calls them, of others as the file
- * does, if it does. The numbers are those of the HDF Group's list of registered filters. */
+/* name := the name of a filter that is not read here: its common name, else the name in the file,
+ * else its number in the HDF Group's list of registered filters. */
 static void name_filter(H5Z_filter_t filter, const char *stored, char *name, size_t size)
 {
     static const struct {
@@ -102,10 +102,11 @@ typedef struct Array {
     const Hdf5File *file;
     hid_t dataset, creation;
     const char *place;
-    size_t item_size; /* bytes */
+    /* Bytes of one item, and of all. */
+    size_t item_size;
+    int64_t bytes;
     int rank;
     const int64_t *dims;
-    int64_t bytes; /* of all items */
 } Array;
 
 static bool incomplete(const Array *array, int64_t held, Error *error)
@@ -115,7 +116,7 @@ static bool incomplete(const Array *array, int64_t held, Error *error)
                        (long long)array->bytes, (long long)held);
 }
 
-/* A header may declare any size. */
+/* Computes `bytes`. A header may declare any shape, so the product may overflow. */
 static bool measure(Array *array, Error *error)
 {
     array->bytes = (int64_t)array->item_size;
@@ -139,17 +140,23 @@ static bool check_contiguous(const Array *array, Error *error)
     return held >= array->bytes || incomplete(array, held, error);
 }
 
-/* What is asked of chunks one by one. */
+/* The chunks of an array. */
 typedef struct Chunks {
     hsize_t extent[HDF5_MAX_RANK];
-    int64_t count;  /* that the array takes */
-    int64_t stored; /* bytes of all in the file */
-    hsize_t bytes;  /* of one, as stored; 0: any number */
-    int64_t held;   /* bytes of the array that the chunks found so far stand for */
-    bool misshapen; /* one of them has a wrong size */
+    /* How many chunks cover the array. */
+    int64_t count;
+    /* Bytes of all chunks in the file. */
+    int64_t stored;
+    /* Bytes of one stored chunk; 0: any number. */
+    hsize_t bytes;
+    /* Bytes of the array that lie in the chunks found so far. */
+    int64_t held;
+    /* Whether a chunk has a wrong size. */
+    bool misshapen;
 } Chunks;
 
-/* What stands for a string of variable length is larger in the file than in memory. */
+/* Compressed chunks have any size. So have strings of variable length: a reference to one is larger
+ * in the file than in memory. */
 static bool has_known_size(const Array *array)
 {
     hid_t type = H5Dget_type(array->dataset);
@@ -190,7 +197,8 @@ static bool next_chunk(const Array *array, const Chunks *chunks, hsize_t *offset
     return false;
 }
 
-/* How many bytes of the array lie in the chunk at `offset`: those at the edges reach beyond it. */
+/* How many bytes of the array lie in the chunk at `offset`; chunks at the edges reach beyond the
+ * array. */
 static int64_t bytes_within(const Array *array, const Chunks *chunks, const hsize_t *offset)
 {
     int64_t bytes = (int64_t)array->item_size;
@@ -201,8 +209,8 @@ static int64_t bytes_within(const Array *array, const Chunks *chunks, const hsiz
     return bytes;
 }
 
-/* The library reads as much as it is told where a chunk is found: what is not compressed must have just the
- * size of its numbers and of its own checksum (4 bytes). */
+/* Looks up every chunk. HDF5 trusts the stored size of a chunk, so an uncompressed one must have
+ * exactly the size of its numbers and of its checksum (4 bytes). */
 static void look_at_chunks(const Array *array, Chunks *chunks)
 {
     hsize_t offset[HDF5_MAX_RANK] = {0};
@@ -215,10 +223,11 @@ static void look_at_chunks(const Array *array, Chunks *chunks)
     } while (next_chunk(array, chunks, offset));
 }
 
-/* Deflate makes 1032 bytes of one at the most. */
+/* An upper limit on the compression by deflate, which makes at most 1032 bytes of one. */
 enum { LARGEST_COMPRESSION = 1100 };
 
-/* No chunk takes less than a byte, so no loop is longer than the file. */
+/* Checks that all chunks are there. A chunk takes at least a byte of the file, so an array with
+ * more chunks than the file has bytes is incomplete, and no loop is longer than the file. */
 static bool check_chunks(const Array *array, Error *error)
 {
     Chunks chunks = {0};

@@ -1,4 +1,7 @@
-/* Reading arrays as they are stored, whatever they mean: on the way the library compares their checksums. */
+/* Reads all arrays in the types in which they are stored, so that the library compares their
+ * checksums before a copy is made. Only chunks have checksums of their own; the checksum of a
+ * header is compared when the object is opened.
+ */
 #include "base/memory.h"
 #include "hdf5/hdf5_internal.h"
 
@@ -6,8 +9,9 @@
 
 enum { BLOCK_BYTES = 1 << 22 };
 
-/* What has no fixed size lies elsewhere in the file, where no filter goes. (Within other types the library does
- * not tell such strings from others.) */
+/* Values of variable size lie in a heap, to which no filter is applied. (Inside a compound type the
+ * library does not tell variable strings from fixed ones, so all strings there count as
+ * variable.) */
 static bool has_fixed_size(hid_t type)
 {
     if (H5Tget_class(type) == H5T_STRING)
@@ -15,7 +19,7 @@ static bool has_fixed_size(hid_t type)
     return H5Tdetect_class(type, H5T_VLEN) == 0 && H5Tdetect_class(type, H5T_STRING) == 0;
 }
 
-/* Checksums of their own have only chunks; those of a header were compared when it was opened. */
+/* Reads a data set if it has chunks. */
 static bool check_dataset(const Hdf5File *file, const char *name, hid_t dataset, Error *error)
 {
     int rank = 0;
@@ -38,10 +42,11 @@ static bool check_dataset(const Hdf5File *file, const char *name, hid_t dataset,
     return ok;
 }
 
-/* What the links are checked with. */
+/* The arguments of the walks over links. */
 typedef struct Checking {
     Hdf5File *file;
-    const char *above; /* the group that is walked through */
+    /* The group below the root that is walked through; NULL: the root is. */
+    const char *above;
     const char *leave_out;
     Error *error;
 } Checking;
@@ -62,7 +67,7 @@ static bool check_object(const Checking *checking, const char *name)
     return ok;
 }
 
-/* Of the links below a link of the root. Groups among them are the walk's own business. */
+/* Checks a link below a link of the root. H5Lvisit itself goes into groups. */
 static herr_t check_link(hid_t group, const char *name, const H5L_info_t *info, void *data)
 {
     (void)group;

@@ -1,8 +1,8 @@
 /* Strings and attributes in HDF5 files.
  *
  * A string is stored with a fixed length (h5py: numpy bytes; no closing zero byte needed) or a
- * variable one (h5py: str), in a data set or an attribute. Both pairs are read by the same code
- * below, as a Source. */
+ * variable one (h5py: str), in a data set or an attribute. A Source stands for either place, so
+ * that both are read by the same code. */
 #include "base/memory.h"
 #include "hdf5/hdf5_internal.h"
 
@@ -13,7 +13,8 @@
 typedef struct Source {
     hid_t id;
     bool is_attribute;
-    hid_t type; /* as stored */
+    /* The stored type. */
+    hid_t type;
     hid_t space;
     Hdf5Place place;
 } Source;
@@ -73,7 +74,7 @@ static bool read_variable_string(const Source *source, char **text, Error *error
     char *owned_by_hdf5 = NULL;
     hid_t type = H5Tcopy(H5T_C_S1);
     H5Tset_size(type, H5T_VARIABLE);
-    H5Tset_cset(type, H5Tget_cset(source->type)); /* ASCII and UTF-8 don't convert */
+    H5Tset_cset(type, H5Tget_cset(source->type)); /* HDF5 does not convert ASCII to UTF-8 */
     bool ok = source_read(source, type, &owned_by_hdf5, error);
     if (ok && owned_by_hdf5 != NULL &&
         strnlen(owned_by_hdf5, HDF5_STRING_LIMIT + 1) > HDF5_STRING_LIMIT)
@@ -140,8 +141,9 @@ bool hdf5_read_string(Hdf5File *file, const char *name, char **text, Error *erro
     return ok;
 }
 
-/* Strings are written with a fixed length. Those of a variable length lie in a heap within the
- * file, which HDF5 (1.10.8, at the least) reads without checking it: a damaged one can crash it. */
+/* The type of a string to write, which has a fixed length. Strings of variable length would lie in
+ * a heap within the file, which HDF5 (1.10.8 at least) reads without checking it: a damaged heap
+ * can crash the reader. */
 static hid_t text_type(const char *text)
 {
     size_t length = strlen(text);
@@ -152,7 +154,9 @@ static hid_t text_type(const char *text)
     return type;
 }
 
-enum { COMPACT_TEXT = 60000 }; /* bytes: a header has room for 64 KiB */
+/* Bytes of the longest text that is stored in the object's header, which has room for 64 KiB and a
+ * checksum. */
+enum { COMPACT_TEXT = 60000 };
 
 bool hdf5_write_string(Hdf5File *file, const char *name, const char *text, Error *error)
 {
@@ -160,7 +164,7 @@ bool hdf5_write_string(Hdf5File *file, const char *name, const char *text, Error
     hid_t space = H5Screate(H5S_SCALAR);
     hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_obj_track_times(creation, 0);
-    if (strlen(text) <= COMPACT_TEXT) /* in the object's header, which has a checksum */
+    if (strlen(text) <= COMPACT_TEXT)
         H5Pset_layout(creation, H5D_COMPACT);
     hid_t dataset = H5I_INVALID_HID;
     if (hdf5_make_groups(file, name))
@@ -182,7 +186,7 @@ bool hdf5_attribute_exists(Hdf5File *file, const char *name, const char *attribu
     return H5Aexists_by_name(file->id, name, attribute, file->access) > 0;
 }
 
-/* A number of the class `wanted`, or an integer where a floating-point number is wanted. */
+/* Reads a number of the class `wanted`; an integer is accepted for a floating-point number. */
 static bool read_number(Hdf5File *file, const char *name, const char *attribute, H5T_class_t wanted,
                         hid_t type, void *value, Error *error)
 {

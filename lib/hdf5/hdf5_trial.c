@@ -1,3 +1,9 @@
+/* The trial: a forked child walks through the file and reads it; the parent watches its memory and
+ * waits for its verdict.
+ *
+ * The child writes one byte to a pipe when it has come to its end. If the pipe closes without it,
+ * the child has died.
+ */
 #include "hdf5/hdf5_trial.h"
 
 #include "base/memory.h"
@@ -55,7 +61,8 @@ static void try_rows(const Hdf5File *file, const char *name, hid_t dataset, hid_
                            &unused);
 }
 
-/* A few numbers of an array that is stored as it is are enough to see its type converted. */
+/* Of an array that is stored as it is, a few numbers are enough: they show whether its type can be
+ * converted. */
 static void try_array(const Hdf5File *file, const char *name, hid_t dataset, Hdf5Type type,
                       hid_t memory_type)
 {
@@ -92,7 +99,7 @@ static void try_dataset(Hdf5File *file, const char *name, hid_t dataset)
         memory_free(text);
 }
 
-/* What try_attribute works on. */
+/* The object whose attributes try_attribute reads. */
 typedef struct Object {
     Hdf5File *file;
     const char *name;
@@ -114,10 +121,12 @@ static herr_t try_attribute(hid_t id, const char *attribute, const H5A_info_t *i
     return 0;
 }
 
-/* The walk over all objects. It can't be the library's own, which ends where it first fails. */
+/* The walk over all objects. The library's own walk (H5Ovisit) would end at the first failure. */
 typedef struct Walk {
     Hdf5File *file;
-    haddr_t *seen; /* [count]: objects may have several names, and groups lie in one another */
+    /* [count]: the addresses of objects that were read, since an object may have several names, and
+     * groups may lie in one another. */
+    haddr_t *seen;
     size_t count;
 } Walk;
 
@@ -138,7 +147,7 @@ static bool is_new(Walk *walk, hid_t id)
     return true;
 }
 
-/* What a group holds, as far as it can be told. */
+/* The names in a group, as far as the library can list them. */
 typedef struct Names {
     char **items;
     size_t count;
@@ -189,8 +198,8 @@ static void walk_from(Walk *walk, const char *path)
 /* Seconds of processor time for one part of the work; 0: this process is no child. */
 static int child_patience;
 
-/* The limit is on what the process has used so far, so that it moves along with what is done. What kills is the
- * soft limit; a hard one could not be raised again. */
+/* RLIMIT_CPU counts from the start of the process, so it is raised after each part. Only the soft
+ * limit is set: a hard one could not be raised again. */
 void hdf5_trial_goes_on(void)
 {
     struct rlimit limit;
@@ -205,8 +214,9 @@ void hdf5_trial_goes_on(void)
     setrlimit(RLIMIT_CPU, &limit);
 }
 
-/* Memory that was freed or never set is filled with something that is no address, and HDF5 keeps none back
- * for later. Whoever stops the program stops the parent, and so the child. */
+/* Prepares the child to crash at once on a bad access: freed and fresh memory is filled with bytes
+ * that are no valid address, and HDF5's free lists are switched off. The child dies with its parent
+ * (PR_SET_PDEATHSIG) and ignores the signals that stop a program. */
 static void prepare_child(int patience)
 {
     static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGXCPU};
@@ -225,12 +235,13 @@ static void prepare_child(int patience)
     H5garbage_collect();
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (nowhere >= 0)
-        (void)dup2(nowhere, STDERR_FILENO); /* the C library's last words */
+        (void)dup2(nowhere, STDERR_FILENO); /* the C library prints when it aborts */
 }
 
 void hdf5_trial_read(void *path)
 {
-    /* What the programs look for by name may be found where a walk from the root does not come. */
+    /* Objects that the programs open by name, in case a damaged group hides them from the walk from
+     * the root. */
     static const char *const places[] = {"/",
                                          "/config",
                                          "/trunk",
@@ -268,12 +279,12 @@ static _Noreturn void run_child(int patience, void (*work)(void *context), void 
     prepare_child(patience);
     work(context);
     ssize_t written = write(verdict, "", 1);
-    _exit(written == 1 ? 0 : 1); /* nothing that the parent has open may be flushed */
+    _exit(written == 1 ? 0 : 1); /* exit() would flush the parent's open streams again */
 }
 
 /* -- In the parent ----------------------------------------------------------------------------- */
 
-/* Bytes of memory that a process has; -1: the system does not say. */
+/* Bytes of memory in use by a process; -1: the system does not say. */
 static int64_t resident(pid_t process)
 {
     char path[64], text[128] = "";
@@ -286,9 +297,10 @@ static int64_t resident(pid_t process)
     return second ? strtoll(second, NULL, 10) * sysconf(_SC_PAGESIZE) : -1;
 }
 
-/* A file of some kilobytes can say that a table in it has gigabytes, and the library fills them with zeros. A limit
- * that the system enforces (RLIMIT_AS) does not help: the child would be told of an error and live, and
- * we would fill them. */
+/* Kills the child if it takes more than `most` bytes of memory: a file of some kilobytes can claim
+ * that a table in it has gigabytes, which the library fills with zeros. A limit by the system
+ * (RLIMIT_AS) would not do: the child would get an error and live, and then the parent would fill
+ * the gigabytes. */
 static void watch(pid_t child, int verdict, int64_t most)
 {
     struct pollfd waiting = {.fd = verdict, .events = POLLIN};
@@ -298,8 +310,8 @@ static void watch(pid_t child, int verdict, int64_t most)
             kill(child, SIGKILL);
 }
 
-/* Whether the child came to its end. Read from a pipe, since somebody may have made the system forget how
- * children end (SIGCHLD ignored). */
+/* Whether the child came to its end. The pipe tells, because the status of a child is lost where
+ * SIGCHLD is ignored. */
 static bool await(pid_t child, int verdict)
 {
     char byte;
@@ -331,7 +343,7 @@ bool hdf5_trial_wanted(bool wanted)
 bool hdf5_trial(const char *path, int patience, void (*work)(void *context), void *context,
                 Error *error)
 {
-#ifdef VARHEAD_NO_TRIAL /* fuzzing: a hundred times as fast, and the library's crashes are to be seen */
+#ifdef VARHEAD_NO_TRIAL /* fuzzing, which is a hundred times as fast without and looks for the library's crashes */
     return true;
 #endif
     int verdict[2];
@@ -347,7 +359,7 @@ bool hdf5_trial(const char *path, int patience, void (*work)(void *context), voi
     close(verdict[1]);
     if (child > 0)
         watch(child, verdict[0], most_memory(path));
-    bool survived = child < 0 /* a machine that is full can't try; it may still read */
+    bool survived = child < 0 /* no process can be made; reading may still work */
                     || await(child, verdict[0]);
     close(verdict[0]);
     if (survived)

@@ -1,4 +1,4 @@
-/* What a stored type is, in words. */
+/* Stored types in words, for messages. */
 #include "hdf5/hdf5_internal.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* Walks through all groups and reads each data set, so that HDF5 compares the checksums and numbers that are not finite
- * are found.
+/* Walks through all groups and reads each data set, so that HDF5 compares the checksums and numbers
+ * that are not finite are found.
  */
 #include "hdf5/hdf5_verify.h"
 

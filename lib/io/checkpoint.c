@@ -1,3 +1,7 @@
+/* Reads and writes checkpoints through lib/hdf5, whose checks cover types, shapes and completeness.
+ * Here the meaning is checked: format and version, the configuration, the set of tensors, finite
+ * numbers.
+ */
 #include "io/checkpoint.h"
 
 #include "base/memory.h"
@@ -21,7 +25,7 @@ struct CheckpointWriter {
     Hdf5File *file;
 };
 
-/* -- What a checkpoint says of itself ---------------------------------------------------------- */
+/* -- Opening ----------------------------------------------------------------------------------- */
 
 static bool check_format(Hdf5File *file, Error *error)
 {
@@ -226,7 +230,7 @@ bool checkpoint_check_params(Checkpoint *checkpoint, const char *group, const Pa
     bool ok = true;
     for (int i = 0; ok && i < set->count; i++)
         ok = check_param(checkpoint, group, &set->items[i], error);
-    /* Tensors that nobody asks for mean that the configuration is of another network. */
+    /* Further tensors mean that the configuration belongs to another network. */
     for (int i = 0; ok && i < list.count; i++)
         if (params_find(set, list.entries[i].name) < 0)
             ok = error_input(error,
@@ -379,8 +383,7 @@ bool checkpoint_check_amend(Checkpoint *source, const char *leave_out, Error *er
     return hdf5_check_copy(source->file, leave_out, error);
 }
 
-/* A number that checkpoint_read_params and its kin would refuse is not written in the first place: it would
- * take the place of a good one. */
+/* Refuses numbers that the functions for reading would refuse: they would replace good ones. */
 static bool can_save(const CheckpointWriter *writer, const char *name, double value, Error *error)
 {
     return isfinite(value) ||

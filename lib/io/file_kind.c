@@ -1,4 +1,5 @@
-/* Recognises files by their first and last bytes and, HDF5, by an attribute. */
+/* A table of the kinds, and a look at the first and the last bytes of a file; of an HDF5 file at an
+ * attribute. */
 #include "io/file_kind.h"
 
 #include "base/memory.h"
@@ -13,16 +14,21 @@
 #include <zlib.h>
 
 enum {
-    EDGE = 256,  /* bytes: at either end of a file, */
-    SHOWN = 60,  /* of a text in a message, */
-    ZIP_END = 22 /* and behind the mark of an archive */
+    /* Bytes that are read at either end of a file. */
+    EDGE = 256,
+    /* Bytes of a text that a message quotes. */
+    SHOWN = 60,
+    /* Bytes behind the mark of an archive. */
+    ZIP_END = 22,
 };
 
 static const struct {
     const char *name;
-    const char *format;    /* HDF5 */
-    const char *beginning; /* others, and then */
-    const char *ending;    /* where there is one */
+    /* Of an HDF5 file: its attribute `format`. */
+    const char *format;
+    /* Of other files: how they begin, and end, if that matters. */
+    const char *beginning;
+    const char *ending;
 } kinds[FILE_KINDS] = {
     [FILE_CHECKPOINT] = {"a checkpoint", "varhead-checkpoint", NULL, NULL},
     [FILE_CLASSIFIER] = {"a classifier of infer quality", "varhead-classifier", NULL, NULL},
@@ -94,8 +100,8 @@ AtomicRule file_kind_rule(FileKind kind)
 
 /* -- PNG --------------------------------------------------------------------------------------- */
 
-/* The signature and the header, which is always the first chunk, take so many bytes; the mark comes
- * behind. */
+/* Bytes of the signature and of the header, which is always the first chunk. The mark comes behind
+ * them. */
 enum { PNG_HEAD = 8 + 25, TEXT_SIZE = 16, MARK_SIZE = 12 + TEXT_SIZE };
 
 static const unsigned char png_signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
@@ -106,7 +112,7 @@ static void put32(unsigned char *to, uint32_t value)
         to[i] = (unsigned char)(value >> (24 - 8 * i));
 }
 
-/* A chunk of text as the format has it: length, type, keyword and text, checksum. */
+/* mark := a chunk of text in the format of PNG: length, type, keyword and text, checksum. */
 static void make_mark(unsigned char mark[MARK_SIZE])
 {
     put32(mark, TEXT_SIZE);
@@ -124,15 +130,15 @@ unsigned char *file_kind_mark_png(const unsigned char *data, size_t *size)
     return marked;
 }
 
-/* -- What a file holds ------------------------------------------------------------------------- */
+/* -- Contents ---------------------------------------------------------------------------------- */
 
-/* The first and the last bytes; of a short file the same. */
+/* The first and the last `size` bytes of a file; they overlap if it is short. */
 typedef struct Edges {
-    size_t size; /* of either */
+    size_t size;
     unsigned char first[EDGE + 1], last[EDGE];
 } Edges;
 
-/* False with errno where the file can't be read. */
+/* False with errno if the file cannot be read. */
 static bool read_edges(const char *path, Edges *edges)
 {
     struct stat status;
@@ -155,7 +161,7 @@ static bool begins(const Edges *edges, const void *text, size_t length)
     return edges->size >= length && memcmp(edges->first, text, length) == 0;
 }
 
-/* Whether `text` is there, with so many bytes behind it. */
+/* Whether the file ends with `text` and `behind` further bytes. */
 static bool ends(const Edges *edges, const char *text, size_t behind)
 {
     const size_t length = strlen(text), all = length + behind;
@@ -193,7 +199,7 @@ static bool is_of_kind(const Edges *edges, const char *format, FileKind kind)
 
 /* -- The rule ---------------------------------------------------------------------------------- */
 
-/* The first line, cut, if it is one of a text. */
+/* Whether the file begins with a line of text; line := its beginning. */
 static bool is_text(const Edges *edges, char line[SHOWN + 1])
 {
     size_t length = strcspn((const char *)edges->first, "\r\n");
@@ -214,7 +220,7 @@ static bool refuse(const char *path, const char *what, Error *error)
                        path, what);
 }
 
-/* Says what is there, as well as can be told. */
+/* Input error that says what the file is, as far as can be told. */
 static bool refuse_content(const char *path, const Edges *edges, const char *format, bool readable,
                            Error *error)
 {

@@ -1,11 +1,13 @@
-/* What a file is, by what it holds, and whether a command may write in its place.
+/* Recognises the files of varhead by their contents, and decides whether a command may replace one.
  *
- * The one rule of all commands: a file may be replaced by one of the same kind that varhead has written, and an
- * empty file by any. Data sets, labels, recipes, pictures of other programs, and what another command has written are never
- * replaced, whatever option names them, by whatever name or link: it is the content that is looked at.
+ * There is one rule for all commands: a file may be replaced by one of the same kind that varhead
+ * has written, and an empty file by any. Data sets, labels, recipes, pictures of other programs and
+ * results of other commands are never replaced, under any name or link, by any option, since the
+ * contents are looked at.
  *
- * Tables are known by their first line, HDF5 files by their attribute `format`, pictures, pages and archives by a mark
- * that varhead puts into them. Whoever writes such a file takes line, format or mark from here.
+ * Tables are recognised by their first line, HDF5 files by their attribute `format`, pictures,
+ * pages and archives by a mark that varhead puts into them. The code that writes such a file takes
+ * line, format or mark from here.
  */
 #pragma once
 
@@ -16,31 +18,42 @@
 typedef enum FileKind {
     FILE_CHECKPOINT,
     FILE_CLASSIFIER,
-    FILE_STEP_COSTS, /* dp-<variance>.h5 */
-    FILE_SWEEP,      /* sums of a sweep that was stopped */
+    /* dp-<variance>.h5 */
+    FILE_STEP_COSTS,
+    /* The sums of a sweep that was stopped. */
+    FILE_SWEEP,
     FILE_BOUND_TERMS,
     FILE_QUALITY_VALUES,
     FILE_SAMPLES,
     FILE_PREDICTIONS,
-    FILE_LOG, /* metrics.csv */
+    /* metrics.csv */
+    FILE_LOG,
     FILE_BOUNDS,
     FILE_CALIBRATION,
     FILE_QUALITY,
     FILE_TRUTH,
-    FILE_TIMES,  /* costs.csv of infer compare */
-    FILE_POINTS, /* of a chart */
-    FILE_SIGMA,  /* of the maps of infer compare */
+    /* costs.csv of infer compare. */
+    FILE_TIMES,
+    /* The points of a chart. */
+    FILE_POINTS,
+    /* The maps of infer compare, in numbers. */
+    FILE_SIGMA,
     FILE_BENCH,
-    FILE_NOTE, /* what a picture of infer compare was drawn of */
+    /* The settings of a picture of infer compare. */
+    FILE_NOTE,
     FILE_PAGE,
-    FILE_CHART,   /* SVG */
-    FILE_PICTURE, /* PNG */
-    FILE_ARCHIVE, /* .npz */
+    /* SVG. */
+    FILE_CHART,
+    /* PNG. */
+    FILE_PICTURE,
+    /* .npz. */
+    FILE_ARCHIVE,
     FILE_KINDS
 } FileKind;
 
-/* Whether `path` may become a file of this kind: nothing is there, or an empty file, or one of the same kind. If
- * not, an input error says what is there. A checkpoint may also replace an HDF5 file that can't be read. */
+/* Whether `path` may become a file of this kind: it does not exist, is empty, or is of the same
+ * kind. If not, the input error says what it is. A checkpoint may also replace an HDF5 file that
+ * cannot be read. */
 bool file_kind_allows(const char *path, int kind, Error *error);
 
 /* The same as a rule for writing. */
@@ -52,14 +65,17 @@ void file_kind_remove(const char *path, FileKind kind);
 /* "the log of a training". */
 const char *file_kind_name(FileKind kind);
 
-/* What an HDF5 file of the kind has in its attribute `format`. */
+/* The attribute `format` of an HDF5 file of the kind; NULL for others. */
 const char *file_kind_format(FileKind kind);
 
-/* What a text of the kind begins with: of a table its first line, with the newline. */
+/* The beginning of a text of the kind, for a table its first line with the newline; NULL for
+ * others. */
 const char *file_kind_beginning(FileKind kind);
 
-/* What a chart ends with, and an archive before its last record of 22 bytes. */
+/* The end of a chart, or the text before the last record (22 bytes) of an archive; NULL for
+ * others. */
 const char *file_kind_ending(FileKind kind);
 
-/* A copy of the PNG file data[*size], made by a library, with the mark of FILE_PICTURE. Caller frees. */
+/* A copy of the PNG file data[*size], made by a library, with the mark of FILE_PICTURE. Caller
+ * frees. */
 unsigned char *file_kind_mark_png(const unsigned char *data, size_t *size);

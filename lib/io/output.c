@@ -1,3 +1,4 @@
+/* Writes through base/atomic_file.h, with the rule of the file's kind (io/file_kind.h). */
 #include "io/output.h"
 
 #include "base/memory.h"
@@ -37,7 +38,7 @@ void output_inputs_add(OutputInputs *inputs, const char *name, const char *path)
 {
     if (!path)
         return;
-    assert(inputs->count < OUTPUT_MOST_INPUTS);
+    assert(inputs->count < OUTPUT_MAX_INPUTS);
     inputs->items[inputs->count].name = name;
     inputs->items[inputs->count++].path = path;
 }
@@ -51,7 +52,7 @@ bool output_check(const char *path, FileKind kind, const OutputInputs *inputs, E
     return atomic_file_possible(path, file_kind_rule(kind), error);
 }
 
-/* What is written to the stream goes to the file of `context`. */
+/* Opens an atomic file as a stream for write(stream, context), and commits it if all went well. */
 static bool write_file(const char *path, FileKind kind,
                        bool (*write)(FILE *to, const void *context), const void *context,
                        Error *error)

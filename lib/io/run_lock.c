@@ -1,3 +1,6 @@
+/* The lock's file is created, locked, and then looked at again: its name may be gone by then, since
+ * the process that had the lock removes the file when it ends. Then another file is created.
+ */
 #include "io/run_lock.h"
 
 #include "base/memory.h"
@@ -10,7 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Who has the lock says so in the file, a moment after it was taken. */
+/* Input error with the process that has the lock. It writes its number to the file a moment after
+ * it has taken the lock. */
 static bool report_holder(const RunLock *lock, const char *directory, Error *error)
 {
     char text[32] = "";
@@ -24,8 +28,8 @@ static bool report_holder(const RunLock *lock, const char *directory, Error *err
         directory, text[0] != '\0' ? text : "of another user or machine", lock->path);
 }
 
-/* The holder before may have removed the file between our opening and our locking it: then the lock is one of
- * a file that has no name, and stops nobody. */
+/* Whether the locked file still has its name. The last holder may have removed it between our
+ * opening and our locking: a lock on a file without a name keeps no process away. */
 static bool is_in_place(const RunLock *lock)
 {
     struct stat ours, named;
@@ -37,11 +41,11 @@ static void write_holder(const RunLock *lock)
 {
     char text[32];
     int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    (void)!ftruncate(lock->fd, 0); /* on a full disk the lock holds all the same */
+    (void)!ftruncate(lock->fd, 0); /* failures do not matter: the lock holds without a number */
     (void)!pwrite(lock->fd, text, (size_t)length, 0);
 }
 
-/* A file of that name that no training has written: it would be overwritten and removed. */
+/* Whether no training has written the file: then it must not be overwritten or removed. */
 static bool is_foreign(const RunLock *lock)
 {
     char text[32];
@@ -71,9 +75,9 @@ bool run_lock_take(RunLock *lock, const char *directory, Error *error)
     for (;;) {
         lock->fd = open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
         if (lock->fd < 0)
-            return true; /* whoever wants to write will hear why it can't */
+            return true; /* the first file that is written there will report the reason */
         if (flock(lock->fd, LOCK_EX | LOCK_NB) != 0) {
-            bool held = errno == EWOULDBLOCK; /* else a file system that has no locks */
+            bool held = errno == EWOULDBLOCK; /* if not, the file system has no locks */
             bool ok = !held || report_holder(lock, directory, error);
             close(lock->fd);
             lock->fd = -1;
@@ -100,7 +104,7 @@ bool run_lock_keep(RunLock *lock, const char *directory, Error *error)
     return (lock->fd >= 0 && is_in_place(lock)) || run_lock_retake(lock, directory, error);
 }
 
-/* What is in its place by now is somebody else's. */
+/* A file that has taken its place belongs to another process and stays. */
 void run_lock_release(RunLock *lock)
 {
     if (lock->fd >= 0) {

@@ -1,8 +1,8 @@
-/* One process trains in a run directory at a time.
+/* Lets only one process at a time train in a run directory.
  *
- * RUN/lock is locked with flock(2) while a run goes on, and says which process that is. It is the lock that
- * counts, not the file: the kernel lets go of it when the process ends, however that happens, so that a
- * file left behind by a killed program stops nobody.
+ * While a run goes on, RUN/lock is locked with flock(2) and holds the number of the process. The
+ * lock counts, not the file: the kernel releases it when the process ends in any way, so that a
+ * file left by a killed program does no harm.
  */
 #pragma once
 
@@ -10,19 +10,21 @@
 
 typedef struct RunLock {
     char *path;
-    int fd; /* -1: not held */
+    /* -1: not held. */
+    int fd;
 } RunLock;
 
-/* Takes the lock of `directory`; an input error names the process that has it. Not held afterwards, without
- * an error, where there is no such directory yet, or where nothing can be written: nobody trains there. */
+/* Takes the lock of `directory`. Input error if another process has it, which the error names. If
+ * the directory does not exist yet, or cannot be written to, there is no error and the lock is not
+ * held: no process can train there. */
 bool run_lock_take(RunLock *lock, const char *directory, Error *error);
 
-/* Takes it where run_lock_take could not, once the directory is there. */
+/* Takes the lock again, after the directory was made. */
 bool run_lock_retake(RunLock *lock, const char *directory, Error *error);
 
-/* Takes it anew where it has been lost: its file was removed, or the directory moved away, and maybe another is
- * in its place. To be called before anything is written there. */
+/* Takes the lock again if it was lost: its file was removed, or the directory was moved away and
+ * another may be in its place. To be called before anything is written to the directory. */
 bool run_lock_keep(RunLock *lock, const char *directory, Error *error);
 
-/* Lets go of it and removes the file; fine where it is not held. */
+/* Releases the lock and removes its file. Fine if it is not held. */
 void run_lock_release(RunLock *lock);

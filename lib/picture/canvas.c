@@ -54,7 +54,8 @@ static int clamp(int value, int low, int high)
     return value < low ? low : value > high ? high : value;
 }
 
-/* Fills a rectangle, as far as it lies on the canvas, with colour [channels]. Everything is drawn by this. */
+/* Fills a rectangle, as far as it lies on the canvas, with colour [channels]. Everything is drawn
+ * by this. */
 static void fill_colour(Canvas *canvas, int x, int y, int width, int height,
                         const uint8_t colour[3])
 {

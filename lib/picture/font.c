@@ -1,3 +1,4 @@
+/* The font as drawings in the source, one character beside the other. */
 #include "picture/font.h"
 
 enum { FIRST = ' ', BOX = 0x7f, PER_BAND = 12, BANDS = 8 };

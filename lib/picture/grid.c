@@ -15,8 +15,8 @@ typedef struct Size {
     int height;
 } Size;
 
-/* Pixels of `count` lengths with padding around each. A side that is too long for a canvas becomes one pixel too long, so
- * that canvas_make refuses it and no int overflows. */
+/* Pixels of `count` lengths with padding around each. A side that is too long for a canvas becomes
+ * one pixel too long, so that canvas_make refuses it and no int overflows. */
 static int side(int count, int length, int scale, int padding)
 {
     int64_t total = (int64_t)count * ((int64_t)length * scale + padding) + padding;

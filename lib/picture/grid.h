@@ -17,7 +17,8 @@ typedef struct GridLayout {
     int padding;
 } GridLayout;
 
-/* Makes a canvas with images [n, height, width, channels], which the caller frees. Errors as in canvas_make. */
+/* Makes a canvas with images [n, height, width, channels], which the caller frees. Errors as in
+ * canvas_make. */
 bool image_grid(Canvas *canvas, const float *images, int n, const GridLayout *layout, Error *error);
 
 /* A table of grids with labels: rows of variances, columns of steps, say. */

@@ -1,3 +1,9 @@
+/* An .npz is a ZIP archive of .npy files, here of one, not compressed: a header, the pixels, a
+ * directory at the end.
+ *
+ * Images are appended as they come. The header holds their checksum, so its place is left empty and
+ * it is written last.
+ */
 #include "picture/npz.h"
 
 #include "base/atomic_file.h"
@@ -14,14 +20,19 @@
 
 /* ZIP: APPNOTE.TXT, sections 4.3.7, 4.3.12 and 4.3.16. NPY: numpy.lib.format, version 1.0. */
 enum {
-    LOCAL_SIZE = 30, /* bytes of each record without names */
+    /* Bytes of each record without names. */
+    LOCAL_SIZE = 30,
     CENTRAL_SIZE = 46,
     END_SIZE = 22,
-    NAME_SIZE = 9, /* "arr_0.npy" */
-    MARK_SIZE = 7, /* that varhead has written it (io/file_kind.h): the member's comment */
+    /* Of "arr_0.npy". */
+    NAME_SIZE = 9,
+    /* Of the member's comment, which marks the file as varhead's (io/file_kind.h). */
+    MARK_SIZE = 7,
     NPY_SIZE = 128,
-    ZIP_VERSION = 20, /* 2.0: plain files */
-    FIRST_DAY = 0x21, /* 1 January 1980: nothing in the file depends on the time */
+    /* 2.0: plain files. */
+    ZIP_VERSION = 20,
+    /* 1 January 1980: nothing in the file depends on the time. */
+    FIRST_DAY = 0x21,
     CHUNK_IMAGES = 64,
 };
 
@@ -29,12 +40,17 @@ static const char member[] = "arr_0.npy";
 
 struct NpzWriter {
     AtomicFile file;
-    int64_t count, written; /* images */
-    size_t pixels;          /* of an image */
-    int channels, stored;   /* of an image that comes, and of one that is stored */
-    uint8_t *chunk;         /* [CHUNK_IMAGES, pixels, stored] */
+    /* Images in all, and written so far. */
+    int64_t count, written;
+    /* Of an image. */
+    size_t pixels;
+    /* Channels of an image that is appended, and of one that is stored. */
+    int channels, stored;
+    /* [CHUNK_IMAGES, pixels, stored] */
+    uint8_t *chunk;
     uint32_t checksum;
-    int64_t size; /* bytes of the member so far */
+    /* Bytes of the member so far. */
+    int64_t size;
 };
 
 /* -- Bytes ------------------------------------------------------------------------------------- */
@@ -44,7 +60,7 @@ static bool cannot_write(const NpzWriter *writer, Error *error)
     return error_runtime(error, "%s: cannot be written: %s", writer->file.path, strerror(errno));
 }
 
-/* At `offset`; below 0: where the last write ended. */
+/* Writes at `offset`; below 0: behind the last write. */
 static bool write_bytes(const NpzWriter *writer, const void *bytes, size_t size, off_t offset,
                         Error *error)
 {
@@ -71,7 +87,7 @@ static bool append(NpzWriter *writer, const void *bytes, size_t size, Error *err
     return write_bytes(writer, bytes, size, -1, error);
 }
 
-/* Little-endian, as all numbers of both formats. */
+/* Little-endian, as are all numbers of both formats. */
 static uint8_t *put16(uint8_t *at, unsigned value)
 {
     at[0] = (uint8_t)value;
@@ -86,8 +102,8 @@ static uint8_t *put32(uint8_t *at, uint32_t value)
 
 /* -- Records ----------------------------------------------------------------------------------- */
 
-/* What the local header and the directory both say of the member: from the version to the length of its
- * name. */
+/* The fields of the member that the local header and the directory share: from the version to the
+ * length of its name. */
 static uint8_t *put_member(const NpzWriter *writer, uint8_t *at)
 {
     at = put16(at, ZIP_VERSION);
@@ -123,11 +139,12 @@ static bool write_directory(const NpzWriter *writer, Error *error)
     at = put16(at, 1); /* one member here, one in all */
     at = put16(at, 1);
     at = put32(at, CENTRAL_SIZE + NAME_SIZE + MARK_SIZE);
-    put32(at, start); /* no comment on the archive, which some readers can't do with */
+    put32(at, start); /* no comment on the archive, which some readers cannot handle */
     return write_bytes(writer, records, sizeof records, -1, error);
 }
 
-/* Magic, version, length, a dictionary of Python's, blanks up to a multiple of 64, a newline. */
+/* Appends the magic, version, length, a Python dictionary, blanks up to a multiple of 64 bytes, and
+ * a newline. */
 static bool append_npy_header(NpzWriter *writer, int resolution, Error *error)
 {
     char header[NPY_SIZE + 1];
@@ -137,7 +154,7 @@ static bool append_npy_header(NpzWriter *writer, int resolution, Error *error)
                  "{'descr': '|u1', 'fortran_order': False, 'shape': (%lld, %d, %d, %d), }",
                  (long long)writer->count, resolution, resolution, writer->stored);
     assert(length > 0 && 10 + length < NPY_SIZE);
-    header[10 + length] = ' '; /* in the place of printf's zero */
+    header[10 + length] = ' '; /* instead of printf's closing zero byte */
     memcpy(header, "\x93NUMPY\x01\x00", 8);
     put16((uint8_t *)header + 8, NPY_SIZE - 10);
     header[NPY_SIZE - 1] = '\n';

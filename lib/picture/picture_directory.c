@@ -1,3 +1,6 @@
+/* A temporary directory is made, locked, filled, forced to the disk and renamed, as
+ * base/atomic_file.c does with a file. Only pictures with names of ours are ever removed.
+ */
 #include "picture/picture_directory.h"
 
 #include "base/atomic_file.h"
@@ -12,13 +15,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MOST_TRIES = 100 }; /* for a name that nobody has */
+/* Tries to find a name that no directory has. */
+enum { MAX_TRIES = 100 };
 
 struct PictureDirectory {
-    char *path;      /* without a slash at its end */
-    char *temporary; /* NULL once it has its name */
-    int fd;          /* of the temporary, locked; -1: none */
-    Canvas canvas;   /* of one image */
+    /* Without a slash at its end. */
+    char *path;
+    /* NULL once it has its name. */
+    char *temporary;
+    /* Of the temporary, locked; -1: none. */
+    int fd;
+    /* Of one image. */
+    Canvas canvas;
 };
 
 static bool cannot_write(const char *path, Error *error)
@@ -40,8 +48,9 @@ static bool is_picture_name(const char *name)
     return digits >= 6 && strcmp(name + digits, ".png") == 0;
 }
 
-/* Removes the pictures in the directory `name` of another, and in directories in it down to `depth`, and then these
- * directories where they are empty. Anything else stays, and so what it lies in. */
+/* Removes the pictures in the directory `name` of `parent` and in its directories down to `depth`,
+ * then these directories if they are empty. Other files stay, and so do the directories that hold
+ * them. */
 static void remove_pictures(int parent, const char *name, int depth)
 {
     const int fd = open_directory(parent, name);
@@ -62,7 +71,7 @@ static void remove_pictures(int parent, const char *name, int depth)
     (void)unlinkat(parent, name, AT_REMOVEDIR);
 }
 
-/* Nobody will ever do the rest of a temporary without a lock. */
+/* Removes temporaries without a lock, which killed programs left. */
 static void remove_stale(const char *path)
 {
     const char *base = NULL;
@@ -103,7 +112,8 @@ static bool is_empty(DIR *entries)
     return count <= 2; /* . and .. */
 }
 
-/* A directory gets the name of one that is empty; anything else that has it would be lost. */
+/* Only an empty directory can be replaced by a rename; input error for anything else of that
+ * name. */
 static bool check_name(const char *path, Error *error)
 {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
@@ -124,11 +134,11 @@ static bool check_name(const char *path, Error *error)
                                 path);
 }
 
-/* Between its creation and its lock, another's search for what killed programs left may take it
- * away. */
+/* Creates and locks the temporary. Another program may remove it between the two, while it has no
+ * lock: then another one is made. */
 static bool create_temporary(PictureDirectory *directory)
 {
-    for (int tries = 0; tries < MOST_TRIES; tries++) {
+    for (int tries = 0; tries < MAX_TRIES; tries++) {
         char *name = atomic_temporary_name(directory->path);
         struct stat status;
         if (mkdir(name, 0777) == 0) {
@@ -203,7 +213,8 @@ bool picture_directory_add(PictureDirectory *directory, const char *group, int f
 
 /* -- The end ----------------------------------------------------------------------------------- */
 
-/* Forces all of it to the disk: thousands of files are one call for the file system they are on. */
+/* Forces the whole directory to the disk: one call for its file system instead of one for each of
+ * thousands of files. */
 static bool force(const char *path, Error *error)
 {
     const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -215,7 +226,7 @@ static bool force(const char *path, Error *error)
     return ok;
 }
 
-/* Under a name that nobody takes for that of a temporary. */
+/* Keeps the pictures under a name that is no temporary's, and adds it to the error. */
 static void keep_aside(const PictureDirectory *directory, Error *error)
 {
     const char *letters = strrchr(directory->temporary, '-') + 1;
@@ -230,7 +241,7 @@ bool picture_directory_commit(PictureDirectory *directory, Error *error)
     bool ok = force(directory->temporary, error);
     if (ok) {
         ok = rename(directory->temporary, directory->path) == 0;
-        if (!ok) { /* somebody has put something there meanwhile: what took long to make stays */
+        if (!ok) { /* the name was taken meanwhile; the pictures may have taken hours to make */
             cannot_write(directory->path, error);
             keep_aside(directory, error);
         }

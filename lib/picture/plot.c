@@ -1,3 +1,8 @@
+/* Draws a chart: the range of the axes is fitted to the points, then grid, axes, series and legend
+ * are drawn.
+ *
+ * The legend is laid out twice, once to know how many lines it takes, once to draw it.
+ */
 #include "picture/plot.h"
 
 #include "base/memory.h"
@@ -17,8 +22,8 @@ typedef struct Colour {
     double red, green, blue;
 } Colour;
 
-/* After Okabe and Ito's palette, which those who see no red or no green can tell apart; brighter for dark
- * pages, darker for light ones, where its yellow could not be seen. */
+/* Okabe and Ito's palette, which colour-blind readers can tell apart; brighter for dark pages,
+ * darker for light ones, where its yellow could not be seen. */
 static const Colour palette[2][7] = {{{0.70, 0.35, 0.55},
                                       {0.50, 0.50, 0.50},
                                       {0.00, 0.50, 0.36},
@@ -41,7 +46,8 @@ static const Colour paper[2] = {{1, 1, 1}, {0.09, 0.10, 0.11}};
 typedef struct Axis {
     double low, high;
     bool logarithmic;
-    double from, to; /* where those are in the picture */
+    /* The places of `low` and `high` in the picture. */
+    double from, to;
 } Axis;
 
 /* -- Axes -------------------------------------------------------------------------------------- */
@@ -82,7 +88,7 @@ int plot_ticks(double low, double high, bool logarithmic, double *ticks)
     if (!(low < high) || !isfinite(low) || !isfinite(high) || (logarithmic && !(low > 0)))
         return 0;
     const int count = logarithmic ? log_ticks(low, high, ticks) : linear_ticks(low, high, ticks);
-    /* Less than half a decade may hold one round number: as on a linear axis, then. */
+    /* Half a decade may hold a single round number; then the ticks are those of a linear axis. */
     return logarithmic && count < 3 ? linear_ticks(low, high, ticks) : count;
 }
 
@@ -99,7 +105,7 @@ static void include(Axis *axis, double value)
     axis->high = fmax(axis->high, value);
 }
 
-/* Room at both ends, and a range where all values are one. */
+/* Adds room at both ends, and gives equal values a range. */
 static void widen(Axis *axis)
 {
     if (!(axis->low <= axis->high))
@@ -203,7 +209,8 @@ static void draw_axes(cairo_t *to, const Plot *plot, const Axis *x, const Axis *
     cairo_restore(to);
 }
 
-/* Where the error bar of a point ends, `side` -1 below and 1 above; no bar: at the point. */
+/* The end of a point's error bar, below it for side -1 and above it for 1; the point itself if it
+ * has no bar. */
 static double bar_end(const PlotSeries *series, const Axis *y, int i, int side)
 {
     const bool bar = series->error && isfinite(series->error[i]);
@@ -228,7 +235,8 @@ static void draw_band(cairo_t *to, const PlotSeries *series, const Axis *x, cons
     cairo_new_path(to);
     for (int side = 1; side >= -1; side -= 2)
         for (int k = 0; k < n; k++) {
-            const int i = side > 0 ? k : n - 1 - k; /* there above, and back below */
+            const int i =
+                side > 0 ? k : n - 1 - k; /* forth along the upper ends, back along the lower */
             if (shown(x, series->x[i]) && shown(y, series->y[i]))
                 cairo_line_to(to, place(x, series->x[i]), bar_end(series, y, i, side));
         }
@@ -237,7 +245,7 @@ static void draw_band(cairo_t *to, const PlotSeries *series, const Axis *x, cons
     use(to, colour);
 }
 
-/* Few points are marked; many are a curve. */
+/* Draws a line through the points, and marks them if they are few. */
 static void draw_points(cairo_t *to, const PlotSeries *series, const Axis *x, const Axis *y)
 {
     const double radius = series->count <= MOST_MARKED ? MARK : 0;
@@ -346,7 +354,7 @@ static cairo_surface_t *surface_of(PlotFormat format, PlotBytes *bytes)
                                       PLOT_HEIGHT * PLOT_PNG_SCALE);
 }
 
-/* So that it is known for a chart of varhead, which another may replace. */
+/* Marks the file as a chart of varhead, so that another may replace it (io/file_kind.h). */
 static void mark(PlotFormat format, PlotBytes *bytes)
 {
     static const char end[] = "</svg>\n"; /* which the ending has, too */

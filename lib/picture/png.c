@@ -1,6 +1,8 @@
-/* Encodes a canvas in memory by libpng's simplified interface, adds the mark of varhead, and writes the bytes.
+/* Encodes a canvas in memory by libpng's simplified interface, adds the mark of varhead, and writes
+ * the bytes.
  *
- * libpng could write to the file itself; in memory its failures and those of the disk are told apart.
+ * libpng could write to the file itself; in memory its failures and those of the disk are told
+ * apart.
  */
 #include "picture/png.h"
 
