@@ -1,4 +1,4 @@
-/* Configurations from text, for the suites test_config and test_config_errors. */
+/* Configurations from text, for the suites of configurations. */
 #pragma once
 
 #include "base/memory.h"
@@ -51,4 +51,18 @@ static inline void check_round_trip(const Config *config)
     ck_assert_int_eq(memcmp(config, &again, sizeof again), 0);
     memory_free(yaml);
     memory_free(yaml_again);
+}
+
+/* A failure is an input error of one line and leaves the configuration alone. */
+static inline void check_failure(const char *text, const char *override, Error *error)
+{
+    Config config, before;
+    memset(&config, 0x5a, sizeof config);
+    memcpy(&before, &config, sizeof config);
+    *error = (Error){0};
+    bool ok = config_parse(&config, text, "x.yaml", &override, override ? 1 : 0, error);
+    ck_assert_msg(!ok, "accepted: %s %s", text ? text : "", override ? override : "");
+    ck_assert_int_eq(error->kind, ERROR_INPUT);
+    ck_assert_msg(strchr(error->message, '\n') == NULL, "%s", error->message);
+    ck_assert_int_eq(memcmp(&config, &before, sizeof config), 0);
 }
