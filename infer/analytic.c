@@ -62,8 +62,10 @@ enum {
  * with the slope of p on n. At large t the variance is the small number 1 - E[p], and the
  * control variate saves many times the images. */
 typedef struct Moments {
-    double p, n;       /* means so far */
-    double pp, pn, nn; /* sums of products of deviations from the means */
+    /* The means so far. */
+    double p, n;
+    /* Sums of products of deviations from the means. */
+    double pp, pn, nn;
 } Moments;
 
 typedef struct Analytic {
@@ -75,8 +77,10 @@ typedef struct Analytic {
     Network *network;
     size_t dims;
     Dataset *dataset;
-    int64_t *chosen; /* [images]: indices into the data set */
-    int *timesteps;  /* [timesteps_count]: the measured ones, ascending */
+    /* [images]: indices into the data set */
+    int64_t *chosen;
+    /* [timesteps_count]: the measured ones, ascending */
+    int *timesteps;
     int timesteps_count;
     uint64_t seed;
 
@@ -87,8 +91,10 @@ typedef struct Analytic {
 
     /* Over the images so far: [timesteps_count], and [timesteps_count, dims]. */
     Moments *moments;
-    double *squares;       /* sums of eps_hat_i^2 */
-    double *noise_squares; /* sums of eps_i^2 */
+    /* Sums of eps_hat_i^2. */
+    double *squares;
+    /* Sums of eps_i^2. */
+    double *noise_squares;
 
     NetworkConstants constants;
 } Analytic;

@@ -36,7 +36,8 @@ enum { SWITCH_ON, SWITCH_OFF, SWITCH_UNSET = -1 };
 
 /* How samples are drawn. */
 typedef struct SamplingOptions {
-    int trajectory; /* TrajectoryKind */
+    /* TrajectoryKind */
+    int trajectory;
     /* NAN: the default of the sampler. */
     double eta, clip_pixel;
 } SamplingOptions;
@@ -71,11 +72,13 @@ enum {
 
 /* The command line of a command. */
 typedef struct CommandLine {
-    const char *usage; /* the page that precedes the table of options in --help */
+    /* The page that precedes the table of options in --help. */
+    const char *usage;
     /* [count]: the command's own. */
     const Option *options;
     int count;
-    int common; /* COMMON_... */
+    /* COMMON_... */
+    int common;
 } CommandLine;
 
 void common_defaults(CommonOptions *common);

@@ -5,8 +5,10 @@
 #include "base/error.h"
 
 typedef struct Csv {
-    char *text;   /* the file, cut at commas and ends of lines */
-    char **cells; /* [1 + rows, columns]: the names first; they point into text */
+    /* The file, cut at commas and ends of lines. */
+    char *text;
+    /* [1 + rows, columns]: the names first; they point into text */
+    char **cells;
     int columns, rows;
 } Csv;
 

@@ -21,8 +21,10 @@ typedef union Item {
 
 typedef struct ListRule {
     const char *option;
-    size_t size; /* of an item, which begins where the Item does */
-    int max;     /* items of the array */
+    /* The size of an item, which begins where the Item does. */
+    size_t size;
+    /* The most items that the array takes. */
+    int max;
     bool (*read)(const char *text, Item *item, Error *error);
 } ListRule;
 

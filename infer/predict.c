@@ -38,7 +38,8 @@ typedef struct Predict {
 
     Network *network;
     int64_t count;
-    int *t; /* [count] */
+    /* [count] */
+    int *t;
     Hdf5File *input, *output;
     ImageArray x, eps, heads[PREDICTOR_MAX_HEADS];
     /* [GROUP * batch, dims]. */

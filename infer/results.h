@@ -19,7 +19,8 @@
 enum { RESULTS_MAX_FILES = 4 };
 
 typedef struct ResultFile {
-    const char *ending; /* in place of the table's ".csv": "-calibration.csv" */
+    /* It takes the place of the table's ".csv": "-calibration.csv". */
+    const char *ending;
     FileKind kind;
     /* NULL: the file is not written. */
     char *path;

@@ -1,6 +1,6 @@
 /* Answers to the leak sanitizer in a program that was built with it (make SANITIZE=address).
  *
- * cairo asks fontconfig for the font of a chart's labels. fontconfig never frees what it remembers
+ * cairo asks fontconfig for the font of a chart's labels. fontconfig never frees its records
  * of that font: 651 bytes in seven pieces on Debian 12. The suppression is as narrow as it can be:
  * these pieces were allocated in functions of libfontconfig that have no names.
  *

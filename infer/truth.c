@@ -44,8 +44,10 @@ enum { DEFAULT_TIMESTEPS = 11, MIN_WIDTH = 15 };
 
 /* Sums over images and elements at one timestep. */
 typedef struct Errors {
-    double cov;        /* exact */
-    double mean_error; /* (E[x_0 | x_t] - x_0_hat)^2 */
+    /* The exact Cov. */
+    double cov;
+    /* (E[x_0 | x_t] - x_0_hat)^2 */
+    double mean_error;
     /* Of estimate - exact, by index into the variances. */
     double square[VARIANCE_COUNT], bias[VARIANCE_COUNT];
 } Errors;
@@ -61,15 +63,19 @@ typedef struct Truth {
     Predictor predictor;
     Images images;
     uint64_t seed;
-    int *timesteps; /* [timesteps_count + 1], from 0 */
+    /* [timesteps_count + 1], from 0 */
+    int *timesteps;
     int timesteps_count;
-    Errors *errors; /* [timesteps_count] */
+    /* [timesteps_count] */
+    Errors *errors;
 
     /* One batch: [batch], and [batch, dims]. */
     int *t;
     float *noise, *x_t, *cov;
-    double *moments; /* [batch, 4 dims]: x_t, E[eps], Cov[x_0], x_0_hat */
-    Errors *each;    /* [batch] */
+    /* [batch, 4 dims]: x_t, E[eps], Cov[x_0], x_0_hat */
+    double *moments;
+    /* [batch] */
+    Errors *each;
     Prediction prediction;
 } Truth;
 

@@ -18,7 +18,8 @@
 typedef struct Chart {
     Plot plot;
     PlotSeries series[VARIANCE_COUNT + 1];
-    double *numbers[VARIANCE_COUNT + 1]; /* [3, count] of each series: x, y, error */
+    /* [3, count] of each series: x, y, error */
+    double *numbers[VARIANCE_COUNT + 1];
 } Chart;
 
 /* Adds an empty series with room for `max` points. */

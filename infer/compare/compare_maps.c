@@ -30,11 +30,14 @@ enum {
 typedef struct Maps {
     Images images;
     size_t dims;
-    int times, count; /* count = times * images.count: points (x_t, t) */
+    /* count = times * images.count: points (x_t, t) */
+    int times, count;
     int t[COMPARE_MAP_TIMES * IMAGES];
-    float *kinds[KINDS]; /* x_t, sigma_sn, sigma_npr, their difference */
+    /* x_t, sigma_sn, sigma_npr, their difference */
+    float *kinds[KINDS];
     float *noise;
-    int heads[2]; /* of sn and npr */
+    /* The heads sn and npr, as indices of the prediction. */
+    int heads[2];
     Prediction prediction;
 } Maps;
 

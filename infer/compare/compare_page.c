@@ -19,7 +19,8 @@
 typedef struct Page {
     FILE *to;
     const Comparison *c;
-    PlotBytes grids[LISTS_SAMPLERS], maps; /* PNG */
+    /* PNG */
+    PlotBytes grids[LISTS_SAMPLERS], maps;
 } Page;
 
 static const char style[] =

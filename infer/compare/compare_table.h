@@ -10,8 +10,10 @@
 typedef struct CompareTable {
     const Comparison *c;
     const Csv *csv;
-    const char *column;          /* of csv: the values */
-    const CompareMetric *metric; /* NULL: bounds */
+    /* The column of csv with the values. */
+    const char *column;
+    /* NULL for bounds. */
+    const CompareMetric *metric;
 } CompareTable;
 
 /* Prints the table as HTML. */

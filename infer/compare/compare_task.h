@@ -32,18 +32,24 @@ enum {
 };
 
 typedef struct Figure {
-    CompareSection section; /* of the page */
-    char *name;             /* of its files: "frechet-ddim" */
+    /* Its section of the page. */
+    CompareSection section;
+    /* A part of the names of its files: "frechet-ddim". */
+    char *name;
     char *title;
-    PlotBytes light, dark; /* SVG */
+    /* SVG */
+    PlotBytes light, dark;
 } Figure;
 
 /* The maps as numbers, over the pixels of all images at one timestep. */
 typedef struct MapRow {
     int t;
-    double max;        /* the largest sigma, which is white */
-    double sn, npr;    /* the means of sigma */
-    double difference; /* the root mean square of sigma_sn - sigma_npr */
+    /* The largest sigma, which is white. */
+    double max;
+    /* The means of sigma. */
+    double sn, npr;
+    /* The root mean square of sigma_sn - sigma_npr. */
+    double difference;
     /* Of sigma_sn and sigma_npr over pixels; NAN where one of them is constant. */
     double correlation;
 } MapRow;
@@ -51,10 +57,13 @@ typedef struct MapRow {
 typedef struct Comparison {
     CommonOptions *common;
     Network *network;
-    const char *out;   /* the directory of the results */
-    uint64_t identity; /* of the network */
+    /* The directory of the results. */
+    const char *out;
+    /* The fingerprint of the network. */
+    uint64_t identity;
     uint64_t seed;
-    char *settings; /* of a stored result that serves (results.h) */
+    /* The settings of a stored result that serves (results.h). */
+    char *settings;
     const Variance *variances[VARIANCE_COUNT];
     /* [variance_count]: their names in tables. */
     EstimateLabel labels[VARIANCE_COUNT];
@@ -102,7 +111,8 @@ bool compare_possible(Sampler sampler, const Variance *variance);
 
 /* The subject of a row of nll.csv or quality.csv. */
 typedef struct CompareKey {
-    const char *variance; /* its label */
+    /* The label of the variance. */
+    const char *variance;
     int steps;
     TrajectoryKind trajectory;
     /* DDPM for nll.csv, which has no such column. */

@@ -44,7 +44,8 @@ typedef struct Nll {
     const Variance *variances[VARIANCE_COUNT];
     int steps[LISTS_MAX_STEPS];
     TrajectoryKind trajectories[TRAJECTORY_KINDS];
-    NllRequest request; /* variances, steps and trajectories point to the arrays above */
+    /* Its variances, steps and trajectories point to the arrays above. */
+    NllRequest request;
 } Nll;
 
 static bool parse(Nll *s, int argc, char **argv, bool *stop, Error *error)

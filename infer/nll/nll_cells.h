@@ -19,13 +19,18 @@ typedef struct NllRequest {
     /* [trajectory_count], one at least. */
     const TrajectoryKind *trajectories;
     int trajectory_count;
-    int split;      /* IMAGES_TEST, IMAGES_TRAIN */
-    int64_t images; /* IMAGES_UNSET: the default */
+    /* IMAGES_TEST or IMAGES_TRAIN */
+    int split;
+    /* IMAGES_UNSET: the default. */
+    int64_t images;
     /* Training images to find the trajectories of dp on; IMAGES_UNSET: the default. */
     int64_t dp_images;
-    const char *data;  /* the training images; NULL: the configuration's */
-    const char *input; /* other test images; NULL: the configuration's */
-    const char *noise; /* the file of another implementation's noise; NULL: it is drawn */
+    /* The training images; NULL: the configuration's. */
+    const char *data;
+    /* Other test images; NULL: the configuration's. */
+    const char *input;
+    /* The file of another implementation's noise; NULL: it is drawn. */
+    const char *noise;
     /* Bounds the noise of the step to t_1, as sampling does; 0: no bound. */
     double clip_pixel;
     /* Use neither an unfinished sweep nor stored files of dp. */

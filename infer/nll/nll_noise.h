@@ -11,9 +11,11 @@ typedef struct NllNoise {
     Hdf5File *file;
     ImageArray eps;
     size_t dims;
-    int64_t *t; /* [count] */
+    /* [count] */
+    int64_t *t;
     int64_t count;
-    float *row; /* [images, dims]: the noise at one timestep */
+    /* [images, dims]: the noise at one timestep */
+    float *row;
     /* The index of that timestep in t; -1: none yet. */
     int64_t loaded;
 } NllNoise;

@@ -7,8 +7,10 @@ typedef struct NllReport {
     const Bound *bound;
     const BoundTask *task;
     const EstimateSource *source;
-    const char *images;   /* "100 test images" */
-    const char *settings; /* all else that the bounds depend on (results.h) */
+    /* "100 test images" */
+    const char *images;
+    /* All else that the bounds depend on (results.h). */
+    const char *settings;
 } NllReport;
 
 /* Prints a table of bounds for each trajectory, and the calibration. */

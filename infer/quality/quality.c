@@ -55,7 +55,8 @@ typedef struct Quality {
     int steps[LISTS_MAX_STEPS];
     Sampler samplers[LISTS_SAMPLERS];
     double scales[LISTS_MAX_SCALES];
-    QualityRequest request; /* variances, steps, samplers and scales point to the arrays above */
+    /* Its variances, steps, samplers and scales point to the arrays above. */
+    QualityRequest request;
 } Quality;
 
 static bool parse(Quality *s, int argc, char **argv, bool *stop, Error *error)

@@ -24,10 +24,14 @@ typedef struct QualityRequest {
     /* [scale_count], one at least: factors of the estimates, in place of common->estimate.scale. */
     const double *scales;
     int scale_count;
-    bool metrics[QUALITY_METRICS]; /* which to measure */
-    int64_t samples;               /* of each cell */
-    int64_t images;                /* real images; IMAGES_UNSET: the default */
-    int64_t resamples;             /* of the bootstrap */
+    /* Which to measure. */
+    bool metrics[QUALITY_METRICS];
+    /* Samples of each cell. */
+    int64_t samples;
+    /* Real images; IMAGES_UNSET: the default. */
+    int64_t images;
+    /* Resamples of the bootstrap. */
+    int64_t resamples;
     /* The file of the classifier; NULL: classifier.h5 in the run directory. */
     const char *classifier;
     /* Files of labels; NULL: beside the images (data/labels.h). */

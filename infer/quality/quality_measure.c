@@ -17,7 +17,8 @@ typedef struct Work {
     const QualityMeasuring *how;
     const QualityTask *task;
     Noise noise;
-    float *images; /* [count, dims]: the samples of a cell */
+    /* [count, dims]: the samples of a cell */
+    float *images;
     Progress progress;
 } Work;
 

@@ -11,8 +11,10 @@ typedef struct QualityMeasuring {
     const RealImages *real;
     /* The file that keeps all values after every cell; NULL: none. */
     const char *unfinished;
-    const char *key; /* of that file */
-    uint64_t seed;   /* of the samples */
+    /* The key of that file. */
+    const char *key;
+    /* The seed of the samples. */
+    uint64_t seed;
     bool fresh, quiet;
 } QualityMeasuring;
 

@@ -5,17 +5,23 @@
 #include "inference/sampler.h"
 
 typedef struct QualityTask {
-    const SamplingPlan *cells; /* [cell_count], by sampler, then variance, its scale, and steps */
+    /* [cell_count], by sampler, then variance, its scale, and steps */
+    const SamplingPlan *cells;
     int cell_count;
-    int count; /* samples of each cell */
+    /* Samples of each cell. */
+    int count;
     /* Real images that the samples are compared with. As many others take the place of samples
      * in row 0. */
     int reference;
-    int columns; /* 1 + resamples */
+    /* 1 + resamples */
+    int columns;
     bool wanted[QUALITY_METRICS];
-    const FeatureNet *net; /* NULL: no metric needs one */
-    const char *data;      /* where the real images are from */
-    char *settings;        /* all else that they depend on (results.h) */
+    /* NULL: no metric needs one. */
+    const FeatureNet *net;
+    /* Where the real images are from. */
+    const char *data;
+    /* All else that they depend on (results.h). */
+    char *settings;
 
     /* [cell_count + 1, QUALITY_METRICS, columns]; row 0: real images; NAN: not
      * measured yet. */

@@ -53,8 +53,10 @@ enum { COUNT_UNSET = 0 };
 typedef struct Sample {
     CommonOptions common;
     const char *variance_list, *steps_list, *noise_path, *out;
-    int sampler; /* Sampler */
-    int clip_x0; /* SWITCH_... */
+    /* Sampler */
+    int sampler;
+    /* SWITCH_... */
+    int clip_x0;
     int64_t count, columns, scale;
     const Variance *variances[VARIANCE_COUNT];
     int steps[LISTS_MAX_STEPS];

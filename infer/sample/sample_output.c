@@ -31,9 +31,11 @@ struct SampleOutput {
     Hdf5File *file;
     PictureDirectory *directory;
     NpzWriter *npz;
-    float **images; /* of a picture: [combinations], each [count, dims] */
+    /* The images of a picture: [combinations], each [count, dims]. */
+    float **images;
 
-    ImageArray *arrays; /* of the file: [combinations] */
+    /* The arrays of the file: [combinations]. */
+    ImageArray *arrays;
 };
 
 static bool is_picture(const char *path)

@@ -22,13 +22,18 @@
 
 typedef struct SampleSettings {
     const char *path;
-    const EstimateLabel *labels; /* [variance_count]: the names of the variances */
+    /* [variance_count]: the names of the variances */
+    const EstimateLabel *labels;
     int variance_count;
-    const int *steps; /* [steps_count] */
+    /* [steps_count] */
+    const int *steps;
     int steps_count;
-    int count;   /* samples of each combination */
-    int columns; /* of a grid; 0: about as many as rows */
-    int scale;   /* of a picture; 0: small images are enlarged to a visible size */
+    /* Samples of each combination. */
+    int count;
+    /* Images side by side in a grid; 0: about as many as rows. */
+    int columns;
+    /* Pixels per pixel of a picture; 0: small images are enlarged to a visible size. */
+    int scale;
 } SampleSettings;
 
 typedef struct SampleOutput SampleOutput;

@@ -28,11 +28,13 @@ typedef struct Sample {
     EstimateLabel labels[VARIANCE_COUNT];
     int steps[LISTS_MAX_STEPS];
     SampleSettings settings;
-    SamplingPlan *plans; /* [variances, steps] */
+    /* [variances, steps] */
+    SamplingPlan *plans;
     Noise noise;
     uint64_t seed;
     SampleOutput *output;
-    float *images; /* [batch, dims] */
+    /* [batch, dims] */
+    float *images;
 } Sample;
 
 /* -- Preparation ------------------------------------------------------------------------------ */
