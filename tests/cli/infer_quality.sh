@@ -88,6 +88,7 @@ files r "classifier.h5 metrics.csv quality.csv quality.h5 stage1.h5 stage2-npr+s
 # -- Scaled: nothing of an estimate is beta_tilde, to the last digit; and averaged
 refuses "--cov-scale: expected a number from 0 to 1000, got \"-1\"" --cov-scale 1,-1
 refuses "--cov-scale: 0.5 is given twice" --cov-scale 0.5,1,0.5
+refuses "--cov-scale: -0 is given twice" --cov-scale 0,1,-0
 mv r/quality.csv first.csv
 mv r/quality.h5 first.h5
 quality --variance beta_tilde,sn --steps 3 --cov-scale 0,0.5,1 --metrics sliced
