@@ -138,6 +138,49 @@ END_TEST
 
 /* -- interrupt ------------------------------------------------------------------------------- */
 
+static void say_on_stderr(size_t count, size_t size)
+{
+    fprintf(stderr, "no memory for %zu x %zu", count, size);
+}
+
+/* said := the words of a process that asks for more small memory than there can be, and is ended by abort(). */
+static void ask_for_too_much(void (*say)(size_t count, size_t size), char *said, size_t size)
+{
+    const struct rlimit no_core = {0, 0};
+    int words[2], status = 0;
+    ck_assert_int_eq(pipe(words), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        setrlimit(RLIMIT_CORE, &no_core);
+        dup2(words[1], STDERR_FILENO);
+        close(words[1]);
+        memory_at_end(say);
+        signal(SIGABRT, SIG_DFL);
+        memory_small(SIZE_MAX / 4, 2);
+        _exit(0);
+    }
+    close(words[1]);
+    ssize_t length = read(words[0], said, size - 1);
+    said[length > 0 ? length : 0] = '\0';
+    close(words[0]);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+START_TEST(without_memory_a_library_ends_without_a_word)
+{
+#ifdef VARHEAD_NO_DISPATCH
+    suite_skips("an allocator that refuses, which sanitizers replace");
+#else
+    char said[256];
+    ask_for_too_much(NULL, said, sizeof said);
+    ck_assert_str_eq(said, "");
+    ask_for_too_much(say_on_stderr, said, sizeof said);
+    ck_assert_ptr_nonnull(strstr(said, "no memory for "));
+#endif
+}
+END_TEST
+
 START_TEST(interrupt_sets_a_flag)
 {
     interrupt_install();
@@ -209,6 +252,6 @@ END_TEST
 SUITE_MAIN("base", errors_have_a_kind_and_take_a_prefix, error_is_one_printable_line,
            error_cuts_what_is_too_long, memory_large_is_aligned_and_zero,
            memory_large_refuses_overflow, memory_large_reports_exhaustion,
-           small_memory_grows_and_holds_texts, interrupt_sets_a_flag,
-           sigint_counts_where_a_shell_ignores_it, interrupt_twice_exits,
+           small_memory_grows_and_holds_texts, without_memory_a_library_ends_without_a_word,
+           interrupt_sets_a_flag, sigint_counts_where_a_shell_ignores_it, interrupt_twice_exits,
            file_size_limit_is_an_error)

@@ -1,6 +1,7 @@
 /* The functions of varhead.h: their results are those of `infer`, bit for bit; what a caller may
  * get wrong is an error. (tests/cli/library.sh has the shared library, and what it leaves of a
  * process.) */
+#include "hdf5/hdf5_messages.h"
 #include "library/varhead.h"
 #include "tests/infer_program.h"
 
@@ -339,6 +340,35 @@ START_TEST(an_image_of_nothing_is_refused_by_name)
 }
 END_TEST
 
+#ifndef H5_NO_DEPRECATED_SYMBOLS
+static herr_t old_handler(void *context)
+{
+    ++*(int *)context;
+    return 0;
+}
+#endif
+
+START_TEST(a_handler_of_hdf5_comes_back_in_its_old_form_too)
+{
+#ifdef H5_NO_DEPRECATED_SYMBOLS
+    suite_skips("HDF5 with its deprecated functions");
+#else
+    int calls = 0;
+    VarheadModel *model = NULL;
+    H5Eset_auto1(old_handler, &calls);
+    H5Fopen("/nowhere", H5F_ACC_RDONLY, H5P_DEFAULT);
+    ck_assert_int_eq(calls, 1);
+    const char *path = "tests/golden/README.md";
+    refuses(varhead_open_files(&model, &path, 1, NULL, &error), path);
+    ck_assert_int_eq(calls, 1);
+    H5Fopen("/nowhere", H5F_ACC_RDONLY, H5P_DEFAULT);
+    ck_assert_int_eq(calls, 2);
+    const Hdf5Messages none = hdf5_messages_off();
+    ck_assert(none.has_old_form && none.context == &calls);
+#endif
+}
+END_TEST
+
 /* The address space that is left is less than oneDNN wants. */
 START_TEST(without_memory_a_call_fails_and_the_model_stays)
 {
@@ -367,4 +397,5 @@ SUITE_MAIN("library", samples_are_those_of_the_program, a_sample_depends_on_its_
            bytes_and_images_are_each_others, a_model_says_what_it_is, the_schedule_is_golden,
            trajectories_are_arrays, options_that_cannot_be_are_refused,
            options_that_do_not_go_together_are_refused, an_image_of_nothing_is_refused_by_name,
+           a_handler_of_hdf5_comes_back_in_its_old_form_too,
            without_memory_a_call_fails_and_the_model_stays)
