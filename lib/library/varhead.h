@@ -28,8 +28,8 @@
  * Compile with `pkg-config --cflags --libs varhead`. docs/library.md explains more.
  *
  * Names. Variances, samplers, trajectories and options are named by text ("sn", "ddim", "quad",
- * "cov-floor"). A later version can add one without a change of this header. A name that is not
- * known is an error, whose message lists those that are.
+ * "cov-floor"). A later version can add one without a change of this header. An unknown name
+ * is an error; its message lists the known names.
  *
  * Images are float32 in [-1, 1], in the order NHWC: element [i][row][column][channel] of an array
  * [n, resolution, resolution, channels]. `dims` is resolution * resolution * channels. Timesteps
@@ -40,26 +40,26 @@
  * code VARHEAD_OK and the message "". After a failure the arrays that the function fills may hold
  * anything; the model and the options are as before.
  *
- * Ownership. What a function named _new or _open gives is the caller's, until _free or _close. All
- * text and all options are copied. Arrays of the caller are read or filled during the call and not
- * kept. Text that a function returns belongs to the model or to the library and must not be freed.
+ * Ownership. The caller owns the result of a function named _new or _open, until _free or _close.
+ * Text and options are copied. Arrays of the caller are read or filled during the call and not
+ * kept. Text that a function returns belongs to the model, or to the library, and must not be
+ * freed.
  *
- * Threads. Every function may be called from every thread. Those that can fail run one at a time in
- * the whole process: a second call waits for the first. Each uses the threads of its model (the
- * option `threads`) by OpenMP. They must not be called inside an OpenMP parallel region, which is
- * an error; nor in a child of fork() whose parent has called one, since OpenMP's threads do not
- * survive fork(). A VarheadOptions must not be changed or freed while another thread uses it, nor a
- * model be closed.
+ * Threads. Every function may be called from every thread. Functions that can fail run one at a
+ * time in the whole process: a second call waits for the first. Each uses the threads of its model
+ * (the option `threads`) by OpenMP. A call inside an OpenMP parallel region is an error. A child of
+ * fork() must not call the library if its parent has, because OpenMP's threads do not survive
+ * fork(). While a thread uses options or a model, no other may change, free or close them.
  *
  * The process. The library prints nothing and ends nothing. It starts no process unless the option
  * `try-files` asks for it. It handles no signal, and leaves as they were: the locale, the settings
  * of OpenMP, HDF5's error handler, the working directory, the environment. A file is replaced whole
  * or not at all.
  *
- * Memory. Arrays whose size depends on a model, a batch or a number of images are asked for with
- * care: where there is not enough memory the call fails with VARHEAD_FAILED. Small things (names,
- * lists) are not: if the system refuses even some bytes, the process ends by abort(). Under a limit
- * (ulimit -v) 24 MiB are kept free for them.
+ * Memory. If there is no memory for an array whose size depends on a model, a batch or a number of
+ * images, the call fails with VARHEAD_FAILED. If the system refuses even the bytes of a small thing
+ * (a name, a list), the process ends by abort(), without a message. Under a limit (ulimit -v)
+ * 24 MiB are kept free for small things.
  */
 #ifndef VARHEAD_H
 #define VARHEAD_H
