@@ -15,11 +15,8 @@
 
 /* Ten timesteps in a row, around the middle: of K = 1000 each is visited, of 200 two, of 100 one,
  * and the costs of steps t -> s are as many as on average. */
-enum { IMAGES = 32, TIMESTEPS = 10, LENGTHS = 6, VARIANCES = 6 };
+enum { IMAGES = 32, TIMESTEPS = 10, LENGTHS = 6 };
 static const int lengths[LENGTHS] = {10, 25, 50, 100, 200, 1000};
-static const Variance *const kinds[VARIANCES] = {&variance_beta,          &variance_beta_tilde,
-                                                 &variance_analytic,      &variance_sn,
-                                                 &variance_analytic_diag, &variance_npr};
 
 typedef struct BoundRunner {
     Runner runner;
@@ -30,7 +27,9 @@ typedef struct BoundRunner {
     double *ms_eps;     /* [N + 1] */
     float *ms_eps_diag; /* [N + 1, dims] */
     int *timesteps[LENGTHS];
-    BoundCell cells[LENGTHS * VARIANCES];
+    const Variance *variances[VARIANCE_COUNT]; /* those of the table that need no mixture */
+    int variance_count;
+    BoundCell cells[LENGTHS * VARIANCE_COUNT];
     Predictor predictor;
     BoundTask task;
     Bound *bound;
@@ -93,15 +92,23 @@ static bool make_data(BoundRunner *r, Error *error)
     return true;
 }
 
+static void choose_variances(BoundRunner *r)
+{
+    for (int v = 0; v < VARIANCE_COUNT; v++)
+        if (!variance_table[v]->needs_mixture)
+            r->variances[r->variance_count++] = variance_table[v];
+}
+
 static bool make_cells(BoundRunner *r, Error *error)
 {
+    choose_variances(r);
     for (int k = 0; k < LENGTHS; k++) {
         r->timesteps[k] = memory_small((size_t)lengths[k] + 1, sizeof(int));
         if (!trajectory_make(TRAJECTORY_LINEAR, r->schedule.timesteps, lengths[k], r->timesteps[k],
                              error))
             return false;
-        for (int v = 0; v < VARIANCES; v++)
-            r->cells[k * VARIANCES + v] =
+        for (int v = 0; v < r->variance_count; v++)
+            r->cells[k * r->variance_count + v] =
                 (BoundCell){.variance = v, .steps = lengths[k], .timesteps = r->timesteps[k]};
     }
     return true;
@@ -119,10 +126,10 @@ static bool make_bound(BoundRunner *r, Work work, Error *error)
                                           .ms_eps_diag = r->ms_eps_diag,
                                           .clip_x0 = true,
                                           .options = estimate_defaults()}};
-    r->task = (BoundTask){.variances = kinds,
-                          .variance_count = VARIANCES,
+    r->task = (BoundTask){.variances = r->variances,
+                          .variance_count = r->variance_count,
                           .cells = r->cells,
-                          .cell_count = work == WORK_BOUNDS ? LENGTHS * VARIANCES : 0,
+                          .cell_count = work == WORK_BOUNDS ? LENGTHS * r->variance_count : 0,
                           .tables = work == WORK_DP,
                           .images = IMAGES,
                           .x_0 = r->x_0};

@@ -161,6 +161,20 @@ static bool apply(CommonOptions *common, Error *error)
     return true;
 }
 
+static void print_usage(const char *usage)
+{
+    const char *place = strstr(usage, COMMAND_VARIANCE_LINES);
+    if (!place) {
+        fputs(usage, stdout);
+        return;
+    }
+    fwrite(usage, 1, (size_t)(place - usage), stdout);
+    for (int v = 0; v < VARIANCE_COUNT; v++)
+        printf("  %-14s %s (%s)\n", variance_table[v]->name, variance_table[v]->help,
+               variance_table[v]->source);
+    fputs(place + strlen(COMMAND_VARIANCE_LINES), stdout);
+}
+
 bool command_parse(const CommandLine *line, CommonOptions *common, int argc, char **argv,
                    StringList *positional, bool *stop, Error *error)
 {
@@ -186,7 +200,7 @@ bool command_parse(const CommandLine *line, CommonOptions *common, int argc, cha
     bool ok = options_parse(table, count, argc, argv, positional, error);
     *stop = ok && (common->help || common->version);
     if (ok && common->help) {
-        fputs(line->usage, stdout);
+        print_usage(line->usage);
         options_print_help(table, count, stdout);
     } else if (ok && common->version) {
         printf("infer (varhead) %s\n", VARHEAD_VERSION);
@@ -197,11 +211,16 @@ bool command_parse(const CommandLine *line, CommonOptions *common, int argc, cha
 
 /* -- Single options --------------------------------------------------------------------------- */
 
-Option option_variances(const char **list)
+Option option_variances(const char **list, const char *more)
 {
-    return option_string("variance", "LIST", list,
-                         COMMAND_VARIANCES ", with commas between (default: all that the network "
-                                           "has)");
+    static char help[512]; /* a command has one such option */
+    size_t used = 0;
+    for (int v = 0; v < VARIANCE_COUNT && used < sizeof help; v++)
+        used += (size_t)snprintf(help + used, sizeof help - used, "%s%s", v > 0 ? ", " : "",
+                                 variance_table[v]->name);
+    if (used < sizeof help)
+        snprintf(help + used, sizeof help - used, "%s", more);
+    return option_string("variance", "LIST", list, help);
 }
 
 Option option_training_images(const char **path)

@@ -91,8 +91,8 @@ bool command_parse(const CommandLine *line, CommonOptions *common, int argc, cha
 
 /* -- Single options of several commands -------------------------------------------------------- */
 
-/* The names of all variances, for a usage text. */
-#define COMMAND_VARIANCES "beta, beta_tilde, analytic, analytic_diag, npr, sn, exact"
+/* A line of a usage text in whose place --help prints a line for each variance of the table. */
+#define COMMAND_VARIANCE_LINES "@variances\n"
 
 /* The help of --steps, where `defaults` is a literal list. */
 #define COMMAND_STEPS_HELP(defaults) "numbers of steps, 1 to N (default: " defaults ")"
@@ -101,8 +101,11 @@ bool command_parse(const CommandLine *line, CommonOptions *common, int argc, cha
 #define COMMAND_SAMPLING_STEPS "10,25,50"
 #define COMMAND_BOUND_STEPS "10,25,50,100"
 
-/* --variance LIST, by default all that the network has (command_variances). */
-Option option_variances(const char **list);
+/* --variance LIST: its help is the names of all variances and then `more`. */
+Option option_variances(const char **list, const char *more);
+
+/* `more` where the default is all that the network has (command_variances). */
+#define COMMAND_ALL_VARIANCES ", with commas between (default: all that the network has)"
 
 /* --data FILE, the training images; by default those of the configuration. */
 Option option_training_images(const char **path);

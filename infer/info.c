@@ -10,6 +10,7 @@
 #include "inference/run_files.h"
 #include "io/checkpoint.h"
 #include "model/precision.h"
+#include "variance/variance.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -235,6 +236,20 @@ static void print_precision(const Config *config)
     line("", "auto would be %s here: %s", precision_name(here), precision_reason());
 }
 
+/* "analytic works, analytic_diag too": the variances whose constants are there. */
+static Text uses_of_constants(Checkpoint *checkpoint)
+{
+    Text text = {""};
+    for (int v = 0; v < VARIANCE_COUNT; v++) {
+        const Variance *variance = variance_table[v];
+        char *path = memory_format("analytic/%s", variance->constants ? variance->constants : "");
+        if (variance->constants && checkpoint_has(checkpoint, path))
+            append(&text, text.text[0] ? ", %s too" : "%s works", variance->name);
+        memory_free(path);
+    }
+    return text;
+}
+
 /* Constants of another program may lack the number of images. */
 static void print_constants(Checkpoint *checkpoint)
 {
@@ -250,8 +265,8 @@ static void print_constants(Checkpoint *checkpoint)
         append(&from, " from %s images", grouped((uint64_t)images).text);
     if (images > 0 && measured != timesteps)
         append(&from, " at %lld timesteps", (long long)measured);
-    line("analytic", "E||eps_hat||^2/d is stored%s: --variance analytic works%s", from.text,
-         checkpoint_has(checkpoint, "analytic/ms_eps_diag") ? ", analytic_diag too" : "");
+    line("analytic", "E||eps_hat||^2/d is stored%s: --variance %s", from.text,
+         uses_of_constants(checkpoint).text);
 }
 
 static void print_uses(Checkpoint *checkpoint)

@@ -6,6 +6,7 @@
  * batch are made image by image on all threads and added in the order of the images.
  */
 #include "base/memory.h"
+#include "base/note.h"
 #include "base/progress.h"
 #include "base/random.h"
 #include "diffusion/forward.h"
@@ -30,7 +31,7 @@ static const char usage[] =
     "difference and, in brackets, its mean, over images and elements, in parts of the\n"
     "mean of the exact Cov, which is the column `Cov`. The column `mean` is the mean\n"
     "square of E[x_0 | x_t] - x_0_hat, in the same parts: npr has to add it, and\n"
-    "exact (infer nll) does add it.\n"
+    "the variance true (infer nll) does add it.\n"
     "\n"
     "FILE.csv has a row per variance and timestep:\n"
     "variance,t,cov,mean_error,rms,bias,images\n"
@@ -85,7 +86,7 @@ static bool parse(Truth *s, int argc, char **argv, bool *stop, Error *error)
 {
     const Option options[] = {
         option_heading("What to compare"),
-        option_variances(&s->variance_list),
+        option_variances(&s->variance_list, COMMAND_ALL_VARIANCES),
         option_integer("timesteps", "K", &s->timesteps_wanted, 1, SCHEDULE_MAX_TIMESTEPS,
                        "the number of timesteps, evenly spaced (default: 11)"),
         option_integer("images", "N", &s->images_wanted, 1, IMAGE_ARRAY_LIMIT,
@@ -100,6 +101,19 @@ static bool parse(Truth *s, int argc, char **argv, bool *stop, Error *error)
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
 
+/* Variances that depend on s estimate no Cov[x_0 | x_t]. */
+static bool leave_out_steps(Truth *s)
+{
+    int count = 0;
+    for (int v = 0; v < s->variance_count; v++)
+        if (s->variances[v]->depends_on_step)
+            note("leaves out %s, which depends on both ends of a step", s->variances[v]->name);
+        else
+            s->variances[count++] = s->variances[v];
+    s->variance_count = count;
+    return true;
+}
+
 static bool choose_variances(Truth *s, Error *error)
 {
     if (!network_mixture(s->network))
@@ -109,7 +123,8 @@ static bool choose_variances(Truth *s, Error *error)
                            "one",
                            network_origin(s->network));
     return lists_variances(s->variance_list, s->variances, &s->variance_count, error) &&
-           command_variances(s->network, s->variances, &s->variance_count, error);
+           command_variances(s->network, s->variances, &s->variance_count, error) &&
+           leave_out_steps(s);
 }
 
 static bool choose_timesteps(Truth *s, Error *error)

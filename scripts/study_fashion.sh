@@ -347,7 +347,7 @@ floor() {
     floor_bounds adam-1234 test-floor0.03 --variance npr,sn --steps 10,25,50,100 --cov-floor 0.03
     mixture_heads 1500
     for part in 0 0.03 0.1 0.3; do
-        floor_bounds mixture-1500 floor$part --variance npr,sn,exact --steps 5,10,50 --images 300 --cov-floor $part
+        floor_bounds mixture-1500 floor$part --variance npr,sn,true --steps 5,10,50 --images 300 --cov-floor $part
     done
     for part in 0.03 0.3; do
         samples $solved floor$part --variance npr,sn --steps 10 --cov-floor $part --cov-scale 1,2
@@ -391,10 +391,10 @@ mixture() {
         [ -e "$run/truth.csv" ] || infer truth --run "$run" --timesteps 50 --images 1000 \
             --out "$run/truth.csv" --quiet
         for k in 5 10; do
-            samples mixture-$steps k$k --variance beta_tilde,analytic,npr,sn,exact --steps $k \
+            samples mixture-$steps k$k --variance beta_tilde,analytic,npr,sn,true --steps $k \
                 --cov-scale 0.5,1,1.5,2,3,4 --samples 2000 --classifier "$dir/mixture-classifier.h5"
         done
-        for variance in beta_tilde analytic npr sn exact; do
+        for variance in beta_tilde analytic npr sn true; do
             echo "$steps,$variance,$(parts "$run/truth.csv" $variance),$(distance "$run/k5.csv" $variance),$(distance "$run/k10.csv" $variance)"
         done
         factors "$run"/k5.csv "$run"/k10.csv | awk -F, -v OFS=, '$6 == "frechet" {

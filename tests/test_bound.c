@@ -370,7 +370,7 @@ static void oracle_free(Oracle *o)
 
 static const Variance *const every_kind[] = {
     &variance_beta,          &variance_beta_tilde, &variance_analytic, &variance_sn,
-    &variance_analytic_diag, &variance_npr,        &variance_exact};
+    &variance_analytic_diag, &variance_npr,        &variance_true};
 
 /* -- Best trajectories by brute force --------------------------------------------------------- */
 
@@ -522,7 +522,7 @@ START_TEST(with_a_perfect_network_all_heads_are_exact)
 {
     Truth s;
     truth_make(&s, 0);
-    const double exact = bits_of(&s, &variance_exact);
+    const double exact = bits_of(&s, &variance_true);
     /* float32 rounds what a head says: u is 1e-4 of it at the smallest t. */
     ck_assert_double_eq_tol(bits_of(&s, &variance_sn), exact, 1e-4);
     ck_assert_double_eq_tol(bits_of(&s, &variance_npr), exact, 1e-4);
@@ -535,7 +535,7 @@ START_TEST(with_a_perfect_network_all_heads_are_exact)
     ck_assert_double_gt(bits_of(&s, &variance_analytic), bits_of(&s, &variance_analytic_diag));
     for (int k = 1; k <= K; k++) {
         double error;
-        double found = calibration_of(&s, &variance_exact, s.timesteps[k], &error);
+        double found = calibration_of(&s, &variance_true, s.timesteps[k], &error);
         ck_assert_msg(fabs(found - 1) <= 4 * error && error < 0.1,
                       "t = %d: calibration %g +- %g, expected 1", s.timesteps[k], found, error);
         /* One number per timestep is right on the whole, if not anywhere: the same sum of Cov. At t = 1
@@ -588,14 +588,114 @@ START_TEST(with_a_wrong_mean_npr_stays_calibrated_and_sn_does_not)
             ck_assert_msg(sn > 1 + wrong * wrong && sn - 1 > 4 * of_sn,
                           "t = %d: SN's calibration is %g +- %g", s.timesteps[k], sn, of_sn);
         }
-        ck_assert_double_eq_tol(bits_of(&s, &variance_npr), bits_of(&s, &variance_exact), 1e-4);
+        ck_assert_double_eq_tol(bits_of(&s, &variance_npr), bits_of(&s, &variance_true), 1e-4);
         ck_assert_double_gt(bits_of(&s, &variance_sn), bits_of(&s, &variance_npr) + 0.02);
         truth_free(&s);
     }
 }
 END_TEST
 
+/* -- Variances that depend on s --------------------------------------------------------------- */
+
+/* Two variances of the table as variances of a step: beta_{t|s}, and lambda^2 + gain Cov by npr. */
+static void toy_beta(const VarianceInput *input, const ReverseStep *step, double *variance)
+{
+    for (size_t i = 0; i < input->dims; i++)
+        variance[i] = schedule_skip_beta(input->schedule, step->s, step->t);
+}
+
+static void toy_npr(const VarianceInput *input, const ReverseStep *step, double *variance)
+{
+    for (size_t i = 0; i < input->dims; i++)
+        variance[i] =
+            step->lambda2 + step->gain * variance_clipped(variance_factor(input) * input->head[i]);
+}
+
+static const Variance toys[] = {
+    {.name = "toy_beta",
+     .step = REVERSE_ESTIMATED,
+     .depends_on_step = true,
+     .step_variance = toy_beta},
+    {.name = "toy_npr",
+     .head = "npr",
+     .step = REVERSE_ESTIMATED,
+     .depends_on_step = true,
+     .step_variance = toy_npr},
+};
+static const Variance *const twins[] = {&variance_beta, &toys[0], &variance_npr, &toys[1]};
+
+enum { TWINS = 4, LENGTHS = 3, LONGEST = 20 };
+
+/* Several trajectories leave the same t for different s. */
+static void check_twins(Oracle *o, double clip_pixel)
+{
+    static const int lengths[LENGTHS] = {5, 10, LONGEST};
+    const Predictor predictor = oracle_predictor(o);
+    int timesteps[LENGTHS][LONGEST + 1];
+    BoundCell cells[LENGTHS * TWINS];
+    Error error = {0};
+    Bound *bound = NULL;
+    for (int k = 0; k < LENGTHS; k++) {
+        must(trajectory_make(TRAJECTORY_LINEAR, 40, lengths[k], timesteps[k], &error), &error);
+        for (int v = 0; v < TWINS; v++)
+            cells[k * TWINS + v] =
+                (BoundCell){.variance = v, .steps = lengths[k], .timesteps = timesteps[k]};
+    }
+    const BoundTask task = {.variances = twins,
+                            .variance_count = TWINS,
+                            .cells = cells,
+                            .cell_count = LENGTHS * TWINS,
+                            .clip_pixel = clip_pixel,
+                            .images = o->images,
+                            .x_0 = o->x_0,
+                            .seed = 5};
+    must(bound_make(&bound, &predictor, &task, &error), &error);
+    sweep(bound, 40);
+    for (int k = 0; k < LENGTHS; k++)
+        for (int v = 0; v < TWINS; v += 2) {
+            double ignored;
+            const double want = bound_mean(bound, k * TWINS + v, &ignored);
+            const double got = bound_mean(bound, k * TWINS + v + 1, &ignored);
+            ck_assert_msg(fabs(got - want) <= 1e-6 * fabs(want),
+                          "%s, K = %d: %.12g, expected %.12g", twins[v + 1]->name, lengths[k], got,
+                          want);
+        }
+    for (int v = 0; v < TWINS; v++) {
+        const int at = v * 41 + timesteps[LENGTHS - 1][3];
+        ck_assert((isnan(bound_sums(bound)->calibration[at]) != 0) == twins[v]->depends_on_step);
+    }
+    bound_free(bound);
+}
+
+START_TEST(a_variance_of_a_step_is_evaluated_for_each_cell)
+{
+    Oracle o;
+    oracle_make(&o, 40, 3, 10, 0.3, NULL, 0);
+    check_twins(&o, 0);
+    check_twins(&o, 20); /* the last noise is bounded */
+    oracle_free(&o);
+}
+END_TEST
+
+START_TEST(a_variance_of_a_step_has_no_tables)
+{
+    Oracle o;
+    Error error = {0};
+    Bound *bound = NULL;
+    oracle_make(&o, 40, 3, 2, 0.3, NULL, 0);
+    const Predictor predictor = oracle_predictor(&o);
+    const BoundTask task = {
+        .variances = twins, .variance_count = 2, .tables = true, .images = o.images, .x_0 = o.x_0};
+    ck_assert(!bound_make(&bound, &predictor, &task, &error));
+    ck_assert_ptr_null(bound);
+    ck_assert_int_eq(error.kind, ERROR_INPUT);
+    ck_assert_ptr_nonnull(strstr(error.message, "toy_beta"));
+    oracle_free(&o);
+}
+END_TEST
+
 SUITE_MAIN("bound", terms_are_golden, tables_are_golden, best_paths_are_golden,
            the_first_of_equal_paths, best_trajectories_are_those_of_brute_force,
            with_a_perfect_network_all_heads_are_exact,
-           with_a_wrong_mean_npr_stays_calibrated_and_sn_does_not)
+           with_a_wrong_mean_npr_stays_calibrated_and_sn_does_not,
+           a_variance_of_a_step_is_evaluated_for_each_cell, a_variance_of_a_step_has_no_tables)

@@ -7,7 +7,7 @@
 #include "diffusion/reverse.h"
 #include "diffusion/trajectory.h"
 #include "tests/suite.h"
-#include "variance/estimate.h"
+#include "variance/step_sample.h"
 
 #include <math.h>
 
@@ -558,7 +558,7 @@ END_TEST
 START_TEST(names)
 {
     const char *const variances[] = {"beta", "beta_tilde", "analytic", "analytic_diag",
-                                     "sn",   "npr",        "exact"};
+                                     "sn",   "npr",        "true"};
     const char *const heads[] = {NULL, NULL, NULL, NULL, "sn", "npr", NULL};
     Error error = {0};
     for (int i = 0; i < VARIANCE_COUNT; i++) {
@@ -569,6 +569,8 @@ START_TEST(names)
         ck_assert(variance_is_fixed(kind) == (i < 2));
     }
     const Variance *kind;
+    ck_assert(variance_parse("exact", &kind, &error) &&
+              kind == &variance_true); /* its former name */
     ck_assert(!variance_parse("betatilde", &kind, &error));
     ck_assert_int_eq(error.kind, ERROR_INPUT);
     ck_assert_ptr_nonnull(strstr(error.message, "beta_tilde"));
@@ -581,6 +583,104 @@ START_TEST(names)
 }
 END_TEST
 
+/* -- Noise of a variance's own ---------------------------------------------------------------- */
+
+enum { DIMS = 5 };
+
+/* All elements move together. */
+static void toy_draw(const VarianceInput *input, const ReverseStep *step, const float *cov,
+                     const float *z, float *noise)
+{
+    for (size_t i = 0; i < input->dims; i++)
+        noise[i] = (float)(sqrt(reverse_variance(step, cov[i])) * z[0]);
+}
+
+static void toy_cov(const VarianceInput *input, float *cov)
+{
+    for (size_t i = 0; i < input->dims; i++)
+        cov[i] = 0.01f * (float)(i + 1);
+}
+
+static void toy_step_variance(const VarianceInput *input, const ReverseStep *step, double *variance)
+{
+    for (size_t i = 0; i < input->dims; i++)
+        variance[i] = schedule_skip_beta(input->schedule, step->s, step->t);
+}
+
+static const float toy_x[DIMS] = {0.1f, -0.2f, 0.3f, 0.4f, -0.5f};
+static const float toy_eps[DIMS] = {0.5f, 0.1f, -1.0f, 2.0f, 0.3f};
+static const float toy_z[DIMS] = {1.5f, -1.0f, 0.25f, 3.0f, -2.0f};
+
+static EstimateSource toy_source(void)
+{
+    return (EstimateSource){.schedule = &schedule, .dims = DIMS, .options = estimate_defaults()};
+}
+
+START_TEST(a_variance_may_draw_its_own_noise)
+{
+    static const Variance toy = {
+        .name = "toy", .step = REVERSE_ESTIMATED, .cov = toy_cov, .draw = toy_draw};
+    use_schedule(SCHEDULE_LINEAR, 1000);
+    const ReverseOptions options = options_of(SAMPLER_DDPM, 0, &toy);
+    const ReverseStep step = reverse_step(&schedule, &options, 300, 400);
+    EstimateSource source = toy_source();
+    source.options.scale = 2; /* draw gets the estimate after the options */
+    float cov[DIMS], x_s[DIMS];
+    step_sample(&source, &toy, &step, toy_x, toy_eps, NULL, toy_z, cov, x_s);
+    for (int i = 0; i < DIMS; i++) {
+        const double noise = sqrt(step.lambda2 + step.gain * 0.02 * (i + 1)) * toy_z[0];
+        check_close(x_s[i], reverse_mean(&step, toy_x[i], toy_eps[i]) + noise, 1e-5, "drawn");
+    }
+    const ReverseStep last = reverse_step(&schedule, &options, 0, 400);
+    step_sample(&source, &toy, &last, toy_x, toy_eps, NULL, NULL, cov, x_s);
+    for (int i = 0; i < DIMS; i++)
+        ck_assert(x_s[i] == (float)reverse_mean(&last, toy_x[i], toy_eps[i]));
+}
+END_TEST
+
+/* beta as a variance of a step draws what beta draws; its last noise is bounded too. */
+START_TEST(a_variance_of_a_step_scales_the_noise)
+{
+    static const Variance toy = {.name = "toy",
+                                 .step = REVERSE_ESTIMATED,
+                                 .depends_on_step = true,
+                                 .step_variance = toy_step_variance};
+    use_schedule(SCHEDULE_LINEAR, 1000);
+    const EstimateSource source = toy_source();
+    const int bounded_to[] = {0, 300};
+    for (int k = 0; k < 2; k++) {
+        ReverseOptions own = options_of(SAMPLER_DDPM, 0, &toy);
+        ReverseOptions beta = options_of(SAMPLER_DDPM, 0, &variance_beta);
+        own.clip_sigma_to = beta.clip_sigma_to = bounded_to[k];
+        const ReverseStep step = reverse_step(&schedule, &own, 300, 400);
+        const ReverseStep twin = reverse_step(&schedule, &beta, 300, 400);
+        ck_assert(isinf(step.max_variance) == (k == 0));
+        float cov[DIMS], x_s[DIMS], want[DIMS];
+        step_sample(&source, &toy, &step, toy_x, toy_eps, NULL, toy_z, cov, x_s);
+        step_sample(&source, &variance_beta, &twin, toy_x, toy_eps, NULL, toy_z, cov, want);
+        for (int i = 0; i < DIMS; i++)
+            ck_assert_double_eq_tol(x_s[i], want[i], 1e-6);
+    }
+}
+END_TEST
+
+/* Each field of a line of the table agrees with the others. */
+START_TEST(the_table_is_consistent)
+{
+    for (int v = 0; v < VARIANCE_COUNT; v++) {
+        const Variance *variance = variance_table[v];
+        ck_assert_int_eq(variance_index(variance), v);
+        ck_assert(variance->name && variance->help && variance->source);
+        ck_assert(variance->depends_on_step == (variance->step_variance != NULL));
+        ck_assert(variance->depends_on_step == (variance->cov == NULL));
+        ck_assert(!variance->depends_on_step || variance->step == REVERSE_ESTIMATED);
+        for (int other = 0; other < v; other++)
+            ck_assert_str_ne(variance->name, variance_table[other]->name);
+    }
+    ck_assert_int_eq(variance_index(NULL), -1);
+}
+END_TEST
+
 SUITE_MAIN("reverse", ddpm_is_bayes_rule, ddim_keeps_the_marginals, ddim_at_eta_one_is_ddpm,
            gain_is_the_slope_squared, optimal_variances_carry_a_gaussian_exactly,
            covariances_of_each_kind, sn_and_npr_agree_when_consistent,
@@ -588,4 +688,5 @@ SUITE_MAIN("reverse", ddpm_is_bayes_rule, ddim_keeps_the_marginals, ddim_at_eta_
            sigma_is_clipped_at_the_last_noise_only, the_last_step_is_the_mean,
            noise_matters_only_with_a_variance, a_step_to_the_same_timestep_stays,
            large_factors_cost_no_digits, a_step_may_be_done_in_place, defaults, impossible_options,
-           names)
+           names, a_variance_may_draw_its_own_noise, a_variance_of_a_step_scales_the_noise,
+           the_table_is_consistent)

@@ -27,7 +27,7 @@ static const char usage[] =
     "\n"
     "Compares the variances of a run directory on one page, compare.html: bounds on\n"
     "the likelihood and the quality of samples as tables and as curves over K, sample\n"
-    "grids from the same noise, maps of the sigma that the heads SN and NPR predict\n"
+    "grids from the same noise, maps of the sigma that the heads sn and npr predict\n"
     "for every pixel, calibration, and the time that each variance costs. The page is\n"
     "one file and loads nothing from elsewhere; it suits phones, dark screens and\n"
     "paper. Its figures lie beside it as SVG, PNG and CSV.\n"
@@ -60,7 +60,7 @@ static bool parse(Compare *s, int argc, char **argv, bool *stop, Error *error)
 {
     const Option options[] = {
         option_heading("What to compare"),
-        option_variances(&s->variance_list),
+        option_variances(&s->variance_list, COMMAND_ALL_VARIANCES),
         option_string("steps", "LIST", &s->steps_list, COMMAND_STEPS_HELP(COMMAND_SAMPLING_STEPS)),
         option_string(
             "trajectory", "LIST", &s->trajectory_list,

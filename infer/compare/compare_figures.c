@@ -175,8 +175,8 @@ static bool draw_calibration(Comparison *c, Error *error)
     for (int v = 0; v < c->variance_count; v++) {
         const char *name = c->labels[v].text;
         int row = csv_find(table, 0, "variance", name);
-        if (row < 0 || estimate_is_zero(&c->common->estimate, c->variances[v]))
-            continue; /* its variance is 0, and the ratio is infinite */
+        if (row < 0 || !estimate_has_calibration(&c->common->estimate, c->variances[v]))
+            continue;
         PlotSeries *series = add_series(&chart, name, variance_index(c->variances[v]), table->rows);
         for (; row >= 0; row = csv_find(table, row + 1, "variance", name))
             add_point(series, table->rows, csv_number(table, row, "t"),

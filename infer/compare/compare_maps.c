@@ -1,9 +1,11 @@
-/* Draws maps of sigma = sqrt(Cov[x_0 | x_t]) per pixel, by the heads SN and NPR at the same x_t.
+/* Draws maps of sigma = sqrt(Cov[x_0 | x_t]) per pixel by two variances at the same x_t: the first
+ * two of the table whose heads the network has, sn and npr as a rule.
  *
- * The picture shows two test images, one above the other. Each has four rows, x_t, sigma by sn,
- * sigma by npr and their difference, with timesteps from left to right. Sigma is black at 0 and
- * white at the largest sigma of either head at that t. The difference is middle grey at 0, and
- * lighter where sn is larger. The numbers beside the picture are means over eight images.
+ * The picture shows two test images, one above the other. Each has four rows, x_t, sigma by the
+ * first variance, sigma by the second and their difference, with timesteps from left to right. Sigma
+ * is black at 0 and white at the largest sigma of either variance at that t. The difference is middle
+ * grey at 0, and lighter where the first is larger. The numbers beside the picture are means over
+ * eight images.
  */
 #include "infer/compare/compare_maps.h"
 
@@ -33,10 +35,10 @@ typedef struct Maps {
     /* count = times * images.count: points (x_t, t) */
     int times, count;
     int t[COMPARE_MAP_TIMES * IMAGES];
-    /* x_t, sigma_sn, sigma_npr, their difference */
+    /* x_t, sigma by the first variance, by the second, their difference */
     float *kinds[KINDS];
     float *noise;
-    /* The heads sn and npr, as indices of the prediction. */
+    /* The heads of both variances, as indices of the prediction. */
     int heads[2];
     Prediction prediction;
 } Maps;
@@ -117,8 +119,8 @@ static bool evaluate(Maps *m, const Comparison *c, Error *error)
     const Predictor predictor = network_predictor(c->network, &c->common->estimate);
     if (!predictor.predict(c->network, m->kinds[0], m->t, m->count, &m->prediction, error))
         return false;
-    sigma_of(m, &predictor.source, &variance_sn, m->heads[0], m->kinds[1]);
-    sigma_of(m, &predictor.source, &variance_npr, m->heads[1], m->kinds[2]);
+    for (int k = 0; k < 2; k++)
+        sigma_of(m, &predictor.source, c->map_variances[k], m->heads[k], m->kinds[1 + k]);
     return true;
 }
 
@@ -131,25 +133,27 @@ static double larger(double a, double b)
 static void measure(const Maps *m, MapRow *row, int time)
 {
     const size_t n = (size_t)m->images.count * m->dims, at = (size_t)time * n;
-    const float *sn = m->kinds[1] + at, *npr = m->kinds[2] + at;
-    double sum_sn = 0, sum_npr = 0, squares_sn = 0, squares_npr = 0, product = 0, difference = 0;
+    const float *first = m->kinds[1] + at, *second = m->kinds[2] + at;
+    double sum_first = 0, sum_second = 0, squares_first = 0, squares_second = 0, product = 0,
+           difference = 0;
     for (size_t i = 0; i < n; i++) {
-        const double a = sn[i], b = npr[i];
+        const double a = first[i], b = second[i];
         row->max = larger(row->max, larger(a, b));
-        sum_sn += a, sum_npr += b;
-        squares_sn += a * a, squares_npr += b * b, product += a * b;
+        sum_first += a, sum_second += b;
+        squares_first += a * a, squares_second += b * b, product += a * b;
         difference += (a - b) * (a - b);
     }
     const double count = (double)n;
-    row->sn = sum_sn / count;
-    row->npr = sum_npr / count;
+    row->first = sum_first / count;
+    row->second = sum_second / count;
     row->difference = sqrt(difference / count);
-    const double variance_sn = squares_sn / count - row->sn * row->sn;
-    const double variance_npr = squares_npr / count - row->npr * row->npr;
-    const bool constant = variance_sn <= 1e-12 * row->sn * row->sn ||
-                          variance_npr <= 1e-12 * row->npr * row->npr; /* up to rounding */
-    row->correlation =
-        constant ? NAN : (product / count - row->sn * row->npr) / sqrt(variance_sn * variance_npr);
+    const double variance_first = squares_first / count - row->first * row->first;
+    const double variance_second = squares_second / count - row->second * row->second;
+    const bool constant = variance_first <= 1e-12 * row->first * row->first ||
+                          variance_second <= 1e-12 * row->second * row->second; /* up to rounding */
+    row->correlation = constant ? NAN
+                                : (product / count - row->first * row->second) /
+                                      sqrt(variance_first * variance_second);
 }
 
 /* Turns sigmas into values of a picture, -1 .. 1. */
@@ -168,10 +172,13 @@ static bool draw(const Maps *m, const Comparison *c, Error *error)
 {
     const Config *config = network_config(c->network);
     const EstimateOptions *estimate = &c->common->estimate;
-    const EstimateLabel sn = estimate_label(estimate, &variance_sn);
-    const EstimateLabel npr = estimate_label(estimate, &variance_npr);
-    const char *const labels[SHOWN * KINDS] = {"x_t", sn.text, npr.text, "sn-npr",
-                                               "x_t", sn.text, npr.text, "sn-npr"};
+    const EstimateLabel first = estimate_label(estimate, c->map_variances[0]);
+    const EstimateLabel second = estimate_label(estimate, c->map_variances[1]);
+    char difference[64];
+    snprintf(difference, sizeof difference, "%.30s-%.30s", c->map_variances[0]->name,
+             c->map_variances[1]->name);
+    const char *const labels[SHOWN * KINDS] = {"x_t", first.text, second.text, difference,
+                                               "x_t", first.text, second.text, difference};
     const float *grids[SHOWN * KINDS * COMPARE_MAP_TIMES];
     char columns[COMPARE_MAP_TIMES][16];
     const char *column_labels[COMPARE_MAP_TIMES];
@@ -206,9 +213,11 @@ static bool draw(const Maps *m, const Comparison *c, Error *error)
 static void write_numbers(FILE *to, const void *context)
 {
     const Comparison *c = context;
+    fprintf(to, "mean_sigma_%s,mean_sigma_%s,rms_difference,correlation\n",
+            c->map_variances[0]->name, c->map_variances[1]->name); /* after the beginning */
     for (int k = 0; k < c->map_count; k++) {
         const MapRow *row = &c->map_rows[k];
-        fprintf(to, "%d,%.6g,%.6g,%.6g,%.6g,%.6g\n", row->t, row->max, row->sn, row->npr,
+        fprintf(to, "%d,%.6g,%.6g,%.6g,%.6g,%.6g\n", row->t, row->max, row->first, row->second,
                 row->difference, row->correlation);
     }
 }
@@ -233,11 +242,28 @@ static bool make_maps(Comparison *c, Maps *m, Error *error)
     return true;
 }
 
+/* The first two variances with a map, of two heads that the network has. Returns how many there are. */
+static int choose_variances(Comparison *c, Maps *m)
+{
+    int count = 0;
+    for (int v = 0; v < VARIANCE_COUNT && count < 2; v++) {
+        const Variance *variance = variance_table[v];
+        const int head = variance->head && !variance->depends_on_step
+                             ? network_find_head(c->network, variance->head)
+                             : -1;
+        if (head >= 0 && (count == 0 || head != m->heads[0])) {
+            m->heads[count] = head;
+            c->map_variances[count++] = variance;
+        }
+    }
+    return count;
+}
+
 bool compare_draw_maps(Comparison *c, Error *error)
 {
-    if (network_find_head(c->network, "sn") < 0 || network_find_head(c->network, "npr") < 0)
+    Maps m = {0};
+    if (choose_variances(c, &m) < 2)
         return true;
-    Maps m = {.heads = {network_find_head(c->network, "sn"), network_find_head(c->network, "npr")}};
     c->maps = compare_path(c, "figure-sigma.png");
     char *csv = compare_path(c, "figure-sigma.csv");
     const bool ok = make_maps(c, &m, error) && draw(&m, c, error) &&

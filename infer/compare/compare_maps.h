@@ -4,5 +4,5 @@
 #include "infer/compare/compare_task.h"
 
 /* Fills in c->maps and map_rows, and writes figure-sigma.png and figure-sigma.csv. Does nothing
- * where the network lacks one of the heads SN and NPR. */
+ * where the network has fewer than two heads that variances read. */
 bool compare_draw_maps(Comparison *c, Error *error);

@@ -192,22 +192,27 @@ static void put_maps(const Page *page)
 {
     const Comparison *c = page->c;
     begin_section(page, "Predicted uncertainty of every pixel",
-                  "σ = √Cov[x₀ | x_t] of each pixel by the heads SN and NPR, on the same x_t of "
+                  "σ = √Cov[x₀ | x_t] of each pixel by two variances, on the same x_t of "
                   "two test images. σ is black at 0 and white at the largest σ of that t. The "
-                  "difference is grey at 0, and lighter where SN is larger.");
+                  "difference is grey at 0, and lighter where the first is larger.");
     if (!c->maps) {
-        fputs("<p>Left out: the run does not have both heads.</p>\n", page->to);
+        fputs("<p>Left out: the run does not have two heads.</p>\n", page->to);
         end_section(page);
         return;
     }
-    put_picture(page, &page->maps, "Maps of sigma by SN and NPR, and their difference");
-    fputs("<div class=\"wide\"><table>\n<thead><tr><th>t</th><th>largest σ</th><th>mean σ, SN</th>"
-          "<th>mean σ, NPR</th><th>rms difference</th><th>correlation</th></tr></thead>\n<tbody>\n",
-          page->to);
+    const char *first = c->map_variances[0]->name, *second = c->map_variances[1]->name;
+    char *what = memory_format("Maps of sigma by %s and %s, and their difference", first, second);
+    put_picture(page, &page->maps, what);
+    memory_free(what);
+    fprintf(
+        page->to,
+        "<div class=\"wide\"><table>\n<thead><tr><th>t</th><th>largest σ</th><th>mean σ, %s</th>"
+        "<th>mean σ, %s</th><th>rms difference</th><th>correlation</th></tr></thead>\n<tbody>\n",
+        first, second);
     for (int k = 0; k < c->map_count; k++) {
         const MapRow *row = &c->map_rows[k];
         fprintf(page->to, "<tr><th>%d</th><td>%.4f</td><td>%.4f</td><td>%.4f</td><td>%.4f</td>",
-                row->t, row->max, row->sn, row->npr, row->difference);
+                row->t, row->max, row->first, row->second, row->difference);
         if (isnan(row->correlation))
             fputs("<td>–</td></tr>\n", page->to);
         else

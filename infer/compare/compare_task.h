@@ -46,11 +46,11 @@ typedef struct MapRow {
     int t;
     /* The largest sigma, which is white. */
     double max;
-    /* The means of sigma. */
-    double sn, npr;
-    /* The root mean square of sigma_sn - sigma_npr. */
+    /* The means of sigma, by Comparison.map_variances. */
+    double first, second;
+    /* The root mean square of the difference of both sigmas. */
     double difference;
-    /* Of sigma_sn and sigma_npr over pixels; NAN where one of them is constant. */
+    /* Of both sigmas over pixels; NAN where one of them is constant. */
     double correlation;
 } MapRow;
 
@@ -92,8 +92,10 @@ typedef struct Comparison {
     char *grids[LISTS_SAMPLERS];
     Figure figures[COMPARE_MAX_FIGURES];
     int figure_count;
-    /* The path of the picture; NULL: the network lacks one of the heads. */
+    /* The path of the picture; NULL: the network has fewer than two heads. */
     char *maps;
+    /* The variances that the picture compares. */
+    const Variance *map_variances[2];
     MapRow map_rows[COMPARE_MAP_TIMES];
     int map_count;
 } Comparison;

@@ -25,7 +25,7 @@ static const char usage[] =
     "Trajectories: linear and quad as in infer sample; dp, the best K timesteps for\n"
     "each variance. One sweep over all timesteps finds them on training images; they\n"
     "are kept beside the checkpoints in dp-<variance>.h5. The built-in mixture has\n"
-    "one more variance, exact: the best possible one with this mean.\n"
+    "one more variance, true: the best possible one with this mean.\n"
     "\n"
     "The results of a run directory go there: nll.csv with a row per cell,\n"
     "variance,trajectory,steps,bits_per_dim,stderr,images; nll-calibration.csv; and\n"
@@ -53,7 +53,7 @@ static bool parse(Nll *s, int argc, char **argv, bool *stop, Error *error)
     NllRequest *r = &s->request;
     const Option options[] = {
         option_heading("What to bound"),
-        option_variances(&s->variance_list),
+        option_variances(&s->variance_list, COMMAND_ALL_VARIANCES),
         option_string("steps", "LIST", &s->steps_list, COMMAND_STEPS_HELP(COMMAND_BOUND_STEPS)),
         option_string("trajectory", "LIST", &s->trajectory_list,
                       "the timesteps that are visited: linear, quad, dp (default: linear)"),

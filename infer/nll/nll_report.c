@@ -104,8 +104,8 @@ static void print_by_timestep(const NllReport *r, const char *title, const doubl
         printf(" %8d", chosen[k]);
     printf("\n");
     for (int v = 0; v < r->task->variance_count; v++) {
-        if (estimate_is_zero(&r->source->options, r->task->variances[v]))
-            continue; /* its variance is 0, and the ratio is infinite */
+        if (!estimate_has_calibration(&r->source->options, r->task->variances[v]))
+            continue;
         printf("%-*s", width, label_of(r, v).text);
         for (int k = 0; k < count; k++)
             printf(" %8.3g", values[(size_t)v * entries + (size_t)chosen[k]]);
@@ -165,7 +165,7 @@ static void write_calibration(FILE *to, const void *context)
         for (int t = 1; t <= total; t++) {
             const size_t at = (size_t)v * ((size_t)total + 1) + (size_t)t;
             if (!isnan(sums->ratio[at]) &&
-                !estimate_is_zero(&r->source->options, r->task->variances[v]))
+                estimate_has_calibration(&r->source->options, r->task->variances[v]))
                 fprintf(to, "%s,%d,%.6g,%.3g,%.4g,%.6g\n", label_of(r, v).text, t,
                         sums->calibration[at], sums->calibration_error[at], sums->floored[at],
                         sums->ratio[at]);

@@ -64,7 +64,7 @@ static bool parse(Quality *s, int argc, char **argv, bool *stop, Error *error)
     QualityRequest *r = &s->request;
     const Option options[] = {
         option_heading("What to measure"),
-        option_variances(&s->variance_list),
+        option_variances(&s->variance_list, COMMAND_ALL_VARIANCES),
         option_string("steps", "LIST", &s->steps_list, COMMAND_STEPS_HELP(COMMAND_SAMPLING_STEPS)),
         option_string("sampler", "LIST", &s->sampler_list, "ddpm, ddim (default: ddpm)"),
         option_string("cov-scale", "LIST", &s->scale_list,

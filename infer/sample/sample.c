@@ -15,15 +15,7 @@ static const char usage[] =
     "\n"
     "Draws samples: from noise x_T down K of the N timesteps to x_0. At each step the\n"
     "network gives the mean, and --variance names the source of the variance:\n"
-    "\n"
-    "  beta           beta_{t|s}; DDPM only                    (Ho et al. 2020)\n"
-    "  beta_tilde     as q(x_s | x_t, x_0) has; the default    (Ho et al. 2020)\n"
-    "  analytic       from E||eps_hat||^2/d of each timestep   (Bao et al. 2022a)\n"
-    "  analytic_diag  from E[eps_hat_i^2] of each dimension    (Bao et al. 2022a)\n"
-    "  sn, npr        from a head trained by train --stage 2   (Bao et al. 2022b)\n"
-    "\n"
-    "  exact          known for the built-in mixture\n"
-    "\n"
+    "\n" COMMAND_VARIANCE_LINES "\n"
     "`infer analytic` measures the numbers that analytic and analytic_diag need;\n"
     "`infer nll --trajectory dp` finds the trajectories that --trajectory dp follows.\n"
     "\n"
@@ -70,9 +62,8 @@ static bool parse(Sample *s, int argc, char **argv, bool *stop, Error *error)
         option_string("out", "FILE", &s->out,
                       "a picture (.png), an array (.h5), a directory of pictures (a name that "
                       "ends in /), or an .npz; required"),
-        option_string("variance", "LIST", &s->variance_list,
-                      COMMAND_VARIANCES ", or several with commas between (default: "
-                                        "stage1.variance of the configuration)"),
+        option_variances(&s->variance_list, ", or several with commas between (default: "
+                                            "stage1.variance of the configuration)"),
         option_string(
             "steps", "LIST", &s->steps_list,
             "steps of the reverse process, 1 to N, or several (default: " SAMPLE_DEFAULT_STEPS ")"),

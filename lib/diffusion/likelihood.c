@@ -90,6 +90,20 @@ double likelihood_step_scalar(double kappa, double sum_off2, double cov, size_t 
                       : NAN;
 }
 
+/* KL = 1/2 sum  log(v / lambda^2) + (lambda^2 + gain r^2) / v - 1, since the means lie sqrt(gain) r apart. */
+double likelihood_step_of_variance(const ReverseStep *step, const double *off2,
+                                   const double *variance, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double v = variance[i] > step->max_variance ? step->max_variance : variance[i];
+        if (!(v > 0))
+            return NAN;
+        sum += log(v / step->lambda2) + (step->lambda2 + step->gain * off2[i]) / v - 1;
+    }
+    return 0.5 * sum;
+}
+
 double likelihood_most_cov(const Schedule *schedule, int s, int t, double max_variance)
 {
     return (max_variance / schedule_beta_tilde(schedule, s, t) - 1) /

@@ -20,7 +20,7 @@
  */
 #pragma once
 
-#include "diffusion/schedule.h"
+#include "diffusion/reverse.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,6 +44,11 @@ double likelihood_step(double kappa, const double *off2, const float *cov, doubl
 
 /* The same with one estimate for all elements, for which the sum of r^2 is enough. */
 double likelihood_step_scalar(double kappa, double sum_off2, double cov, size_t count);
+
+/* The step with variances [count] of its own, each bounded by step->max_variance, in nats. `step` is one of DDPM with
+ * REVERSE_ESTIMATED, s < t. NaN where a variance is not positive. */
+double likelihood_step_of_variance(const ReverseStep *step, const double *off2,
+                                   const double *variance, size_t count);
 
 /* The bound on c that keeps the step's variance lambda^2 + gain c below max_variance. */
 double likelihood_most_cov(const Schedule *schedule, int s, int t, double max_variance);

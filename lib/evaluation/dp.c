@@ -233,7 +233,8 @@ bool dp_prepare(Network *network, const DpRequest *request, Error *error)
     int count = 0;
     for (int v = 0; v < request->variance_count; v++) {
         bool there;
-        if (!is_there(network, request, request->variances[v], &there, error))
+        if (!bound_check_tables(request->variances[v], error) ||
+            !is_there(network, request, request->variances[v], &there, error))
             return false;
         if (!there)
             missing[count++] = request->variances[v];
@@ -278,6 +279,8 @@ bool dp_trajectory(const Network *network, const Variance *variance,
                    const EstimateOptions *estimate, int steps, int *timesteps, Error *error)
 {
     const int all = network_schedule(network)->timesteps;
+    if (!bound_check_tables(variance, error))
+        return false;
     if (steps < 1 || steps > all)
         return error_input(error, "a trajectory has from 1 to %d steps, not %d", all, steps);
     double *costs = NULL;

@@ -25,8 +25,8 @@ typedef struct DpRequest {
     bool fresh, quiet;
 } DpRequest;
 
-/* Sees to it that there are files for all the variances of the request: what is missing is found by one
- * sweep. Prepares the network anew. */
+/* Makes sure that there are files for all variances of the request: one sweep finds those that are missing. Prepares
+ * the network anew. An input error where a variance can have none (bound_check_tables). */
 bool dp_prepare(Network *network, const DpRequest *request, Error *error);
 
 /* timesteps [steps + 1] := the best trajectory for a variance by its file. An input error if there is

@@ -71,7 +71,7 @@ const double *network_ms_eps(const Network *network);
  * checkpoint has it. */
 const float *network_ms_eps_diag(const Network *network);
 
-/* The mixture that the network's data are drawn from: what the variance exact needs; NULL where
+/* The mixture that the network's data are drawn from: needed by the variance true; NULL where
  * they are something else. */
 const Mixture *network_mixture(const Network *network);
 

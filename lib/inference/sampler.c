@@ -4,6 +4,7 @@
 #include "inference/sampler.h"
 
 #include "base/memory.h"
+#include "variance/step_sample.h"
 
 #include <math.h>
 
@@ -53,17 +54,11 @@ static bool evaluate(Work *work, const float *x, const ReverseStep *step, Error 
 static void move(const Work *work, const ReverseStep *step, float *x)
 {
     const size_t dims = network_dims(work->network);
-    const EstimateSource *source = &work->source;
-    const Variance *const variance = work->plan->variance;
-    const bool estimated = step->s > 0 && !variance_is_fixed(variance);
 #pragma omp parallel for
     for (int i = 0; i < work->count; i++) {
         size_t at = (size_t)i * dims;
-        if (estimated)
-            estimate_cov_x0(source, variance, step->t, x + at, work->eps + at,
-                            work->head >= 0 ? work->out + at : NULL, work->cov + at);
-        reverse_step_sample(step, x + at, work->eps + at, estimated ? work->cov + at : NULL,
-                            work->z + at, dims, x + at);
+        step_sample(&work->source, work->plan->variance, step, x + at, work->eps + at,
+                    work->head >= 0 ? work->out + at : NULL, work->z + at, work->cov + at, x + at);
     }
 }
 

@@ -55,9 +55,7 @@ static const struct {
                     "variance,head,seconds_per_image,relative,images,threads,", NULL},
     [FILE_POINTS] = {"a table of a chart's points of infer compare", NULL, "series,x,y,stderr\n",
                      NULL},
-    [FILE_SIGMA] = {"a table of sigma of infer compare", NULL,
-                    "t,largest_sigma,mean_sigma_sn,mean_sigma_npr,rms_difference,correlation\n",
-                    NULL},
+    [FILE_SIGMA] = {"a table of sigma of infer compare", NULL, "t,largest_sigma,", NULL},
     [FILE_BENCH] =
         {"a table of bench", NULL,
          "network,precision,work,batch,threads,ms_per_step,images_per_s,images_per_cpu_s,"

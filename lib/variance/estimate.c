@@ -15,9 +15,15 @@ EstimateOptions estimate_defaults(void)
 
 /* -- Which options a variance has ------------------------------------------------------------- */
 
+/* Whether options act on it. */
+static bool is_estimate(const Variance *variance)
+{
+    return !variance_is_fixed(variance) && !variance->depends_on_step;
+}
+
 static bool is_averaged(const EstimateOptions *options, const Variance *variance)
 {
-    return options->average && variance->head;
+    return options->average && variance->head && is_estimate(variance);
 }
 
 bool estimate_is_scalar(const EstimateOptions *options, const Variance *variance)
@@ -27,23 +33,28 @@ bool estimate_is_scalar(const EstimateOptions *options, const Variance *variance
 
 static bool has_clip(const EstimateOptions *options, const Variance *variance)
 {
-    return options->clip && !variance_is_fixed(variance);
+    return options->clip && is_estimate(variance);
 }
 
 static bool has_floor(const EstimateOptions *options, const Variance *variance)
 {
-    return options->floor > 0 && !estimate_is_scalar(options, variance);
+    return options->floor > 0 && is_estimate(variance) && !estimate_is_scalar(options, variance);
 }
 
 static bool has_scale(const EstimateOptions *options, const Variance *variance)
 {
-    return options->scale != 1 && !variance_is_fixed(variance);
+    return options->scale != 1 && is_estimate(variance);
 }
 
 bool estimate_is_zero(const EstimateOptions *options, const Variance *variance)
 {
     return variance->step == REVERSE_BETA_TILDE ||
            (options->scale == 0 && has_scale(options, variance));
+}
+
+bool estimate_has_calibration(const EstimateOptions *options, const Variance *variance)
+{
+    return !estimate_is_zero(options, variance) && !variance->depends_on_step;
 }
 
 /* The scale comes after the clip, and beta, which is never scaled, is at most 1. */

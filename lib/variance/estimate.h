@@ -5,7 +5,8 @@
 
 #include "variance/variance.h"
 
-/* Changes of an estimate, in this order. beta and beta_tilde are definitions, not estimates: they stay as they are. */
+/* Changes of an estimate, in this order. beta, beta_tilde and
+ * variances that depend on s are no estimates: they stay as they are. */
 typedef struct EstimateOptions {
     /* A head's estimate becomes its mean over the image: one number per x_t (option avg_cov of the published code). */
     bool average;
@@ -30,9 +31,9 @@ typedef struct EstimateSource {
     const double *ms_eps;
     /* [N + 1, dims], for analytic_diag; NULL: not known. */
     const float *ms_eps_diag;
-    /* The distribution of the data, for exact; NULL: no mixture. */
+    /* The distribution of the data, for true; NULL: no mixture. */
     const Mixture *mixture;
-    /* Whether x_0_hat is clipped to [-1, 1]; read by exact. */
+    /* Whether x_0_hat is clipped to [-1, 1]; read by true. */
     bool clip_x0;
     EstimateOptions options;
 } EstimateSource;
@@ -42,6 +43,9 @@ bool estimate_is_scalar(const EstimateOptions *options, const Variance *variance
 
 /* Whether the estimate says that x_0 is known: beta_tilde, and estimates with the scale 0. */
 bool estimate_is_zero(const EstimateOptions *options, const Variance *variance);
+
+/* Whether errors of the mean can be compared with it: it is no zero, and does not depend on s. */
+bool estimate_has_calibration(const EstimateOptions *options, const Variance *variance);
 
 /* The upper bound of all estimates; INFINITY without the clip. */
 double estimate_most(const EstimateOptions *options);
@@ -58,7 +62,7 @@ EstimateLabel estimate_label(const EstimateOptions *options, const Variance *var
 VarianceInput estimate_input(const EstimateSource *source, int t, const float *x_t,
                              const float *eps_hat, const float *head);
 
-/* cov [dims] := the estimate for one image at timestep t; a scalar estimate fills every element. Arguments as above.
+/* cov [dims] := the estimate for one image at timestep t, of a variance that does not depend on s; a scalar estimate fills every element. Arguments as above.
  * Safe in several threads at once. */
 void estimate_cov_x0(const EstimateSource *source, const Variance *variance, int t,
                      const float *x_t, const float *eps_hat, const float *head, float *cov);

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "variance/variance.h"
 
-static void exact(const VarianceInput *input, float *cov)
+static void true_cov(const VarianceInput *input, float *cov)
 {
     const ReverseOptions options = {.sampler = SAMPLER_DDPM, .clip_x0 = input->clip_x0};
     const ReverseStep step = reverse_step(input->schedule, &options, 0, input->t);
@@ -24,11 +24,12 @@ static void exact(const VarianceInput *input, float *cov)
     memory_free(x);
 }
 
-const Variance variance_exact = {
-    .name = "exact",
-    .help = "the best for this mean, known where the data are the built-in mixture",
+const Variance variance_true = {
+    .name = "true",
+    .alias = "exact",
+    .help = "the best for this mean; on the built-in mixture",
     .source = "closed form",
     .needs_mixture = true,
     .step = REVERSE_ESTIMATED,
-    .cov = exact,
+    .cov = true_cov,
 };

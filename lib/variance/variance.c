@@ -33,8 +33,9 @@ static char *names_of_all(void)
 bool variance_parse(const char *name, const Variance **variance, Error *error)
 {
     for (int i = 0; i < VARIANCE_COUNT; i++) {
-        if (strcmp(name, variance_table[i]->name) == 0) {
-            *variance = variance_table[i];
+        const Variance *one = variance_table[i];
+        if (strcmp(name, one->name) == 0 || (one->alias && strcmp(name, one->alias) == 0)) {
+            *variance = one;
             return true;
         }
     }

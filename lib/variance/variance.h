@@ -14,7 +14,7 @@
  *     analytic_diag  u = 1 - E[eps_hat_i^2]        the same for each dimension
  *     sn             u = h - eps_hat^2             the head's h estimates E[eps^2 | x_t]
  *     npr            u = g                         the head's g estimates E[(eps - eps_hat)^2 | x_t]
- *     exact          Cov = E[(x_0 - x_0_hat)^2 | x_t], which is known where the data are a mixture of Gaussians
+ *     true           Cov = E[(x_0 - x_0_hat)^2 | x_t], which is known where the data are a mixture of Gaussians
  *
  * Other variances depend on s as well (depends_on_step), and give the variance of a step itself.
  */
@@ -50,6 +50,8 @@ typedef struct VarianceInput {
 typedef struct Variance {
     /* "sn": in options, tables and names of files. */
     const char *name;
+    /* A former name, which is still read; NULL: none. */
+    const char *alias;
     /* A few words for --help, and the paper. */
     const char *help, *source;
     /* The head whose raw output is read, "sn"; NULL: none. */
@@ -63,8 +65,18 @@ typedef struct Variance {
     /* Whether all elements of an image have the same estimate. */
     bool is_scalar;
     /* cov [dims] := the estimate of Cov[x_0 | x_t], which options have not changed yet (variance/estimate.h). It may be
-     * negative, or more than the data can have. */
+     * negative, or more than the data can have. NULL where depends_on_step. */
     void (*cov)(const VarianceInput *input, float *cov);
+    /* Whether the variance depends on s as well as on t. It has step_variance then, and `step` is REVERSE_ESTIMATED. The
+     * bound evaluates it cell by cell, so there are no tables of dp, and it has no options and no calibration. */
+    bool depends_on_step;
+    /* variance [dims] := the variance of x_s in the step t -> s, s > 0, by either sampler. NULL unless depends_on_step. */
+    void (*step_variance)(const VarianceInput *input, const ReverseStep *step, double *variance);
+    /* noise [dims] := what the step adds to the mean, from z [dims], which is N(0, I); for covariances that are not
+     * diagonal. cov [dims] is the estimate after the options, NULL where depends_on_step. NULL: sqrt(variance) z. The
+     * step's max_variance is left to the function. The bound is that of the diagonal all the same. */
+    void (*draw)(const VarianceInput *input, const ReverseStep *step, const float *cov,
+                 const float *z, float *noise);
 } Variance;
 
 /* -- The table -------------------------------------------------------------------------------- */
@@ -77,7 +89,7 @@ typedef struct Variance {
     VARIANCE(variance_analytic_diag)                                                               \
     VARIANCE(variance_sn)                                                                          \
     VARIANCE(variance_npr)                                                                         \
-    VARIANCE(variance_exact)
+    VARIANCE(variance_true)
 
 #define VARIANCE_DECLARATION(variance) extern const Variance variance;
 VARIANCES(VARIANCE_DECLARATION)
@@ -93,7 +105,7 @@ extern const Variance *const variance_table[];
 /* The place of a variance in the table; -1 for a variance outside it. */
 int variance_index(const Variance *variance);
 
-/* The variance of a name. An input error lists the names. */
+/* The variance of a name or a former name. An input error lists the names. */
 bool variance_parse(const char *name, const Variance **variance, Error *error);
 
 /* -- Facts ------------------------------------------------------------------------------------ */

@@ -45,7 +45,7 @@ fails 2 '--out: expected a name that ends in .png (a picture), .h5 (an array), /
     sample --checkpoint $a --out x.jpg
 sample 2 "unknown option --varance; did you mean --variance?" --varance sn
 sample 2 'unexpected argument "sn"' sn
-sample 2 'expected beta, beta_tilde, analytic, analytic_diag, sn, npr or exact, got "foo"' --variance foo
+sample 2 'expected beta, beta_tilde, analytic, analytic_diag, sn, npr or true, got "foo"' --variance foo
 sample 2 'got ""' --variance sn,
 sample 2 "--variance: sn is given twice" --variance sn,npr,sn
 sample 2 '--steps: expected a number of steps, 1 or more, got "0"' --steps 0

@@ -100,7 +100,7 @@ count 1 "classifier $name, which is right about" $page
 picture "Bound on bits per dimension over K, linear" r/compare/figure-nll.svg $page
 picture "frechet over K, ddpm" r/compare/figure-frechet.svg $page
 picture "Samples of every variance and number of steps, ddpm" r/compare/samples.png $page
-picture "Maps of sigma by SN and NPR, and their difference" r/compare/figure-sigma.png $page
+picture "Maps of sigma by sn and npr, and their difference" r/compare/figure-sigma.png $page
 
 # -- The same again: all of it serves, and the page is the same but for ids that the drawings have
 cp r/compare/figure-nll.csv first.csv
@@ -289,7 +289,7 @@ train --config idx.yaml --run idx --quiet --stage 1 || problem "train failed"
 compares --run idx --steps 2 --samples 10 --images 2
 notes 1 "leaves out the quality of samples: .*its labels are not known"
 count 1 "Left out: .*its labels are not known" idx/compare/compare.html
-count 1 "the run does not have both heads" idx/compare/compare.html
+count 1 "the run does not have two heads" idx/compare/compare.html
 
 # -- A test set of fewer images than the usual number is enough, unless a number is asked for
 pictures 5 five

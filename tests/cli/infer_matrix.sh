@@ -133,7 +133,7 @@ END
 # -- infer nll
 cases <<'END'
 --run=r --checkpoint=r/stage2-npr+sn.h5
-- --variance=beta --variance=beta_tilde --variance=analytic --variance=analytic_diag --variance=npr --variance=sn --variance=exact
+- --variance=beta --variance=beta_tilde --variance=analytic --variance=analytic_diag --variance=npr --variance=sn --variance=true
 - --trajectory=quad --trajectory=dp --trajectory=linear,dp@--clip-cov=on@--clip-pixel=0 --clip-cov=off --trajectory=linear@--clip-pixel=2 --trajectory=quad@--clip-cov=off@--clip-pixel=2
 --steps=1 --steps=3 --steps=2,7 --steps=30
 - --cov-scale=0 --cov-scale=0.5 --cov-scale=1.2 --cov-scale=2 --cov-scale=1000
@@ -168,7 +168,7 @@ done
 
 # -- infer truth
 cases <<'END'
-- --variance=beta,beta_tilde --variance=analytic --variance=analytic_diag --variance=npr,sn --variance=exact
+- --variance=beta,beta_tilde --variance=analytic --variance=analytic_diag --variance=npr,sn --variance=true
 --timesteps=1 --timesteps=30
 - --clip-cov=on --clip-cov=off
 - --cov-scale=0 --cov-scale=2 --cov-scale=1000
@@ -183,7 +183,7 @@ done <cases
 
 # -- infer quality
 cases <<'END'
-- --variance=beta_tilde --variance=analytic,analytic_diag --variance=npr,sn --variance=exact
+- --variance=beta_tilde --variance=analytic,analytic_diag --variance=npr,sn --variance=true
 - --sampler=ddim --sampler=ddpm,ddim --sampler=ddim@--eta=0.5 --sampler=ddpm,ddim@--eta=1
 - --trajectory=quad --trajectory=dp
 --steps=1 --steps=2,7
@@ -202,7 +202,7 @@ done <cases
 
 # -- infer sample
 cases <<'END'
-- --variance=beta_tilde --variance=analytic,analytic_diag --variance=npr,sn --variance=sn --variance=exact
+- --variance=beta_tilde --variance=analytic,analytic_diag --variance=npr,sn --variance=sn --variance=true
 - --sampler=ddim --sampler=ddim@--eta=0.5 --sampler=ddim@--eta=1
 - --trajectory=quad --trajectory=dp
 --steps=1 --steps=2,7 --steps=7

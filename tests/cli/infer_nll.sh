@@ -5,7 +5,7 @@
 
 golden=$PWD/tests/golden/golden_a.h5
 . tests/script.sh
-variances="beta beta_tilde analytic analytic_diag sn npr exact"
+variances="beta beta_tilde analytic analytic_diag sn npr true"
 
 # fails TEXT ARGUMENT...: `infer ARGUMENT...` is wrong input, with TEXT in its one line.
 fails() {
@@ -52,8 +52,8 @@ fails "--clip-cov off: expected on" nll --run r --clip-cov off --trajectory dp
 fails "--steps: a trajectory has from 1 to 100 steps, not 101" nll --run r --steps 101
 fails "not 101" nll --run r --trajectory dp --steps 5,101
 fails "expected it without --split train" nll --run r --split train --input x.h5
-fails "the variance exact is known where data.format is mixture" \
-    nll --checkpoint "$golden" --variance exact
+fails "the variance true is known where data.format is mixture" \
+    nll --checkpoint "$golden" --variance true
 fails "data.format is mixture" truth --checkpoint "$golden"
 fails "--timesteps" truth --run r --timesteps 101
 fails "--out: expected a name that ends in .csv" nll --run r --out r/stage1.h5
@@ -101,7 +101,7 @@ rows 600 r/nll-calibration.csv
 [ "$(grep -c ',\(10\|25\|50\|100\),[0-9.]*,[0-9.e-]*,100$' r/nll.csv)" -eq 28 ] ||
     problem "r/nll.csv: $(cat r/nll.csv)"
 [ "$(head -c 4 r/nll.h5 | tail -c 3)" = HDF ] || problem "r/nll.h5 is not HDF5"
-for name in exact linear_25 timesteps terms terms_stderr bits_per_dim_each; do
+for name in true linear_25 timesteps terms terms_stderr bits_per_dim_each; do
     grep -q "$name" r/nll.h5 || problem "r/nll.h5 has no $name"
 done
 
@@ -118,13 +118,13 @@ works infer nll --run r --steps 1 --images 1 --variance sn --out one.csv
 rows 1 one.csv "sn,linear,1,[0-9.]*,nan,1$"
 here=$(echo *)
 works infer nll --checkpoint r/stage2-npr+sn.h5 --steps 5 --images 3
-grep -q "^exact " printed || problem "expected a table in: $(cat printed)"
+grep -q "^true " printed || problem "expected a table in: $(cat printed)"
 ! grep -q "written" printed || problem "said: $(cat printed)"
 [ "$(echo *)" = "$here" ] || problem "--checkpoint without --out wrote: $(ls)"
 [ "$(cksum r/*)" = "$state" ] || problem "results that go elsewhere changed the run"
 works infer nll --run r --average-cov --steps 3 --images 3 --out average.csv
 [ "$(tail -n +2 average.csv | cut -d, -f1 | xargs)" = \
-    "beta beta_tilde analytic analytic_diag sn-average npr-average exact" ] ||
+    "beta beta_tilde analytic analytic_diag sn-average npr-average true" ] ||
     problem "--average-cov: $(cat average.csv)"
 rows 3 average-calibration.csv "sn-average,"
 grep -q "^npr-average " printed || problem "expected npr-average in: $(cat printed)"
@@ -135,7 +135,7 @@ scaled() {
 }
 scaled 0
 rows 1 scaled.csv "beta,"
-for variance in analytic sn npr exact; do
+for variance in analytic sn npr true; do
     [ "$(sed -n "s/^$variance-x0,//p" scaled.csv)" = "$(sed -n 's/^beta_tilde,//p' scaled.csv)" ] ||
         problem "nothing of $variance is not beta_tilde: $(cat scaled.csv)"
 done
@@ -226,6 +226,7 @@ works infer nll --checkpoint r/stage2-npr+sn.h5 --trajectory dp --steps 7 --imag
 not_searched "beside the checkpoint"
 [ "$(cksum r/dp-*.h5)" = "$state" ] || problem "a second run changed the files of dp"
 works infer sample --quiet --run r --trajectory dp --variance sn --steps 5 --count 2 --out dp.h5
+# exact, the former name of true, is still read.
 works infer sample --quiet --run r --trajectory dp --variance beta,exact --steps 1,100 --count 1 \
     --out dp.png
 [ -s dp.png ] || problem "no dp.png"

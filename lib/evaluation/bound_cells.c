@@ -1,0 +1,211 @@
+/* The terms of a bound's cells.
+ *
+ * At timestep t only some cells have a term: those whose trajectory visits t. `begin` lists them and makes their steps
+ * t -> s. Then each image adds its terms. An estimate of Cov[x_0 | x_t] serves every cell of its variance, since s
+ * enters a term through kappa alone (diffusion/likelihood.h). A variance that depends on s is evaluated again for each
+ * cell. Terms are kept for each image until the timestep is finished: so the sums change only when a timestep is whole,
+ * and their order does not depend on the threads.
+ */
+#include "evaluation/bound_cells.h"
+
+#include "diffusion/likelihood.h"
+
+/* -- Preparation ------------------------------------------------------------------------------ */
+
+static int *make_next(const BoundCell *cell, int total)
+{
+    int *next = memory_small((size_t)total + 1, sizeof *next);
+    for (int t = 0; t <= total; t++)
+        next[t] = -1;
+    for (int k = 1; k <= cell->steps; k++)
+        if (cell->timesteps[k] > cell->timesteps[k - 1])
+            next[cell->timesteps[k]] = cell->timesteps[k - 1];
+    return next;
+}
+
+static bool any_depends_on_step(const BoundTask *task)
+{
+    for (int v = 0; v < task->variance_count; v++)
+        if (task->variances[v]->depends_on_step)
+            return true;
+    return false;
+}
+
+static bool allocate(BoundCells *cells, Error *error)
+{
+    const BoundFrame *frame = cells->frame;
+    const size_t count = (size_t)frame->task->cell_count, images = (size_t)frame->task->images;
+    const size_t entries = (size_t)frame->schedule->timesteps + 1;
+    cells->active = memory_small(count, sizeof *cells->active);
+    cells->kappa = memory_small(count, sizeof *cells->kappa);
+    cells->most = memory_small(count, sizeof *cells->most);
+    cells->steps = memory_small(count, sizeof *cells->steps);
+    return bound_allocate(&cells->bits, count, images, 0, error) &&
+           bound_allocate(&cells->terms, count, images, 0, error) &&
+           bound_allocate(&cells->mean, count, entries, NAN, error) &&
+           bound_allocate(&cells->error, count, entries, NAN, error) &&
+           (!any_depends_on_step(frame->task) ||
+            bound_allocate(&cells->step_variance, (size_t)frame->predictor->batch, frame->dims, 0,
+                           error));
+}
+
+static void add_priors(BoundCells *cells)
+{
+    const BoundFrame *frame = cells->frame;
+    const BoundTask *task = frame->task;
+    const size_t entries = (size_t)frame->schedule->timesteps + 1;
+    for (int c = 0; c < task->cell_count; c++) {
+        const BoundCell *cell = &task->cells[c];
+        double *bits = cells->bits + (size_t)c * (size_t)task->images;
+        for (int i = 0; i < task->images; i++)
+            bits[i] =
+                frame->unit * likelihood_prior(frame->schedule, cell->timesteps[cell->steps],
+                                               task->x_0 + (size_t)i * frame->dims, frame->dims);
+        bound_mean_and_error(bits, task->images, &cells->mean[(size_t)c * entries],
+                             &cells->error[(size_t)c * entries]);
+    }
+}
+
+bool bound_cells_make(BoundCells *cells, const BoundFrame *frame, Error *error)
+{
+    const BoundTask *task = frame->task;
+    *cells = (BoundCells){.frame = frame};
+    cells->next = memory_small((size_t)task->cell_count, sizeof *cells->next);
+    for (int c = 0; c < task->cell_count; c++)
+        cells->next[c] = make_next(&task->cells[c], frame->schedule->timesteps);
+    if (!allocate(cells, error))
+        return false;
+    add_priors(cells);
+    return true;
+}
+
+void bound_cells_free(BoundCells *cells)
+{
+    for (int c = 0; cells->next && c < cells->frame->task->cell_count; c++)
+        memory_free(cells->next[c]);
+    void *const arrays[] = {
+        cells->next,  cells->active,        cells->kappa, cells->most, cells->steps,
+        cells->terms, cells->step_variance, cells->bits,  cells->mean, cells->error,
+    };
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
+        memory_free(arrays[i]);
+}
+
+bool bound_cells_need(const BoundCells *cells, int t)
+{
+    for (int c = 0; c < cells->frame->task->cell_count; c++)
+        if (cells->next[c][t] >= 0)
+            return true;
+    return false;
+}
+
+/* -- One timestep ----------------------------------------------------------------------------- */
+
+/* The step t -> s of cell c, s > 0. The noise of the step to t_1, the cell's first timestep, may be bounded. */
+static void prepare_step(BoundCells *cells, int c, int s, int t)
+{
+    const BoundFrame *frame = cells->frame;
+    const bool to_t_1 = cells->next[c][s] == 0;
+    const ReverseOptions options = {.sampler = SAMPLER_DDPM,
+                                    .variance = REVERSE_ESTIMATED,
+                                    .clip_x0 = frame->predictor->source.clip_x0,
+                                    .clip_pixel = frame->task->clip_pixel,
+                                    .clip_sigma_to = to_t_1 ? s : 0};
+    cells->steps[c] = reverse_step(frame->schedule, &options, s, t);
+    cells->kappa[c] = likelihood_kappa(frame->schedule, s, t);
+    cells->most[c] = INFINITY;
+    if (cells->steps[c].max_variance < INFINITY)
+        cells->most[c] = likelihood_most_cov(frame->schedule, s, t, cells->steps[c].max_variance);
+}
+
+void bound_cells_begin(BoundCells *cells, int t)
+{
+    cells->active_count = 0;
+    for (int c = 0; c < cells->frame->task->cell_count; c++) {
+        const int s = cells->next[c][t];
+        if (s < 0)
+            continue;
+        cells->active[cells->active_count++] = c;
+        if (s > 0)
+            prepare_step(cells, c, s, t);
+    }
+}
+
+static void set_term(BoundCells *cells, int c, const BoundImage *image, double nats)
+{
+    const BoundFrame *frame = cells->frame;
+    cells->terms[(size_t)c * (size_t)frame->task->images + (size_t)image->index] =
+        frame->unit * nats;
+}
+
+void bound_cells_add_decoder(BoundCells *cells, const BoundImage *image)
+{
+    const BoundFrame *frame = cells->frame;
+    /* The term is the same for all variances, but trajectories of dp have a variance of their own. */
+    double usual = NAN, free = NAN; /* not computed yet */
+    for (int k = 0; k < cells->active_count; k++) {
+        const int c = cells->active[k];
+        if (cells->next[c][image->t] != 0)
+            continue;
+        const bool is_free = frame->task->cells[c].trajectory == TRAJECTORY_DP;
+        double *nats = is_free ? &free : &usual;
+        if (isnan(*nats))
+            *nats = likelihood_decoder(
+                is_free ? likelihood_free_decoder_variance(frame->schedule, image->t)
+                        : likelihood_decoder_variance(frame->schedule),
+                image->x_0, image->x_0_hat, frame->dims);
+        set_term(cells, c, image, *nats);
+    }
+}
+
+/* Whether cell c has a term of variance v at t that is a step. */
+static bool has_step(const BoundCells *cells, int c, int v, int t)
+{
+    return cells->frame->task->cells[c].variance == v && cells->next[c][t] != 0;
+}
+
+void bound_cells_add_estimate(BoundCells *cells, const BoundImage *image,
+                              const BoundEstimate *estimate)
+{
+    const size_t dims = cells->frame->dims;
+    for (int k = 0; k < cells->active_count; k++) {
+        const int c = cells->active[k];
+        if (!has_step(cells, c, estimate->variance, image->t))
+            continue;
+        const double most = cells->most[c], c_0 = estimate->cov[0];
+        set_term(cells, c, image,
+                 estimate->is_scalar
+                     ? likelihood_step_scalar(cells->kappa[c], image->sum_off2,
+                                              c_0 > most ? most : c_0, dims)
+                     : likelihood_step(cells->kappa[c], image->off2, estimate->cov, most, dims));
+    }
+}
+
+void bound_cells_add_steps(BoundCells *cells, const BoundImage *image, int v,
+                           const VarianceInput *input)
+{
+    const BoundFrame *frame = cells->frame;
+    double *variance = cells->step_variance + (size_t)image->slot * frame->dims;
+    for (int k = 0; k < cells->active_count; k++) {
+        const int c = cells->active[k];
+        if (!has_step(cells, c, v, image->t))
+            continue;
+        frame->task->variances[v]->step_variance(input, &cells->steps[c], variance);
+        set_term(cells, c, image,
+                 likelihood_step_of_variance(&cells->steps[c], image->off2, variance, frame->dims));
+    }
+}
+
+void bound_cells_finish(BoundCells *cells, int t)
+{
+    const int images = cells->frame->task->images;
+    const size_t entries = (size_t)cells->frame->schedule->timesteps + 1;
+    for (int k = 0; k < cells->active_count; k++) {
+        const size_t c = (size_t)cells->active[k], at = c * entries + (size_t)t;
+        const double *terms = cells->terms + c * (size_t)images;
+        double *bits = cells->bits + c * (size_t)images;
+        for (int i = 0; i < images; i++)
+            bits[i] += terms[i];
+        bound_mean_and_error(terms, images, &cells->mean[at], &cells->error[at]);
+    }
+}

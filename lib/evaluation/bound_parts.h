@@ -1,0 +1,69 @@
+/* What the parts of a bound share: cells (bound_cells.c), tables (bound_tables.c) and calibration (calibration.c).
+ *
+ * A part sums over images at one timestep, and has the same verbs as the others:
+ *
+ *     make            memory, once
+ *     begin           a timestep
+ *     add_...         an image, or an estimate of one; several threads call it for several images
+ *     finish          the timestep: means over images go to the part's sums
+ */
+#pragma once
+
+#include "base/memory.h"
+#include "evaluation/bound_task.h"
+
+#include <math.h>
+
+/* The same for the whole sweep. */
+typedef struct BoundFrame {
+    const Predictor *predictor;
+    const BoundTask *task;
+    const Schedule *schedule;
+    size_t dims;
+    /* Bits per dimension of a nat. */
+    double unit;
+} BoundFrame;
+
+/* One image at timestep t. */
+typedef struct BoundImage {
+    int t;
+    /* In the task, and in the batch. */
+    int index, slot;
+    const float *x_0;
+    /* [dims]: the network's prediction of x_0, and r^2 = (x_0 - x_0_hat)^2 with its sum. */
+    const double *x_0_hat, *off2;
+    double sum_off2;
+} BoundImage;
+
+/* The estimate of Cov[x_0 | x_t] by one variance for one image. */
+typedef struct BoundEstimate {
+    /* Index in BoundTask.variances. */
+    int variance;
+    /* [dims] */
+    const float *cov;
+    /* Whether all elements are equal. */
+    bool is_scalar;
+} BoundEstimate;
+
+/* array [rows, columns] := values. Fails for want of memory. The caller frees it with memory_free. */
+static inline bool bound_allocate(double **array, size_t rows, size_t columns, double value,
+                                  Error *error)
+{
+    *array = memory_large(rows, columns * sizeof **array, "bounds", error);
+    for (size_t i = 0; *array && i < rows * columns; i++)
+        (*array)[i] = value;
+    return *array != NULL;
+}
+
+/* The mean of `count` values and its standard error, NaN for a single value. */
+static inline void bound_mean_and_error(const double *values, int count, double *mean,
+                                        double *error)
+{
+    double sum = 0, squares = 0;
+    for (int i = 0; i < count; i++)
+        sum += values[i];
+    *mean = sum / count;
+    for (int i = 0; i < count; i++)
+        squares += (values[i] - *mean) * (values[i] - *mean);
+    *error = count > 1 ? sqrt(squares / (count - 1) / count) : NAN;
+}

@@ -1,0 +1,107 @@
+/* The mean of r^2 / Cov[x_0 | x_t] is 1 where a variance says how large the errors of the mean are.
+ *
+ * An estimate near zero would decide the mean alone. Estimates below the variance of rounding to a grey level are
+ * raised to it, since data of 256 levels have no finer errors; `floored` tells their share. `ratio`, the quotient of
+ * the sums, needs no such floor. beta_tilde says that there are no errors at all, and variances that depend on s say
+ * nothing of Cov[x_0 | x_t]: both have no calibration.
+ */
+#include "evaluation/calibration.h"
+
+#include "base/dispatch.h"
+
+/* (2 / 255)^2 / 12: of one of 256 grey levels in [-1, 1]. */
+static const double grey_level_variance = 1 / (3.0 * 255 * 255);
+
+struct CalibrationImage {
+    /* Means over the elements. */
+    double calibration, floored;
+    /* Sums over the elements. */
+    double sum_cov, sum_off2;
+};
+
+bool calibration_make(Calibration *calibration, const BoundFrame *frame, Error *error)
+{
+    const size_t entries = (size_t)frame->schedule->timesteps + 1;
+    const size_t variances = (size_t)frame->task->variance_count;
+    *calibration = (Calibration){.frame = frame};
+    calibration->images = memory_large(variances * (size_t)frame->task->images,
+                                       sizeof *calibration->images, "bounds", error);
+    return calibration->images &&
+           bound_allocate(&calibration->calibration, variances, entries, NAN, error) &&
+           bound_allocate(&calibration->calibration_error, variances, entries, NAN, error) &&
+           bound_allocate(&calibration->floored, variances, entries, NAN, error) &&
+           bound_allocate(&calibration->ratio, variances, entries, NAN, error);
+}
+
+void calibration_free(Calibration *calibration)
+{
+    memory_free(calibration->images);
+    memory_free(calibration->calibration);
+    memory_free(calibration->calibration_error);
+    memory_free(calibration->floored);
+    memory_free(calibration->ratio);
+}
+
+/* Sums over an image's elements: r^2 / c, the number of c below a grey level, c. */
+VECTORISED static void sum_elements(const float *cov, const double *off2, size_t count,
+                                    double *square, double *floored, double *sum_cov)
+{
+    double sum = 0, below = 0, all = 0;
+#pragma omp simd reduction(+ : sum, below, all)
+    for (size_t i = 0; i < count; i++) {
+        double c = cov[i];
+        bool low = c < grey_level_variance;
+        sum += off2[i] / (low ? grey_level_variance : c);
+        below += low ? 1.0 : 0.0;
+        all += c;
+    }
+    *square = sum;
+    *floored = below;
+    *sum_cov = all;
+}
+
+static CalibrationImage *images_of(const Calibration *calibration, int v)
+{
+    return calibration->images + (size_t)v * (size_t)calibration->frame->task->images;
+}
+
+void calibration_add(Calibration *calibration, const BoundImage *image,
+                     const BoundEstimate *estimate)
+{
+    const size_t dims = calibration->frame->dims;
+    CalibrationImage *own = images_of(calibration, estimate->variance) + image->index;
+    sum_elements(estimate->cov, image->off2, dims, &own->calibration, &own->floored, &own->sum_cov);
+    own->calibration /= (double)dims;
+    own->floored /= (double)dims;
+    own->sum_off2 = image->sum_off2;
+}
+
+static void finish_variance(Calibration *calibration, int v, int t)
+{
+    const int count = calibration->frame->task->images;
+    const size_t at = (size_t)v * ((size_t)calibration->frame->schedule->timesteps + 1) + (size_t)t;
+    const CalibrationImage *images = images_of(calibration, v);
+    double sum = 0, squares = 0, floored = 0, off2 = 0, cov = 0;
+    for (int i = 0; i < count; i++) {
+        sum += images[i].calibration;
+        floored += images[i].floored;
+        off2 += images[i].sum_off2;
+        cov += images[i].sum_cov;
+    }
+    for (int i = 0; i < count; i++) {
+        double off = images[i].calibration - sum / count;
+        squares += off * off;
+    }
+    calibration->calibration[at] = sum / count;
+    calibration->calibration_error[at] = count > 1 ? sqrt(squares / (count - 1) / count) : NAN;
+    calibration->floored[at] = floored / count;
+    calibration->ratio[at] = off2 / cov;
+}
+
+void calibration_finish(Calibration *calibration, int t)
+{
+    const BoundTask *task = calibration->frame->task;
+    for (int v = 0; v < task->variance_count; v++)
+        if (task->variances[v]->step != REVERSE_BETA_TILDE && !task->variances[v]->depends_on_step)
+            finish_variance(calibration, v, t);
+}
