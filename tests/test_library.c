@@ -302,7 +302,7 @@ START_TEST(options_that_do_not_go_together_are_refused)
         {"--eta 0.5", "eta: is of the sampler ddim", false},
         {"--sampler ddim --variance beta", "beta", false},
         {"--variance analytic_diag", "analytic_diag needs the array", false},
-        {"--variance exact", "exact", false},
+        {"--variance exact", "true", false},
         {"--sampler ddim", "sampler: expected ddpm", true},
         {"--trajectory dp --clip-cov off", "clip-cov: expected on", true},
         {"--trajectory dp --clip-pixel 1", "clip-pixel: expected 0", true},
