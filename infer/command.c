@@ -226,7 +226,7 @@ Option option_variances(const char **list, const char *more)
 Option option_training_images(const char **path)
 {
     return option_string("data", "FILE", path,
-                         "the training images, IDX or HDF5 (default: data.train of the "
+                         "the training images, in a file of any format (default: data.train of the "
                          "checkpoint's configuration)");
 }
 

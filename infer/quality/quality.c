@@ -86,9 +86,10 @@ static bool parse(Quality *s, int argc, char **argv, bool *stop, Error *error)
         option_string("classifier", "FILE", &r->classifier,
                       "its file; trained and written if it is missing (default: classifier.h5 in "
                       "the run directory)"),
-        option_string("train-labels", "FILE", &r->train_labels,
-                      "labels of data.train, IDX or HDF5 with integers /labels [N] (default: IDX "
-                      "beside the images, /labels of HDF5, the mixture's components)"),
+        option_string(
+            "train-labels", "FILE", &r->train_labels,
+            "labels of data.train, in a file of any format (default: those that belong to "
+            "the images, data/README.md)"),
         option_string("test-labels", "FILE", &r->test_labels, "labels of data.test, likewise"),
         option_integer("classifier-steps", "N", &r->classifier_steps, 1, INT32_MAX,
                        "steps of its training, 128 images each (default: 1200)"),

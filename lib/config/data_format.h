@@ -8,7 +8,8 @@
 
 #include <stdbool.h>
 
-/* FORMAT(constant, name, help, has_files, channels): the fields of DataFormatFacts. */
+/* FORMAT(constant, name, help, has_files, channels): the fields of DataFormatFacts. A new line goes to the end: the
+ * default is the first, and where contents do not tell formats apart the earlier one is taken. */
 #define DATA_FORMATS(FORMAT)                                                                       \
     FORMAT(DATA_IDX, idx, "files of MNIST's kind", true, 1)                                        \
     FORMAT(DATA_HDF5, hdf5, "an array /images of bytes", true, 0)                                  \

@@ -38,7 +38,8 @@ typedef struct RawLabels {
     int64_t count;
 } RawLabels;
 
-/* Functions that a format does not need are NULL. Errors name the file. */
+/* `open`, `labels`, `close` and one of the two readers are always there. The other functions may be
+ * NULL. Errors name the file. */
 struct DatasetFormat {
     /* Whether the content of `path` is of this format, whatever its name; false where it cannot be
      * read. NULL for formats without files. */
@@ -56,7 +57,8 @@ struct DatasetFormat {
     /* The same as numbers from about -1 to 1. */
     bool (*read_floats)(Dataset *dataset, const int64_t *indices, int n, float *images,
                         Error *error);
-    /* The file with the labels of these images, for memory_free; NULL: not known. */
+    /* The file with the labels of these images, for memory_free; NULL: not known, as it always is
+     * where the function is NULL. */
     char *(*labels_path)(const Dataset *dataset);
     /* The labels in the file `path`, which may belong to images of another format. Where the format
      * has no files, `path` is NULL, and the labels are those of `dataset`. The caller frees them

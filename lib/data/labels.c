@@ -36,7 +36,10 @@ static bool check(const Labels *labels, const Dataset *dataset, const char *path
 /* The file of the labels, for memory_free; NULL with an error if it is not known. */
 static char *find_file(const Dataset *dataset, const char *path, const char *option, Error *error)
 {
-    char *file = path ? memory_string(path) : dataset->format->labels_path(dataset);
+    const DatasetFormat *format = dataset->format;
+    char *file = path                  ? memory_string(path)
+                 : format->labels_path ? format->labels_path(dataset)
+                                       : NULL;
     if (!file)
         error_input(error,
                     "%s: its labels are not known; name their file with %s (IDX, or HDF5 with "
