@@ -681,6 +681,28 @@ START_TEST(the_table_is_consistent)
 }
 END_TEST
 
+/* A fixed variance is said twice: as the estimate that the bound takes and as the number that a step takes. */
+START_TEST(a_fixed_variance_is_the_step_that_its_estimate_makes)
+{
+    use_schedule(SCHEDULE_LINEAR, 1000);
+    const int t[] = {2, 40, 500, 1000};
+    for (int v = 0; v < VARIANCE_COUNT; v++) {
+        const Variance *variance = variance_table[v];
+        for (int i = 0; variance_is_fixed(variance) && i < 4; i++) {
+            const int s = t[i] / 2;
+            ReverseOptions options = options_of(SAMPLER_DDPM, 0, variance);
+            const ReverseStep fixed = reverse_step(&schedule, &options, s, t[i]);
+            options.variance = REVERSE_ESTIMATED;
+            const ReverseStep estimated = reverse_step(&schedule, &options, s, t[i]);
+            float cov;
+            cov_of(variance, t[i], NULL, NULL, 0, true, 1, &cov);
+            check_close(reverse_variance(&estimated, (double)cov), reverse_variance(&fixed, 0),
+                        1e-6, variance->name);
+        }
+    }
+}
+END_TEST
+
 SUITE_MAIN("reverse", ddpm_is_bayes_rule, ddim_keeps_the_marginals, ddim_at_eta_one_is_ddpm,
            gain_is_the_slope_squared, optimal_variances_carry_a_gaussian_exactly,
            covariances_of_each_kind, sn_and_npr_agree_when_consistent,
@@ -689,4 +711,4 @@ SUITE_MAIN("reverse", ddpm_is_bayes_rule, ddim_keeps_the_marginals, ddim_at_eta_
            noise_matters_only_with_a_variance, a_step_to_the_same_timestep_stays,
            large_factors_cost_no_digits, a_step_may_be_done_in_place, defaults, impossible_options,
            names, a_variance_may_draw_its_own_noise, a_variance_of_a_step_scales_the_noise,
-           the_table_is_consistent)
+           the_table_is_consistent, a_fixed_variance_is_the_step_that_its_estimate_makes)

@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* -- In the child: everything is read, and no result matters ----------------------------------- */
@@ -198,19 +199,32 @@ static void walk_from(Walk *walk, const char *path)
 /* Seconds of processor time for one part of the work; 0: this process is no child. */
 static int child_patience;
 
-/* RLIMIT_CPU counts from the start of the process, so it is raised after each part. Only the soft
- * limit is set: a hard one could not be raised again. */
+/* Kills the child when a part takes longer. RLIMIT_CPU would not do: the system compares it with ticks
+ * of the clock, which on a busy machine count up to twice the time that the child has had. */
+static timer_t child_timer;
+
 void hdf5_trial_goes_on(void)
 {
+    const struct itimerspec part = {.it_value = {.tv_sec = child_patience}};
+    if (child_patience > 0)
+        timer_settime(child_timer, 0, &part, NULL);
+}
+
+static void start_timer(int patience)
+{
+    struct sigevent kill_us = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL};
+    if (timer_create(CLOCK_PROCESS_CPUTIME_ID, &kill_us, &child_timer) == 0)
+        child_patience = patience;
+    hdf5_trial_goes_on();
+}
+
+/* The user's limit on processor time (ulimit -t) is the program's, not the child's. */
+static void lift_time_limit(void)
+{
     struct rlimit limit;
-    struct rusage used;
-    if (child_patience == 0 || getrusage(RUSAGE_SELF, &used) != 0 ||
-        getrlimit(RLIMIT_CPU, &limit) != 0)
+    if (getrlimit(RLIMIT_CPU, &limit) != 0)
         return;
-    const int64_t microseconds = 1000000 * ((int64_t)used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-                                 used.ru_utime.tv_usec + used.ru_stime.tv_usec;
-    const rlim_t next = (rlim_t)(microseconds / 1000000 + 1 + child_patience);
-    limit.rlim_cur = next < limit.rlim_max ? next : limit.rlim_max;
+    limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_CPU, &limit);
 }
 
@@ -228,8 +242,8 @@ static void prepare_child(int patience)
     for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++)
         signal(stops[i], SIG_IGN);
     setrlimit(RLIMIT_CORE, &no_core);
-    child_patience = patience;
-    hdf5_trial_goes_on();
+    lift_time_limit();
+    start_timer(patience);
     mallopt(M_PERTURB, 0xA5);
     H5set_free_list_limits(0, 0, 0, 0, 0, 0);
     H5garbage_collect();
