@@ -84,7 +84,8 @@ $(if $(SANITIZE),$(eval suites := $(filter-out %/test_mixture_training,$(suites)
 ifneq ($(strip $(SUITE)),)
 suites  := $(filter $(foreach s,$(SUITE),%/test_$(s)),$(suites))
 scripts := $(filter $(foreach s,$(SUITE),tests/cli/$(s).sh),$(scripts))
-$(if $(suites)$(scripts),,$(error SUITE=$(SUITE): there is no such suite in tests/))
+$(foreach s,$(SUITE),$(if $(filter %/test_$(s) tests/cli/$(s).sh,$(suites) $(scripts)),,\
+    $(error SUITE=$(s): there is no such suite in tests/)))
 endif
 
 # SKIP=corpus leaves out tests/test_corpus.c and tests/cli/corpus.sh.
