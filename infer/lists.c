@@ -93,6 +93,7 @@ static bool read_list(const ListRule *rule, const char *list, void *items, int *
 
 bool lists_variances(const char *list, const Variance **kinds, int *count, Error *error)
 {
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): an item is a pointer */
     const ListRule rule = {"--variance", sizeof *kinds, VARIANCE_COUNT, read_variance};
     return read_list(&rule, list, kinds, count, error);
 }

@@ -133,8 +133,7 @@ AMX static void rearrange_step(char *left, const Plan *plan, const uint16_t *pix
          first += BLOCK, left += 2 * plan->left_bytes) {
         const __mmask32 channels = channel_mask(plan->shape.out_channels, first);
         for (int k = 0; k < STEP; k++) {
-            /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): step_pixels fills all
-             * STEP */
+            /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): step_pixels fills all */
             __mmask32 exist = pixels[k] ? channels : 0;
             const uint16_t *from = pixels[k] ? pixels[k] + first : NULL;
             _mm512_store_si512(rows[k], _mm512_maskz_loadu_epi16(exist, from));

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "picture/font.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -59,6 +60,7 @@ static int clamp(int value, int low, int high)
 static void fill_colour(Canvas *canvas, int x, int y, int width, int height,
                         const uint8_t colour[3])
 {
+    assert(canvas->channels == 1 || canvas->channels == 3);
     int left = clamp(x, 0, canvas->width);
     int right = clamp(x + width, 0, canvas->width);
     int top = clamp(y, 0, canvas->height);
