@@ -1,3 +1,11 @@
+/* Lagrange's interpolation, applied to sums.
+ *
+ * Let g be a function of log c. Its value at an element is nearly sum_m w_m g(node m), over the
+ * eight nodes around the element; the weights w_m depend on c alone. So the sum of g over all
+ * elements is sum_k W_k g(node k), where W_k is the sum of the elements' weights at node k. There
+ * are two such sums at each node. The plain sum of weights serves f(kappa c). The sum of weights
+ * times r^2 serves kappa / (1 + kappa c). Neither depends on kappa.
+ */
 #include "diffusion/cov_grid.h"
 
 #include "base/memory.h"
@@ -5,13 +13,16 @@
 #include <assert.h>
 #include <math.h>
 
-/* Around an element lie nodes -3 .. 4, it being between 0 and 1. */
-enum { AROUND = 8, BEFORE = 3, PER_UNIT = 8 /* nodes per unit of log c */ };
+/* An element between nodes 0 and 1 is spread over the AROUND nodes from -BEFORE to 4. The grid has
+ * PER_UNIT nodes per unit of log c. */
+enum { AROUND = 8, BEFORE = 3, PER_UNIT = 8 };
 
-/* A smaller c is 0 to all steps: kappa c is below the rounding of 1 + kappa c. */
+/* An estimate whose kappa c is below this for every step counts as c = 0. Then f(kappa c) is below
+ * 1e-24, and 1 / (1 + kappa c) differs from 1 by less than 1e-12. */
 static const double negligible = 1e-12;
 
-/* Sums: of counts [nodes], of r^2 [nodes], and the sum of r^2 where c is 0. */
+/* The layout of the sums: the counts [nodes], the sums of r^2 [nodes], and the sum of r^2 of the
+ * elements with c = 0. */
 size_t cov_grid_sums(const CovGrid *grid)
 {
     return 2 * (size_t)grid->nodes + 1;
@@ -34,10 +45,11 @@ void cov_grid_free(CovGrid *grid)
     *grid = (CovGrid){0};
 }
 
-/* weight [AROUND] := Lagrange's, at x between node 0 and node 1. */
+/* weight [AROUND] := Lagrange's weights at x, which lies between node 0 and node 1. The first loop
+ * multiplies the offsets of the nodes before a node, and the last loop those after it. */
 static inline void lagrange(double x, double *weight)
 {
-    /* 1 / product over l != m of (m - l), for m = -3 .. 4 */
+    /* 1 / (product of m - l over all nodes l != m), for m = -3 .. 4 */
     static const double scale[AROUND] = {-1.0 / 5040, 1.0 / 720, -1.0 / 240, 1.0 / 144,
                                          -1.0 / 144,  1.0 / 240, -1.0 / 720, 1.0 / 5040};
     double offset[AROUND], product = 1;
@@ -54,10 +66,11 @@ static inline void lagrange(double x, double *weight)
     }
 }
 
+/* sums += `count` elements with the estimate cov; off2 is the sum of their r^2. */
 static inline void add(const CovGrid *grid, double cov, double count, double off2, double *sums)
 {
     const double position = (log(cov) - grid->least) * PER_UNIT;
-    if (position < BEFORE || isnan(position)) { /* log 0 too */
+    if (position < BEFORE || isnan(position)) { /* c = 0 has position -INFINITY */
         sums[2 * grid->nodes] += isnan(position) ? NAN : off2;
         return;
     }

@@ -1,3 +1,8 @@
+/* Ho et al. 2020, equation 4: x_t = sqrt(alpha_bar_t) x_0 + sqrt(beta_bar_t) eps.
+ *
+ * A thread takes a whole image. Each image has its own key for random numbers, so the numbers do
+ * not depend on the threads.
+ */
 #include "diffusion/forward.h"
 
 #include "base/random.h"

@@ -1,3 +1,9 @@
+/* The three terms of the bound, as likelihood.h writes them, in double.
+ *
+ * A bound calls likelihood_mean() for every image and timestep, and likelihood_step() for many
+ * steps of each. So their loops are vectorised for several kinds of processor (base/dispatch.h),
+ * and a step takes one logarithm for FACTORS elements instead of one for each element.
+ */
 #include "diffusion/likelihood.h"
 
 #include "base/dispatch.h"
@@ -5,8 +11,9 @@
 #include <assert.h>
 #include <math.h>
 
-/* Factors 1 + kappa c whose product still is a double: kappa c < 10^18. Even a schedule of 100,000
- * timesteps has SNR_1 below 10^10, and an estimate that is clipped is at most 1. */
+/* The number of factors 1 + kappa c in one product. The product does not overflow if
+ * kappa c < 10^18. This holds for clipped estimates, which are at most 1: even with 100,000
+ * timesteps kappa is below SNR_1 < 10^10. */
 enum { FACTORS = 16 };
 
 double likelihood_prior(const Schedule *schedule, int t, const float *x_0, size_t count)
@@ -21,7 +28,7 @@ double likelihood_prior(const Schedule *schedule, int t, const float *x_0, size_
 
 /* -- Steps ------------------------------------------------------------------------------------ */
 
-/* likelihood_mean() once the schedule has been asked. */
+/* likelihood_mean() with x_0_hat = signal x_t - noise eps_hat, clipped to [-bound, bound]. */
 VECTORISED static double squares_off(double signal, double noise, double bound,
                                      const float *restrict x_0, const float *restrict x_t,
                                      const float *restrict eps_hat, size_t count,
@@ -56,7 +63,9 @@ double likelihood_kappa(const Schedule *schedule, int s, int t)
            (schedule->beta_bar[s] * schedule->beta_bar[t]);
 }
 
-/* The logarithms of a few factors as that of their product. */
+/* KL as likelihood.h writes it. The logarithm of a product replaces the logarithms of FACTORS
+ * factors 1 + kappa c. `impossible` counts the factors that are not positive; a single one makes
+ * the result NaN. */
 VECTORISED static double sum_of_steps(double kappa, const double *restrict off2,
                                       const float *restrict cov, double most, size_t count)
 {
@@ -90,7 +99,8 @@ double likelihood_step_scalar(double kappa, double sum_off2, double cov, size_t 
                       : NAN;
 }
 
-/* KL = 1/2 sum  log(v / lambda^2) + (lambda^2 + gain r^2) / v - 1, since the means lie sqrt(gain) r apart. */
+/* KL = 1/2 sum  log(v / lambda^2) + (lambda^2 + gain r^2) / v - 1, because the distance between the
+ * means is sqrt(gain) r. */
 double likelihood_step_of_variance(const ReverseStep *step, const double *off2,
                                    const double *variance, size_t count)
 {
@@ -112,7 +122,7 @@ double likelihood_most_cov(const Schedule *schedule, int s, int t, double max_va
 
 /* -- The decoder ------------------------------------------------------------------------------ */
 
-/* P(X < z) for a standard normal X, nearly. */
+/* P(X < z) for a standard normal X, by the tanh approximation of the published code. */
 static double cumulative(double z)
 {
     return 0.5 * (1 + tanh(sqrt(2 / M_PI) * (z + 0.044715 * z * z * z)));

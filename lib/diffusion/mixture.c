@@ -1,3 +1,14 @@
+/* Gaussian mixtures: the built-in one, its samples, and the closed forms of mixture.h.
+ *
+ * The moments come from one formula. Given x_t and its component k, eps_i is Gaussian with
+ *
+ *     mean      sqrt(beta_bar) (x_t - sqrt(alpha_bar) m) / (alpha_bar v + beta_bar)
+ *     variance  alpha_bar v / (alpha_bar v + beta_bar)
+ *
+ * The probability of k given x_t follows from Bayes' rule. The moments of the mixture are sums over
+ * k with these probabilities. The variance of eps_i is the mean of the components' variances, plus
+ * the variance of their means.
+ */
 #include "diffusion/mixture.h"
 
 #include "base/memory.h"
@@ -25,7 +36,7 @@ bool mixture_make(Mixture *mixture, int components, size_t dims, Error *error)
 
 void mixture_free(Mixture *mixture)
 {
-    memory_free(mixture->weight); /* the one allocation behind all three arrays */
+    memory_free(mixture->weight); /* one allocation holds all three arrays */
     *mixture = (Mixture){0};
 }
 
@@ -33,8 +44,8 @@ void mixture_free(Mixture *mixture)
 
 enum { TEMPLATES = 5 };
 
-/* How bright template k is at (x, y) in [-1, 1]^2, from -1 to 1. A channel shifts the picture a
- * little, so that channels differ and yet belong together. */
+/* The brightness, from -1 to 1, of template k at (x, y) in [-1, 1]^2. Each channel shifts the
+ * picture a little, so that channels differ and are still correlated. */
 static double brightness(int k, double x, double y, int channel)
 {
     x += 0.15 * channel;
@@ -60,7 +71,7 @@ bool mixture_builtin(Mixture *mixture, int resolution, int channels, Error *erro
     static const double weight[TEMPLATES] = {0.30, 0.25, 0.20, 0.15, 0.10};
     static const double dark_sigma[TEMPLATES] = {0.02, 0.04, 0.03, 0.05, 0.02};
     static const double bright_sigma[TEMPLATES] = {0.30, 0.20, 0.25, 0.22, 0.28};
-    const double contrast = 0.4; /* means within +-0.4 */
+    const double contrast = 0.4; /* the means lie within about +-0.4 */
 
     assert(resolution >= 1 && channels >= 1);
     size_t dims = (size_t)resolution * (size_t)resolution * (size_t)channels;
@@ -76,7 +87,7 @@ bool mixture_builtin(Mixture *mixture, int resolution, int channels, Error *erro
             double x = (2.0 * (double)(pixel % (size_t)resolution) + 1) / resolution - 1;
             double y = (2.0 * (double)(pixel / (size_t)resolution) + 1) / resolution - 1;
             double bright = brightness(k, x, y, channel);
-            double share = (bright + 1) / 2; /* from 0, dark, to 1 */
+            double share = (bright + 1) / 2; /* 0: dark, 1: bright */
             double sigma = dark_sigma[k] + (bright_sigma[k] - dark_sigma[k]) * share;
             mean[i] = contrast * bright;
             variance[i] = sigma * sigma;
@@ -87,6 +98,7 @@ bool mixture_builtin(Mixture *mixture, int resolution, int channels, Error *erro
 
 /* -- Sampling --------------------------------------------------------------------------------- */
 
+/* The component at `uniform`, in [0, 1), on the line of cumulated weights. */
 static int pick_component(const Mixture *mixture, double uniform)
 {
     int k = 0;
@@ -119,10 +131,11 @@ void mixture_sample(const Mixture *mixture, uint64_t seed, uint32_t index, float
 /* The distribution of x_t at one timestep. */
 typedef struct Marginal {
     const Mixture *mixture;
-    double alpha_bar, beta_bar, signal, noise; /* the last two: roots of the first two */
+    /* signal = sqrt(alpha_bar), noise = sqrt(beta_bar) */
+    double alpha_bar, beta_bar, signal, noise;
 } Marginal;
 
-/* Dimension i of component k: the variance alpha_bar v + beta_bar of x_t there. */
+/* alpha_bar v + beta_bar, the variance of dimension i of x_t in component k. */
 static inline double spread(const Marginal *marginal, int k, size_t i)
 {
     const Mixture *mixture = marginal->mixture;
@@ -130,15 +143,16 @@ static inline double spread(const Marginal *marginal, int k, size_t i)
            marginal->beta_bar;
 }
 
-/* And how far the value x is from its mean sqrt(alpha_bar) m. */
+/* x - sqrt(alpha_bar) m, the offset of a value x from the mean of dimension i in component k. */
 static inline double offset(const Marginal *marginal, int k, size_t i, double x)
 {
     const Mixture *mixture = marginal->mixture;
     return x - marginal->signal * mixture->mean[(size_t)k * mixture->dims + i];
 }
 
-/* share[k] := the probability that x_t came from component k, by the logarithms of the
- * densities: in hundreds of dimensions the densities themselves underflow. */
+/* share [components] := the probability of each component given x_t. It is computed from the
+ * logarithms of the densities, because the densities themselves underflow in hundreds of
+ * dimensions. */
 static void responsibilities(const Marginal *marginal, const double *x_t, double *share)
 {
     int components = marginal->mixture->components;
@@ -172,8 +186,8 @@ void mixture_moments(const Mixture *mixture, const Schedule *schedule, int t, co
     responsibilities(&marginal, x_t, share);
 
     for (size_t i = 0; i < mixture->dims; i++) {
-        /* Given x_t and component k, eps is Gaussian with mean sqrt(beta_bar) offset / spread
-         * and variance alpha_bar v / spread. */
+        /* Given x_t and component k, eps is Gaussian with mean noise offset / spread and variance
+         * alpha_bar v / spread. */
         double mean[MIXTURE_MAX_COMPONENTS], overall = 0, within = 0, between = 0;
         for (int k = 0; k < mixture->components; k++) {
             double variance = mixture->variance[(size_t)k * mixture->dims + i];

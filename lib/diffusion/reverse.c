@@ -1,3 +1,8 @@
+/* The coefficients of a step, and the step for an image.
+ *
+ * ddpm() and ddim() are the two rows of reverse.h's table (Ho et al. 2020, equation 7; Song et al.
+ * 2021, equation 12). reverse_step() adds the choice of the variance and its upper bound.
+ */
 #include "diffusion/reverse.h"
 
 #include <assert.h>
@@ -57,6 +62,7 @@ double reverse_pixel_variance(double pixel)
     return sigma * sigma;
 }
 
+/* DDPM's mean_x0, mean_xt, lambda2 and gain. */
 static void ddpm(const Schedule *schedule, ReverseStep *step)
 {
     int s = step->s, t = step->t;
@@ -68,11 +74,12 @@ static void ddpm(const Schedule *schedule, ReverseStep *step)
     step->gain = schedule->alpha_bar[s] * part * part;
 }
 
+/* DDIM's mean_x0, mean_eps, lambda2 and gain. */
 static void ddim(const Schedule *schedule, double eta, ReverseStep *step)
 {
     int s = step->s, t = step->t;
     step->lambda2 = eta * eta * schedule_beta_tilde(schedule, s, t);
-    /* At least 0 for eta <= 1 (beta_tilde <= beta_bar_s); the bound is against rounding. */
+    /* beta_tilde <= beta_bar_s, so the rest is at least 0 for eta <= 1, but for rounding. */
     double rest = fmax(schedule->beta_bar[s] - step->lambda2, 0);
     double root =
         sqrt(schedule->alpha_bar[s]) - sqrt(rest * schedule->alpha_bar[t] / schedule->beta_bar[t]);

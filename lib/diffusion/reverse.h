@@ -1,11 +1,11 @@
-/* One step of the reverse process, x_t -> x_s for 0 <= s <= t: what samplers repeat, and what
- * likelihoods are made of.
+/* One step of the reverse process, x_t -> x_s for 0 <= s <= t. Samplers repeat it, and likelihoods
+ * are made of it.
  *
  * Both samplers draw x_s from a Gaussian with a diagonal covariance,
  *     x_0_hat  = x_t / sqrt(alpha_bar_t) - sqrt(beta_bar_t / alpha_bar_t) eps_hat, clipped to
  *                [-1, 1] if wanted
  *     mean     = mean_x0 x_0_hat + mean_xt x_t + mean_eps eps_hat
- *     variance = lambda^2 + gain Cov[x_0 | x_t]      (or a fixed one, see variance.h)
+ *     variance = lambda^2 + gain Cov[x_0 | x_t]      (or a fixed one, variance/variance.h)
  * with the coefficients
  *     DDPM       mean_x0 = sqrt(alpha_bar_s) beta_{t|s} / beta_bar_t
  *                mean_xt = sqrt(alpha_{t|s}) beta_bar_s / beta_bar_t
@@ -14,12 +14,12 @@
  *                lambda^2 = eta^2 beta_tilde_{s|t}
  *                gain = (sqrt(alpha_bar_s) - mean_eps sqrt(alpha_bar_t / beta_bar_t))^2
  * (Ho et al. 2020, equation 7; Song et al. 2021, equation 12; Bao et al. 2022a, theorem 1.)
- * DDIM(1) without the clip is DDPM. The clip of x_0_hat does not reach back to eps_hat: DDIM's
- * mean joins the clipped x_0_hat and the network's own eps_hat.
+ * DDIM(1) without the clip is DDPM. The clip changes x_0_hat but not eps_hat: DDIM's mean is made
+ * of the clipped x_0_hat and the network's own eps_hat.
  *
- * The coefficients are made once per step, in double. The functions of one element below are
- * all there is to a step, in double too, because 1 / sqrt(alpha_bar_t) reaches 20000; images
- * are float32 before and after.
+ * reverse_step() computes the coefficients once per step, in double. The functions of one element
+ * below then do the whole step. They are in double too, because 1 / sqrt(alpha_bar_t) reaches
+ * 20000. Images are float32 before and after a step.
  */
 #pragma once
 
@@ -31,58 +31,75 @@
 
 typedef enum Sampler { SAMPLER_DDPM, SAMPLER_DDIM } Sampler;
 
-/* "ddpm", "ddim"; and the sampler of a name (an input error lists the names). */
+/* "ddpm" or "ddim", a constant string. */
 const char *sampler_name(Sampler sampler);
+
+/* The sampler with this name. An input error lists the names. */
 bool sampler_parse(const char *name, Sampler *sampler, Error *error);
 
-/* What the variance of a step is. */
+/* The variance of a step. */
 typedef enum ReverseVariance {
-    REVERSE_BETA,       /* beta_{t|s}; DDPM only */
-    REVERSE_BETA_TILDE, /* lambda^2 */
-    REVERSE_ESTIMATED,  /* lambda^2 + gain Cov[x_0 | x_t] */
+    /* beta_{t|s}; DDPM only. */
+    REVERSE_BETA,
+    /* lambda^2 */
+    REVERSE_BETA_TILDE,
+    /* lambda^2 + gain Cov[x_0 | x_t] */
+    REVERSE_ESTIMATED,
 } ReverseVariance;
 
 typedef struct ReverseOptions {
     Sampler sampler;
-    double eta; /* DDIM's, 0 (deterministic with a fixed variance) to 1; DDPM ignores it */
+    /* DDIM's eta, from 0 (deterministic with a fixed variance) to 1. DDPM ignores it. */
+    double eta;
     ReverseVariance variance;
-    bool clip_x0; /* x_0_hat to [-1, 1] */
-    /* The variance of steps with 0 < s <= clip_sigma_to is kept below that of noise whose mean
-     * magnitude is clip_pixel grey levels of 255. Samplers set clip_sigma_to to the trajectory's
-     * timesteps[1], so that only the last noise added is bounded. 0, of either, turns it off. */
+    /* Whether x_0_hat is clipped to [-1, 1]. */
+    bool clip_x0;
+    /* Steps with 0 < s <= clip_sigma_to have at most the variance of noise with a mean magnitude of
+     * clip_pixel grey levels of 255. Samplers set clip_sigma_to to the trajectory's timesteps[1]:
+     * this bounds only the last noise that is added. 0 in either field: no bound. */
     double clip_pixel;
     int clip_sigma_to;
 } ReverseOptions;
 
-/* The defaults for a sampler: eta 0, beta_tilde, clip_x0, clip_pixel 2 (DDPM) or 1 (DDIM). */
+/* The defaults of a sampler: eta 0, beta_tilde, clip_x0, clip_pixel 2 (DDPM) or 1 (DDIM),
+ * clip_sigma_to 0. */
 ReverseOptions reverse_defaults(Sampler sampler);
 
-/* An input error if the options are impossible: eta outside [0, 1], a negative clip_pixel, or
- * beta with DDIM, whose steps need not add as much noise as beta_{t|s}. */
+/* Checks the options. It is an input error if DDIM's eta is outside [0, 1], if clip_pixel is
+ * negative or infinite, or if DDIM has the variance beta, since the noise of DDIM's steps may be
+ * smaller than beta_{t|s}. */
 bool reverse_check(const ReverseOptions *options, Error *error);
 
-/* sigma^2 of noise whose mean magnitude, sigma sqrt(2/pi), is `pixel` grey levels of 2/255. */
+/* The variance sigma^2 of Gaussian noise with the mean magnitude sigma sqrt(2/pi) = `pixel` grey
+ * levels. A grey level is 2/255. */
 double reverse_pixel_variance(double pixel);
 
-/* The step from t to s, all numbers resolved. */
+/* The coefficients of the step from t to s. */
 typedef struct ReverseStep {
     int s, t;
-    double x0_xt, x0_eps; /* x_0_hat = x0_xt x_t - x0_eps eps_hat */
+    /* x_0_hat = x0_xt x_t - x0_eps eps_hat */
+    double x0_xt, x0_eps;
     bool clip_x0;
     double mean_x0, mean_xt, mean_eps;
-    double lambda2;        /* variance of q(x_s | x_t, x_0) */
-    double gain;           /* of Cov[x_0 | x_t] in the variance; 0 for a fixed one */
-    double fixed_variance; /* the rest of it: lambda2, or beta_{t|s} for REVERSE_BETA */
-    double max_variance;   /* INFINITY where sigma is not clipped */
+    /* The variance of q(x_s | x_t, x_0). */
+    double lambda2;
+    /* The factor of Cov[x_0 | x_t] in the variance; 0 for a fixed variance. */
+    double gain;
+    /* The other part of the variance: lambda2, or beta_{t|s} for REVERSE_BETA. */
+    double fixed_variance;
+    /* The upper bound of the variance; INFINITY: no bound. */
+    double max_variance;
 } ReverseStep;
 
-/* Options must have passed reverse_check; 0 <= s <= t, 1 <= t <= N. A step t -> t, which quad
- * trajectories contain, stays where it is (except that a clip of x_0_hat acts). */
+/* The step from t to s, 0 <= s <= t, 1 <= t <= N. The options must have passed reverse_check().
+ * Quad trajectories contain steps t -> t. Such a step returns x_t, unless the clip of x_0_hat
+ * acts. */
 ReverseStep reverse_step(const Schedule *schedule, const ReverseOptions *options, int s, int t);
 
 /* -- One element ------------------------------------------------------------------------------ */
 
-/* Values are compared, not passed through fmin and fmax: those would turn a NaN into a number. */
+/* x_0_hat of one element. The clip uses comparisons, because fmin and fmax would turn a NaN
+ * into a number. */
 static inline double reverse_x0_hat(const ReverseStep *step, double x_t, double eps_hat)
 {
     double x0 = step->x0_xt * x_t - step->x0_eps * eps_hat;
@@ -91,13 +108,15 @@ static inline double reverse_x0_hat(const ReverseStep *step, double x_t, double 
     return x0;
 }
 
+/* The mean of x_s, for one element. */
 static inline double reverse_mean(const ReverseStep *step, double x_t, double eps_hat)
 {
     return step->mean_x0 * reverse_x0_hat(step, x_t, eps_hat) + step->mean_xt * x_t +
            step->mean_eps * eps_hat;
 }
 
-/* Negative when an unclipped Cov[x_0 | x_t] is negative enough and sigma is not clipped. */
+/* The variance of x_s, for one element with the estimate cov_x0. It is negative if cov_x0 is
+ * negative enough and max_variance is INFINITY. */
 static inline double reverse_variance(const ReverseStep *step, double cov_x0)
 {
     double variance = step->fixed_variance + step->gain * cov_x0;
@@ -110,8 +129,9 @@ static inline double reverse_variance(const ReverseStep *step, double cov_x0)
 
 /* x_s [count] := a sample of the step from x_t [count]; x_s may be x_t.
  *   cov_x0 [count]  the estimate of Cov[x_0 | x_t]; NULL for a fixed variance
- *   noise [count]   N(0, 1) numbers; NULL gives the mean, and so does s = 0, where none is added
- * A negative variance adds no noise, as zero does: it says only that the head is wrong there,
- * and the published code's square root of it would spoil the whole image with a NaN. */
+ *   noise [count]   N(0, 1) numbers; NULL gives the mean
+ * A step to s = 0 adds no noise, and gives the mean. A negative variance adds no noise either: it
+ * only means that the head is wrong there. (The published code takes its square root, and the NaN
+ * spoils the whole image.) */
 void reverse_step_sample(const ReverseStep *step, const float *x_t, const float *eps_hat,
                          const float *cov_x0, const float *noise, size_t count, float *x_s);

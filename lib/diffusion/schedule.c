@@ -1,3 +1,9 @@
+/* The betas of each kind, and the sums of their logarithms.
+ *
+ * log alpha_bar_t is the sum of log1p(-beta_i) for i <= t. Everything else follows from it without
+ * cancellation: beta_bar_t = -expm1(log alpha_bar_t), and beta_{t|s} = -expm1(log alpha_bar_t - log
+ * alpha_bar_s).
+ */
 #include "diffusion/schedule.h"
 
 #include "base/memory.h"
@@ -15,7 +21,7 @@ const char *schedule_kind_name(ScheduleKind kind)
     return kind == SCHEDULE_LINEAR ? "linear" : "cosine";
 }
 
-/* Ho et al. 2020, section 4, with the scaling that keeps alpha_bar_N the same for every N. */
+/* Ho et al. 2020, section 4. The scale 1000 / N keeps alpha_bar_N nearly the same for every N. */
 static double linear_beta(int t, int timesteps)
 {
     double scale = 1000.0 / timesteps;
@@ -24,7 +30,7 @@ static double linear_beta(int t, int timesteps)
 }
 
 /* Nichol and Dhariwal 2021, equation 17: alpha_bar_t = f(t) / f(0), f(t) = cos^2(a_t),
- * a_t = (t/N + 0.008) / 1.008 * pi/2, so that beta_t = 1 - f(t) / f(t - 1). */
+ * a_t = (t/N + 0.008) / 1.008 * pi/2. So beta_t = 1 - f(t) / f(t - 1). Returns f(t). */
 static double cosine_part(int t, int timesteps)
 {
     const double offset = 0.008;
@@ -32,8 +38,9 @@ static double cosine_part(int t, int timesteps)
     return root * root;
 }
 
-/* This is the one difference of near equals (at small t it loses four digits). The betas are
- * defined by it: everyone's cosine schedule carries its roundings, and ours must be the same. */
+/* beta_t is a difference of nearly equal numbers, the only one here, and loses four digits at small
+ * t. The formula stays as it is, because the published cosine schedules contain these rounding
+ * errors, and our betas must equal theirs. */
 static double cosine_beta(int t, int timesteps)
 {
     const double largest = 0.999;
@@ -76,7 +83,7 @@ bool schedule_make(Schedule *schedule, ScheduleKind kind, int timesteps, Error *
 
 void schedule_free(Schedule *schedule)
 {
-    memory_free(schedule->beta); /* the one allocation behind all four arrays */
+    memory_free(schedule->beta); /* one allocation holds all four arrays */
     *schedule = (Schedule){0};
 }
 

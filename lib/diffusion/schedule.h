@@ -1,42 +1,50 @@
-/* The noise schedule: how much of the data is left at each timestep.
+/* The noise schedule: the parts of data and noise in x_t, for each timestep t.
  *
- * Timesteps run 0 .. N; 0 is the data, N is almost pure noise, and
+ * Timesteps run from 0 to N. x_0 is the data, x_N is almost pure noise, and
  *     x_t = sqrt(alpha_bar_t) x_0 + sqrt(beta_bar_t) eps,    eps ~ N(0, I)
  * with alpha_bar_t = alpha_1 .. alpha_t, alpha_i = 1 - beta_i, beta_bar_t = 1 - alpha_bar_t.
  *
- * All of it is in double, and what follows from the betas takes no differences of nearly equal
- * numbers: the logarithms of alpha_bar are summed and beta_bar comes from expm1. Written as
- * 1 - alpha_bar it would lose four digits at small t, and a skip coefficient as many again.
+ * Everything is in double. Nothing that is computed from the betas is a difference of nearly equal
+ * numbers: alpha_bar is a sum of logarithms, and beta_bar comes from expm1. As 1 - alpha_bar,
+ * beta_bar would lose four digits at small t, and a skip coefficient four more.
  */
 #pragma once
 
 #include "base/error.h"
 
 typedef enum ScheduleKind {
-    SCHEDULE_LINEAR, /* Ho et al. 2020: beta from 1e-4 to 0.02, both times 1000 / N */
-    SCHEDULE_COSINE, /* Nichol and Dhariwal 2021: alpha_bar_t ~ cos^2, beta at most 0.999 */
+    /* Ho et al. 2020: beta from 1e-4 to 0.02, both times 1000 / N. */
+    SCHEDULE_LINEAR,
+    /* Nichol and Dhariwal 2021: alpha_bar_t ~ cos^2, beta at most 0.999. */
+    SCHEDULE_COSINE,
 } ScheduleKind;
 
 enum { SCHEDULE_MAX_TIMESTEPS = 100000 };
 
+/* Each array has N + 1 entries, for t = 0 .. N. The schedule owns them. */
 typedef struct Schedule {
     ScheduleKind kind;
-    int timesteps;         /* N */
-    double *beta;          /* each array has N + 1 entries; beta[0] = 0 */
-    double *log_alpha_bar; /* log_alpha_bar[0] = 0 */
-    double *alpha_bar;     /* alpha_bar[0] = 1 */
-    double *beta_bar;      /* beta_bar[0] = 0 */
+    /* N */
+    int timesteps;
+    /* beta[0] = 0 */
+    double *beta;
+    /* log_alpha_bar[0] = 0 */
+    double *log_alpha_bar;
+    /* alpha_bar[0] = 1 */
+    double *alpha_bar;
+    /* beta_bar[0] = 0 */
+    double *beta_bar;
 } Schedule;
 
-/* The fewest timesteps a kind can have: below 21 the linear schedule's beta_N would reach 1;
- * the likelihood's decoder needs timestep 2 of every schedule. */
+/* The smallest N of a kind. It is 21 for the linear schedule: with fewer timesteps beta_N would
+ * reach 1. It is 2 for the cosine schedule: the likelihood's decoder needs timestep 2. */
 int schedule_min_timesteps(ScheduleKind kind);
 
-/* "linear", "cosine". */
+/* "linear" or "cosine", a constant string. */
 const char *schedule_kind_name(ScheduleKind kind);
 
-/* Fills `schedule`; fails on an impossible N (an input error) or for want of memory. After a
- * failure schedule_free is allowed, not needed. */
+/* Fills `schedule`. An impossible N is an input error; it also fails for want of memory. The caller
+ * frees the schedule with schedule_free. After a failure that is allowed, but not needed. */
 bool schedule_make(Schedule *schedule, ScheduleKind kind, int timesteps, Error *error);
 void schedule_free(Schedule *schedule);
 
@@ -49,5 +57,5 @@ double schedule_skip_beta(const Schedule *schedule, int s, int t);
  * of x_s given x_t and x_0. */
 double schedule_beta_tilde(const Schedule *schedule, int s, int t);
 
-/* What the network is told for timestep t: 1000 t / N, not rounded. */
+/* The network's input for timestep t: 1000 t / N, not rounded. */
 double schedule_model_time(const Schedule *schedule, int t);

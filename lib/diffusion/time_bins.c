@@ -1,3 +1,8 @@
+/* Bins of timesteps: made evenly, read from a file, and searched.
+ *
+ * Even bins have the limits floor(b N / B). The search is linear, because there are at most
+ * TIME_BINS_MAX bins.
+ */
 #include "diffusion/time_bins.h"
 
 #include <assert.h>

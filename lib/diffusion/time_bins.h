@@ -1,8 +1,8 @@
-/* Bins of timesteps: a head may have a last layer for each.
+/* Bins of timesteps: a head may have a last layer of its own for each bin.
  *
- * Bin b of B holds the timesteps first[b] < t <= first[b + 1]. What a head should give changes with t by
- * orders of magnitude; within a bin by less, and so a simpler map is enough. The evenly spaced bins that
- * training makes have N / B timesteps each, to rounding.
+ * Bin b of B holds the timesteps first[b] < t <= first[b + 1]. The target of a head changes with t
+ * by orders of magnitude. Within a bin it changes less, so a simpler map is enough there. Training
+ * makes evenly spaced bins of N / B timesteps each, rounded.
  */
 #pragma once
 
@@ -14,15 +14,19 @@
 enum { TIME_BINS_MAX = 64 };
 
 typedef struct TimeBins {
-    int count;                    /* B >= 1 */
-    int first[TIME_BINS_MAX + 1]; /* rising, from 0 to N */
+    /* B, from 1 to TIME_BINS_MAX. */
+    int count;
+    /* [count + 1], rising from 0 to N. */
+    int first[TIME_BINS_MAX + 1];
 } TimeBins;
 
-/* `count` evenly spaced bins of the timesteps 1 .. total; count <= total, at most TIME_BINS_MAX. */
+/* `count` evenly spaced bins of the timesteps 1 .. total; 1 <= count <= total, and count <=
+ * TIME_BINS_MAX. */
 TimeBins time_bins_even(int count, int total);
 
-/* Whether first [count + 1] are bins of 1 .. total, as a file may have them. */
+/* Makes bins of the timesteps 1 .. total from first [count + 1], as a file holds them. Numbers that
+ * do not rise from 0 to total, and a count outside 1 .. TIME_BINS_MAX, are input errors. */
 bool time_bins_read(TimeBins *bins, const int64_t *first, int count, int total, Error *error);
 
-/* The bin of timestep t. One outside, such as 0, the data, is taken for the nearest. */
+/* The bin of timestep t. A t outside 1 .. N, such as 0 for the data, has the nearest bin. */
 int time_bins_find(const TimeBins *bins, int t);

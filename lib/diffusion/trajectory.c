@@ -1,3 +1,11 @@
+/* Song et al. 2021, appendix D.2, with the arithmetic of the published code.
+ *
+ *     linear  t_k = 1 + (k - 1) (N - 1) / (K - 1)              rounded to the nearest integer
+ *     quad    t_k = 1 + ((k - 1) sqrt(0.8 N) / (K - 1))^2      rounded down
+ *
+ * The order of the floating-point operations is the published code's as well: a running sum for
+ * linear, and a product with the stride for quad. So every timestep is the same.
+ */
 #include "diffusion/trajectory.h"
 
 #include <assert.h>
@@ -26,8 +34,8 @@ bool trajectory_parse(const char *name, TrajectoryKind *kind, Error *error)
     return error_input(error, "expected linear, quad or dp, got \"%s\"", name);
 }
 
-/* 1, ..., N by a running sum, each rounded to the nearest integer, halves to the even one
- * (rint): K = 5 of N = 1000 is 1, 251, 500, 750, 1000 though the middle one is 500.5. */
+/* A running sum from 1 to N. Each value is rounded to the nearest integer, a half to the even one
+ * (rint). So K = 5 of N = 1000 gives 1, 251, 500, 750, 1000, although the middle value is 500.5. */
 static void linear(int total, int steps, int *timesteps)
 {
     if (steps == 1) {
@@ -42,8 +50,9 @@ static void linear(int total, int steps, int *timesteps)
     }
 }
 
-/* The squares of 0, ..., sqrt(0.8 N), truncated, plus 1. The last root is set, not summed: the
- * product of a rounded stride may fall below it, and its square below an integer. */
+/* The squares of 0, ..., sqrt(0.8 N), truncated, plus 1. The last root is assigned, not computed
+ * from the stride: the product with the rounded stride can be smaller than sqrt(0.8 N), and its
+ * square smaller than an integer that it should reach. */
 static void quad(int total, int steps, int *timesteps)
 {
     double last = sqrt(0.8 * total);

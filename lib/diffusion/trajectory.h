@@ -1,29 +1,34 @@
-/* Trajectories: which K of the N timesteps a sampler visits.
+/* Trajectories: the K of the N timesteps that a sampler visits.
  *
- * A trajectory is an array of K + 1 timesteps that never fall, beginning with 0; a sampler
- * starts at the last and walks down. Two kinds are Song et al.'s (2021, "DDIM", appendix D.2)
- * in the version of the published code, of which every rounding is reproduced, because one
- * timestep more or less changes every later number.
+ * A trajectory is an array of K + 1 timesteps that begins with 0 and never falls. A sampler starts
+ * at the last timestep and walks down. The kinds linear and quad are by Song et al. (2021, "DDIM",
+ * appendix D.2), in the version of the published code. Every rounding of that code is reproduced,
+ * because one timestep more or less changes every later number.
  */
 #pragma once
 
 #include "base/error.h"
 
 typedef enum TrajectoryKind {
-    TRAJECTORY_LINEAR, /* evenly spaced from 1 to N; all different */
-    TRAJECTORY_QUAD,   /* evenly spaced square roots, from 1 to 0.8 N + 1, denser near the data */
-    TRAJECTORY_DP,     /* the best for a likelihood, found on training images (best_path.h) */
+    /* Evenly spaced from 1 to N; all different. */
+    TRAJECTORY_LINEAR,
+    /* Evenly spaced square roots, from 1 to 0.8 N + 1; denser near the data. */
+    TRAJECTORY_QUAD,
+    /* The best for a likelihood, found on training images (best_path.h). */
+    TRAJECTORY_DP,
 } TrajectoryKind;
 
 enum { TRAJECTORY_KINDS = TRAJECTORY_DP + 1 };
 
-/* "linear", "quad", "dp"; and the kind of a name (an input error lists the names). */
+/* "linear", "quad" or "dp", a constant string. */
 const char *trajectory_name(TrajectoryKind kind);
+
+/* The kind with this name. An input error lists the names. */
 bool trajectory_parse(const char *name, TrajectoryKind *kind, Error *error);
 
-/* timesteps[0 .. steps] := 0, t_1 <= ... <= t_K, linear or quad, for K = steps of N = total timesteps. An input
- * error unless 1 <= K <= N. With K = 1 only the last timestep of the kind is left.
+/* timesteps [steps + 1] := 0, t_1 <= ... <= t_K, for K = steps and N = total. `kind` is linear or
+ * quad. K < 1 and K > N are input errors. With K = 1, t_1 is the kind's last timestep.
  *
- * A quad trajectory repeats timesteps when K is large (from 50 on at N = 1000). The step t -> t
- * has beta_{t|t} = 0: sampling stays where it is, a likelihood must leave it out. */
+ * A quad trajectory repeats timesteps if K is large (from 50 on at N = 1000). A step t -> t has
+ * beta_{t|t} = 0: a sample does not move, and a likelihood must leave the step out. */
 bool trajectory_make(TrajectoryKind kind, int total, int steps, int *timesteps, Error *error);
