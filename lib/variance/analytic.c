@@ -1,8 +1,9 @@
-/* The analytic variances of Bao et al. 2022a: u = 1 - E||eps_hat||^2 / d, and its form for each dimension,
- * u = 1 - E[eps_hat_i^2].
+/* The analytic variances of Bao et al. 2022a. analytic has one number per timestep,
+ * u = 1 - E||eps_hat||^2 / d. analytic_diag has one per dimension, u = 1 - E[eps_hat_i^2].
  *
- * With the best eps_hat the mean of Cov[x_0 | x_t] over x_t is (beta_bar_t / alpha_bar_t) u (and
- * Bao et al. 2022b for the diagonal). infer analytic measures the expectations; a checkpoint keeps them in /analytic.
+ * If eps_hat is optimal, then (beta_bar_t / alpha_bar_t) u is the mean of Cov[x_0 | x_t] over x_t.
+ * (Bao et al. 2022b show it for the diagonal.) infer analytic measures the expectations, and a
+ * checkpoint keeps them in /analytic.
  */
 #include "variance/variance.h"
 

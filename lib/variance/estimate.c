@@ -1,7 +1,8 @@
-/* An estimate of Cov[x_0 | x_t] is the variance's own array, and then a pass over it for each option.
+/* An estimate of Cov[x_0 | x_t]: the variance fills an array, and each option then changes it.
  *
- * The options come in a fixed order: average, clip, floor, scale. Each acts on the numbers that the one before left.
- * So variances know no options, and an option works with every variance that can have it.
+ * The options have a fixed order: average, clip, floor, scale. Each one acts on the result of the
+ * one before it. So a variance does not need to know the options, and an option works with every
+ * variance that it applies to.
  */
 #include "variance/estimate.h"
 
@@ -13,9 +14,9 @@ EstimateOptions estimate_defaults(void)
     return (EstimateOptions){.clip = true, .scale = 1};
 }
 
-/* -- Which options a variance has ------------------------------------------------------------- */
+/* -- The options of a variance ---------------------------------------------------------------- */
 
-/* Whether options act on it. */
+/* Whether options apply to the variance. */
 static bool is_estimate(const Variance *variance)
 {
     return !variance_is_fixed(variance) && !variance->depends_on_step;
@@ -57,7 +58,8 @@ bool estimate_has_calibration(const EstimateOptions *options, const Variance *va
     return !estimate_is_zero(options, variance) && !variance->depends_on_step;
 }
 
-/* The scale comes after the clip, and beta, which is never scaled, is at most 1. */
+/* The scale comes after the clip, so a scaled estimate is at most options->scale. beta is never
+ * scaled, and is at most 1. */
 double estimate_most(const EstimateOptions *options)
 {
     const double scaled = options->clip ? options->scale : INFINITY;
@@ -95,13 +97,14 @@ static void average(float *cov, size_t count)
         cov[i] = (float)mean;
 }
 
-/* By comparisons: fmin and fmax would hide a NaN. */
+/* Clips to [0, 1], by comparisons: fmin and fmax would hide a NaN. */
 static void clip(float *cov, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         cov[i] = cov[i] < 0 ? 0 : cov[i] > 1 ? 1 : cov[i];
 }
 
+/* Raises elements below `part` of the mean to this value. */
 static void raise_to_floor(float *cov, size_t count, double part)
 {
     const float least = (float)(part * mean_of(cov, count));

@@ -1,39 +1,44 @@
-/* Cov[x_0 | x_t] of one image by any variance, from everything that a model knows: its network's outputs, its
- * constants, and the distribution of the data where that is a known mixture. Options may change the estimate.
+/* The estimate of Cov[x_0 | x_t] for one image, by any variance.
+ *
+ * Estimates are made of the network's outputs, of the model's constants, and of the distribution of
+ * the data if this is a known mixture. Options may change an estimate.
  */
 #pragma once
 
 #include "variance/variance.h"
 
-/* Changes of an estimate, in this order. beta, beta_tilde and
- * variances that depend on s are no estimates: they stay as they are. */
+/* The changes of an estimate, in this order. They do not apply to beta, to beta_tilde, and to
+ * variances that depend on s. */
 typedef struct EstimateOptions {
-    /* A head's estimate becomes its mean over the image: one number per x_t (option avg_cov of the published code). */
+    /* Replaces a head's estimate by its mean over the image: one number per x_t (the option avg_cov
+     * of the published code). */
     bool average;
-    /* To [0, 1]: data in [-1, 1] have at most variance 1. */
+    /* Clips to [0, 1]. Data in [-1, 1] have at most variance 1. */
     bool clip;
-    /* 0 to 1: elements below this part of the mean over the image are raised to it. Least squares leaves many at or
-     * below zero, where they claim that x_0 is known. */
+    /* Raises elements below floor * (the mean over the image) to this value; from 0 to 1. Heads
+     * fitted by least squares give many elements at or below 0, as if x_0 were known there. */
     double floor;
-    /* 0 or more; 1 changes nothing, 0 makes every estimate that of beta_tilde. */
+    /* Multiplies the estimate; 0 or more. 1 changes nothing; 0 makes every estimate 0, as
+     * for beta_tilde. */
     double scale;
 } EstimateOptions;
 
-/* The defaults: the clip, and nothing else. */
+/* The defaults: the clip alone, and scale 1. */
 EstimateOptions estimate_defaults(void);
 
-/* Everything that estimates are made of besides the network's outputs, and the options. Pointers are borrowed. */
+/* The inputs of estimates that do not depend on the image, and the options. All pointers are
+ * borrowed. */
 typedef struct EstimateSource {
     const Schedule *schedule;
-    /* Elements of an image. */
+    /* The number of elements of an image. */
     size_t dims;
-    /* [N + 1], for analytic; NULL: not known. */
+    /* [N + 1], the constants of analytic; NULL: not known. */
     const double *ms_eps;
-    /* [N + 1, dims], for analytic_diag; NULL: not known. */
+    /* [N + 1, dims], the constants of analytic_diag; NULL: not known. */
     const float *ms_eps_diag;
-    /* The distribution of the data, for true; NULL: no mixture. */
+    /* The distribution of the data, for the variance true; NULL: not a mixture. */
     const Mixture *mixture;
-    /* Whether x_0_hat is clipped to [-1, 1]; read by true. */
+    /* Whether x_0_hat is clipped to [-1, 1]; the variance true reads it. */
     bool clip_x0;
     EstimateOptions options;
 } EstimateSource;
@@ -41,28 +46,33 @@ typedef struct EstimateSource {
 /* Whether the estimate is one number for all elements of an image. */
 bool estimate_is_scalar(const EstimateOptions *options, const Variance *variance);
 
-/* Whether the estimate says that x_0 is known: beta_tilde, and estimates with the scale 0. */
+/* Whether the estimate is always 0, as if x_0 were known: for beta_tilde, and with the scale 0. */
 bool estimate_is_zero(const EstimateOptions *options, const Variance *variance);
 
-/* Whether errors of the mean can be compared with it: it is no zero, and does not depend on s. */
+/* Whether the errors of the mean can be compared with the estimate. The estimate must not be always
+ * 0, and must not depend on s. */
 bool estimate_has_calibration(const EstimateOptions *options, const Variance *variance);
 
-/* The upper bound of all estimates; INFINITY without the clip. */
+/* An upper bound of all estimates under these options; INFINITY without the clip. */
 double estimate_most(const EstimateOptions *options);
 
-/* "sn", or "sn-average", "sn-floor0.03", "sn-average-x0.5", "sn-floor0.03-x0.5" where the options make it another
- * variance. It is fit for the name of a file. */
+/* The name of a variance with its options, fit for the name of a file. It is "sn" for the defaults,
+ * and for example "sn-average", "sn-floor0.03", "sn-average-x0.5" or "sn-floor0.03-x0.5" if options
+ * change the estimate. The clip is not part of the name. */
 typedef struct EstimateLabel {
     char text[64];
 } EstimateLabel;
 EstimateLabel estimate_label(const EstimateOptions *options, const Variance *variance);
 
-/* The variance's input for one image at timestep t, 1 <= t <= N. x_t, eps_hat, head [dims]; head is the raw output of
- * variance->head, NULL for variances without one. All pointers are borrowed. */
+/* The input of a variance for one image at timestep t, 1 <= t <= N.
+ *   x_t, eps_hat [dims]  the image, and the network's prediction of the noise in it
+ *   head [dims]          the raw output of the variance's head; NULL if it has none
+ * All pointers are borrowed. */
 VarianceInput estimate_input(const EstimateSource *source, int t, const float *x_t,
                              const float *eps_hat, const float *head);
 
-/* cov [dims] := the estimate for one image at timestep t, of a variance that does not depend on s; a scalar estimate fills every element. Arguments as above.
- * Safe in several threads at once. */
+/* cov [dims] := the estimate for one image at timestep t, after the options. For the
+ * arguments see estimate_input(). The variance must not depend on s. A scalar estimate fills every
+ * element. Several threads may call it at once. */
 void estimate_cov_x0(const EstimateSource *source, const Variance *variance, int t,
                      const float *x_t, const float *eps_hat, const float *head, float *cov);

@@ -1,9 +1,10 @@
-/* The two variances of Ho et al. 2020, which the schedule alone gives.
+/* The two variances of Ho et al. 2020. They depend on the schedule alone.
  *
- * Both are the best one for a certain distribution of x_0: beta_{t|s} for N(0, I), and beta_tilde_{s|t} for a single
- * point. So both are estimates of Cov[x_0 | x_t] as well: beta_{t|s} = lambda^2 + gain beta_bar_t for every s, as one
- * finds by putting in the coefficients. This lets the bound treat them as it treats all others. A step takes the
- * exact beta_{t|s} or lambda^2 instead.
+ * Each is optimal for one distribution of x_0: beta_{t|s} for N(0, I), and beta_tilde_{s|t} for a
+ * single point. So each is also an estimate of Cov[x_0 | x_t]: beta_bar_t for beta, and 0 for
+ * beta_tilde. (Substituting the coefficients of diffusion/reverse.h shows that
+ * lambda^2 + gain beta_bar_t = beta_{t|s} for every s.) The bound uses these estimates, and so
+ * treats all variances alike. A step uses the exact beta_{t|s} or lambda^2 instead.
  */
 #include "variance/variance.h"
 

@@ -1,7 +1,8 @@
-/* NPR: the variance from the noise prediction's residual (Bao et al. 2022b).
+/* NPR, "noise prediction residual": the variance from the error of eps_hat (Bao et al. 2022b).
  *
- * The head's g estimates E[(eps - eps_hat)^2 | x_t], so u = g. The error of the mean is part of g: with an imperfect
- * eps_hat the estimate is E[(x_0 - x_0_hat)^2 | x_t], the best variance around that mean.
+ * The head's g estimates E[(eps - eps_hat)^2 | x_t], so u = g. g contains the error of the mean. So
+ * with an imperfect eps_hat the estimate is E[(x_0 - x_0_hat)^2 | x_t], the optimal variance around
+ * this mean.
  */
 #include "variance/variance.h"
 

@@ -1,8 +1,9 @@
-/* The table of objectives, and what all of them share: the loop over images.
+/* The table of objectives, and the loop over images that all objectives share.
  *
- * A thread takes a whole image. It has room for one image in double, which holds the targets and then,
- * in their place, the gradient; this is rounded once, when it is stored. An image's loss is one sum from its
- * first element to its last, and the mean is one sum from the first image to the last.
+ * A thread takes a whole image. Its buffer of doubles has room for one image. The buffer holds the
+ * targets first; the gradient then replaces them, and is rounded to single precision when it is
+ * stored. The loss of an image is one sum from its first element to its last. The mean is one sum
+ * from the first image to the last.
  */
 #include "variance/objective.h"
 
@@ -41,7 +42,7 @@ void objective_targets(const Objective *objective, const ObjectiveBatch *batch, 
     }
 }
 
-/* ||output - y||^2; y [dims] := its gradient. */
+/* Returns ||output - y||^2; y [dims] := the gradient with respect to output [dims]. */
 static double squared_error(const float *output, size_t dims, double *y)
 {
     double sum = 0;
@@ -53,7 +54,7 @@ static double squared_error(const float *output, size_t dims, double *y)
     return sum;
 }
 
-/* The loss of one image; gradient [dims] := its gradient. */
+/* Returns the loss of one image; gradient [dims] := its gradient with respect to output [dims]. */
 static double image_loss(const Objective *objective, const ObjectiveInput *in, const float *output,
                          double *gradient)
 {

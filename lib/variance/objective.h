@@ -1,12 +1,12 @@
-/* What a network's output is trained to say: a table of objectives, one file for each.
+/* The objectives that networks and heads are trained with: a table, with one file for each.
  *
  *     eps  ||eps - eps_hat||^2           the mean, stage 1 (Ho et al. 2020, equation 14)
  *     npr  ||(eps - eps_hat)^2 - g||^2   g -> E[(eps - eps_hat)^2 | x_t]
  *     sn   ||eps^2 - h||^2               h -> E[eps^2 | x_t]
  *
- * (npr and sn: Bao et al. 2022b, arXiv 2206.07309; squares of vectors are elementwise.) A loss is summed
- * over the dimensions of an image and averaged over images. A head's objective takes eps_hat as a
- * constant: the only gradient is the one with respect to the head's output.
+ * (npr and sn: Bao et al. 2022b, arXiv 2206.07309. Squares of vectors are elementwise.) A loss is a
+ * sum over the dimensions of an image, and a mean over images. The objective of a head takes
+ * eps_hat as a constant: its only gradient is the one with respect to the head's output.
  *
  * To add an objective, write objective_<name>.c and add a line to OBJECTIVES below (docs/design.md,
  * "Adding a loss"). A file looks like this:
@@ -27,44 +27,48 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The longest name, its end included. Names are joined to names of files and of groups. */
+/* The size of the longest name, with its terminating 0. Names become parts of the names of files
+ * and groups. */
 enum { OBJECTIVE_NAME_SIZE = 16 };
 
-/* What is known of one image x_t when its loss is computed. The arrays belong to the caller. */
+/* The data of one image x_t that its loss depends on. The arrays belong to the caller. */
 typedef struct ObjectiveInput {
     const Schedule *schedule;
-    int t; /* 1 to N */
+    /* The timestep, 1 to N. */
+    int t;
+    /* The number of elements of an image. */
     size_t dims;
     /* [dims]: the noise in x_t. */
     const float *eps;
-    /* [dims]: the network's prediction of it. NULL if the objective does not read it. */
+    /* [dims]: the network's prediction of eps. NULL if the objective does not read it. */
     const float *eps_hat;
 } ObjectiveInput;
 
-/* Exactly one of `target` and `loss` is set. Functions must not depend on other images: they are
- * called for several images at a time. */
+/* An objective sets either `target` or `loss`. Several threads call these functions at once, each
+ * for another image. So a result must depend on its own image alone. */
 typedef struct Objective {
-    /* Of the head too: of its groups in a checkpoint, its file stage2-<name>.h5, its rows in
-     * metrics.csv. Lower-case letters, digits and underscores. */
+    /* Lower-case letters, digits and underscores. It is also the name of the head: of its groups in
+     * a checkpoint, of its file stage2-<name>.h5, and of its rows in metrics.csv. */
     const char *name;
-    /* For train --help, which adds the source in brackets. */
+    /* The texts of train --help, which writes the source in brackets. */
     const char *help, *source;
-    /* Added to the seed of a run, for the first weights of a head that Adam trains. It is never 0,
-     * which is the trunk's, and no two heads have the same, so that each head starts from numbers of
-     * its own. Never change it: a seed would then mean another run. 0: it trains no head, and only
-     * stage 1 can minimise it. */
+    /* If Adam trains the head, the seed of its initial weights is the run's seed plus this number.
+     * Each head has a different number, so that each starts from its own weights. 0 belongs to the
+     * trunk: such an objective trains no head, and only stage 1 can minimise it. Never change the
+     * number: the same seed would then give another run. */
     unsigned seed_offset;
 
-    /* y [dims] := what the output should be. The loss is ||output - y||^2, so that a head can be solved for
-     * as well as trained. */
+    /* y [dims] := the target of the output. The loss is ||output - y||^2. So the head can be fitted
+     * by least squares, or trained by Adam. NULL: the objective has a `loss`. */
     void (*target)(const ObjectiveInput *in, double *y);
 
-    /* Any other loss of one image, for output [dims]. gradient [dims] := d loss / d output, unless it
-     * is NULL. Only Adam can minimise it. */
+    /* Returns any other loss of one image, for output [dims]. gradient [dims] := d loss / d output,
+     * unless gradient is NULL. Only Adam can minimise such a loss. NULL: the objective has a
+     * `target`. */
     double (*loss)(const ObjectiveInput *in, const float *output, double *gradient);
 } Objective;
 
-/* The table, sorted by name: objective_<name> is defined in objective_<name>.c. */
+/* The table, sorted by name. objective_<name>.c defines objective_<name>. */
 #define OBJECTIVES(LINE)                                                                           \
     LINE(eps)                                                                                      \
     LINE(npr)                                                                                      \
@@ -86,29 +90,33 @@ static inline bool objective_is_quadratic(const Objective *objective)
     return objective->target != NULL;
 }
 
-/* Whether stage 2 can fit a head to it. */
+/* Whether stage 2 can fit a head with this objective. */
 static inline bool objective_trains_head(const Objective *objective)
 {
     return objective->seed_offset != 0;
 }
 
-/* Several images, at least one. The arrays belong to the caller. */
+/* The data of one image or more. The arrays belong to the caller. */
 typedef struct ObjectiveBatch {
     const Schedule *schedule;
     size_t images, dims;
-    const int *t;         /* [images] */
-    const float *eps;     /* [images, dims] */
-    const float *eps_hat; /* [images, dims], or NULL if the objective does not read it */
+    /* [images] */
+    const int *t;
+    /* [images, dims] */
+    const float *eps;
+    /* [images, dims]; NULL if the objective does not read it. */
+    const float *eps_hat;
 } ObjectiveBatch;
 
 /* y [images, dims] := the targets of a quadratic objective, rounded to single precision. */
 void objective_targets(const Objective *objective, const ObjectiveBatch *batch, float *y);
 
-/* The mean loss of the images.
- *   output [images, dims]    the values to judge: eps_hat itself for eps, else a head's raw output
+/* Returns the mean loss of the images.
+ *   output [images, dims]    the values to judge: eps_hat for the objective eps, or the raw output
+ *                            of a head
  *   each [images]            := the loss of each image
  *   gradient [images, dims]  := d mean / d output; NULL: not wanted
- * Targets, differences and sums are in double. Every sum has a fixed order, so that the result does
- * not depend on the number of threads. */
+ * Targets, differences and sums are in double. Every sum has a fixed order, so the result does not
+ * depend on the number of threads. */
 double objective_loss(const Objective *objective, const ObjectiveBatch *batch, const float *output,
                       double *each, float *gradient);

@@ -1,4 +1,5 @@
-/* eps: the noise itself, so that the network's output is eps_hat -> E[eps | x_t]. Stage 1 minimises it. */
+/* eps: the target is the noise itself, so the network's output is eps_hat -> E[eps | x_t]. Stage 1
+ * minimises this objective. */
 #include "variance/objective.h"
 
 static void target(const ObjectiveInput *in, double *y)

@@ -1,4 +1,5 @@
-/* Reads names one by one, and puts each objective where it belongs among those that came before. */
+/* Lists of objectives, by insertion sort: each name is looked up in the table, and its objective is
+ * inserted between those before it, in the order of names. */
 #include "variance/objective_list.h"
 
 #include "base/list.h"
@@ -6,7 +7,7 @@
 
 #include <string.h>
 
-/* NULL: there is none that trains a head. */
+/* The objective with this name that trains a head; NULL: the table has none. */
 static const Objective *find(const Objective *const *table, int size, const char *name)
 {
     for (int i = 0; i < size; i++)
@@ -15,6 +16,7 @@ static const Objective *find(const Objective *const *table, int size, const char
     return NULL;
 }
 
+/* Fails, and lists the names in the table. */
 static bool unknown(const Objective *const *table, int size, const char *name, Error *error)
 {
     char *choices = objective_list_choices(table, size);
@@ -24,6 +26,7 @@ static bool unknown(const Objective *const *table, int size, const char *name, E
     return false;
 }
 
+/* chosen [*count] := with one objective more, sorted by name. */
 static bool insert(const Objective *objective, const Objective **chosen, int max, int *count,
                    Error *error)
 {
@@ -68,7 +71,7 @@ char *objective_list_choices(const Objective *const *table, int size)
 {
     char *choices = memory_string("");
     const char *before = "";
-    for (int i = size - 1; i >= 0; i--) { /* from the end: the last has "or" before it */
+    for (int i = size - 1; i >= 0; i--) { /* backwards: "or" stands before the last name */
         if (!objective_trains_head(table[i]))
             continue;
         const char *after = choices[0] == '\0' ? "" : before[0] == '\0' ? " or " : ", ";

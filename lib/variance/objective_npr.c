@@ -1,4 +1,5 @@
-/* npr, "noise prediction residual": a head g -> E[(eps - eps_hat)^2 | x_t]. The variance is g itself. */
+/* npr, "noise prediction residual": the target of the head is (eps - eps_hat)^2, so its output is
+ * g -> E[(eps - eps_hat)^2 | x_t]. The variance NPR is (beta_bar_t / alpha_bar_t) g. */
 #include "variance/objective.h"
 
 static void target(const ObjectiveInput *in, double *y)

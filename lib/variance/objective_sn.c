@@ -1,4 +1,5 @@
-/* sn, "square of noise": a head h -> E[eps^2 | x_t]. The variance follows as h - eps_hat^2. */
+/* sn, "square of noise": the target of the head is eps^2, so its output is h -> E[eps^2 | x_t]. The
+ * variance SN is (beta_bar_t / alpha_bar_t) (h - eps_hat^2). */
 #include "variance/objective.h"
 
 static void target(const ObjectiveInput *in, double *y)

@@ -1,9 +1,9 @@
-/* Something that predicts the noise in images and the outputs of heads: a network, or in tests a closed form. The code
- * that evaluates variances sees no more of a network than this.
+/* A predictor computes the noise in images, and the outputs of heads. It is a network, or in tests
+ * a closed form. Code that evaluates variances uses a network only through this interface.
  *
- * A predictor names its heads, and a prediction has an array for each, in the same order:
+ * A predictor names its heads. A prediction has an array for each head, in the same order:
  *
- *     const int head = predictor_head(&predictor, variance);    -1: it reads none
+ *     const int head = predictor_head(&predictor, variance);    -1: the variance reads no head
  *     Prediction prediction = {.eps = eps};
  *     if (head >= 0)
  *         prediction.heads[head] = out;
@@ -18,28 +18,33 @@
 
 enum { PREDICTOR_MAX_HEADS = 8 };
 
-/* Where the outputs at x_t go, each [count, dims] in NHWC; NULL: not wanted. A head that nobody wants is not run.
- * Outputs are raw: nothing is clipped or combined. The caller owns the arrays. */
+/* The arrays for the outputs at x_t, each [count, dims] in NHWC; NULL: not wanted. A head is not
+ * run if its array is NULL. Outputs are raw, neither clipped nor combined. The caller owns the
+ * arrays. */
 typedef struct Prediction {
     /* The predicted noise. */
     float *eps;
-    /* By the number of the head. */
+    /* The output of each head, in the order of Predictor.heads. */
     float *heads[PREDICTOR_MAX_HEADS];
 } Prediction;
 
 typedef struct Predictor {
+    /* The first argument of predict, borrowed. */
     void *network;
-    /* Evaluates image i of x_t [count, dims] at timestep t[i]. */
+    /* Evaluates the images x_t [count, dims] at the timesteps t [count], one for each image. */
     bool (*predict)(void *network, const float *x_t, const int *t, int count,
                     const Prediction *prediction, Error *error);
-    /* The names of the heads, "sn", borrowed; NULL after the last. */
+    /* The names of the heads ("sn"), borrowed. The entry after the last is NULL, unless all are in
+     * use. */
     const char *heads[PREDICTOR_MAX_HEADS];
-    /* Images that are best evaluated at a time. */
+    /* The number of images that is best for one call of predict. */
     int batch;
+    /* The other inputs of estimates. */
     EstimateSource source;
 } Predictor;
 
-/* The number of the head that a variance reads; -1 where it reads none, or the predictor does not have it. */
+/* The index of the head that a variance reads; -1 if it reads none, or if the predictor does not
+ * have this head. */
 static inline int predictor_head(const Predictor *predictor, const Variance *variance)
 {
     for (int i = 0; variance->head && i < PREDICTOR_MAX_HEADS && predictor->heads[i]; i++)
@@ -48,7 +53,8 @@ static inline int predictor_head(const Predictor *predictor, const Variance *var
     return -1;
 }
 
-/* Image `at` / dims of the outputs that the variance reads; NULL where it reads none. */
+/* The output of head number `head` from element `at` on, where at = dims * (the image's index);
+ * NULL if head is -1. */
 static inline const float *prediction_of(const Prediction *prediction, int head, size_t at)
 {
     return head >= 0 ? prediction->heads[head] + at : NULL;

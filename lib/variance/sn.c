@@ -1,7 +1,7 @@
-/* SN: the variance from the squared noise (Bao et al. 2022b).
+/* SN, "square of noise": the variance from the squared noise (Bao et al. 2022b).
  *
- * The head's h estimates E[eps^2 | x_t], and Cov[eps | x_t] = E[eps^2 | x_t] - E[eps | x_t]^2, so u = h - eps_hat^2.
- * The difference is taken in double. It is negative where the head says less than eps_hat^2.
+ * The head's h estimates E[eps^2 | x_t], and Cov[eps | x_t] = E[eps^2 | x_t] - E[eps | x_t]^2, so
+ * u = h - eps_hat^2. The subtraction is in double. The result is negative if h < eps_hat^2.
  */
 #include "variance/variance.h"
 

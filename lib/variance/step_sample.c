@@ -10,7 +10,7 @@
 
 #include "base/memory.h"
 
-/* noise [dims] := sqrt(variance) z, the variance bounded as reverse_variance() bounds it. */
+/* noise [dims] := sqrt(variance) z. The variance is bounded as in reverse_variance(). */
 static void scale_noise(const Variance *variance, const VarianceInput *input,
                         const ReverseStep *step, const float *z, float *noise)
 {
@@ -23,7 +23,8 @@ static void scale_noise(const Variance *variance, const VarianceInput *input,
     memory_free(own);
 }
 
-/* With noise of the variance's own making; cov is NULL where it depends on s. */
+/* Takes the step with the noise of `draw` or of `step_variance`. cov is NULL if the variance
+ * depends on s. */
 static void add_own_noise(const Variance *variance, const VarianceInput *input,
                           const ReverseStep *step, const float *cov, const float *z, float *x_s)
 {

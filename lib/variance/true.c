@@ -1,6 +1,8 @@
-/* The true variance around the network's mean, E[(x_0 - x_0_hat)^2 | x_t]: the best that any variance can be.
+/* The true variance around the network's mean, E[(x_0 - x_0_hat)^2 | x_t]: the best that any
+ * variance can be.
  *
- * It is known where the data are a mixture of Gaussians, whose moments have closed forms (diffusion/mixture.h):
+ * It is known if the data are a mixture of Gaussians, because the moments of a mixture have closed
+ * forms (diffusion/mixture.h):
  *     E[(x_0 - x_0_hat)^2 | x_t] = Cov[x_0 | x_t] + (E[x_0 | x_t] - x_0_hat)^2.
  * With a perfect network the second term is 0, and the variance is Cov[x_0 | x_t] itself.
  */

@@ -1,5 +1,7 @@
-/* The table of variances as an array, and its search by name. The preprocessor writes an entry for each line of
- * VARIANCES, so that a new variance changes that list alone. */
+/* The table of variances as an array, and the search by name.
+ *
+ * The preprocessor makes an entry from each line of VARIANCES, so a new variance changes only that
+ * list. */
 #include "variance/variance.h"
 
 #include "base/memory.h"

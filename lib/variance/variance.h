@@ -1,22 +1,23 @@
-/* A variance of the reverse process: one of the things that varhead compares.
+/* A variance of the reverse process. varhead compares variances.
  *
- * A variance is a constant struct: its name, the things that it reads, and functions on arrays. Every program gets its
- * lists, checks and help from the table VARIANCES below. A variance is a file of this room, which defines the struct,
- * and a line of the table. The simplest is npr.c.
+ * A variance is a constant struct: its name, its inputs, and functions on arrays. Every program
+ * gets its lists, checks and help from the table VARIANCES below. To add a variance, write a file
+ * in this folder that defines the struct, and add a line to the table. The simplest file is npr.c.
  *
- * Most variances estimate the diagonal of Cov[x_0 | x_t]. The estimate does not depend on s, and gives each reverse
- * step t -> s the variance lambda^2 + gain * Cov (Bao et al. 2022a, 2022b; diffusion/reverse.h):
+ * Most variances estimate the diagonal of Cov[x_0 | x_t]. The estimate does not depend on s. It
+ * gives each reverse step t -> s the variance lambda^2 + gain * Cov (Bao et al. 2022a, 2022b;
+ * diffusion/reverse.h):
  *
  *     Cov[x_0 | x_t] = (beta_bar_t / alpha_bar_t) u
  *     beta           Cov = beta_bar_t, as if x_0 were N(0, I)
  *     beta_tilde     Cov = 0, as if x_0 were known
  *     analytic       u = 1 - E||eps_hat||^2 / d    one number per timestep, measured beforehand
  *     analytic_diag  u = 1 - E[eps_hat_i^2]        the same for each dimension
- *     sn             u = h - eps_hat^2             the head's h estimates E[eps^2 | x_t]
- *     npr            u = g                         the head's g estimates E[(eps - eps_hat)^2 | x_t]
- *     true           Cov = E[(x_0 - x_0_hat)^2 | x_t], which is known where the data are a mixture of Gaussians
+ *     sn             u = h - eps_hat^2             a head's h estimates E[eps^2 | x_t]
+ *     npr            u = g                         a head's g estimates E[(eps - eps_hat)^2 | x_t]
+ *     true           Cov = E[(x_0 - x_0_hat)^2 | x_t], known if the data are a Gaussian mixture
  *
- * Other variances depend on s as well (depends_on_step), and give the variance of a step itself.
+ * Other variances depend on s as well (depends_on_step). They give the variance of a step itself.
  */
 #pragma once
 
@@ -26,12 +27,12 @@
 
 #include <stddef.h>
 
-/* Everything that is known of one image at timestep t, 1 <= t <= N. A pointer that a variance does not need may be
- * NULL. Arrays are borrowed for the call. */
+/* The data of one image at timestep t, 1 <= t <= N. A pointer may be NULL if the variance does not
+ * need it. Arrays are borrowed for the call. */
 typedef struct VarianceInput {
     const Schedule *schedule;
     int t;
-    /* Elements of an image. */
+    /* The number of elements of an image. */
     size_t dims;
     /* [dims]: the image, and the network's prediction of the noise in it. */
     const float *x_t, *eps_hat;
@@ -48,40 +49,46 @@ typedef struct VarianceInput {
 } VarianceInput;
 
 typedef struct Variance {
-    /* "sn": in options, tables and names of files. */
+    /* "sn"; for options, tables and names of files. */
     const char *name;
-    /* A former name, which is still read; NULL: none. */
+    /* A former name that programs still accept; NULL: none. */
     const char *alias;
     /* A few words for --help, and the paper. */
     const char *help, *source;
-    /* The head whose raw output is read, "sn"; NULL: none. */
+    /* The head that the variance reads, "sn"; NULL: none. */
     const char *head;
-    /* The array of a checkpoint's group /analytic that is read, "ms_eps"; NULL: none. */
+    /* The array of a checkpoint's group /analytic that the variance reads, "ms_eps"; NULL: none. */
     const char *constants;
     /* Whether the distribution of the data must be a known mixture. */
     bool needs_mixture;
-    /* How a step uses it: as beta, as beta_tilde, or as an estimate. */
+    /* How a step uses the variance: as beta, as beta_tilde, or as an estimate. */
     ReverseVariance step;
     /* Whether all elements of an image have the same estimate. */
     bool is_scalar;
-    /* cov [dims] := the estimate of Cov[x_0 | x_t], which options have not changed yet (variance/estimate.h). It may be
-     * negative, or more than the data can have. NULL where depends_on_step. */
+    /* cov [dims] := the estimate of Cov[x_0 | x_t], before the options (variance/estimate.h). It
+     * may be negative, or larger than data in [-1, 1] can have. NULL if depends_on_step. */
     void (*cov)(const VarianceInput *input, float *cov);
-    /* Whether the variance depends on s as well as on t. It has step_variance then, and `step` is REVERSE_ESTIMATED. The
-     * bound evaluates it cell by cell, so there are no tables of dp, and it has no options and no calibration. */
+    /* Whether the variance depends on s as well as on t. Then it has step_variance, and `step` is
+     * REVERSE_ESTIMATED. The bound evaluates it for each cell, so dp has no tables of it. It has no
+     * options and no calibration. */
     bool depends_on_step;
-    /* variance [dims] := the variance of x_s in the step t -> s, s > 0, by either sampler. NULL unless depends_on_step. */
+    /* variance [dims] := the variance of x_s in the step t -> s, s > 0, by either sampler. NULL
+     * unless depends_on_step. */
     void (*step_variance)(const VarianceInput *input, const ReverseStep *step, double *variance);
-    /* noise [dims] := what the step adds to the mean, from z [dims], which is N(0, I); for covariances that are not
-     * diagonal. cov [dims] is the estimate after the options, NULL where depends_on_step. NULL: sqrt(variance) z. The
-     * step's max_variance is left to the function. The bound is that of the diagonal all the same. */
+    /* noise [dims] := the noise that the step adds to the mean, for covariances that are not
+     * diagonal. NULL: the noise is sqrt(variance) z.
+     *   z [dims]    N(0, I) numbers
+     *   cov [dims]  the estimate after the options; NULL if depends_on_step
+     * The function must apply the step's max_variance itself. The bound uses the diagonal variance
+     * even if draw is set. */
     void (*draw)(const VarianceInput *input, const ReverseStep *step, const float *cov,
                  const float *z, float *noise);
 } Variance;
 
 /* -- The table -------------------------------------------------------------------------------- */
 
-/* All variances, in the order of lists. New lines go to the end: stored keys tell variances apart by their place. */
+/* All variances, in the order of lists. Add new lines at the end: stored keys contain a variance's
+ * index in this table. */
 #define VARIANCES(VARIANCE)                                                                        \
     VARIANCE(variance_beta)                                                                        \
     VARIANCE(variance_beta_tilde)                                                                  \
@@ -102,21 +109,21 @@ enum { VARIANCE_COUNT = 0 VARIANCES(VARIANCE_ONE) };
 /* [VARIANCE_COUNT] */
 extern const Variance *const variance_table[];
 
-/* The place of a variance in the table; -1 for a variance outside it. */
+/* The index of a variance in the table; -1 if it is not in the table. */
 int variance_index(const Variance *variance);
 
-/* The variance of a name or a former name. An input error lists the names. */
+/* The variance with this name or former name. An input error lists the names. */
 bool variance_parse(const char *name, const Variance **variance, Error *error);
 
 /* -- Facts ------------------------------------------------------------------------------------ */
 
-/* Whether the schedule alone gives the variance: beta and beta_tilde. */
+/* Whether the variance depends on the schedule alone: beta and beta_tilde. */
 static inline bool variance_is_fixed(const Variance *variance)
 {
     return variance->step != REVERSE_ESTIMATED;
 }
 
-/* cov := cov clipped to [0, 1]. By comparisons: fmin and fmax would hide a NaN. */
+/* cov clipped to [0, 1], by comparisons: fmin and fmax would hide a NaN. */
 static inline double variance_clipped(double cov)
 {
     return cov < 0 ? 0 : cov > 1 ? 1 : cov;
