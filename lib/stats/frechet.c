@@ -1,3 +1,11 @@
+/* The Frechet distance of two weighted sets of points (the formula is in frechet.h).
+ *
+ * gaussians_fit computes a mean and a covariance for each column of weights. frechet_distance then
+ * needs tr (A B)^(1/2). With A = U' L U (dsyevd), the matrix L^(1/2) U B U' L^(1/2) is symmetric
+ * and has the eigenvalues of A B, and the trace is the sum of their roots. Columns are shared out
+ * among threads; each column is computed by one thread, so results do not depend on the number of
+ * threads.
+ */
 #include "stats/frechet.h"
 
 #include "base/dispatch.h"
@@ -23,7 +31,8 @@ VECTORISED static void add_square(double *restrict matrix, const double *restric
     }
 }
 
-/* Means first, then products around them: no digits cancel. `centred` [dims] is scratch. */
+/* The mean and covariance of one column. The first pass computes the mean, the second sums products
+ * of centred points, so that no digits cancel. `centred` [dims] is scratch. */
 static void fit_column(const Points *points, int column, double *mean, double *covariance,
                        double *centred)
 {
@@ -80,7 +89,8 @@ void gaussians_free(Gaussians *gaussians)
 
 /* -- The distance ----------------------------------------------------------------------------- */
 
-/* Eigenvalues of a symmetric matrix, ascending, and if wanted its eigenvectors as rows, in its place. */
+/* values [dims] := the eigenvalues of a symmetric matrix, ascending. If `vectors`, the rows of the
+ * matrix become its eigenvectors. The matrix is overwritten in either case. */
 static bool eigen(double *matrix, int dims, double *values, bool vectors)
 {
     const char what = vectors ? 'V' : 'N';
@@ -89,14 +99,16 @@ static bool eigen(double *matrix, int dims, double *values, bool vectors)
     return ok;
 }
 
-/* Rounding makes eigenvalues of a singular matrix a little negative. A NaN stays. */
+/* sqrt(value), but 0 for negative values: rounding makes eigenvalues of a singular matrix slightly
+ * negative. A NaN stays a NaN. */
 static double root(double value)
 {
     return value < 0 ? 0 : sqrt(value);
 }
 
-/* half := L^(1/2) U b U' L^(1/2), with the eigenvalues L of a, and its eigenvectors in the rows of U:
- * a^(1/2) b a^(1/2) but for a rotation, which eigenvalues do not see. `scratch` [dims, dims]. */
+/* half := L^(1/2) U b U' L^(1/2), where a = U' L U: L holds the eigenvalues of a, and the rows of U
+ * are its eigenvectors. The result is a^(1/2) b a^(1/2) rotated by U, and has the same eigenvalues.
+ * `scratch` [dims, dims]. */
 static void multiply_roots(const double *vectors, const double *values, const double *b, int dims,
                            double *scratch, double *half)
 {
@@ -115,7 +127,7 @@ static void multiply_roots(const double *vectors, const double *values, const do
         }
 }
 
-/* tr (a b)^(1/2); NAN where LAPACK finds no eigenvalues. `work` [3 dims^2 + dims]. */
+/* tr (a b)^(1/2), or NAN if LAPACK finds no eigenvalues. `work` [3 dims^2 + dims] is scratch. */
 static double trace_of_root(const double *a, const double *b, int dims, double *work)
 {
     const size_t square = (size_t)dims * (size_t)dims;
@@ -143,10 +155,10 @@ static double distance_of_column(const Gaussians *a, const Gaussians *b, int col
     for (int i = 0; i < dims; i++)
         distance += (mean_a[i] - mean_b[i]) * (mean_a[i] - mean_b[i]) + cov_a[i * dims + i] +
                     cov_b[i * dims + i];
-    if (!isfinite(distance)) /* LAPACK might never return */
+    if (!isfinite(distance)) /* LAPACK might never return on NaNs */
         return NAN;
     distance -= 2 * trace_of_root(cov_a, cov_b, dims, work);
-    return distance < 0 ? 0 : distance; /* by rounding; a NaN stays */
+    return distance < 0 ? 0 : distance; /* rounding may give < 0; a NaN stays */
 }
 
 bool frechet_distance(const Gaussians *a, const Gaussians *b, double *distance, Error *error)

@@ -1,3 +1,8 @@
+/* The kernel distance of two weighted sets of points (the formula is in kernel_distance.h).
+ *
+ * Each kernel value is computed once and added to every column with its weights. Blocks of rows are
+ * shared out among threads, and each block has its own sums. They are added in order at the end.
+ */
 #include "stats/kernel_distance.h"
 
 #include "base/dispatch.h"
@@ -5,8 +10,11 @@
 
 #include <omp.h>
 
-enum { BLOCK = 32 }; /* rows whose sums are made by one thread: the order of sums is fixed */
+/* One thread sums this many rows. The blocks are added in order, so the sums do not depend on the
+ * number of threads. */
+enum { BLOCK = 32 };
 
+/* k(x, y) = (x'y / dims + 1)^3 */
 VECTORISED static double kernel(const float *x, const float *y, int dims)
 {
     double product = 0;
@@ -31,7 +39,8 @@ VECTORISED static void add_products(double *restrict sums, const uint8_t *restri
         sums[c] += weights[c] * row[c];
 }
 
-/* sums [columns] += w_ic sum_j v_jc k(x_i, y_j) over the rows i of a block; row [columns] is scratch. */
+/* sums [columns]: entry c += sum_i w_ic sum_j v_jc k(x_i, y_j). i runs over a block of rows, w are
+ * the weights of x, v those of y. If `within`, j = i is left out. `row` [columns] is scratch. */
 static void sum_block(const Points *x, const Points *y, int first, bool within, double *row,
                       double *sums)
 {
@@ -47,7 +56,8 @@ static void sum_block(const Points *x, const Points *y, int first, bool within, 
     }
 }
 
-/* sums [columns] := over all pairs, of one set (y = x) without those of a point with itself. */
+/* sums [columns]: entry c := sum_ij w_ic v_jc k(x_i, y_j) over all pairs. If `within` (y = x),
+ * pairs of a point with itself are left out. */
 static bool sum_pairs(const Points *x, const Points *y, bool within, double *sums, Error *error)
 {
     const int blocks = (x->count + BLOCK - 1) / BLOCK, columns = x->columns;

@@ -1,3 +1,9 @@
+/* Linear least squares from sums over observations (least_squares.h).
+ *
+ * least_squares_solve mixes the sums of `own` and `all`, scales the features to a diagonal of 1,
+ * adds the ridge, and solves the normal equations G w = r with Cholesky's factorisation (LAPACK's
+ * dpotrf). dpocon estimates the condition; a badly conditioned system gets a larger ridge.
+ */
 #include "stats/least_squares.h"
 
 #include "base/memory.h"
@@ -38,7 +44,7 @@ void normal_sums_add(const NormalSums *to, const NormalSums *from)
         to->products[i] += from->products[i];
 }
 
-/* w' G w - 2 w' r + sum y^2, G from its lower triangle. */
+/* (w' G w - 2 w' r + sum y^2) / count, where G = products (its lower triangle) and r = moments. */
 double normal_sums_loss(const NormalSums *sums, int target, const double *w)
 {
     const size_t features = (size_t)sums->features;
@@ -55,13 +61,17 @@ double normal_sums_loss(const NormalSums *sums, int target, const double *w)
 
 /* -- Solving ---------------------------------------------------------------------------------- */
 
-/* A system in room of its own: matrix [F, F], of which the lower triangle counts, and right sides [K, F].
- * Features come scaled to a diagonal of ones, so that a ridge means the same for all. */
+/* A linear system and the memory that it is solved in. The features are scaled so that the diagonal
+ * is 1, and a ridge means the same for all of them. */
 typedef struct System {
     lapack_int features, targets;
-    double *matrix, *factor; /* the factor is made from the matrix, with some ridge */
+    /* [F, F] each; only the lower triangles are used. `factor` is computed from `matrix` and a
+     * ridge. */
+    double *matrix, *factor;
+    /* [K, F]: the right sides, then the solutions of the scaled system. */
     double *right;
-    double *scale; /* [F]: w = scale * (the solution of the scaled system) */
+    /* [F]: w = scale * (the solution of the scaled system). */
+    double *scale;
 } System;
 
 static bool make_system(System *s, const NormalSums *sums, Error *error)
@@ -85,6 +95,7 @@ static void free_system(System *s)
     memory_free(s->scale);
 }
 
+/* Adds weight * sums to the matrix and the right sides. */
 static void mix(System *s, const NormalSums *sums, double weight)
 {
     const size_t features = (size_t)s->features;
@@ -108,7 +119,7 @@ static bool check_finite(const System *s, Error *error)
     return finite || error_runtime(error, "the sums of least squares are not finite");
 }
 
-/* A feature that is always zero keeps a weight of zero. */
+/* Scales the diagonal to 1. A feature that is always zero gets the scale 0, and so the weight 0. */
 static bool rescale(System *s, Error *error)
 {
     const size_t features = (size_t)s->features;
@@ -128,11 +139,14 @@ static bool rescale(System *s, Error *error)
     return true;
 }
 
-/* Cholesky's factor of matrix + ridge; false where it is not positive definite, or nearly not. (Rows of the lower
- * triangle are columns of the upper one to LAPACK, whose matrices are column by column.) */
+/* factor := Cholesky's factor of matrix + ridge, without a ridge for the intercept. Returns false
+ * if the sum is not positive definite or its condition is bad. LAPACK stores matrices column by
+ * column, so our lower triangle by rows is its upper triangle. */
 static bool factorise(System *s, double ridge)
 {
-    const double least_condition = 1e-9; /* of an inverse: w is good to half of a double's digits */
+    /* The least reciprocal of the condition number: w is then accurate to half a double's
+     * digits. */
+    const double least_condition = 1e-9;
     const lapack_int n = s->features;
     const size_t features = (size_t)n;
     memcpy(s->factor, s->matrix, features * features * sizeof(double));
@@ -146,6 +160,7 @@ static bool factorise(System *s, double ridge)
            inverse > least_condition;
 }
 
+/* w [K, F] := the solution. The ridge is raised tenfold until the matrix can be factorised. */
 static bool solve(System *s, double ridge, double *w, double *ridge_used, Error *error)
 {
     const double least = 1e-12, most = 1;

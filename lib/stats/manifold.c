@@ -1,3 +1,8 @@
+/* Improved precision and recall (Kynkaanniemi et al. 2019; the definitions are in manifold.h).
+ *
+ * All pairs of points are compared. Distances stay squared, since only their order matters. Each
+ * point is handled by one thread, so results do not depend on the number of threads.
+ */
 #include "stats/manifold.h"
 
 #include "base/dispatch.h"
@@ -17,7 +22,7 @@ VECTORISED static double squared_distance(const float *x, const float *y, int di
     return sum;
 }
 
-/* Puts a distance among the k smallest seen, least [k], ascending. */
+/* Inserts a distance into least [k], the k smallest distances so far, ascending. */
 static void keep_least(double *least, int k, double distance)
 {
     int at = k - 1;

@@ -1,12 +1,13 @@
 /* Improved precision and recall (Kynkaanniemi et al. 2019).
  *
- * The manifold of a set of points is the union of balls around them, each as wide as the distance to the
- * k-th nearest other point of the set. Precision is the share of generated points on the manifold of
- * the real ones, recall the share of real points on that of the generated ones.
+ * The manifold of a set of points is a union of balls, one around each point. The radius of a ball
+ * is the distance to the k-th nearest other point of the set. Precision is the share of generated
+ * points on the manifold of the real points. Recall is the share of real points on the manifold of
+ * the generated points.
  *
- * A resample has copies, and the nearest neighbour of a copy is the other copy: its balls would have no width.
- * So manifolds are always those of all points, and resamples are of the points that are looked for on them.
- * The scatter is then that of a share, and leaves out what other manifolds would add.
+ * A bootstrap resample contains duplicates, whose nearest neighbour is at distance 0. So the
+ * manifold always uses all points; only the query points are resampled. The standard error
+ * therefore ignores the manifold's own variation.
  */
 #pragma once
 
@@ -15,11 +16,12 @@
 
 enum { MANIFOLD_NEIGHBOURS = 3, MANIFOLD_MAX_NEIGHBOURS = 16 };
 
-/* radii [count] := the square of each point's distance to its k-th nearest other point; 1 <= k <=
- * MANIFOLD_MAX_NEIGHBOURS, k < count. */
+/* radii [count] := the squared distance of each point to its k-th nearest other point.
+ * 1 <= k <= MANIFOLD_MAX_NEIGHBOURS, k < count. Weights are ignored. */
 void manifold_radii(const Points *points, int k, double *radii);
 
-/* share [columns] := which part of `points` lies in a ball of `centres`; radii [centres->count], squares.
- * The edge of a ball belongs to it. */
+/* share [columns] := the share of `points` that lie in a ball of `centres`. radii [centres->count]
+ * are squared (manifold_radii). The edge of a ball belongs to the ball. A run-time error if memory
+ * runs out. */
 bool manifold_share(const Points *points, const Points *centres, const double *radii, double *share,
                     Error *error);

@@ -1,3 +1,9 @@
+/* Bootstrap resamples of points (Efron 1979; the idea is in points.h).
+ *
+ * resample_draw draws `count` indices with replacement for each resample, and counts how often each
+ * index comes up. The counts are the weights. Draw i of resample r depends on (seed, stream, r, i)
+ * only.
+ */
 #include "stats/points.h"
 
 #include "base/random.h"
@@ -23,7 +29,8 @@ void resample_draw(uint64_t seed, uint32_t stream, int count, int replicates, ui
         const RandomKey key = {
             .seed = seed, .purpose = RANDOM_RESAMPLE, .substream = stream, .step = (uint32_t)r};
         for (int i = 0; i < count; i++) {
-            /* 255 draws of one point do not happen: their number is Poisson's with mean 1. */
+            /* A byte is enough: the number of draws of a point has a Poisson distribution with mean
+             * 1, and practically never reaches 256. */
             const uint32_t drawn = random_below(key, (uint32_t)i, (uint32_t)count);
             weights[drawn * columns + (size_t)r]++;
         }

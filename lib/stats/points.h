@@ -1,13 +1,14 @@
-/* Sets of points in a space of features or of pixels, which statistics compare; and resamples of them.
+/* Sets of points in a space of features or pixels, and their bootstrap resamples.
  *
- * A bootstrap (Efron 1979) asks how a statistic would scatter if the points were drawn again, and draws
- * them again from themselves, with replacement. A resample is nothing but how often each point counts,
- * so that every statistic here is written once, for weights, and computed for many columns of weights
- * at a time: column 0 has every point once, which is the statistic itself, the others are resamples.
+ * A bootstrap (Efron 1979) estimates how much a statistic would vary if the points were drawn
+ * again. It draws new sets from the points themselves, with replacement. A resample is a weight for
+ * each point: how often the point was drawn. So every statistic here is written for weights, and is
+ * computed for many columns of weights at a time. Column 0 has the weight 1 everywhere, and gives
+ * the statistic itself. The other columns are resamples.
  *
- * What compares two sets takes column c of both. Equal streams give equal weights, so the columns of two
- * statistics on the same points belong together: the scatter of their difference is that of the
- * difference of columns.
+ * A statistic of two sets pairs column c of one with column c of the other. Equal seeds, streams
+ * and counts give equal weights. So for two statistics of the same points, the differences of their
+ * columns are resamples of the difference, and give its standard error.
  */
 #pragma once
 
@@ -15,8 +16,10 @@
 #include <stdint.h>
 
 typedef struct Points {
-    const float *values;    /* [count, dims] */
-    const uint8_t *weights; /* [count, columns]: how often a point counts */
+    /* [count, dims] */
+    const float *values;
+    /* [count, columns]: how often a point counts. */
+    const uint8_t *weights;
     int count, dims, columns;
 } Points;
 
@@ -30,13 +33,13 @@ static inline const uint8_t *points_weights(const Points *points, int i)
     return points->weights + (size_t)i * (size_t)points->columns;
 }
 
-/* How many points column c has, with repetitions. */
+/* The number of points in a column, with repetitions: the sum of its weights. */
 double points_total(const Points *points, int column);
 
-/* weights [count, replicates + 1] := ones in column 0, and in each of the others `count` draws with
- * replacement, a function of (seed, stream, column). */
+/* weights [count, replicates + 1] := 1 in column 0; in every other column the result of `count`
+ * draws with replacement. A column is a function of (seed, stream, column, count). */
 void resample_draw(uint64_t seed, uint32_t stream, int count, int replicates, uint8_t *weights);
 
-/* The bootstrap's standard error: the standard deviation of values[1 .. columns - 1]; NAN for fewer than
- * two resamples. */
+/* The bootstrap's standard error of values[0]: the standard deviation of values[1 .. columns - 1].
+ * NAN for fewer than two resamples. */
 double resample_error(const double *values, int columns);

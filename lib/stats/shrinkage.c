@@ -1,3 +1,9 @@
+/* The choice of ridge and share for least squares, by held-out loss (shrinkage.h).
+ *
+ * All targets are solved together for each trial. The targets of a kind share their choice, and
+ * different kinds choose independently. A trial is one Cholesky factorisation; it reads sums, not
+ * observations.
+ */
 #include "stats/shrinkage.h"
 
 #include "base/memory.h"
@@ -5,8 +11,10 @@
 #include <math.h>
 #include <string.h>
 
+/* The shares (`borrow`) and ridges to try. */
 static const double shares[] = {0, 0.003, 0.03, 0.3, 1};
 static const double first_ridge = 1e-5, other_ridges[] = {1e-7, 1e-4, 1e-3, 1e-2};
+/* Taken if there are no held-out observations. */
 static const double middling_share = 0.1, middling_ridge = 1e-4;
 
 enum {
@@ -17,12 +25,15 @@ enum {
 typedef struct Search {
     const NormalSums *own, *all, *held;
     int outputs, kinds;
-    Shrinkage *chosen; /* [kinds]: the best so far */
-    double *least;     /* [kinds]: their losses */
-    double *w;         /* [targets, features]: their weights */
-    double *trial;     /* [targets, features] */
+    /* [kinds]: the best so far, and its loss. */
+    Shrinkage *chosen;
+    double *least;
+    /* [targets, features]: the weights of the best so far, and of the current trial. */
+    double *w;
+    double *trial;
 } Search;
 
+/* The held-out loss of the trial, summed over the targets of a kind. */
 static double loss_of_kind(const Search *s, int kind)
 {
     double sum = 0;
@@ -31,7 +42,8 @@ static double loss_of_kind(const Search *s, int kind)
     return sum;
 }
 
-/* Of the kinds that borrow as much, or of all of them while that is still open. */
+/* Solves with a shrinkage, and keeps the result for every kind whose held-out loss it lowers.
+ * Unless `open`, only kinds that have chosen the same share take part. */
 static bool try_out(Search *s, Shrinkage shrinkage, bool open, Error *error)
 {
     const size_t size = (size_t)s->outputs * (size_t)s->own->features;
@@ -40,7 +52,7 @@ static bool try_out(Search *s, Shrinkage shrinkage, bool open, Error *error)
     for (int kind = 0; kind < s->kinds; kind++) {
         const double loss = loss_of_kind(s, kind);
         if ((!open && s->chosen[kind].borrow != shrinkage.borrow) || !(loss < s->least[kind]))
-            continue; /* a loss of NaN too */
+            continue; /* also if the loss is NaN */
         s->least[kind] = loss;
         s->chosen[kind] = shrinkage;
         memcpy(s->w + (size_t)kind * size, s->trial + (size_t)kind * size, size * sizeof(double));
@@ -48,6 +60,7 @@ static bool try_out(Search *s, Shrinkage shrinkage, bool open, Error *error)
     return true;
 }
 
+/* Whether any kind has chosen this share. */
 static bool is_chosen(const Search *s, double borrow)
 {
     for (int kind = 0; kind < s->kinds; kind++)
@@ -56,6 +69,7 @@ static bool is_chosen(const Search *s, double borrow)
     return false;
 }
 
+/* Tries all shares at the first ridge, then the other ridges at the chosen shares. */
 static bool search(Search *s, double ridge, Error *error)
 {
     const int count = s->all ? SHARES : 1;
@@ -71,7 +85,7 @@ static bool search(Search *s, double ridge, Error *error)
     return true;
 }
 
-/* Nothing to try out on. */
+/* Solves with the middling ridge and share: there are no held-out observations. */
 static bool take_middling(Search *s, double ridge, Error *error)
 {
     Shrinkage shrinkage = {.ridge = ridge < 0 ? middling_ridge : ridge,

@@ -1,18 +1,21 @@
-/* How much a solution of least squares should trust its own observations: tried out on others.
+/* Chooses the ridge and the share that is borrowed from all bins (least_squares.h) by the loss on
+ * held-out observations.
  *
- * Of every pair of a ridge and a share that is borrowed from all bins (least_squares.h), the one is taken
- * whose weights have the least loss on held-out observations. First the share, at a small ridge, then the
- * ridge. Since the sums have it all, a trial is one Cholesky factorisation and reads no observation.
+ * The share is chosen first, at a small ridge. Then the ridge is chosen at that share. A trial is
+ * one Cholesky factorisation. It reads no observations, since the sums contain everything needed.
  */
 #pragma once
 
 #include "stats/least_squares.h"
 
-/* For every kind of target, `outputs` targets each, which share what they are solved with:
- *   own, all   what is fitted: a bin's observations, and those of all bins (NULL where it is the only one)
- *   held       held-out observations of the bin; where there are none, middling values are taken
- *   ridge      >= 0: take this one; below: choose it too
- *   chosen [targets / outputs], w [targets, features]: results
- * A run-time error where sums are not finite. */
+/* Solves for all targets. Each kind has `outputs` consecutive targets, which share one choice:
+ *   own      the sums of the bin's observations
+ *   all      the sums of all bins' observations; NULL if there is only one bin
+ *   held     the sums of the bin's held-out observations; if there are none, a medium ridge and
+ *            share are used
+ *   ridge    >= 0: use this ridge; < 0: choose the ridge too
+ *   chosen   [targets / outputs]: the result
+ *   w        [targets, features]: the result
+ * A run-time error if sums are not finite. */
 bool shrinkage_fit(const NormalSums *own, const NormalSums *all, const NormalSums *held,
                    int outputs, double ridge, Shrinkage *chosen, double *w, Error *error);

@@ -1,3 +1,9 @@
+/* The sliced Wasserstein distance of two weighted sets of points (sliced.h).
+ *
+ * For each direction, both sets are projected and sorted once. The sorted lines serve every column
+ * of weights: W_2^2 of a column is one walk along both lines. Directions are shared out among
+ * threads; their results are added in order at the end.
+ */
 #include "stats/sliced.h"
 
 #include "base/dispatch.h"
@@ -23,7 +29,7 @@ void sliced_directions(uint64_t seed, int count, int dims, float *directions)
     }
 }
 
-/* A point on a line. */
+/* A point on a line: its coordinate and its index. */
 typedef struct Projected {
     double at;
     int point;
@@ -38,7 +44,7 @@ VECTORISED static double project(const float *x, const float *direction, int dim
     return product;
 }
 
-/* By place; among equals by index, so that the order is always the same. */
+/* Orders by coordinate. Ties are ordered by index, so that the order is always the same. */
 static int compare(const void *a, const void *b)
 {
     const Projected *x = a, *y = b;
@@ -55,8 +61,10 @@ static void project_all(const Points *points, const float *direction, Projected 
     qsort(line, (size_t)points->count, sizeof *line, compare);
 }
 
-/* W_2^2 of column c: both lines are walked together, taking what mass the two points have in common. A point
- * of x has the mass weight * (the number of y), one of y the other way round, so that all are integers. */
+/* W_2^2 of column c. Both sorted lines are walked together: the current point of x and the current
+ * point of y exchange the smaller of their remaining masses. The mass of a point of x is weight *
+ * total_y, the mass of a point of y is weight * total_x. So all masses are integers, and both sets
+ * weigh the same. */
 static double transport(const Points *x, const Projected *line_x, const Points *y,
                         const Projected *line_y, int64_t total_x, int64_t total_y, int c)
 {
@@ -67,7 +75,7 @@ static double transport(const Points *x, const Projected *line_x, const Points *
             left_x = points_weights(x, line_x[i].point)[c] * total_y;
         for (; left_y == 0 && j < y->count; j++)
             left_y = points_weights(y, line_y[j].point)[c] * total_x;
-        if (left_x == 0 || left_y == 0) /* both, at the end */
+        if (left_x == 0 || left_y == 0) /* both are 0 at the end */
             return sum / ((double)total_x * (double)total_y);
         const int64_t mass = left_x < left_y ? left_x : left_y;
         const double difference = line_x[i - 1].at - line_y[j - 1].at;
@@ -77,11 +85,14 @@ static double transport(const Points *x, const Projected *line_x, const Points *
     }
 }
 
-/* Room for the work. */
+/* Working memory. */
 typedef struct Work {
-    Projected *lines; /* [threads, x->count + y->count] */
-    double *squares;  /* [directions, columns]: W_2^2 */
-    int64_t *totals;  /* [columns, 2]: points of x and of y */
+    /* [threads, x->count + y->count] */
+    Projected *lines;
+    /* [directions, columns]: W_2^2. */
+    double *squares;
+    /* [columns, 2]: the numbers of points of x and y. */
+    int64_t *totals;
 } Work;
 
 static bool make_work(Work *work, const Points *x, const Points *y, int directions, Error *error)
