@@ -1,8 +1,10 @@
-/* The sweep of a bound: it visits a timestep, runs the network on all images, a batch at a time, and gives what it says
- * of each image to the parts: cells, tables, calibration (evaluation/bound_parts.h).
+/* The sweep of a bound (bound.h). A visit to a timestep draws x_t for all images, runs the network
+ * on them, a batch at a time, and passes the outputs for each image to the parts: cells, tables and
+ * calibration (evaluation/bound_parts.h).
  *
- * The images of a batch are shared out among threads. Each part keeps a place for every image, and adds up in the images'
- * order when the timestep is finished: so the results do not depend on the threads.
+ * The images of a batch are shared out among threads. Each part keeps an entry for every image, and
+ * adds the entries in the images' order when the timestep is finished. So the results do not depend
+ * on the number of threads.
  */
 #include "evaluation/bound.h"
 
@@ -19,7 +21,7 @@ struct Bound {
     BoundTables tables;
     Calibration calibration;
     BoundSums sums;
-    /* One batch: [batch], and [batch, dims] each. */
+    /* One batch: t [batch], the others [batch, dims]. */
     int *t;
     float *eps, *x_t, *cov;
     double *x_0_hat, *off2;
@@ -117,7 +119,7 @@ void bound_free(Bound *b)
 
 /* -- One image -------------------------------------------------------------------------------- */
 
-/* With variance v of the task. */
+/* Adds an image with variance v of the task to all parts. */
 static void add_variance(Bound *b, const BoundImage *image, int v)
 {
     const EstimateSource *source = &b->frame.predictor->source;
@@ -140,7 +142,7 @@ static void add_variance(Bound *b, const BoundImage *image, int v)
     bound_tables_add_estimate(&b->tables, image, &estimate);
 }
 
-/* Image `first` + slot of the task. */
+/* Adds image `first` + slot of the task: every variance, and the decoder's term. */
 static void add_image(Bound *b, int t, int first, int slot)
 {
     const BoundFrame *frame = &b->frame;
@@ -162,6 +164,7 @@ static void add_image(Bound *b, int t, int first, int slot)
 
 /* -- One timestep ----------------------------------------------------------------------------- */
 
+/* eps [count, dims] := the noise in x_t of images first .. first + count - 1. */
 static bool draw(Bound *b, int t, int first, int count, Error *error)
 {
     const BoundTask *task = b->frame.task;
@@ -252,7 +255,8 @@ double bound_mean(const Bound *b, int cell, double *error)
     const int images = b->frame.task->images;
     double mean;
     bound_mean_and_error(b->sums.bits + (size_t)cell * (size_t)images, images, &mean, error);
+    /* A computed NaN may have a sign, and print as -nan. */
     if (isnan(mean))
-        return *error = NAN; /* the one without a sign */
+        return *error = NAN;
     return mean;
 }

@@ -1,10 +1,11 @@
 /* The terms of a bound's cells.
  *
- * At timestep t only some cells have a term: those whose trajectory visits t. `begin` lists them and makes their steps
- * t -> s. Then each image adds its terms. An estimate of Cov[x_0 | x_t] serves every cell of its variance, since s
- * enters a term through kappa alone (diffusion/likelihood.h). A variance that depends on s is evaluated again for each
- * cell. Terms are kept for each image until the timestep is finished: so the sums change only when a timestep is whole,
- * and their order does not depend on the threads.
+ * A cell has a term at timestep t if its trajectory visits t. `begin` lists these cells and
+ * computes their steps t -> s. Then each image adds its terms. An estimate of Cov[x_0 | x_t] serves
+ * every cell of its variance, since s enters a term through kappa alone (diffusion/likelihood.h). A
+ * variance that depends on s is evaluated again for each cell. Terms are kept for each image until
+ * the timestep is finished. So the sums change only when a timestep is complete, and their order
+ * does not depend on the number of threads.
  */
 #include "evaluation/bound_cells.h"
 
@@ -12,6 +13,7 @@
 
 /* -- Preparation ------------------------------------------------------------------------------ */
 
+/* next [total + 1]: the timestep that the cell's trajectory goes to from t, or -1. */
 static int *make_next(const BoundCell *cell, int total)
 {
     int *next = memory_small((size_t)total + 1, sizeof *next);
@@ -49,6 +51,7 @@ static bool allocate(BoundCells *cells, Error *error)
                            error));
 }
 
+/* The bits of every image begin with the prior at the trajectory's last timestep. */
 static void add_priors(BoundCells *cells)
 {
     const BoundFrame *frame = cells->frame;
@@ -101,7 +104,8 @@ bool bound_cells_need(const BoundCells *cells, int t)
 
 /* -- One timestep ----------------------------------------------------------------------------- */
 
-/* The step t -> s of cell c, s > 0. The noise of the step to t_1, the cell's first timestep, may be bounded. */
+/* Prepares the step t -> s of cell c, s > 0. The noise of the step to t_1, the cell's first
+ * timestep, is bounded if the task wants it (clip_pixel). */
 static void prepare_step(BoundCells *cells, int c, int s, int t)
 {
     const BoundFrame *frame = cells->frame;
@@ -141,7 +145,8 @@ static void set_term(BoundCells *cells, int c, const BoundImage *image, double n
 void bound_cells_add_decoder(BoundCells *cells, const BoundImage *image)
 {
     const BoundFrame *frame = cells->frame;
-    /* The term is the same for all variances, but trajectories of dp have a variance of their own. */
+    /* The term does not depend on the cell's variance, but trajectories of dp use another decoder
+     * variance. */
     double usual = NAN, free = NAN; /* not computed yet */
     for (int k = 0; k < cells->active_count; k++) {
         const int c = cells->active[k];
@@ -158,7 +163,7 @@ void bound_cells_add_decoder(BoundCells *cells, const BoundImage *image)
     }
 }
 
-/* Whether cell c has a term of variance v at t that is a step. */
+/* Whether cell c has variance v and its term at t is a step, not the decoder. */
 static bool has_step(const BoundCells *cells, int c, int v, int t)
 {
     return cells->frame->task->cells[c].variance == v && cells->next[c][t] != 0;

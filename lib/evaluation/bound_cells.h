@@ -1,43 +1,49 @@
-/* The terms of a bound's cells: of every variance on every trajectory that visits a timestep. */
+/* The terms of a bound's cells: one for each cell whose trajectory visits the timestep
+ * (bound_cells.c). */
 #pragma once
 
 #include "evaluation/bound_parts.h"
 
 typedef struct BoundCells {
     const BoundFrame *frame;
-    /* [cells]: [N + 1], the timestep that a cell's trajectory goes to from t; -1: it does not visit t. */
+    /* next[c][t], [cells][N + 1]: the timestep that cell c's trajectory goes to from t; -1: it does
+     * not visit t. */
     int **next;
     /* [active_count]: the cells that visit the timestep. */
     int *active, active_count;
-    /* [cells]: their steps; kappa and the bound of c for estimates, the whole step for variances that depend on s. */
+    /* [cells]: the cells' steps from the timestep. Estimates use kappa and `most`, the bound on
+     * Cov[x_0 | x_t]; variances that depend on s use `steps`. */
     double *kappa, *most;
     ReverseStep *steps;
-    /* [cells, images]: the terms of the timestep, bits per dimension. */
+    /* [cells, images]: the terms of the timestep, in bits per dimension. */
     double *terms;
-    /* [batch, dims]: of variances that depend on s; NULL where there are none. */
+    /* [batch, dims]: scratch for variances that depend on s; NULL if there are none. */
     double *step_variance;
-    /* bits, terms and terms_error of BoundSums. */
+    /* The fields bits, terms and terms_error of BoundSums. */
     double *bits, *mean, *error;
 } BoundCells;
 
-/* The bounds begin with the priors. Fails for want of memory; bound_cells_free is called then too. */
+/* Allocates memory and adds the priors to the bounds. A run-time error if memory runs out; call
+ * bound_cells_free in either case. */
 bool bound_cells_make(BoundCells *cells, const BoundFrame *frame, Error *error);
 void bound_cells_free(BoundCells *cells);
 
-/* Whether a cell visits timestep t. */
+/* Whether any cell visits timestep t. */
 bool bound_cells_need(const BoundCells *cells, int t);
 
+/* Lists the cells that visit timestep t, and prepares their steps. */
 void bound_cells_begin(BoundCells *cells, int t);
 
-/* The decoder's term, for the cells whose step leads to 0. */
+/* Adds the decoder's term, for the cells whose step leads to 0. */
 void bound_cells_add_decoder(BoundCells *cells, const BoundImage *image);
 
-/* The terms of an estimate's variance. */
+/* Adds the terms of all cells with the estimate's variance. */
 void bound_cells_add_estimate(BoundCells *cells, const BoundImage *image,
                               const BoundEstimate *estimate);
 
-/* The terms of variance v, which depends on s: cell by cell. */
+/* Adds the terms of variance v, which depends on s and is evaluated for each cell. */
 void bound_cells_add_steps(BoundCells *cells, const BoundImage *image, int v,
                            const VarianceInput *input);
 
+/* Adds the terms to the bounds, and computes their means over images. */
 void bound_cells_finish(BoundCells *cells, int t);

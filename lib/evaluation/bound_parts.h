@@ -1,11 +1,13 @@
-/* What the parts of a bound share: cells (bound_cells.c), tables (bound_tables.c) and calibration (calibration.c).
+/* Types and functions that the parts of a bound share: cells (bound_cells.c), tables
+ * (bound_tables.c) and calibration (calibration.c).
  *
- * A part sums over images at one timestep, and has the same verbs as the others:
+ * A part sums over images at one timestep. All parts have the same verbs:
  *
- *     make            memory, once
- *     begin           a timestep
- *     add_...         an image, or an estimate of one; several threads call it for several images
- *     finish          the timestep: means over images go to the part's sums
+ *     make            allocates memory, once
+ *     begin           begins a timestep
+ *     add_...         adds an image, or an estimate for an image; several threads call it, each for
+ *                     another image
+ *     finish          finishes the timestep: means over images go to the part's sums
  */
 #pragma once
 
@@ -14,20 +16,20 @@
 
 #include <math.h>
 
-/* The same for the whole sweep. */
+/* Constant for the whole sweep. */
 typedef struct BoundFrame {
     const Predictor *predictor;
     const BoundTask *task;
     const Schedule *schedule;
     size_t dims;
-    /* Bits per dimension of a nat. */
+    /* One nat of an image in bits per dimension: 1 / (dims ln 2). */
     double unit;
 } BoundFrame;
 
 /* One image at timestep t. */
 typedef struct BoundImage {
     int t;
-    /* In the task, and in the batch. */
+    /* The image's index in the task, and in the batch. */
     int index, slot;
     const float *x_0;
     /* [dims]: the network's prediction of x_0, and r^2 = (x_0 - x_0_hat)^2 with its sum. */
@@ -45,7 +47,8 @@ typedef struct BoundEstimate {
     bool is_scalar;
 } BoundEstimate;
 
-/* array [rows, columns] := values. Fails for want of memory. The caller frees it with memory_free. */
+/* *array [rows, columns] := `value` everywhere. A run-time error if memory runs out. The caller
+ * frees it with memory_free. */
 static inline bool bound_allocate(double **array, size_t rows, size_t columns, double value,
                                   Error *error)
 {
@@ -55,7 +58,7 @@ static inline bool bound_allocate(double **array, size_t rows, size_t columns, d
     return *array != NULL;
 }
 
-/* The mean of `count` values and its standard error, NaN for a single value. */
+/* The mean of `count` values and its standard error; the error is NaN for a single value. */
 static inline void bound_mean_and_error(const double *values, int count, double *mean,
                                         double *error)
 {

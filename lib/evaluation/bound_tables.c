@@ -1,8 +1,9 @@
 /* The costs of all steps t -> s.
  *
- * A timestep t has t steps, and a term of each for every element would take too long. Elements are spread over a grid
- * of estimates instead (diffusion/cov_grid.h), from which the cost of any step follows. Each image of a batch has sums
- * of its own, and they are added up in the images' order: so the tables do not depend on the threads.
+ * A timestep t has t steps, and computing each step for every element would take too long. Instead
+ * the elements are spread over a grid of estimates (diffusion/cov_grid.h). The cost of any step
+ * follows from the grid's sums. Each image of a batch has its own sums, and these are added in the
+ * images' order. So the tables do not depend on the number of threads.
  */
 #include "evaluation/bound_tables.h"
 

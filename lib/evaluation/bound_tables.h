@@ -1,34 +1,39 @@
-/* The costs of all steps t -> s, which the best trajectories are found with (diffusion/best_path.h). */
+/* The costs of all steps t -> s (bound_tables.c). diffusion/best_path.h finds the best trajectories
+ * in them. */
 #pragma once
 
 #include "diffusion/cov_grid.h"
 #include "evaluation/bound_parts.h"
 
-/* Zeroed where no tables are wanted: every function does nothing then. */
+/* Zeroed if no tables are wanted; then every function does nothing. */
 typedef struct BoundTables {
     const BoundFrame *frame;
     CovGrid grid;
-    /* [batch, variances, sums of the grid] */
+    /* [batch, variances, cov_grid_sums]: each image's. */
     double *batch_sums;
-    /* [variances, sums of the grid]: of all images so far. */
+    /* [variances, cov_grid_sums]: over all images so far. */
     double *grid_sums;
-    /* [images]: row 0, in bits per dimension. */
+    /* [images]: the decoder's terms, in bits per dimension; their mean goes to row 0. */
     double *decoder;
-    /* [N + 1, variances]: the costs from t, in nats. */
+    /* [N + 1, variances]: the costs of steps from t to each s, in nats, summed over images. */
     double *costs;
-    /* Those of BoundSums. */
+    /* The field of BoundSums. */
     double *tables;
 } BoundTables;
 
-/* Fails for want of memory; bound_tables_free is called then too. */
+/* A run-time error if memory runs out; call bound_tables_free in either case. */
 bool bound_tables_make(BoundTables *tables, const BoundFrame *frame, Error *error);
 void bound_tables_free(BoundTables *tables);
 
+/* Begins a timestep; then come the terms of each image. */
 void bound_tables_begin(BoundTables *tables);
 void bound_tables_add_decoder(BoundTables *tables, const BoundImage *image);
 void bound_tables_add_estimate(BoundTables *tables, const BoundImage *image,
                                const BoundEstimate *estimate);
 
-/* The first `count` images of the batch have been added. Called by one thread. */
+/* Adds the sums of the batch's first `count` images to the sums of all images. Called by one
+ * thread, after the images were added. */
 void bound_tables_end_batch(BoundTables *tables, int count);
+
+/* Computes the costs of all steps from t, as means over images. */
 void bound_tables_finish(BoundTables *tables, int t);

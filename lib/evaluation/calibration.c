@@ -1,15 +1,18 @@
-/* The mean of r^2 / Cov[x_0 | x_t] is 1 where a variance says how large the errors of the mean are.
+/* Calibration of variances: the mean of r^2 / Cov[x_0 | x_t] over images and elements
+ * (calibration.h).
  *
- * An estimate near zero would decide the mean alone. Estimates below the variance of rounding to a grey level are
- * raised to it, since data of 256 levels have no finer errors; `floored` tells their share. `ratio`, the quotient of
- * the sums, needs no such floor. beta_tilde says that there are no errors at all, and variances that depend on s say
- * nothing of Cov[x_0 | x_t]: both have no calibration.
+ * The mean is 1 if a variance predicts the size of the errors r = x_0 - x_0_hat correctly. A single
+ * estimate near zero would dominate the mean. So estimates are first raised to the variance of
+ * rounding to a grey level, since data of 256 levels have no finer errors; `floored` is the
+ * fraction that was raised. `ratio` is sum of r^2 / sum of Cov, and needs no floor. Two kinds of
+ * variances have no calibration: beta_tilde, whose estimate is 0, and variances that depend on s,
+ * which do not estimate Cov[x_0 | x_t].
  */
 #include "evaluation/calibration.h"
 
 #include "base/dispatch.h"
 
-/* (2 / 255)^2 / 12: of one of 256 grey levels in [-1, 1]. */
+/* (2 / 255)^2 / 12: the variance of rounding to one of 256 grey levels in [-1, 1]. */
 static const double grey_level_variance = 1 / (3.0 * 255 * 255);
 
 struct CalibrationImage {
@@ -42,7 +45,8 @@ void calibration_free(Calibration *calibration)
     memory_free(calibration->ratio);
 }
 
-/* Sums over an image's elements: r^2 / c, the number of c below a grey level, c. */
+/* Sums over an image's elements: of r^2 / c in `square`, of c in `sum_cov`. `floored` counts the
+ * elements whose c is below grey_level_variance. */
 VECTORISED static void sum_elements(const float *cov, const double *off2, size_t count,
                                     double *square, double *floored, double *sum_cov)
 {

@@ -1,4 +1,5 @@
-/* Calibration: whether the errors of the mean are as large as each variance says. */
+/* Calibration: whether each variance predicts the size of the errors of the mean
+ * (calibration.c). */
 #pragma once
 
 #include "evaluation/bound_parts.h"
@@ -7,17 +8,19 @@ typedef struct CalibrationImage CalibrationImage;
 
 typedef struct Calibration {
     const BoundFrame *frame;
-    /* [variances, images]: of one timestep. */
+    /* [variances, images]: the current timestep's. */
     CalibrationImage *images;
-    /* Those of BoundSums. */
+    /* The fields of BoundSums with the same names: [variances, N + 1] each. */
     double *calibration, *calibration_error, *floored, *ratio;
 } Calibration;
 
-/* Fails for want of memory; calibration_free is called then too. */
+/* A run-time error if memory runs out; call calibration_free in either case. */
 bool calibration_make(Calibration *calibration, const BoundFrame *frame, Error *error);
 void calibration_free(Calibration *calibration);
 
-/* There is nothing to begin: every image writes its own entry. */
+/* Adds an estimate of an image. Calibration has no `begin`, since every image overwrites its own
+ * entry. */
 void calibration_add(Calibration *calibration, const BoundImage *image,
                      const BoundEstimate *estimate);
+/* Computes the means over images at timestep t. */
 void calibration_finish(Calibration *calibration, int t);

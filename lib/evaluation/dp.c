@@ -1,3 +1,10 @@
+/* The best trajectories of a network (dp.h): finding, storing and reading the tables of step costs.
+ *
+ * dp_prepare checks which variances of the request have a usable file. One sweep
+ * (evaluation/sweep.h) of a bound with tables finds all missing ones. Each table becomes a file,
+ * marked with a fingerprint of the network. dp_trajectory reads a file, checks the fingerprint, and
+ * runs the dynamic program of diffusion/best_path.h on the costs.
+ */
 #include "evaluation/dp.h"
 
 #include "base/fingerprint.h"
@@ -16,6 +23,7 @@ enum { VERSION = 1 };
 
 /* -- Files ------------------------------------------------------------------------------------ */
 
+/* The path of a file in the run's directory, or beside the checkpoint. */
 static char *file_beside(const Network *network, const char *name)
 {
     const char *run = network_run(network), *origin = network_origin(network);
@@ -26,6 +34,7 @@ static char *file_beside(const Network *network, const char *name)
                  : memory_string(name);
 }
 
+/* The path of a variance's table. */
 static char *path_of(const Network *network, const Variance *variance,
                      const EstimateOptions *estimate)
 {
@@ -35,10 +44,11 @@ static char *path_of(const Network *network, const Variance *variance,
     return path;
 }
 
-/* What a file says of itself. */
+/* The attributes of a file. */
 typedef struct Identity {
     int64_t version;
-    uint64_t network; /* this and the next only of VERSION */
+    /* The fields below are read only if the version is VERSION. */
+    uint64_t network;
     int64_t images, seed, bf16;
 } Identity;
 
@@ -53,7 +63,7 @@ static bool read_identity(Hdf5File *file, Identity *identity, Error *error)
     memory_free(format);
     ok = ok && hdf5_read_attribute_int(file, "/", "version", &identity->version, error);
     if (!ok || identity->version != VERSION)
-        return ok; /* what else there is, only that version knows */
+        return ok; /* the other attributes may differ in another version */
     ok = hdf5_read_attribute_int(file, "/", "network", &network, error) &&
          hdf5_read_attribute_int(file, "/", "images", &identity->images, error) &&
          hdf5_read_attribute_int(file, "/", "seed", &identity->seed, error) &&
@@ -83,7 +93,8 @@ static bool write_file(const char *path, const Identity *identity, double prior,
     return false;
 }
 
-/* costs [N + 1, N + 1] := what the open file has, where it is for this network. */
+/* costs [N + 1, N + 1] := the costs in an open file. An input error if the file is of another
+ * version or network, or damaged. The caller frees *costs, also after an error. */
 static bool read_costs(const Network *network, const Variance *variance, Hdf5File *file,
                        double **costs, Error *error)
 {
@@ -113,6 +124,8 @@ static bool read_costs(const Network *network, const Variance *variance, Hdf5Fil
 
 /* -- Finding ---------------------------------------------------------------------------------- */
 
+/* Whether a file was made with the options of the request. An option that is not given matches any
+ * value; images of --data never match. */
 static bool is_as_asked(const DpRequest *request, const Identity *identity)
 {
     return identity->bf16 == (request->type == DTYPE_BF16) && !request->data &&
@@ -120,9 +133,10 @@ static bool is_as_asked(const DpRequest *request, const Identity *identity)
            (!request->seed.given || (uint64_t)identity->seed == request->seed.value);
 }
 
-/* Whether a file is there, whole, for this network, and as it is asked for. (Of what images of --data it
- * would be is not known, so those are searched anew.) Tables are made anew in the place of others; a file
- * that holds none is an error, and stays. */
+/* *there := whether a variance has a complete file for this network and this request. A file
+ * doesn't say which images of --data it was made with, so --data always makes a new one. A file
+ * with other tables will be replaced. A file that holds no tables is an error, and is not
+ * touched. */
 static bool is_there(const Network *network, const DpRequest *request, const Variance *variance,
                      bool *there, Error *error)
 {
@@ -145,7 +159,7 @@ static bool is_there(const Network *network, const DpRequest *request, const Var
     return ok;
 }
 
-/* All that the tables depend on. */
+/* A text of everything that the tables depend on. The caller frees it. */
 static char *key_of(const Network *network, const DpRequest *request, const BoundTask *task)
 {
     const size_t bytes = (size_t)task->images * network_dims(network) * sizeof(float);
@@ -183,7 +197,7 @@ static bool store_tables(const Network *network, const DpRequest *request, const
     return ok;
 }
 
-/* A table with a cost that is no number could never be read again. */
+/* All costs must be finite, because read_costs refuses a table with others. */
 static bool check_tables(const Network *network, const BoundTask *task, const Bound *bound,
                          Error *error)
 {
@@ -203,6 +217,7 @@ static bool check_tables(const Network *network, const BoundTask *task, const Bo
     return true;
 }
 
+/* Runs the sweep and writes the files of all variances of the task. */
 static bool find(Network *network, const DpRequest *request, const BoundTask *task, Error *error)
 {
     const Predictor predictor = network_predictor(network, &request->estimate);
@@ -263,7 +278,7 @@ bool dp_prepare(Network *network, const DpRequest *request, Error *error)
 
 /* -- Using ------------------------------------------------------------------------------------ */
 
-/* The options that lead to the same estimate. */
+/* The command-line options that give this estimate. The caller frees them. */
 static char *options_text(const EstimateOptions *estimate)
 {
     char *floor = estimate->floor > 0 ? memory_format(" --cov-floor %.9g", estimate->floor) : NULL;

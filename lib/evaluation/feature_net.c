@@ -1,3 +1,10 @@
+/* The classifier in whose features images are compared: its file and its forward pass
+ * (feature_net.h).
+ *
+ * The file holds the settings as attributes and a tensor for each parameter. Reading learns the
+ * shapes by building the graph once, and checks the weights against the fingerprint in the name.
+ * Images are evaluated in batches of 128; the last batch is filled up with zeros.
+ */
 #include "evaluation/feature_net.h"
 
 #include "base/fingerprint.h"
@@ -19,6 +26,7 @@ char *feature_net_name(const float *weights, size_t size)
 
 /* -- The file --------------------------------------------------------------------------------- */
 
+/* Calls `visit` for every tensor of weights, until one fails. */
 static bool each_tensor(const FeatureNet *net, Hdf5File *file,
                         bool (*visit)(Hdf5File *file, const char *name, const Param *param,
                                       float *values, Error *error),
@@ -115,7 +123,7 @@ static bool check_format(Hdf5File *file, Error *error)
                                              hdf5_path(file), (long long)version, VERSION);
 }
 
-/* An attribute from `least` to `most`. */
+/* *number := an attribute. An input error if it is not from `least` to `most`. */
 static bool read_number(Hdf5File *file, const char *name, int64_t least, int64_t most, int *number,
                         Error *error)
 {
@@ -153,7 +161,8 @@ static bool check_images(const FeatureNet *net, const Config *config, Error *err
                        config->data.resolution, config->data.resolution, config->data.channels);
 }
 
-/* Builders register parameters, and a graph that is never finished costs next to nothing. */
+/* Fills net->params. Building a graph registers the parameters; a graph that is never finished
+ * takes nearly no time or memory. */
 static void learn_shapes(FeatureNet *net)
 {
     Graph *graph = graph_new(&net->params, (GraphOptions){.batch = 1});
@@ -167,7 +176,8 @@ static bool allocate_weights(FeatureNet *net, Error *error)
     return net->weights != NULL;
 }
 
-/* Each array has its checksum; that they are together the classifier of this name, the name itself says. */
+/* The weights must have the fingerprint that the name contains. HDF5's checksums protect each array
+ * by itself; the name protects their combination. */
 static bool check_name(const FeatureNet *net, Error *error)
 {
     char *name = feature_net_name(net->weights, net->params.size);

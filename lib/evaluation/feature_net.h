@@ -1,12 +1,12 @@
-/* The network in whose features images are compared: a small classifier (model/classifier.h) of the run's
- * own data set, trained when it is first needed and kept in a file.
+/* A small classifier (model/classifier.h) in whose features images are compared. It classifies the
+ * run's own data set. It is trained when it is first needed, and kept in a file:
  *
- *     attributes   format "varhead-classifier", version 1, name, data, resolution, channels, classes,
- *                  steps, seed, accuracy, test_images
+ *     attributes        format "varhead-classifier", version 1, name, data, resolution, channels,
+ *                       classes, steps, seed, accuracy, test_images
  *     /weights/<name>   float32, as in a checkpoint: the moving average of training
  *
- * Distances in its features compare with one another only where the name is the same: it has a fingerprint
- * of the weights in it.
+ * The name contains a fingerprint of the weights. Distances are comparable only if they were
+ * measured with classifiers of the same name.
  */
 #pragma once
 
@@ -16,29 +16,36 @@
 #include "model/classifier.h"
 
 typedef struct FeatureNet {
-    char *name; /* "cnn64-3f9a1c02" */
-    char *path; /* of its file */
-    char *data; /* the images that it was trained on */
+    /* "cnn64-3f9a1c02" */
+    char *name;
+    /* The path of the file. */
+    char *path;
+    /* The name of the training images. */
+    char *data;
     int resolution, channels, classes;
     int64_t steps, seed, test_images;
-    double accuracy; /* the share of test_images, all held out, that it classifies right */
+    /* The share of correctly classified test images. All test_images were held out. */
+    double accuracy;
     ParamSet params;
-    float *weights; /* [params.size] */
+    /* [params.size] */
+    float *weights;
     Graph *graph;
     Classifier net;
 } FeatureNet;
 
-/* The name of a network with the weights [size]: "cnn64-3f9a1c02". Caller frees. */
+/* The name of a network with these weights [size]: "cnn64-3f9a1c02". The caller frees it. */
 char *feature_net_name(const float *weights, size_t size);
 
-/* Reads the file `path`. An input error if it is something else, or for other images than `config` describes. */
+/* Reads the file `path`. An input error if the file is no classifier or is damaged, or if its
+ * images have another size than those of `config`. */
 bool feature_net_open(FeatureNet **net, const char *path, const Config *config, Error *error);
 
-/* Writes net->path, whole or not at all. Graph and net are not needed. */
+/* Writes net->path, completely or not at all. Does not use net->graph and net->net. */
 bool feature_net_write(const FeatureNet *net, Error *error);
 
 void feature_net_close(FeatureNet *net); /* NULL is fine */
 
-/* features [count, CLASSIFIER_FEATURES] of images [count, resolution, resolution, channels]. */
+/* features [count, CLASSIFIER_FEATURES] := the features of images [count, resolution, resolution,
+ * channels]. A run-time error if a signal stops it. */
 bool feature_net_evaluate(FeatureNet *net, const float *images, int count, float *features,
                           Error *error);

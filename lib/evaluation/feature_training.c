@@ -1,3 +1,9 @@
+/* Trains the classifier in whose features images are compared (feature_training.h).
+ *
+ * A plain training loop: batches of 128 images in shuffled epochs, the cross entropy of the labels,
+ * Adam (engine/optimizer.h). The moving average of the weights is tested on the test images and
+ * written.
+ */
 #include "evaluation/feature_training.h"
 
 #include "base/interrupt.h"
@@ -15,7 +21,8 @@
 
 enum { BATCH = 128 };
 
-/* The average is over the last hundred steps or so, which does what a falling learning rate would. */
+/* The moving average covers about the last hundred steps. It replaces a schedule that lowers the
+ * learning rate. */
 static const OptimizerSettings settings = {.lr = 2e-3, .warmup = 50, .grad_clip = 1, .ema = 0.99};
 
 typedef struct Training {
@@ -131,7 +138,8 @@ static bool train(Training *t, bool quiet, Error *error)
 
 /* -- Afterwards ------------------------------------------------------------------------------- */
 
-/* The training graph serves: there is no dropout in it. */
+/* Measures the accuracy on the test images. The training graph has no dropout, so it serves here
+ * too. */
 static bool test(Training *t, Error *error)
 {
     const int64_t count = dataset_count(t->test);
@@ -153,6 +161,7 @@ static bool test(Training *t, Error *error)
     return true;
 }
 
+/* Moves the averaged weights to the network, and names it. */
 static void hand_over(Training *t)
 {
     FeatureNet *net = t->net;
@@ -162,7 +171,8 @@ static void hand_over(Training *t)
     net->name = feature_net_name(net->weights, net->params.size);
 }
 
-/* The shapes follow from the classes, which are known when the labels are read. */
+/* A network without parameters. Their shapes depend on the number of classes, which labels tell
+ * later. */
 static FeatureNet *new_net(const FeatureTraining *task)
 {
     FeatureNet *net = memory_small(1, sizeof *net);

@@ -3,17 +3,22 @@
 
 #include "evaluation/feature_net.h"
 
-enum { FEATURE_TRAINING_STEPS = 1200 }; /* if nobody says otherwise */
+/* The default number of steps. */
+enum { FEATURE_TRAINING_STEPS = 1200 };
 
-/* What it is trained on. */
+/* Images, labels and length of a training. */
 typedef struct FeatureTraining {
-    const char *path;                       /* of the file to be written */
-    const Config *config;                   /* names the data set, and says whether it is flipped */
-    const char *train_labels, *test_labels; /* files; NULL: where data/labels.h looks for them */
+    /* The file to write. */
+    const char *path;
+    /* Names the data set, and says whether images are flipped. */
+    const Config *config;
+    /* Files of labels; NULL: data/labels.h finds them. */
+    const char *train_labels, *test_labels;
     int64_t steps, seed;
     bool quiet;
 } FeatureTraining;
 
-/* Trains a classifier, in about a minute, and writes its file. Training images are seen as the diffusion model sees
- * them, flipped or not. An input error if labels are missing. */
+/* Trains a classifier, which takes about a minute, and writes its file. Training images are flipped
+ * at random if those of the diffusion model are. An input error if images or labels are missing, or
+ * if the file can't be written. */
 bool feature_training_run(const FeatureTraining *task, Error *error);

@@ -1,3 +1,8 @@
+/* The real images and the samples of infer quality (quality_images.h).
+ *
+ * Two disjoint halves of test images are drawn at once, as 2 * count different images. Samples of
+ * pictures are rounded to 256 grey levels, since real pictures have no others.
+ */
 #include "evaluation/quality_images.h"
 
 #include "base/memory.h"
@@ -6,6 +11,7 @@
 #include "inference/images.h"
 #include "picture/canvas.h"
 
+/* Sets a count that is not given, and checks that the data set has images for both halves. */
 static bool choose_count(int64_t *count, int64_t samples, const Dataset *dataset, Error *error)
 {
     const int64_t most = dataset_count(dataset) / 2;

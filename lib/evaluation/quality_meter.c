@@ -1,3 +1,9 @@
+/* Measures sets of images against a reference (quality_meter.h).
+ *
+ * A set of images becomes two sets of points, its pixels and its features, with one set of weights:
+ * column 0 and the resamples. The reference's share of each metric is computed once, when the meter
+ * is made. Then each wanted metric of lib/stats runs on the images' points.
+ */
 #include "evaluation/quality_meter.h"
 
 #include "base/list.h"
@@ -10,7 +16,8 @@
 #include <math.h>
 #include <string.h>
 
-enum { STREAM_REFERENCE, STREAM_IMAGES }; /* of resamples */
+/* The random streams of resamples. */
+enum { STREAM_REFERENCE, STREAM_IMAGES };
 
 static const char *const names[QUALITY_METRICS] = {"frechet", "kid", "precision", "recall",
                                                    "sliced"};
@@ -49,10 +56,11 @@ bool quality_metrics_need_features(const bool *wanted)
            wanted[QUALITY_RECALL];
 }
 
-/* -- A set of images, as points of both kinds -------------------------------------------------- */
+/* -- A set of images, as points in pixels and in features -------------------------------------- */
 
 typedef struct Cloud {
-    Points pixels, features; /* with the same weights */
+    /* Both have the same weights. */
+    Points pixels, features;
     float *feature_values;
     uint8_t *weights;
 } Cloud;
@@ -60,10 +68,13 @@ typedef struct Cloud {
 struct QualityMeter {
     QualitySettings settings;
     Cloud reference;
-    Gaussians gaussians; /* of the reference, and so are: */
-    double *within;      /* [columns]: means of the kernel */
-    double *radii;       /* [count]: of the manifold */
-    float *directions;   /* [SLICED_DIRECTIONS, dims] */
+    /* The reference's moments; its means of the kernel [columns]; the radii of its manifold
+     * [count]. */
+    Gaussians gaussians;
+    double *within;
+    double *radii;
+    /* [SLICED_DIRECTIONS, dims] */
+    float *directions;
 };
 
 static bool make_cloud(Cloud *cloud, const QualitySettings *settings, const float *images,

@@ -1,13 +1,13 @@
-/* How far a set of images is from a reference of real ones, by several measures at a time:
+/* The distance of a set of images from a reference of real images, by several metrics:
  *
  *     frechet    Frechet distance in the features of a classifier      (stats/frechet.h)
- *     kid        kernel distance there                                 (stats/kernel_distance.h)
+ *     kid        kernel distance in these features                     (stats/kernel_distance.h)
  *     precision  share of the images on the manifold of the reference  (stats/manifold.h)
  *     recall     share of the reference on the manifold of the images
  *     sliced     sliced Wasserstein distance in pixels                 (stats/sliced.h)
  *
- * Each comes in columns: the value, then its bootstrap resamples (stats/points.h). What needs the reference
- * alone is computed once.
+ * Each metric comes in columns: the value, then its bootstrap resamples (stats/points.h).
+ * Statistics of the reference alone are computed once.
  */
 #pragma once
 
@@ -22,33 +22,41 @@ typedef enum QualityMetric {
     QUALITY_SLICED,
 } QualityMetric;
 
-/* At least ten images: that all draws of a resample are of one, which has no pairs, is then out of the question. */
+/* With at least ten images, a resample of ten equal images, which has no pairs, has a probability
+ * of 1e-9. */
 enum { QUALITY_METRICS = QUALITY_SLICED + 1, QUALITY_LEAST_IMAGES = 10 };
 
-/* "frechet" and so on, as in --metrics and in tables. */
+/* The name of a metric in --metrics and in tables: "frechet". */
 const char *quality_metric_name(QualityMetric metric);
 
-/* wanted [QUALITY_METRICS] := the metrics of "frechet,sliced"; NULL: all. An input error names the option. */
+/* wanted [QUALITY_METRICS] := the metrics in a list like "frechet,sliced"; NULL: all metrics. An
+ * input error for an unknown name; it names the option --metrics. */
 bool quality_metrics_parse(const char *list, bool *wanted, Error *error);
 
-/* Whether any of them is measured in features. */
+/* Whether any wanted metric is measured in features. wanted [QUALITY_METRICS]. */
 bool quality_metrics_need_features(const bool *wanted);
 
 typedef struct QualitySettings {
-    const bool *wanted;     /* [QUALITY_METRICS] */
-    FeatureNet *net;        /* NULL where no metric needs features */
-    const float *reference; /* [count, dims]: the real images; must stay there */
+    /* [QUALITY_METRICS], borrowed. */
+    const bool *wanted;
+    /* Borrowed; NULL if no metric needs features. */
+    FeatureNet *net;
+    /* [count, dims]: the real images. Must outlive the meter. */
+    const float *reference;
     int count, dims;
-    int columns;   /* 1 + resamples */
-    uint64_t seed; /* of resamples and of directions */
+    /* 1 + the number of resamples. */
+    int columns;
+    /* Seeds the resamples and the directions. */
+    uint64_t seed;
 } QualitySettings;
 
 typedef struct QualityMeter QualityMeter;
 
+/* Prepares the reference. An error if memory runs out, or if the network or a statistic fails. */
 bool quality_meter_make(QualityMeter **meter, const QualitySettings *settings, Error *error);
 void quality_meter_free(QualityMeter *meter); /* NULL is fine */
 
-/* values [QUALITY_METRICS, columns] of images [count, dims], NAN where not wanted. Sets of equal count are
- * resampled alike. */
+/* values [QUALITY_METRICS, columns] := the metrics of images [count, dims]; NAN for metrics that
+ * are not wanted. Sets of equal count get the same resamples. */
 bool quality_meter_measure(QualityMeter *meter, const float *images, int count, double *values,
                            Error *error);

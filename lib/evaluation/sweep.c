@@ -1,3 +1,9 @@
+/* Runs a bound over all timesteps, and saves its sums (sweep.h).
+ *
+ * Timesteps are visited from N down to 1. They do not depend on one another, so the sums, the last
+ * timestep and a key are all that a resumed sweep needs. The file is HDF5: an attribute t, a string
+ * key, and an array for each kind of sum.
+ */
 #include "evaluation/sweep.h"
 
 #include "base/clock.h"
@@ -11,13 +17,15 @@
 #include <string.h>
 #include <unistd.h>
 
-static const double seconds_between = 60; /* of two times of storing */
+/* The time between two saves. */
+static const double seconds_between = 60;
 
 typedef struct Sweep {
     Bound *bound;
     const BoundTask *task;
     const SweepOptions *options;
-    int timesteps; /* N */
+    /* N. */
+    int timesteps;
 } Sweep;
 
 /* -- The sums, stored ------------------------------------------------------------------------- */
@@ -48,7 +56,7 @@ static void list_arrays(const Sweep *s, Stored list[ARRAYS])
     memcpy(list, all, sizeof all);
 }
 
-/* Timesteps below `t` are still to be visited. */
+/* Writes the sums of timesteps `t` and above; a resumed sweep continues at t - 1. */
 static bool store(const Sweep *s, int t, Error *error)
 {
     Hdf5File *file = NULL;
@@ -81,8 +89,9 @@ static bool read_sums(const Sweep *s, Hdf5File *file, Error *error)
     return ok;
 }
 
-/* *t := where to go on: N, or what a file with this key says. Any other file is of no use, and will be
- * replaced; one that has the key but not the sums is damaged, and an error. */
+/* *t := the lowest timestep whose sums are done: N + 1, or the value in a file with this key. A
+ * file with another key will be replaced. A file with this key but without the sums is damaged: an
+ * error. */
 static bool restore(const Sweep *s, int *t, Error *error)
 {
     Hdf5File *file = NULL;
@@ -109,7 +118,8 @@ static bool restore(const Sweep *s, int *t, Error *error)
 
 /* -- Running ---------------------------------------------------------------------------------- */
 
-/* The sums of timesteps `t` and above are there, and something went wrong after. */
+/* Called when a visit has failed. If the cause was a signal, saves the sums of timesteps `t` and
+ * above, and makes an error that says how to continue. Always returns false. */
 static bool stop(const Sweep *s, int t, Error *error)
 {
     if (!interrupt_requested() || !s->options->unfinished)
@@ -161,7 +171,7 @@ bool sweep_run(Bound *bound, const BoundTask *task, const Schedule *schedule,
 
 void sweep_forget(const SweepOptions *options)
 {
-    /* One that stays is found by its own sweep alone. */
+    /* Failure is harmless: only the same sweep would read the file. */
     if (options->unfinished)
         file_kind_remove(options->unfinished, FILE_SWEEP);
 }

@@ -1,23 +1,28 @@
-/* Runs a bound (evaluation/bound.h) over all timesteps, with progress, and so that an interruption costs
- * at most a minute: what has been summed is stored from time to time, when a signal comes and in the end,
- * in a file that the same sweep finds when it begins again. Who has made results of the sums removes it.
+/* Runs a bound (evaluation/bound.h) over all timesteps and shows progress. The sums are saved to a
+ * file every minute, on a signal, and at the end. The same sweep, started again, continues from
+ * that file. Call sweep_forget once the results are written.
  */
 #pragma once
 
 #include "evaluation/bound.h"
 
 typedef struct SweepOptions {
-    const char *what; /* "bound": for the progress */
-    const char
-        *unfinished; /* the file, which output_check must have passed; NULL: nothing is stored */
-    const char *key; /* says all that the sums depend on; a file with another key is not used */
-    bool fresh;      /* a file is not used, whatever its key */
+    /* Named in the progress: "bound". */
+    const char *what;
+    /* The file of the sums, checked with output_check or atomic_file_possible; NULL: nothing is
+     * saved. */
+    const char *unfinished;
+    /* A text of everything that the sums depend on. A file with another key is ignored. */
+    const char *key;
+    /* Whether a file is ignored, whatever its key. */
+    bool fresh;
     bool quiet;
 } SweepOptions;
 
-/* Visits every timestep that the bound needs. */
+/* Visits every timestep that the bound needs. An error if a signal stops the sweep, if the file is
+ * damaged or can't be written, or if a visit fails. */
 bool sweep_run(Bound *bound, const BoundTask *task, const Schedule *schedule,
                const SweepOptions *options, Error *error);
 
-/* Removes the file: its sums have become results. */
+/* Removes the file. Call this after the results are written. */
 void sweep_forget(const SweepOptions *options);
