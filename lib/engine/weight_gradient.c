@@ -1,34 +1,36 @@
-/* dW[o, c, ky, kx] = sum over images n and pixels (y, x) of
+/* The gradient of a convolution's weights with AMX instructions:
  *
- *     dy[n, y, x, o] * in[n, stride y + ky - pad, stride x + kx - pad, c]
+ *     dW[o, c, ky, kx] = sum over images n and pixels (y, x) of
+ *                        dy[n, y, x, o] * in[n, stride y + ky - pad, stride x + kx - pad, c]
  *
- * For each tap (ky, kx) that is a product of two matrices, dy^T [o, pixels] and in [pixels, c]. An
+ * For each tap (ky, kx), dW is a product of two matrices, dy^T [o, pixels] and in [pixels, c]. An
  * AMX instruction multiplies 16 x 32 by 32 x 16 bfloat16 numbers and adds the product to a tile of
- * 16 x 16 floats. It wants the left factor with the 32 numbers it sums over side by side, and the
- * right one with pairs of them side by side:
+ * 16 x 16 floats. It sums over 32 numbers. In a row of the left factor these lie side by side; in a
+ * row of the right factor, pairs of them lie side by side:
  *
  *     left tile     row o:  dy[0, o] dy[1, o] dy[2, o] ... dy[31, o]        (16 rows of 64 bytes)
  *     right tile    row p:  in[2p, c=0] in[2p+1, c=0]  in[2p, c=1] in[2p+1, c=1] ...  (the same)
  *
- * Which pixels make a pair? Neighbours in a row would be torn apart by the odd shifts of a 3 x 3
- * kernel. We pair images: 2p and 2p+1 are the same pixel of two images. A tap then shifts the right
- * factor by whole rows of a tile, and one copy of the input serves all taps. More generally the 32
- * numbers of a step are `step_pixels` neighbours of `images` images, with 32 = step_pixels * images
- * chosen such that rows of 32, 16, 8 or 4 pixels and of 7 or 14 all divide with little waste.
+ * A pair is the same pixel of two images, 2p and 2p+1. (Neighbours in a row can't be a pair: the
+ * taps of a 3 x 3 kernel shift the input by odd numbers of pixels, and would separate them.) A tap
+ * then shifts the right factor by whole rows of a tile, and one copy of the input serves all taps.
+ * The 32 numbers of a step are `step_pixels` neighbours of `images` images, 32 = step_pixels *
+ * images. These are chosen so that rows of 32, 16, 8 or 4 pixels, and of 7 or 14, divide with
+ * little waste.
  *
- * Both factors are rearranged once into buffers that stay in the core's cache, with zeros for
- * channels, columns and images that do not exist, and then used many times: dy by all taps and
- * input channels, the input by all taps and output channels. The units are a tile of 16 output
+ * Both factors are rearranged once into buffers that stay in the core's cache. Channels, columns
+ * and images that do not exist become zeros. Then the buffers are used many times: dy by all taps
+ * and input channels, the input by all taps and output channels. The units are a tile of 16 output
  * channels and a block of 32 input channels:
  *
  *     dy   [out tile][group of images][row][step][16 channels][step_pixels, images]
  *     in   [in block][group][input row][phase][column][images / 2 pairs][2 halves][16 channels][2]
  *
  * A phase holds the columns that are equal modulo the stride, so that neighbours of dy always meet
- * neighbours of `in`. Rows above and below the image are not stored but skipped. Of the eight tile
- * registers most hold sums, over as many pixels as the buffers have: see multiply_row.
+ * neighbours of `in`. Rows above and below the image are not stored but skipped. Most of the eight
+ * tile registers hold sums over all pixels in the buffers (multiply_row).
  *
- * How blocks of pixels and the threads' shares are chosen: weight_plan.h.
+ * weight_plan.h chooses the blocks of pixels and the threads' shares.
  */
 #include "engine/weight_gradient.h"
 
@@ -56,8 +58,10 @@ size_t weight_gradient_scratch_bytes(const ConvShape *shape, int threads)
 #define AMX __attribute__((target("amx-tile,amx-bf16,avx512f,avx512bw,avx512vl,avx512dq,bmi2")))
 
 enum {
-    LEFT_STRIDE = 64, /* bytes between a left tile's rows */
-    HALF = 64,        /* from one right tile to the other */
+    /* Bytes between the rows of a left tile. */
+    LEFT_STRIDE = 64,
+    /* Bytes between the two right tiles of a block. */
+    HALF = 64,
 };
 
 typedef struct TileConfig {
@@ -66,10 +70,11 @@ typedef struct TileConfig {
     uint8_t rows[16];
 } TileConfig;
 
-/* gcc's tile intrinsics do not say that they read memory. */
+/* gcc's tile intrinsics do not declare that they read memory. The fence keeps gcc from moving
+ * stores behind them. */
 #define COMPILER_FENCE() __asm__ volatile("" ::: "memory")
 
-/* Which of 32 channels from `first` exist. */
+/* A bit for each of the 32 channels from `first`: whether it exists. */
 static __mmask32 channel_mask(int channels, int first)
 {
     int left = channels - first;
@@ -87,8 +92,8 @@ AMX static inline __m512i gather_lanes(const uint16_t *rows)
 #undef LANE
 }
 
-/* 8 channels of 32 pixels, to 8 rows of a left tile. A lane of 128 bits takes a pixel's 8 channels;
- * each shuffle then works within lanes, and the last one leaves channel after channel. */
+/* Transposes 8 channels of 32 pixels to 8 rows of a left tile. A lane of 128 bits takes a pixel's 8
+ * channels. Each shuffle works within lanes, and after the last one each row holds one channel. */
 AMX static void transpose8(char *to, const uint16_t *rows)
 {
     __m512i pair[8];
@@ -111,7 +116,7 @@ AMX static void transpose8(char *to, const uint16_t *rows)
     }
 }
 
-/* The 32 pixels of a step, NULL for those that do not exist. */
+/* pixels := the 32 pixels of a step; NULL for a pixel that does not exist. */
 static void step_pixels(const uint16_t *pixels[STEP], const Plan *plan, const uint16_t *dy,
                         int group, int row, int step)
 {
@@ -125,7 +130,8 @@ static void step_pixels(const uint16_t *pixels[STEP], const Plan *plan, const ui
         }
 }
 
-/* A step of dy in all tiles of channels. `left` points to its place in the first one. */
+/* Rearranges a step of dy for all tiles of channels. `left` points to the step in the first
+ * tile. */
 AMX static void rearrange_step(char *left, const Plan *plan, const uint16_t *pixels[STEP])
 {
     _Alignas(64) uint16_t rows[STEP][BLOCK];
@@ -156,10 +162,11 @@ static void rearrange_dy(char *left, const Plan *plan, Pixels at, const uint16_t
             }
 }
 
-/* 32 channels of a pixel of two images, as a row of the two right tiles: a0 b0 a1 b1 ... */
+/* Writes 32 channels of a pixel of two images as a row of the two right tiles: a0 b0 a1 b1 ... */
 AMX static inline void interleave(char *to, __m512i a, __m512i b)
 {
-    /* Unpacking works within lanes of 128 bits: quarters that belong together go to one lane. */
+    /* Unpacking works within lanes of 128 bits, so quarters that belong together are moved to one
+     * lane. */
     const __m512i order = _mm512_setr_epi64(0, 4, 1, 5, 2, 6, 3, 7);
     a = _mm512_permutexvar_epi64(order, a);
     b = _mm512_permutexvar_epi64(order, b);
@@ -167,8 +174,8 @@ AMX static inline void interleave(char *to, __m512i a, __m512i b)
     _mm512_store_si512(to + HALF, _mm512_unpackhi_epi16(a, b));
 }
 
-/* A pixel of all images of a group, in some blocks of channels. `pixel` is the first image's, or
- * NULL where there is only zero. */
+/* Rearranges a pixel of all images of a group, in some blocks of channels. `pixel` points to the
+ * first image's; NULL writes zeros. */
 AMX static void rearrange_pixel(char *right, const Plan *plan, const uint16_t *pixel, int images,
                                 int first_block, int last_block)
 {
@@ -189,7 +196,7 @@ AMX static void rearrange_pixel(char *right, const Plan *plan, const uint16_t *p
     }
 }
 
-/* A row of input; `right` points to its place in the first block. */
+/* Rearranges a row of input. `right` points to the row in the first block. */
 static void rearrange_row(char *right, const Plan *plan, const uint16_t *row, int images,
                           int first_block, int last_block)
 {
@@ -227,14 +234,18 @@ static void rearrange_input(char *right, const Plan *plan, Pixels at, const uint
 typedef struct TileProduct {
     Pixels at;
     int tap_row;
-    bool add;         /* to what sums hold */
-    const char *left; /* the buffers, at this tile and block */
+    /* Whether the product is added to the sums or replaces them. */
+    bool add;
+    /* The buffers, at this tile and block. */
+    const char *left;
     const char *right;
-    float *sums;      /* [2 tiles] per tap */
-    float *next_sums; /* those of the product after this one */
+    /* [2 tiles] for each tap. */
+    float *sums;
+    /* The sums of the next product. */
+    float *next_sums;
 } TileProduct;
 
-/* Tap (tap_row, tap_column) shifts the right factor by so many bytes. */
+/* The number of bytes by which tap (tap_row, tap_column) shifts the right factor. */
 static ptrdiff_t right_shift(const Plan *plan, int tap_row, int tap_column)
 {
     const int stride = plan->shape.stride;
@@ -249,7 +260,7 @@ static inline bool row_meets(const Plan *plan, Pixels at, int i, int tap_row)
     return row >= 0 && row < plan->shape.in_height;
 }
 
-/* Row i of a group of images, in the buffers. */
+/* Row i of a group of images, in the left buffer and in the right one. */
 static inline const char *left_row(const Plan *plan, const TileProduct *p, int group, int i)
 {
     return p->left + (ptrdiff_t)(group * p->at.rows + i) * plan->steps * TILE;
@@ -261,7 +272,8 @@ static inline const char *right_row(const Plan *plan, const TileProduct *p, int 
     return p->right + row * row_right_bytes(plan);
 }
 
-/* Sums start in a far cache: those of the next product are called a few lines at each step. */
+/* Prefetches `bytes` of sums, and returns the address after them. Sums start in a far cache, so
+ * each step prefetches a few lines of the next product's sums. */
 static inline const char *call_sums(const char *sums, const char *end, ptrdiff_t bytes)
 {
     for (; bytes > 0 && sums < end; bytes -= 64, sums += 64)
@@ -269,9 +281,10 @@ static inline const char *call_sums(const char *sums, const char *end, ptrdiff_t
     return sums;
 }
 
-/* The three taps of a row, of a kernel of three: 16 output channels, 32 input channels. Six tiles
- * of sums, one of dy and one of input: three shifts of which read nearly the same lines of memory,
- * so that a step takes only 3 KiB from the second level's cache for six products. */
+/* The three taps of a row of a 3 x 3 kernel, for 16 output channels and 32 input channels. The
+ * registers are six tiles of sums, one of dy and one of input. The three shifts of the input read
+ * nearly the same lines of memory, so a step reads only 3 KiB from the second-level cache for six
+ * products. */
 AMX static void multiply_row(const Plan *plan, const TileProduct *p)
 {
     enum { TILES = 6 };
@@ -328,7 +341,7 @@ AMX static void multiply_row(const Plan *plan, const TileProduct *p)
     _tile_stored(5, sums + 5 * TILE, 64);
 }
 
-/* One tap, of any kernel: this tile of output channels and the one after it. */
+/* One tap of a kernel of any size, for two tiles of output channels: this one and the next. */
 AMX static void multiply_tap(const Plan *plan, const TileProduct *p, int tap_column)
 {
     char *above = (char *)p->sums, *below = above + plan->taps * 2 * TILE;
@@ -390,14 +403,15 @@ static void multiply_block(const Plan *plan, TileProduct p)
 
 #define ONE_PAIR 0x3f803f80
 
-/* sums [16 channels] (+)= a block of dy, summed over its pixels: a product with ones. */
+/* sums [16 channels] := or += the sum of a block of dy over its pixels, as a product with ones. */
 AMX static void sum_pixels(float *sums, bool add, int steps, const char *left)
 {
     static const uint32_t ones[16] = {ONE_PAIR, ONE_PAIR, ONE_PAIR, ONE_PAIR, ONE_PAIR, ONE_PAIR,
                                       ONE_PAIR, ONE_PAIR, ONE_PAIR, ONE_PAIR, ONE_PAIR, ONE_PAIR,
                                       ONE_PAIR, ONE_PAIR, ONE_PAIR, ONE_PAIR};
     _Alignas(64) float products[16][16];
-    _tile_loadd(6, ones, 0); /* the same row 16 times */
+    /* The stride 0 loads the same row 16 times. */
+    _tile_loadd(6, ones, 0);
     _tile_zero(0);
     for (int step = 0; step < steps; step++, left += TILE) {
         _tile_loadd(4, left, LEFT_STRIDE);
@@ -408,8 +422,8 @@ AMX static void sum_pixels(float *sums, bool add, int steps, const char *left)
         sums[i] = (add ? sums[i] : 0.0f) + products[i][0];
 }
 
-/* The products of a block of pixels with the input blocks [first, last): dy is in place at `left`,
- * the input is rearranged here, a few of its blocks at a time. */
+/* The products of a block of pixels with the input blocks [first, last). dy is already rearranged
+ * at `left`. The input is rearranged here, a few of its blocks at a time. */
 static void run_block(const Plan *plan, Pixels at, bool add, int first, int last, const uint16_t *x,
                       float *sums, const char *left, char *right)
 {
@@ -466,7 +480,7 @@ AMX static void add_slices(float *total, const Plan *plan, const float *sums)
     }
 }
 
-/* weights [16 channels][taps], of which this writes four taps, from a row of their tiles. */
+/* Writes four taps of weights [16 channels][taps], from a row of their tiles. */
 AMX static inline void write_four_taps(float *weights, ptrdiff_t taps, const float *row)
 {
     __m512 a = _mm512_load_ps(row), b = _mm512_load_ps(row + 2 * TILE_FLOATS);
@@ -476,7 +490,7 @@ AMX static inline void write_four_taps(float *weights, ptrdiff_t taps, const flo
     __m512d cd_low = _mm512_castps_pd(_mm512_unpacklo_ps(c, d));
     __m512d cd_high = _mm512_castps_pd(_mm512_unpackhi_ps(c, d));
     const __m512d channels[4] = {
-        /* 4 lane + i: its four taps */
+        /* Lane l of entry i holds the four taps of channel 4 l + i. */
         _mm512_unpacklo_pd(ab_low, cd_low), _mm512_unpackhi_pd(ab_low, cd_low),
         _mm512_unpacklo_pd(ab_high, cd_high), _mm512_unpackhi_pd(ab_high, cd_high)};
     for (int i = 0; i < 4; i++) {
@@ -549,7 +563,8 @@ void weight_gradient(const ConvShape *shape, int threads, const uint16_t *x, con
         write_bias(db, &plan, sums);
 }
 
-/* The processor has the instructions, and the operating system keeps all their registers. */
+/* Whether the processor has the instructions, and the operating system saves all their
+ * registers. */
 __attribute__((target("xsave"))) static bool processor_has_amx(void)
 {
     const unsigned amx = 1u << 22 | 1u << 24; /* amx-bf16, amx-tile */
