@@ -208,7 +208,7 @@ typedef struct Loop {
     double shown[MAX_LEARNERS];
 } Loop;
 
-/* Adds to an error where the run can be continued from. */
+/* Adds the last good checkpoint to an error, and how to continue from it. */
 static bool name_last_good(const Loop *loop, Error *error)
 {
     const Stage *stage = loop->stage;

@@ -72,7 +72,8 @@ static const char usage_rest[] =
 /* Prints lines. A line that is wider than a page of help is broken between words. */
 static void print_wrapped(const char *text)
 {
-    enum { WIDTH = 80, INDENT = 27, MIN_INDENT = 4 }; /* INDENT: of the second line of a key */
+    /* INDENT is the indentation of the second line of a key. */
+    enum { WIDTH = 80, INDENT = 27, MIN_INDENT = 4 };
     int indent = 0;
     while (*text != '\0') {
         int length = (int)strcspn(text, "\n");

@@ -29,11 +29,12 @@ struct Metrics {
     /* The rows that wait: `length` bytes, room for `capacity`. */
     char *rows;
     size_t length, capacity;
-    /* As soon as so many bytes wait they are written. */
+    /* The rows are written when this many bytes wait. */
     size_t limit;
 };
 
-enum { MAX_WAITING = 1 << 20 }; /* bytes: some ten thousand rows */
+/* The usual limit in bytes, which some ten thousand rows reach. */
+enum { MAX_WAITING = 1 << 20 };
 
 static bool is_row_of(const char *line, const char *run)
 {

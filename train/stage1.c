@@ -12,7 +12,8 @@
 #include "train/batch.h"
 
 typedef struct Stage1 {
-    Stage stage; /* first: the loop's callbacks get a pointer to it */
+    /* The first field: the loop's callbacks get a pointer to it. */
+    Stage stage;
     char *path;
     Batch batch;
     Graph *graph;
