@@ -51,7 +51,8 @@ static const char usage[] =
     "\n";
 
 enum {
-    MIN_IMAGES = 3, /* a mean and a slope take two; the third gives a standard error */
+    /* A mean and a slope take two images; the third gives a standard error. */
+    MIN_IMAGES = 3,
     TABLE_ROWS = 11,
 };
 

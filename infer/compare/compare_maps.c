@@ -2,10 +2,10 @@
  * two of the table whose heads the network has, sn and npr as a rule.
  *
  * The picture shows two test images, one above the other. Each has four rows, x_t, sigma by the
- * first variance, sigma by the second and their difference, with timesteps from left to right. Sigma
- * is black at 0 and white at the largest sigma of either variance at that t. The difference is middle
- * grey at 0, and lighter where the first is larger. The numbers beside the picture are means over
- * eight images.
+ * first variance, sigma by the second and their difference, with timesteps from left to right.
+ * Sigma is black at 0 and white at the largest sigma of either variance at that t. The difference
+ * is middle grey at 0, and lighter where the first is larger. The numbers beside the picture are
+ * means over eight images.
  */
 #include "infer/compare/compare_maps.h"
 
@@ -22,10 +22,14 @@
 #include <string.h>
 
 enum {
-    IMAGES = 8, /* of the numbers */
-    SHOWN = 2,  /* of them in the picture */
-    KINDS = 4,  /* rows of an image */
-    CELL = 84,  /* pixels of the side that a small image is enlarged to */
+    /* The numbers are means over this many images. */
+    IMAGES = 8,
+    /* The picture shows the first of these images. */
+    SHOWN = 2,
+    /* The rows of an image. */
+    KINDS = 4,
+    /* Small images are enlarged to a side of this many pixels. */
+    CELL = 84,
 };
 
 /* Arrays are [times, images.count, dims]. */
@@ -242,7 +246,8 @@ static bool make_maps(Comparison *c, Maps *m, Error *error)
     return true;
 }
 
-/* The first two variances with a map, of two heads that the network has. Returns how many there are. */
+/* The first two variances with a map, of two heads that the network has. Returns how many there
+ * are. */
 static int choose_variances(Comparison *c, Maps *m)
 {
     int count = 0;

@@ -39,8 +39,8 @@ static double best_of(const CompareTable *t, int k)
     return best;
 }
 
-/* Digits after the point: two digits of the error, and as many of the value. An error that is only
- * rounding is ignored. */
+/* The number of digits after the point, for a value and its error: it shows two digits of the
+ * error. An error that is only rounding is ignored. */
 static int digits_of(double value, double error)
 {
     const double size = error > 1e-6 * fabs(value) ? error : fabs(value) / 100;

@@ -21,7 +21,8 @@
 
 static bool make_stage1(const Config *config, DType type, size_t *bytes, Error *error)
 {
-    enum { ARRAYS = 5 }; /* weights, gradients, two moments, the average */
+    /* Weights, gradients, two moments, the average. */
+    enum { ARRAYS = 5 };
     ParamSet params = {0};
     Graph *graph = graph_new(&params, (GraphOptions){.batch = config->stage1.batch,
                                                      .type = type,

@@ -17,8 +17,10 @@
 #include <string.h>
 
 enum {
-    PADDING = 2,       /* pixels between the images of a grid */
-    VISIBLE_SIDE = 56, /* pixels of the side that a small image is enlarged to, about */
+    /* Pixels between the images of a grid. */
+    PADDING = 2,
+    /* Small images are enlarged to a side of about this many pixels. */
+    VISIBLE_SIDE = 56,
 };
 
 struct SampleOutput {

@@ -17,8 +17,10 @@
 #include <string.h>
 
 enum {
-    DEFAULT_COUNT = 64,       /* of a single combination */
-    DEFAULT_TABLE_COUNT = 16, /* of each of several */
+    /* The number of samples of a single combination. */
+    DEFAULT_COUNT = 64,
+    /* The number of samples of each combination, if there are several. */
+    DEFAULT_TABLE_COUNT = 16,
 };
 
 typedef struct Sample {
