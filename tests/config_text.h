@@ -1,4 +1,4 @@
-/* Configurations from text, for the suites of configurations. */
+/* Makes configurations from text, for the suites of configurations. */
 #pragma once
 
 #include "base/memory.h"

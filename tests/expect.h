@@ -1,7 +1,9 @@
-/* Expectations of tests: calls that succeed, calls that fail with the right line, small errors of numbers.
+/* Expectations of tests: calls that succeed, calls that fail with the right line, and small
+ * numerical errors.
  *
- * A suite that uses assert_ok and assert_fails declares `static Error error;`, the error of the last call,
- * and gives &error to its calls. */
+ * A suite that uses assert_ok and assert_fails declares `static Error error;`, the error of the
+ * last call, and gives &error to its calls.
+ */
 #pragma once
 
 #include "base/error.h"

@@ -1,12 +1,12 @@
-/* Golden files: exact expected values, read for the tests.
+/* Reads golden files: exact expected values for the tests.
  *
- * Images in them are NCHW float32 in [-1, 1]; the schedule is in double, timesteps in int64,
- * pictures as they lie on disk in uint8. These readers go straight to HDF5 instead of through
- * lib/io, so that a fault there cannot hide itself. Paths are relative to the root of the
- * repository: "tests/golden/schedules.h5".
+ * Images in these files are NCHW float32 in [-1, 1]. The schedule is in double, timesteps are
+ * int64, pictures are uint8 in the order of a picture file. These readers call HDF5 directly
+ * instead of lib/io, so that a fault of lib/io cannot hide itself. Paths are relative to the root
+ * of the repository: "tests/golden/schedules.h5".
  *
- * Whatever is missing or of another type ends the test with a message that names the file and
- * the object. What is returned is released with free().
+ * An object that is missing or of another type ends the test with a message that names the file and
+ * the object. The caller releases results with free().
  */
 #pragma once
 

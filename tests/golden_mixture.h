@@ -1,5 +1,5 @@
-/* The golden checkpoints as networks of the built-in mixture: copies with another configuration, for tests of
- * `infer analytic`, which needs the training images. */
+/* Copies of golden checkpoints with the built-in mixture as their data set, for tests of `infer
+ * analytic`, which needs training images. */
 #pragma once
 
 #include "tests/infer_program.h"

@@ -1,4 +1,5 @@
-/* A golden checkpoint's network as a Predictor (evaluation/bound.h), built without the program `infer`. */
+/* A golden checkpoint's network as a Predictor (evaluation/bound.h), built without the program
+ * `infer`. */
 #pragma once
 
 #include "tests/suite.h"

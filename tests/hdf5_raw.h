@@ -1,4 +1,5 @@
-/* HDF5 files as others may write them, made with HDF5's own functions since ours can't make them. */
+/* Makes HDF5 files as other programs may write them. It calls HDF5's own functions, because
+ * lib/hdf5 cannot write such files. */
 #pragma once
 
 #include "hdf5/hdf5_file.h"

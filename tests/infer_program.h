@@ -1,6 +1,6 @@
 /* Runs the program `infer` as a user would, in a directory of its own, and makes files for it.
  *
- * `make test` puts the programs of its build on the PATH; by hand, from the root of the repository,
+ * `make test` puts the programs of its build on the PATH. By hand, from the root of the repository,
  * bin/infer is found. In a command line $D stands for the test's directory:
  *
  *     program_begin();

@@ -1,6 +1,6 @@
-/* Small graphs with every layer in them, alone and in the company that makes gradients meet: each
- * built with lib/layers, and said again in plain loops (reference.h). For tests/test_layers.c.
- */
+/* Small graphs for tests/test_layers.c. Together they have every layer, alone and in company, where
+ * several gradients meet. Each graph is built with lib/layers, and written once more in plain loops
+ * (reference.h). */
 #pragma once
 
 #include "tests/network.h"

@@ -1,5 +1,6 @@
-/* Statistics of dropout masks, as floats of which 0 is what was dropped. Bounds are five standard
- * deviations; the numbers are the same in every run, so a test passes always or never. */
+/* Statistics of dropout masks. A mask is an array of floats; 0 marks a dropped element. Limits are
+ * five standard deviations. The numbers are the same in every run, so a test passes always or
+ * never. */
 #pragma once
 
 #include <check.h>

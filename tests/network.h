@@ -1,4 +1,4 @@
-/* A graph under test, with the numbers that go in, and its gradients measured by differences.
+/* A graph under test with its input numbers, and its gradients measured by differences.
  *
  *     Network net;
  *     network_begin(&net, (GraphOptions){.batch = 3, .weight_gradients = true});
@@ -8,8 +8,8 @@
  *     ... network_leaf(&net, i).gradient ...
  *     network_free(&net);
  *
- * Its loss is sum(cotangent * out), summed in double: cotangent is the gradient that goes into
- * backward. A leaf is what a gradient is taken with respect to: a parameter or an input.
+ * Its loss is sum(cotangent * out), summed in double. The cotangent is the gradient that goes into
+ * backward. A leaf is a parameter or an input: gradients are taken with respect to leaves.
  */
 #pragma once
 

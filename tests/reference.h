@@ -1,8 +1,8 @@
-/* The layers again, in double and in plain loops: what tests of lib/layers compare against.
+/* The layers once more, in double and in plain loops: tests of lib/layers compare with these.
  *
- * Each function is written from the definition of its layer, shares no code with lib/layers, and is
- * as slow as it is plain. Tensors are [n, h, w, c] like the graph's values. They belong to a
- * Reference, which releases them all at once, and which knows the parameters by their names.
+ * Each function is written from the definition of its layer and shares no code with lib/layers. It
+ * is plain and slow. Tensors are [n, h, w, c] like the graph's values. They belong to a Reference,
+ * which releases them all at once, and which knows the parameters by their names.
  */
 #pragma once
 

@@ -1,9 +1,9 @@
 /* Files of a test: a directory of its own, removed when the test's process ends. A test that fails
- * leaves it, to be looked at.
+ * keeps its directory, so that you can look at it.
  *
  *     hdf5_create(&file, scratch_path("a.h5"), &error)
  *
- * and small readers to compare whole files by their bytes.
+ * Small readers compare whole files byte by byte.
  */
 #pragma once
 

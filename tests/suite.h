@@ -12,13 +12,13 @@
  *
  *     SUITE_MAIN("arithmetic", two_and_two)
  *
- * The program runs from the root of the repository (golden files are found by the relative
- * path tests/golden/...). With an argument it runs only the tests whose names contain it:
+ * The program runs from the root of the repository (golden files are found by the relative path
+ * tests/golden/...). With an argument it runs only the tests whose names contain it:
  *
  *     build/tests/test_arithmetic two
  *
- * Check runs every test in a process of its own, so a crash or a hang fails one test and not
- * the suite. In a debugger set CK_FORK=no.
+ * Check runs every test in a process of its own. So a crash or a hang fails one test and not the
+ * suite. In a debugger set CK_FORK=no.
  */
 #pragma once
 

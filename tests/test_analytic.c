@@ -1,5 +1,6 @@
-/* `infer analytic`: the constants against predictions at points that are made here, and the variances that
- * read them. (What becomes of the files: test_analytic_files.c.) */
+/* Tests of `infer analytic`: its constants are compared with predictions at points that this file
+ * makes, and the variances that read them are checked. (The checkpoints that receive the constants:
+ * test_analytic_files.c.) */
 #include "base/random.h"
 #include "data/dataset.h"
 #include "diffusion/schedule.h"

@@ -1,4 +1,5 @@
-/* What becomes of the checkpoints that `infer analytic` adds its constants to. */
+/* Tests of the checkpoints that `infer analytic` adds its constants to: the constants appear, and
+ * everything else stays. */
 #include "tests/golden_mixture.h"
 
 #include <fcntl.h>

@@ -1,4 +1,5 @@
-/* Files that are replaced whole: what other writers do meanwhile, on this machine or on others, links, and rules. */
+/* Tests of files that are replaced whole: other writers at the same time, on this machine or on
+ * others; symbolic and hard links; and the rules that allow or forbid a replacement. */
 #include "base/atomic_file.h"
 #include "io/checkpoint.h"
 #include "picture/picture_directory.h"

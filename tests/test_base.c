@@ -1,4 +1,5 @@
-/* lib/base: errors, memory, interrupts. The command line and progress have suites of their own. */
+/* Tests of lib/base: errors, memory, interrupts. (The command line: test_options.c. Progress:
+ * test_progress.c.) */
 #include "tests/suite.h"
 
 #include "base/error.h"

@@ -1,4 +1,5 @@
-/* Packing against addresses worked out one element at a time, from the definition in blocked.h. */
+/* Tests of packed weights: each element's address is computed on its own, from the definition in
+ * blocked.h, and compared. */
 #include "base/memory.h"
 #include "engine/blocked.h"
 #include "tests/suite.h"

@@ -1,7 +1,8 @@
-/* The sweep that makes every bound: against an independent implementation with its noise, against
- * brute force, and against the truth, which a mixture of Gaussians has.
+/* Tests of the sweep that computes every bound. Its results are compared with an independent
+ * implementation that uses the same noise, with brute force, and with the exact answer, which is
+ * known for a mixture of Gaussians.
  *
- * VARHEAD_TABLE=1 in the environment prints what a wrong mean does to each variance.
+ * VARHEAD_TABLE=1 in the environment prints the effect of a wrong mean on each variance.
  */
 #include "tests/suite.h"
 

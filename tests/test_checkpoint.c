@@ -1,5 +1,5 @@
-/* Checkpoints: those of the golden files load, ours survive, and a wrong one is refused in one
- * exact line. Wrong ones are made with the HDF5 layer, which has its own tests. */
+/* Tests of checkpoints: the golden ones load, ours survive a round trip, and a wrong one is refused
+ * with one exact line. The wrong ones are made with the HDF5 layer, which has its own tests. */
 #include "base/memory.h"
 #include "hdf5/hdf5_file.h"
 #include "io/checkpoint.h"

@@ -1,4 +1,5 @@
-/* The classifier in whose features images are compared: its loss, that it learns, and the labels it needs. */
+/* Tests of the classifier whose features are used to compare images: its loss, whether it learns,
+ * and the labels that it needs. */
 #include "tests/suite.h"
 
 #include "base/memory.h"

@@ -1,5 +1,5 @@
-/* Configurations that are right: defaults, recipes, every key, round trips, overrides and
- * differences. What is wrong, and hostile, is in test_config_errors.c. */
+/* Tests of correct configurations: defaults, recipes, every key, round trips, overrides and
+ * differences. (Wrong ones: test_config_errors.c. Hostile ones: test_config_hostile.c.) */
 #include "tests/suite.h"
 
 #include "config/config_keys.h"

@@ -1,4 +1,4 @@
-/* Wrong configurations: every class of error, with its exact message. */
+/* Tests of wrong configurations: every class of error, with its exact message. */
 #include "tests/suite.h"
 
 #include "tests/config_text.h"

@@ -1,5 +1,5 @@
-/* Malformed and hostile configurations, and mutations of good ones: nothing crashes, and every
- * failure is one line that says where. */
+/* Tests of malformed and hostile configurations, and of mutations of good ones: nothing crashes,
+ * and every failure is one line that says where the error is. */
 #include "tests/suite.h"
 
 #include "config/config_keys.h"

@@ -1,6 +1,6 @@
-/* Hostile files: all that fuzzing once found, read again as the programs would read them (fuzz/target.h),
- * each by a process of its own. Besides, the least that can be done to a file: every prefix of a small one,
- * and every one of its bytes changed. */
+/* Tests of hostile files. Every file that fuzzing found is read again as the programs would read it
+ * (fuzz/target.h), each by a process of its own. Besides, a small file is cut off after every byte,
+ * and each of its bytes is changed. */
 #define SUITE_TIMEOUT 600
 #include "fuzz/target.h"
 

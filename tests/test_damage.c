@@ -1,4 +1,5 @@
-/* Damage to a file that was written whole: no changed byte goes unnoticed, and the data set is named. */
+/* Tests of damage to a file that was written whole: every changed byte is noticed, and the error
+ * names the data set. */
 #define SUITE_TIMEOUT 600
 #include "base/memory.h"
 #include "hdf5/hdf5_file.h"

@@ -1,4 +1,4 @@
-/* Data sets of all three formats, the files that are refused, the order of epochs. */
+/* Tests of data sets: all three formats, the files that are refused, and the order of epochs. */
 #include "base/memory.h"
 #include "base/random.h"
 #include "data/dataset_format.h"

@@ -1,4 +1,5 @@
-/* Dropout masks: as many dropped as there should be, independent, and exactly as defined. */
+/* Tests of dropout masks: the share of dropped elements, their independence, and the exact
+ * definition of the bits. */
 #include "base/memory.h"
 #include "layers/dropout.h"
 #include "tests/expect.h"

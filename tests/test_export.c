@@ -1,4 +1,5 @@
-/* Samples as other programs take them: NumPy archives, read back byte by byte, and directories of PNG files. */
+/* Tests of samples in the formats of other programs: NumPy archives, read back byte by byte, and
+ * directories of PNG files. */
 #include "tests/suite.h"
 
 #include "picture/canvas.h"

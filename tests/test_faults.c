@@ -1,7 +1,8 @@
-/* What befalls a run while it goes on: its checkpoint, its directory, the network that it began with are
- * removed, cut off, replaced or locked away. Either nothing comes of it, or the run ends with one line and the last
- * checkpoint is there; continued, it ends bit for bit where an untouched one does. (Full disks, damaged
- * files: tests/test_train_errors.c. `infer`: tests/cli/infer_faults.sh.) */
+/* Tests of accidents during a run: its checkpoint, its directory, or the network that it began with
+ * is removed, cut off, replaced or locked away. Either the run is not affected, or it ends with one
+ * line and its last checkpoint is there. A continued run ends bit for bit in the same file as an
+ * untouched one. (Full disks and damaged files: tests/test_train_errors.c. The same for `infer`:
+ * tests/cli/infer_faults.sh.) */
 #include "tests/train_program.h"
 
 #include <dirent.h>

@@ -1,4 +1,5 @@
-/* What files are taken for, and what may take their place. (By whole commands: tests/cli/ownership.sh.) */
+/* Tests of the kinds of files: how a kind is recognised, and which file may replace which. (The
+ * same by whole commands: tests/cli/ownership.sh.) */
 #include "hdf5/hdf5_file.h"
 #include "io/file_kind.h"
 #include "picture/npz.h"

@@ -1,5 +1,5 @@
-/* Files that are something else than their names say, and HDF5 files that can't be opened though nothing is wrong with
- * them: each is called what it is. */
+/* Tests of the error messages for unsuitable files. Some files are not of the kind that their names
+ * promise. Some HDF5 files are sound but cannot be opened. Each message says what the file is. */
 #include "base/foreign_file.h"
 #include "data/idx.h"
 

@@ -1,7 +1,8 @@
-/* The engine: memory that is shared by lifetime holds what it should whenever it is read, and the
- * same inputs give the same numbers, to the bit where that is promised.
+/* Tests of the engine: shared memory holds the right values whenever it is read, and equal inputs
+ * give equal numbers, to the bit where that is promised.
  *
- * Some tests look inside the graph (engine/op.h), as the layers do. */
+ * Some tests look inside the graph (engine/op.h), as the layers do.
+ */
 #include "engine/memory_plan.h"
 #include "engine/op.h"
 #include "tests/small_unet.h"

@@ -1,5 +1,6 @@
-/* The HDF5 layer: what is written reads back; what is wrong is refused in one exact line. (Files of other
- * programs: test_hdf5_foreign.c. Writing that fails: test_hdf5_replace.c. Changed bits: test_damage.c.) */
+/* Tests of the HDF5 layer: written data reads back, and wrong data is refused with one exact line.
+ * (Files of other programs: test_hdf5_foreign.c. Failing writes: test_hdf5_replace.c. Changed bits:
+ * test_damage.c.) */
 #include "base/memory.h"
 
 #include "tests/hdf5_raw.h"

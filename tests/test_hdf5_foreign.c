@@ -1,5 +1,5 @@
-/* HDF5 files that other programs wrote: every way of saying the same is read, and what could be anything is
- * refused in one exact line. */
+/* Tests of HDF5 files that other programs wrote: every equivalent form of a value is read, and an
+ * ambiguous one is refused with one exact line. */
 #include "base/memory.h"
 
 #include "tests/hdf5_raw.h"

@@ -1,5 +1,5 @@
-/* Files that are replaced: whatever goes wrong while the new one is written, the old one is there, and nothing
- * else is left. */
+/* Tests of HDF5 files that are replaced: whenever writing the new file fails, the old file is still
+ * there and no other file is left. */
 #include "hdf5/hdf5_file.h"
 
 #include "tests/expect.h"

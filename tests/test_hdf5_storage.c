@@ -1,4 +1,5 @@
-/* Arrays of which a part was never stored, in every way that HDF5 stores them, and filters by name. */
+/* Tests of incomplete arrays: a part that was never stored is noticed in every storage layout of
+ * HDF5. Also tests of the names of filters in messages. */
 #include "hdf5/hdf5_verify.h"
 
 #include "base/memory.h"

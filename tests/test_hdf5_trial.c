@@ -1,4 +1,5 @@
-/* Trying a file out in a child process: what hangs is refused, what only takes long is not. */
+/* Tests of the trial of a file in a child process: a trial that hangs is ended and the file
+ * refused; a trial that is only slow may take its time. */
 #include "base/memory.h"
 #include "hdf5/hdf5_file.h"
 #include "hdf5/hdf5_trial.h"

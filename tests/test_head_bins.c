@@ -1,4 +1,5 @@
-/* Heads with a last layer for each bin of timesteps, beside heads that have one. */
+/* Tests of heads that have a last layer for each bin of timesteps: they are compared with heads
+ * that have one last layer. */
 #include "tests/suite.h"
 
 #include "base/memory.h"

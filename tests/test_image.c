@@ -1,4 +1,4 @@
-/* Pictures: bytes, drawing, grids, and PNG files read back by libpng. */
+/* Tests of pictures: bytes, drawing, grids, and PNG files that libpng reads back. */
 #include "base/memory.h"
 #include "picture/font.h"
 #include "picture/grid.h"

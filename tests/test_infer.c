@@ -1,12 +1,13 @@
-/* `infer sample` and `infer predict`, run as programs, against an independent implementation.
+/* Tests of `infer sample` and `infer predict`, run as programs, against an independent
+ * implementation.
  *
- * Which golden case catches which trap of the golden files' README:
+ * An implementation can go wrong in known ways ("traps", by number). These cases catch them:
  *
- *   1   the clip of x0 leaves eps_hat alone: ddim0_* and ddim_half_npr, which clip
- *   3   quad: *_quad10, ddim0_npr, ddim0_deterministic_noclip (its t exactly: test_schedule)
+ *   1   the clip of x0 must leave eps_hat alone: ddim0_* and ddim_half_npr, which clip
+ *   3   quad: *_quad10, ddim0_npr, ddim0_deterministic_noclip (its exact t: test_schedule)
  *   4   the sigma clip: clip_sigma_idx 1 with pixel 1 and 2 (ddpm_npr, ddpm_sn), 0 (the others)
- *   5   negative variances: no golden case has them; negative_variances_add_no_noise here
- *   9   the embedding: predictions_are_golden, at five t each, of which N is one
+ *   5   negative variances: no golden case has them; negative_variances_add_no_noise has them
+ *   9   the embedding: predictions_are_golden, at five t each, N among them
  *   10  blindness to t: the golden networks have two channels per group, so every case notices
  *   11  large factors: ddim0_deterministic_noclip (samples reach 121)
  *   12  one-sided padding, the middle's attention: predictions_are_golden; golden_a has attention

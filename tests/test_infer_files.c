@@ -1,7 +1,9 @@
-/* What `infer` does with files: heads joined from several, run directories of different ages,
- * files that are not what they should be, and stopping without leaving any behind.
+/* Tests of the files of `infer`: heads joined from several files, run directories with files of
+ * different ages, files with wrong content, and an interrupted command, which leaves no file
+ * behind.
  *
- * (Command lines that are wrong in themselves: tests/cli/infer_bad_input.sh.) */
+ * (Wrong command lines: tests/cli/infer_bad_input.sh.)
+ */
 #include "tests/infer_program.h"
 
 #include <dirent.h>

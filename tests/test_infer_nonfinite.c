@@ -1,5 +1,5 @@
-/* A network whose outputs are no numbers: no command makes numbers of them. (`infer analytic`:
- * tests/test_analytic_files.c; training: tests/test_train_errors.c.) */
+/* Tests of a network whose outputs are NaN or infinite: no command turns them into ordinary
+ * numbers. (`infer analytic`: tests/test_analytic_files.c. Training: tests/test_train_errors.c.) */
 #include "tests/golden_mixture.h"
 
 /* Weights near the end of what a float can hold. */

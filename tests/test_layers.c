@@ -1,8 +1,10 @@
-/* Every layer, forward and backward.
+/* Tests of every layer, forward and backward.
  *
  * Outputs are compared with plain loops in double. Gradients are compared with differences of the
- * loss, twice: of the float32 graph itself, which needs no second implementation to be right, and
- * of the loops, which have no rounding to speak of and see an error a hundred times smaller. */
+ * loss, twice. Differences of the float32 graph itself need no correct second implementation.
+ * Differences of the loops have almost no rounding, and show an error that is a hundred times
+ * smaller.
+ */
 #include "engine/primitive.h"
 #include "tests/layer_cases.h"
 #include "tests/suite.h"

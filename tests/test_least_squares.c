@@ -1,4 +1,4 @@
-/* Least squares from sums, on observations made from a truth that is known. */
+/* Tests of least squares from sums, on observations that are made from known weights. */
 #include "tests/suite.h"
 
 #include "base/memory.h"

@@ -1,6 +1,6 @@
-/* The functions of varhead.h: their results are those of `infer`, bit for bit; what a caller may
- * get wrong is an error. (tests/cli/library.sh has the shared library, and what it leaves of a
- * process.) */
+/* Tests of the functions of varhead.h: their results equal those of `infer` bit for bit, and each
+ * mistake of a caller is an error. (The shared library, and its effects on a process:
+ * tests/cli/library.sh.) */
 #include "hdf5/hdf5_messages.h"
 #include "library/varhead.h"
 #include "tests/infer_program.h"

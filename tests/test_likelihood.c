@@ -1,5 +1,6 @@
-/* The terms of the bound against their definitions, and the grid that sums them for many steps at once.
- * (Against an independent implementation, with a network: tests/test_bound.c.) */
+/* Tests of the terms of the bound, against their definitions, and of the grid that sums them for
+ * many steps at once. (With a network, against an independent implementation: tests/test_bound.c.)
+ */
 #include "tests/suite.h"
 
 #include "base/random.h"

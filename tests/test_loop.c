@@ -1,5 +1,6 @@
-/* The loop of training, around a stage that computes next to nothing and goes wrong when it is told to:
- * numbers that are none, steps left out, snapshots, the lock of a run directory. */
+/* Tests of the training loop. Its stage computes next to nothing, and fails where a test tells it
+ * to. The tests cover losses and gradients that are not finite, skipped steps, snapshots, and the
+ * lock of a run directory. */
 #include "base/memory.h"
 #include "io/checkpoint.h"
 #include "io/run_lock.h"

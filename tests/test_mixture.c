@@ -1,5 +1,6 @@
-/* The Gaussian mixture: its closed forms against golden ones, against sampled pairs, and where
- * a careless formula would cancel or underflow; the built-in images' promises. */
+/* Tests of the Gaussian mixture: its closed forms against golden values, against sampled pairs, and
+ * at points where a careless formula would cancel or underflow; and the promised properties of the
+ * built-in images. */
 #include "base/random.h"
 #include "diffusion/forward.h"
 #include "diffusion/mixture.h"

@@ -1,14 +1,13 @@
-/* The programs against the truth: trained on the built-in mixture for a minute, do the heads find
- * the exact diagonal of Cov[x_0 | x_t]?
+/* Compares trained heads with the exact answer: after a minute of training on the built-in mixture,
+ * do they find the diagonal of Cov[x_0 | x_t]?
  *
- * Compared is u = (alpha_bar / beta_bar) Cov[x_0 | x_t] = E[eps^2 | x_t] - E[eps | x_t]^2, what a
- * head has to find: h - eps_hat^2 for SN, g for NPR. The baseline is the best constant per timestep,
- * the mean of the exact u over images and pixels, which is more than any scalar variance can know.
+ * The heads estimate u = (alpha_bar / beta_bar) Cov[x_0 | x_t] = E[eps^2 | x_t] - E[eps | x_t]^2.
+ * SN's estimate is h - eps_hat^2, NPR's is g. The baseline is the best constant per timestep, which
+ * is the mean of the exact u over images and pixels. No scalar variance can do better than that.
  *
- * The timesteps are those at which x_t tells much about some pixels and little about others. The bounds
- * leave a third to what another processor's rounding does to a minute of training; SN's is looser
- * because it has to find u as the difference of two much larger numbers. VARHEAD_TABLE=1 in the
- * environment prints the errors.
+ * At the chosen timesteps x_t tells much about some pixels and little about others. The limits
+ * leave a third for the rounding of other processors. SN's limit is looser, because its u is the
+ * difference of two much larger numbers. VARHEAD_TABLE=1 in the environment prints the errors.
  */
 #define SUITE_TIMEOUT 900 /* a minute here, some minutes on an old and busy machine */
 #include "tests/suite.h"

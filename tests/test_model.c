@@ -1,6 +1,6 @@
-/* The network against an independent implementation: outputs, losses and gradients of the two
- * golden checkpoints, which cover simple and complex heads, linear and cosine schedules, attention
- * on one and on all levels, 1 and 3 image channels. */
+/* Tests of the network against an independent implementation: outputs, losses and gradients of the
+ * two golden checkpoints. These cover simple and complex heads, linear and cosine schedules,
+ * attention on one and on all levels, 1 and 3 image channels. */
 #include "tests/suite.h"
 
 #include "base/memory.h"
@@ -71,7 +71,8 @@ static float *read_images(const char *file, const char *path, const Value *like)
     return values;
 }
 
-/* The tolerance that the golden files' README derives: relative to the largest magnitude. */
+/* The tolerance is that of golden_tolerance (golden.h): 1e-4 of the largest magnitude, or ten times
+ * the error of another float32 computation. */
 static void ck_close(const char *what, const float *got, const float *want, size_t count,
                      double f32_error)
 {
@@ -233,7 +234,7 @@ START_TEST(predictions_in_bfloat16_are_near)
 }
 END_TEST
 
-/* Gradients are compared against the largest magnitude of their kind: the golden README says why. */
+/* The tolerance of a gradient is relative to the largest magnitude of its kind, weights or biases. */
 static void ck_gradients(const char *what, const ParamSet *set, const float *got, const float *want)
 {
     static const char *const kinds[] = {".weight", ".bias"};

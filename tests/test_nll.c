@@ -1,4 +1,5 @@
-/* infer nll: another implementation's bounds from its own noise, and what may not change them. */
+/* Tests of `infer nll`: its bounds equal those of another implementation with the same noise, and
+ * do not depend on the other cells of a call, on the batch or on the threads. */
 #include "tests/infer_program.h"
 
 /* The columns of a row of the CSV. */

@@ -1,4 +1,4 @@
-/* What the layers are made of: dropout in a graph and the sigmoid; and the normalisation on numbers
+/* Tests of the parts of layers: dropout in a graph, the sigmoid, and the normalisation of numbers
  * that are hard for it. */
 #include "layers/activation.h"
 #include "layers/dropout.h"

@@ -1,5 +1,6 @@
-/* The forward process and the objectives: by hand, by finite differences, the same to the last bit at
- * any number of threads; their table, and lists of them. */
+/* Tests of the forward process and of the objectives: values computed by hand, finite differences,
+ * and equal bits at any number of threads. Also tests of the table of objectives, and of lists of
+ * objectives. */
 #include "base/memory.h"
 #include "base/random.h"
 #include "diffusion/forward.h"

@@ -1,5 +1,5 @@
-/* The optimiser against Adam as its paper and PyTorch have it, written out here once more, one
- * number at a time and in double. */
+/* Tests of the optimiser against Adam as in its paper and in PyTorch. This file has Adam once more,
+ * one number at a time and in double. */
 #include "base/memory.h"
 #include "base/random.h"
 #include "engine/optimizer.h"

@@ -1,4 +1,4 @@
-/* lib/base: the command line, and the nearest name that its errors suggest. */
+/* Tests of lib/base: the command line, and the nearest name that its errors suggest. */
 #include "tests/suite.h"
 
 #include "base/nearest.h"

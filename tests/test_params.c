@@ -1,5 +1,6 @@
-/* Parameters: how they lie in the flat array and how they start. Statistical bounds are five standard
- * deviations; the numbers are the same in every run, so a test passes always or never. */
+/* Tests of parameters: their places in the flat array and their first values. Statistical limits
+ * are five standard deviations. The numbers are the same in every run, so a test passes always or
+ * never. */
 #include "base/memory.h"
 #include "engine/params.h"
 #include "model/unet.h"

@@ -1,5 +1,5 @@
-/* Sums of patches, beside the same sums written from the definition, and the weights they lead to beside the
- * convolution that made the targets. */
+/* Tests of sums of patches: they are compared with the same sums written from the definition. The
+ * weights that they lead to are compared with the convolution that made the targets. */
 #include "tests/suite.h"
 
 #include "base/memory.h"

@@ -1,4 +1,4 @@
-/* Charts: where the ticks are, and what the files hold. */
+/* Tests of charts: the places of the ticks, and the content of the files. */
 #include "base/memory.h"
 #include "picture/plot.h"
 

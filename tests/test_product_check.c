@@ -1,6 +1,7 @@
-/* Products that are wrong are found, and are not used. tests/preload/onednn_fault.c stands between
- * varhead and oneDNN here, and spoils the implementations that ONEDNN_FAULT names. Every test is a
- * process of its own, with a log of products of its own. */
+/* Tests of the check of products: a wrong product is found and not used. In this program
+ * tests/preload/onednn_fault.c stands between varhead and oneDNN, and spoils the implementations
+ * that ONEDNN_FAULT names. Every test is a process of its own, so each has its own log of products.
+ */
 #include "base/note.h"
 #include "engine/product_check.h"
 #include "engine/product_log.h"

@@ -1,4 +1,4 @@
-/* lib/base: progress, as it comes out of a pipe and on terminals of all widths. */
+/* Tests of lib/base: the output of progress, to a pipe and to terminals of all widths. */
 #include "tests/suite.h"
 
 #include "base/progress.h"

@@ -1,5 +1,5 @@
-/* `infer quality` as a whole: that it measures the samples of `infer sample` against the images that it says, which
- * are put together here from the data set and the definitions. */
+/* Tests of `infer quality` as a whole. It must measure the samples of `infer sample` against the
+ * images that it names. The tests put both together from the data set and the definitions. */
 #include "tests/config_text.h"
 #include "tests/infer_program.h"
 

@@ -1,5 +1,5 @@
-/* Distances between sets of points: against numpy and scipy, where closed forms are known, and what they may
- * not depend on. */
+/* Tests of distances between sets of points: against numpy and scipy, against closed forms, and for
+ * independence of threads, shifts and the number of resamples. */
 #include "tests/suite.h"
 
 #include "base/memory.h"

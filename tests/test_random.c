@@ -1,6 +1,6 @@
-/* Counter-based random numbers: the generator is Philox, what a seed means never changes, and
- * the numbers have the distribution they claim. Statistical bounds are five standard
- * deviations; the numbers are the same in every run, so a test passes always or never. */
+/* Tests of counter-based random numbers: the generator is Philox, the meaning of a seed never
+ * changes, and the numbers have the distribution that they claim. Statistical limits are five
+ * standard deviations. The numbers are the same in every run, so a test passes always or never. */
 #include "base/random.h"
 #include "tests/suite.h"
 

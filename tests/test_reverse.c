@@ -1,7 +1,7 @@
-/* Reverse steps and their variances. (With a network at their side they are checked against
- * the golden samples in test_golden.) Here: the coefficients against other derivations of the
- * same quantities (Bayes' rule, finite differences, exact propagation of a Gaussian), limiting
- * cases, and the traps of clipping. */
+/* Tests of reverse steps and their variances. The coefficients are compared with other derivations
+ * of the same quantities: Bayes' rule, finite differences, exact propagation of a Gaussian. Further
+ * tests cover limiting cases and the traps of clipping. (With a network, test_infer.c compares
+ * steps with the golden samples.) */
 #include "base/memory.h"
 #include "base/random.h"
 #include "diffusion/reverse.h"

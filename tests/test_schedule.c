@@ -1,4 +1,4 @@
-/* Schedules, skip coefficients and trajectories against the golden ones, which were computed
+/* Tests of schedules, skip coefficients and trajectories against golden ones, which were computed
  * with more digits than a double has. */
 #include "diffusion/schedule.h"
 #include "diffusion/trajectory.h"

@@ -1,4 +1,5 @@
-/* Stage 2 with losses made for the test: more heads than the table has, and losses that are no squares. */
+/* Tests of stage 2 with losses made for the test: more heads than the table has, and losses that
+ * are not squares. */
 #include "base/memory.h"
 #include "train/loop.h"
 #include "train/stage2.h"

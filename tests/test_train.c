@@ -1,6 +1,6 @@
-/* Training runs: what is stopped, killed and continued ends as if nothing had happened, and what is
- * frozen stays frozen. (Which configurations continue a run, and which are refused:
- * tests/cli/train_continue.sh.) */
+/* Tests of training runs. A run that is stopped or killed and then continued ends in the same bits
+ * as an uninterrupted one. A frozen trunk stays frozen. (Which configurations continue a run, and
+ * which are refused: tests/cli/train_continue.sh.) */
 #include "tests/train_program.h"
 
 #include <sys/stat.h>

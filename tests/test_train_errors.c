@@ -1,6 +1,7 @@
-/* Training that goes wrong: numbers that are none, and checkpoints that cannot be continued. The
- * run stops with a line that says so, and the last good checkpoint stays as it was. (Command lines,
- * configurations and images that are wrong, and full disks: tests/cli/train_bad_input.sh.) */
+/* Tests of training that goes wrong: losses or gradients that are not finite, and checkpoints that
+ * cannot be continued. The run stops with a line that names the cause, and the last good checkpoint
+ * stays as it was. (Wrong command lines, configurations and images, and full disks:
+ * tests/cli/train_bad_input.sh.) */
 #include "tests/train_program.h"
 
 /* -- Numbers that are none -------------------------------------------------------------------- */

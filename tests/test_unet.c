@@ -1,6 +1,7 @@
-/* The U-Net and the heads as wholes: their gradients by differences, on odd shapes and with dropout;
- * and what is easily built otherwise than the published network (golden README, traps 9, 10, 12).
- * Outputs and gradients are compared with an independent implementation in test_model.c. */
+/* Tests of the U-Net and the heads as wholes. Their gradients are compared with differences, on odd
+ * shapes and with dropout. Further tests cover details that are easily built differently from the
+ * published network (traps 9, 10 and 12 of the list in test_infer.c). In test_model.c outputs and
+ * gradients are compared with an independent implementation. */
 #include "engine/op.h"
 #include "model/head.h"
 #include "tests/reference.h"

@@ -1,5 +1,6 @@
-/* The weight gradient on AMX against its definition in plain loops. Whole numbers so small that every
- * sum is exact in float32 must come out exactly; others within the bound of a float32 sum. */
+/* Tests of the weight gradient on AMX against its definition in plain loops. With whole numbers so
+ * small that every sum is exact in float32, the result must be exact. Other results must be within
+ * the error of a float32 sum. */
 #include "engine/weight_gradient.h"
 
 #include "base/memory.h"

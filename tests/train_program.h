@@ -1,7 +1,7 @@
-/* Runs the program `train` as a user would, in the scratch directory of the test, and compares
- * what runs leave behind. The networks are the smallest there are: a step takes a millisecond.
+/* Runs the program `train` as a user would, in the scratch directory of the test, and compares the
+ * files of runs. The networks are as small as possible: a step takes a millisecond.
  *
- * `make test` puts the programs of its build on the PATH; by hand, from the root of the repository,
+ * `make test` puts the programs of its build on the PATH. By hand, from the root of the repository,
  * bin/train is found. Paths in a command line are relative to the scratch directory:
  *
  *     train(0, "--stage 1 --config tiny.yaml --run a");

@@ -1,5 +1,6 @@
 #!/bin/sh
-# `infer analytic` adds its constants to checkpoints while a training saves: what was saved stays, and has the constants.
+# `infer analytic` adds its constants to checkpoints while a training saves them: everything saved
+# stays, and the constants are there.
 
 . tests/script.sh
 

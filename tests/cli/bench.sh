@@ -1,6 +1,6 @@
 #!/bin/sh
-# `bench` as a user types it: a table of what was asked for, the same as CSV, and a profile. The
-# numbers are not judged: a time is no test.
+# `bench` as a user types it: a table of the measurements asked for, the same as CSV, and a profile.
+# The times themselves are not tested.
 set -eu
 
 directory=$(mktemp -d)

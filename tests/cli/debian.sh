@@ -1,6 +1,7 @@
 #!/bin/sh
-# scripts/debian.sh: what it refuses before it does anything. The machine is a directory of links to the few commands
-# it has, used as the whole PATH, with stand-ins for id, debootstrap and what makes namespaces.
+# scripts/debian.sh: the errors that it reports before it does anything. The test's machine is a
+# directory of links to a few commands, which is the whole PATH. It has stand-ins for id,
+# debootstrap and the commands that make namespaces.
 . tests/script.sh
 
 script=$tests/../scripts/debian.sh

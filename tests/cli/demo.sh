@@ -1,6 +1,6 @@
 #!/bin/sh
-# The demo, cut short: it ends well, leaves every file that it names, and can be run again. On the
-# built-in mixture, so that it does not depend on a data set, and at a few steps.
+# The demo, cut short: it ends well, leaves every file that it names, and can be run again. It uses
+# the built-in mixture, so that it needs no data set, and takes a few steps.
 set -eu
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT

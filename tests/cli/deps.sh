@@ -1,6 +1,6 @@
 #!/bin/sh
-# scripts/deps.sh on machines that lack something. The machine is a directory of links to the few
-# commands it has, used as the whole PATH, with stand-ins for pkg-config, apt-get, sudo and id.
+# scripts/deps.sh on machines that lack something. The test's machine is a directory of links to a
+# few commands, which is the whole PATH. It has stand-ins for pkg-config, apt-get, sudo and id.
 set -eu
 
 machine=$(mktemp -d)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# `infer doctor`, and what the programs do with a oneDNN that computes wrong numbers
+# `infer doctor`, and the behaviour of the programs with a oneDNN that computes wrong numbers
 # (tests/preload/onednn_fault.c).
 . tests/script.sh
 

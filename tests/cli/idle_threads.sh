@@ -1,6 +1,7 @@
 #!/bin/sh
-# What the programs ask of OpenMP's library: that a thread which waits soon sleeps. They execute themselves for
-# that, which must not show otherwise. (How fast that is on a busy machine: docs/performance.md.)
+# The programs ask OpenMP's library to let a waiting thread sleep soon. For that each program
+# executes itself once, which must have no other visible effect. (The speed on a busy machine:
+# docs/performance.md.)
 
 . tests/script.sh
 unset OMP_WAIT_POLICY GOMP_SPINCOUNT KMP_BLOCKTIME KMP_LIBRARY

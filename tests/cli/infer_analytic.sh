@@ -1,7 +1,7 @@
 #!/bin/sh
-# `infer analytic` after `train`, as a user types it: what is refused before any work, what happens
-# when it is stopped, when a file changes meanwhile, when the disk is full, and what training makes of
-# the constants. (The numbers, and what else is in the files: tests/test_analytic.c.)
+# `infer analytic` after `train`, as a user types it: errors that are found before any work, a stop,
+# a file that changes meanwhile, a full disk, and training after the constants were added. (The
+# numbers: tests/test_analytic.c. The rest of the files: tests/test_analytic_files.c.)
 
 golden=$PWD/tests/golden/golden_a.h5
 . tests/script.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# `infer` with command lines and files that are wrong: one line on stderr that says what, the right
+# `infer` with wrong command lines and files: one line on stderr that names the error, the right
 # exit code, and nothing written. (Arrays of wrong shapes and damaged checkpoints:
 # tests/test_infer_files.c.)
 set -u

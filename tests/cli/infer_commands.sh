@@ -1,6 +1,6 @@
 #!/bin/sh
-# `infer` as a user types it, in a directory with runs in it: defaults, pages of help, what is
-# printed and what is written.
+# `infer` as a user types it, in a directory with runs in it: defaults, pages of help, printed text
+# and written files.
 set -eu
 
 golden=$PWD/tests/golden

@@ -1,6 +1,7 @@
 #!/bin/sh
-# `infer compare` as a user types it: what is refused, which files appear, that the page is one file with all
-# figures in it, and what a second run has from the first. (Charts: tests/test_plot.c.)
+# `infer compare` as a user types it: the errors, the files that appear, a page that is one file
+# with all figures in it, and the results that a second run takes from the first. (Charts:
+# tests/test_plot.c.)
 
 . tests/script.sh
 

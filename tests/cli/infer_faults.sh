@@ -1,7 +1,7 @@
 #!/bin/sh
-# Checkpoints that are removed or cut off under a running `infer`: what has been read is not read again, and what
-# is read later and is not there any more is said in one line. (Under a running `train`: tests/test_faults.c.
-# Files whose network has changed: tests/cli/infer_analytic.sh.)
+# Checkpoints that are removed or cut off while `infer` runs. It does not read again what it has
+# read. If it needs a file later and the file is gone, it says so in one line. (While `train` runs:
+# tests/test_faults.c. Files whose network has changed: tests/cli/infer_analytic.sh.)
 
 . tests/script.sh
 

@@ -1,9 +1,11 @@
 #!/bin/sh
-# Options of `infer nll`, `truth`, `quality` and `sample` in combination: every pair of their values occurs in some call
-# (tests/pairwise.awk). Each call succeeds, with finite numbers in its tables; options that exclude each other end it with
-# exit status 2 and one line. Never another exit status, never a signal.
+# Options of `infer nll`, `truth`, `quality` and `sample` in combination: every pair of their values
+# occurs in some call (tests/pairwise.awk). Each call succeeds, with finite numbers in its tables. A
+# call with options that exclude each other ends with exit status 2 and one line. No other exit
+# status and no signal is allowed.
 #
-# MATRIX=4 in the environment takes every fourth case alone: with sanitizers a call is several times slower.
+# MATRIX=4 in the environment takes every fourth case alone, because with sanitizers a call is
+# several times slower.
 
 . tests/script.sh
 every=${MATRIX:-1}

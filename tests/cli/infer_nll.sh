@@ -1,7 +1,7 @@
 #!/bin/sh
-# `infer nll`, `infer truth` and `infer sample --trajectory dp`, as a user types them: what is
-# refused before any work, which files appear, what the best trajectories are kept for, and what
-# happens when a sweep is stopped. (The numbers: tests/test_bound.c and tests/test_nll.c.)
+# `infer nll`, `infer truth` and `infer sample --trajectory dp`, as a user types them: the errors
+# that are found before any work, the files that appear, the reuse of stored best trajectories, and
+# a sweep that is stopped. (The numbers: tests/test_bound.c and tests/test_nll.c.)
 
 golden=$PWD/tests/golden/golden_a.h5
 . tests/script.sh

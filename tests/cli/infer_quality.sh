@@ -1,7 +1,8 @@
 #!/bin/sh
-# `infer quality`, and `infer sample` for other programs, as a user types them: what is refused before any
-# work, which files appear and what they say, what a second run has from the first, and what a stop leaves.
-# (The numbers: tests/test_quality_metrics.c; the files' bytes: tests/test_export.c.)
+# `infer quality`, and `infer sample` for other programs, as a user types them: the errors that are
+# found before any work, the files that appear and their content, the results that a second run
+# takes from the first, and the state after a stop. (The numbers: tests/test_quality_metrics.c. The
+# files' bytes: tests/test_export.c.)
 
 golden=$PWD/tests/golden/golden_a.h5
 . tests/script.sh

@@ -1,6 +1,7 @@
 #!/bin/sh
-# What comes to `train` and `infer` from outside, files apart: pipes that nobody writes to, standard streams that are
-# closed, signals; and files that are something else than their names say, by every option that names one.
+# Inputs of `train` and `infer` from outside. Some are no files: pipes that nobody writes to, closed
+# standard streams, signals. Others are files of another kind than their names say, given by every
+# option that names a file.
 
 . tests/script.sh
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# `make install`, `uninstall` and `clean` in places with other files: what is not ours stays, whatever the directory is called.
+# `make install`, `uninstall` and `clean` in places with other files: files that are not ours stay,
+# for every name of the directory.
 root=$PWD
 . tests/script.sh
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# libvarhead from an installed tree, as a program of somebody else's has it: the examples, all functions and what they
-# leave of the process, the symbols, C++, other locales.
+# libvarhead from an installed tree, as another project's program uses it: the examples, all
+# functions and their effects on the process, the symbols, C++, other locales.
 root=$PWD
 . tests/script.sh
 CC=${CC:-cc}

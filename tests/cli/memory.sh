@@ -1,6 +1,6 @@
 #!/bin/sh
-# `train` and `infer` under limits on memory (ulimit -v): what does not fit is said in one line, before the libraries
-# hang (OpenBLAS) or crash (oneDNN).
+# `train` and `infer` under limits on memory (ulimit -v): a lack of memory is reported in one line,
+# before the libraries hang (OpenBLAS) or crash (oneDNN).
 # shellcheck disable=SC3045 # dash has ulimit -v
 
 . tests/script.sh

@@ -1,7 +1,8 @@
 #!/bin/sh
-# No command replaces what is not its own: data sets, labels, recipes, logs, classifiers, checkpoints, tables and pictures of
-# others stay byte for byte, whatever option names them, by whatever link, and the exit status is 2. What a command
-# itself has written it may write again.
+# No command replaces a file that is not its own. Data sets, labels, recipes, logs, classifiers,
+# checkpoints, tables and pictures of others stay byte for byte, for every option and every kind of
+# link that leads to them, and the exit status is 2. A command may replace files that it has written
+# itself.
 
 golden=$PWD/tests/golden
 . tests/script.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
-# --config by name: which file a name stands for, in `train`, `infer` and `bench`, installed and not, and what is said
-# where it stands for none.
+# --config by name: the file that a name stands for, in `train`, `infer` and `bench`, installed and
+# not, and the error for a name that stands for none.
 
 . tests/script.sh
 

@@ -1,6 +1,7 @@
 #!/bin/sh
-# tests/run.sh itself, on scripts that stand for tests: side by side, one line each, failures whole, checks that were
-# skipped counted, and nothing left running or lying about when it is stopped.
+# tests/run.sh itself, on scripts that stand for tests. They run side by side and get one line each.
+# The output of a failure is shown whole. Skipped checks are counted. A stop leaves no process and
+# no file behind.
 
 root=$PWD
 . tests/script.sh

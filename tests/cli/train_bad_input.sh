@@ -1,7 +1,7 @@
 #!/bin/sh
-# `train` with command lines, configurations and files that are wrong, and on disks that are full:
-# the right exit code, one line on stderr that says what, and no damage to what was there.
-# (Checkpoints whose content is wrong: tests/test_train.c.)
+# `train` with wrong command lines, configurations and files, and on full disks: the right exit
+# code, one line on stderr that names the error, and no damage to existing files. (Checkpoints with
+# wrong content: tests/test_train_errors.c.)
 
 . tests/script.sh
 

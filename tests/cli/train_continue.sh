@@ -1,7 +1,6 @@
 #!/bin/sh
-# Runs that are started again: which continue, which are left alone, which are refused, and that
-# nothing is changed by a refusal. (That what is continued ends in the same numbers:
-# tests/test_train.c.)
+# Runs that are started again: some continue, some are left alone, some are refused, and a refusal
+# changes nothing. (That a continued run ends in the same numbers: tests/test_train.c.)
 
 . tests/script.sh
 

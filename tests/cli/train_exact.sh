@@ -1,5 +1,6 @@
 #!/bin/sh
-# Heads that are solved for: as a user fits, looks at, continues and refines them; and what is refused.
+# Heads that are solved for, as a user types it: fitting, inspecting, continuing and refining them,
+# and the errors.
 
 . tests/script.sh
 

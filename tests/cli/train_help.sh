@@ -1,6 +1,6 @@
 #!/bin/sh
-# The page of `train --help`: complete, as wide as a terminal at most, and true where that can be
-# tried.
+# The page of `train --help`: it is complete, no wider than a terminal, and true as far as this can
+# be tried.
 set -eu
 
 version=$(sed -n 's/.*VARHEAD_VERSION "\(.*\)"/\1/p' lib/base/version.h)
