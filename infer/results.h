@@ -1,7 +1,6 @@
 /* The files of a command's results: a table as CSV, and files beside it, named after the table.
  *
- *     Results r = {.count = 3, .files = {{".csv", FILE_BOUNDS}, {".h5", FILE_BOUND_TERMS},
- *                                        {".unfinished.h5", FILE_SWEEP}}};
+ *     Results r = {.count = 3, .files = {{".csv", FILE_BOUNDS, NULL}, ...}};
  *     results_choose(&r, out, network, "nll.csv");        sets their paths
  *     results_check(&r, &inputs, error)                   whether they can be written
  *     ... r.files[0].path ...

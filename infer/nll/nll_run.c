@@ -69,10 +69,10 @@ static bool check_results(const Nll *s, Error *error)
 static bool choose_results(Nll *s, Error *error)
 {
     s->results = (Results){.count = FILES,
-                           .files = {[TABLE] = {".csv", FILE_BOUNDS},
-                                     [CALIBRATION] = {"-calibration.csv", FILE_CALIBRATION},
-                                     [TERMS] = {".h5", FILE_BOUND_TERMS},
-                                     [UNFINISHED] = {".unfinished.h5", FILE_SWEEP}}};
+                           .files = {[TABLE] = {".csv", FILE_BOUNDS, NULL},
+                                     [CALIBRATION] = {"-calibration.csv", FILE_CALIBRATION, NULL},
+                                     [TERMS] = {".h5", FILE_BOUND_TERMS, NULL},
+                                     [UNFINISHED] = {".unfinished.h5", FILE_SWEEP, NULL}}};
     results_choose(&s->results, s->request->out, s->network, "nll.csv");
     return check_results(s, error);
 }

@@ -63,9 +63,9 @@ static bool check_results(const Quality *s, Error *error)
 static bool choose_results(Quality *s, Error *error)
 {
     s->results = (Results){.count = FILES,
-                           .files = {[TABLE] = {".csv", FILE_QUALITY},
-                                     [STORE] = {".h5", FILE_QUALITY_VALUES},
-                                     [UNFINISHED] = {".unfinished.h5", FILE_QUALITY_VALUES}}};
+                           .files = {[TABLE] = {".csv", FILE_QUALITY, NULL},
+                                     [STORE] = {".h5", FILE_QUALITY_VALUES, NULL},
+                                     [UNFINISHED] = {".unfinished.h5", FILE_QUALITY_VALUES, NULL}}};
     results_choose(&s->results, s->request->out, s->network, "quality.csv");
     return check_results(s, error);
 }
