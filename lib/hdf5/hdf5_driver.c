@@ -158,13 +158,19 @@ static const H5FD_class_t driver_class = {
     .fl_map = H5FD_FLMAP_DICHOTOMY,
 };
 
+/* Registered once and for all: HDF5 reads the driver's class once more after the last file that is
+ * written has let go of it (H5FD_close), and would read freed memory. */
+static hid_t registered(void)
+{
+    static hid_t driver = H5I_INVALID_HID;
+    if (H5Iget_type(driver) != H5I_VFL)
+        driver = H5FDregister(&driver_class);
+    return driver;
+}
+
 bool hdf5_driver_use(hid_t access, int fd, int *first_errno)
 {
     DriverInfo info = {.fd = fd, .first_errno = first_errno};
-    hid_t driver = H5FDregister(&driver_class);
-    if (driver < 0)
-        return false;
-    bool ok = H5Pset_driver(access, driver, &info) >= 0;
-    H5FDunregister(driver); /* the property list and then the file hold it */
-    return ok;
+    hid_t driver = registered();
+    return driver >= 0 && H5Pset_driver(access, driver, &info) >= 0;
 }
