@@ -177,7 +177,8 @@ START_TEST(without_memory_a_library_ends_without_a_word)
 #else
     char said[256];
     ask_for_too_much(NULL, said, sizeof said);
-    ck_assert_str_eq(said, "");
+    /* An emulator of processors has a word of its own at abort(). */
+    ck_assert_msg(said[0] == '\0' || strncmp(said, "qemu: ", 6) == 0, "said: %s", said);
     ask_for_too_much(say_on_stderr, said, sizeof said);
     ck_assert_ptr_nonnull(strstr(said, "no memory for "));
 #endif
