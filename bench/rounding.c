@@ -1,9 +1,14 @@
+/* How far bfloat16 moves the variance of reverse steps.
+ *
+ * The same weights run in a float32 and in a bfloat16 network, on the same images at the same x_t.
+ * The variances of SN and NPR from both networks are compared at the steps of one trajectory.
+ */
 #include "bench/rounding.h"
 
 #include "base/memory.h"
 #include "bench/net.h"
 #include "data/dataset.h"
-#include "diffusion//forward.h"
+#include "diffusion/forward.h"
 #include "diffusion/reverse.h"
 #include "io/checkpoint.h"
 #include "model/precision.h"

@@ -22,6 +22,9 @@ typedef struct Chart {
     double *numbers[VARIANCE_COUNT + 1];
 } Chart;
 
+_Static_assert((int)VARIANCE_COUNT <= (int)PLOT_COLOURS,
+               "two variances would have one colour: plot.c needs another");
+
 /* Adds an empty series with room for `max` points. */
 static PlotSeries *add_series(Chart *chart, const char *name, int colour, int max)
 {

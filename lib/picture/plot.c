@@ -24,21 +24,20 @@ typedef struct Colour {
 
 /* Okabe and Ito's palette, which colour-blind readers can tell apart; brighter for dark pages,
  * darker for light ones, where its yellow could not be seen. */
-static const Colour palette[2][7] = {{{0.70, 0.35, 0.55},
-                                      {0.50, 0.50, 0.50},
-                                      {0.00, 0.50, 0.36},
-                                      {0.50, 0.40, 0.00},
-                                      {0.00, 0.45, 0.70},
-                                      {0.84, 0.37, 0.00},
-                                      {0.10, 0.10, 0.10}},
-                                     {{0.90, 0.60, 0.78},
-                                      {0.65, 0.65, 0.65},
-                                      {0.20, 0.80, 0.60},
-                                      {0.94, 0.89, 0.26},
-                                      {0.34, 0.71, 0.96},
-                                      {1.00, 0.60, 0.25},
-                                      {0.95, 0.95, 0.95}}};
-enum { COLOURS = sizeof palette[0] / sizeof palette[0][0] };
+static const Colour palette[2][PLOT_COLOURS] = {{{0.70, 0.35, 0.55},
+                                                 {0.50, 0.50, 0.50},
+                                                 {0.00, 0.50, 0.36},
+                                                 {0.50, 0.40, 0.00},
+                                                 {0.00, 0.45, 0.70},
+                                                 {0.84, 0.37, 0.00},
+                                                 {0.10, 0.10, 0.10}},
+                                                {{0.90, 0.60, 0.78},
+                                                 {0.65, 0.65, 0.65},
+                                                 {0.20, 0.80, 0.60},
+                                                 {0.94, 0.89, 0.26},
+                                                 {0.34, 0.71, 0.96},
+                                                 {1.00, 0.60, 0.25},
+                                                 {0.95, 0.95, 0.95}}};
 static const Colour ink[2] = {{0.13, 0.13, 0.13}, {0.88, 0.88, 0.88}};
 static const Colour grid_ink[2] = {{0.86, 0.86, 0.86}, {0.28, 0.28, 0.28}};
 static const Colour paper[2] = {{1, 1, 1}, {0.09, 0.10, 0.11}};
@@ -269,7 +268,7 @@ static void set_dashes(cairo_t *to, bool dashed)
 
 static Colour colour_of(const PlotSeries *series, bool dark)
 {
-    return series->level ? ink[dark] : palette[dark][series->colour % COLOURS];
+    return series->level ? ink[dark] : palette[dark][series->colour % PLOT_COLOURS];
 }
 
 static void draw_series(cairo_t *to, const PlotSeries *series, const Axis *x, const Axis *y,

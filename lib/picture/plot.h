@@ -15,6 +15,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Series have colours 0 .. PLOT_COLOURS - 1. */
+enum { PLOT_COLOURS = 7 };
+
 enum { PLOT_WIDTH = 520, PLOT_HEIGHT = 380, PLOT_PNG_SCALE = 2, PLOT_MAX_TICKS = 16 };
 
 typedef enum PlotFormat { PLOT_SVG, PLOT_PNG } PlotFormat;
