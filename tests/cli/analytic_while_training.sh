@@ -13,8 +13,7 @@ model: {channels: 96, channel_mult: [1, 2], res_blocks: 1, attention: [], dropou
 stage1: {steps: 1, batch: 2}
 stage2: {solver: adam, steps: 2, batch: 2}
 TEXT
-works train --config large.yaml --run good --quiet --stage 1
-works train --config large.yaml --run good --quiet --stage 2 --loss sn
+trained large.yaml good sn
 
 # half_written: whether some of the new checkpoint is there; of the one that is begun only to see if it can be, there is nothing.
 half_written() {

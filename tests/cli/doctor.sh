@@ -31,7 +31,7 @@ fails_with 2 "model.channels" infer doctor --config tiny.yaml --set model.channe
 # -- One implementation of oneDNN errs: it is left out, with one note, and the numbers are right
 preferred=$(infer doctor --config tiny.yaml --precision f32 --all |
     sed -n 's/^  convolution forward .*: \(.*\), [0-9.]*$/\1/p' | head -n 1)
-works train --stage 1 --config tiny.yaml --precision f32 --quiet --run sound
+tiny_run sound "" --precision f32
 LD_PRELOAD=$fault ONEDNN_FAULT=$preferred train --stage 1 --config tiny.yaml --precision f32 --run faulty \
     >printed 2>errors || problem "$(cat errors)"
 [ "$(grep -c "note: oneDNN .* computes wrong numbers, and is not used for them: $preferred" errors)" -eq 1 ] ||

@@ -286,7 +286,7 @@ pictures() {
 pictures 20 pictures
 sed "s|format: mixture|format: idx, train: $directory/pictures, test: $directory/pictures|; s/tiny/idx/" \
     tiny.yaml >idx.yaml
-train --config idx.yaml --run idx --quiet --stage 1 || problem "train failed"
+trained idx.yaml idx ""
 compares --run idx --steps 2 --samples 10 --images 2
 notes 1 "leaves out the quality of samples: .*its labels are not known"
 count 1 "Left out: .*its labels are not known" idx/compare/compare.html
@@ -295,8 +295,7 @@ count 1 "the run does not have two heads" idx/compare/compare.html
 # -- A test set of fewer images than the usual number is enough, unless a number is asked for
 pictures 5 five
 sed "s|format: mixture|format: idx, train: $directory/pictures, test: $directory/five|; s/tiny/few/" tiny.yaml >few.yaml
-train --config few.yaml --run few --quiet --stage 1 || problem "train failed"
-train --config few.yaml --run few --quiet --stage 2 --loss npr,sn || problem "train failed"
+trained few.yaml few npr,sn
 compares --run few --steps 2 --samples 0
 grep -q "^npr,linear,2,.*,5$" few/compare/nll.csv || problem "expected 5 images in: $(cat few/compare/nll.csv)"
 [ -s few/compare/figure-sigma.png ] || problem "no few/compare/figure-sigma.png"

@@ -5,9 +5,8 @@
 
 . tests/script.sh
 
-tiny_recipe
 golden=$tests/golden/golden_a.h5
-train --stage 1 --config tiny.yaml --run r --threads 1 --quiet || problem "cannot train"
+tiny_run r "" --threads 1
 infer sample --run r --steps 2 --count 2 --out wanted.h5 --quiet || problem "cannot sample"
 
 # -- A recipe from a pipe: read when it comes, and one signal ends the waiting

@@ -32,8 +32,7 @@ echo "name,price" >prices.csv
 mkdir album
 echo precious >album/000000.png
 run=checkpoints/tiny
-works train --stage 1 --config tiny.yaml --quiet
-works train --stage 2 --loss npr,sn --config tiny.yaml --quiet
+tiny_run $run npr,sn
 works infer nll --run $run --steps 2 --images 4 --trajectory linear,dp --dp-images 4 --quiet
 quality="infer quality --run $run --steps 2 --samples 12 --images 12 --metrics sliced --resamples 2 --quiet"
 # shellcheck disable=SC2086
@@ -49,7 +48,7 @@ diffusion: {schedule: linear, timesteps: 100}
 model: {channels: 16, channel_mult: [1], res_blocks: 1, attention: [], dropout: 0.0, norm_groups: 4}
 stage1: {steps: 4, batch: 4}
 TEXT
-works train --stage 1 --config mixture.yaml --quiet
+trained mixture.yaml checkpoints/mixture ""
 truth="infer truth --run checkpoints/mixture --timesteps 2 --images 2"
 # shellcheck disable=SC2086
 works $truth --out truth.csv

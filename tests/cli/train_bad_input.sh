@@ -48,7 +48,7 @@ model: {channels: 8, channel_mult: [1, 2], res_blocks: 1, attention: [4], norm_g
 stage1: {steps: 4, batch: 4, warmup: 2}
 stage2: {solver: adam, steps: 4, batch: 4}
 END
-train --stage 1 --config tiny.yaml --run r --threads 1 --quiet || problem "cannot train"
+tiny_run r "" --threads 1
 
 # -- The command line
 fails 2 "expected --stage 1 or --stage 2 (train --help explains)"

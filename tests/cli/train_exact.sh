@@ -19,7 +19,7 @@ stage2: {batch: 16, images: 500, time_bins: 4}
 END
 second="train --stage 2 --config tiny.yaml --loss npr,sn"
 
-works train --stage 1 --config tiny.yaml --run r --quiet
+tiny_run r ""
 
 # The default for a simple head, and what it says in the end.
 # shellcheck disable=SC2086
@@ -52,7 +52,7 @@ says "npr: solved for on 1,024 images"
 
 # The sums of a wide trunk: told of before they fill the memory and the checkpoint, refused where they hardly fit.
 sed 's/channels: 16,/channels: 128,/' tiny.yaml >wide.yaml
-works train --stage 1 --config wide.yaml --run wide --quiet --set stage1.steps=1 --set stage1.batch=1
+trained wide.yaml wide "" --set stage1.steps=1 --set stage1.batch=1
 wide="train --stage 2 --config wide.yaml --loss sn --run wide --set stage2.batch=16 --set stage2.images=1 --threads 1"
 # shellcheck disable=SC2086
 works $wide --set stage2.time_bins=8
