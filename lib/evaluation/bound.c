@@ -25,6 +25,10 @@ struct Bound {
     int *t;
     float *eps, *x_t, *cov;
     double *x_0_hat, *off2;
+    /* [batch, dims], of covariances with correlations; NULL if there are none: eigenvalues, and
+     * squared coefficients of r. */
+    float *value;
+    double *off, *square;
     Prediction prediction;
 };
 
@@ -65,7 +69,11 @@ static bool allocate_batch(Bound *b, Error *error)
             return false;
     }
     return bound_allocate(&b->x_0_hat, batch, frame->dims, 0, error) &&
-           bound_allocate(&b->off2, batch, frame->dims, 0, error);
+           bound_allocate(&b->off2, batch, frame->dims, 0, error) &&
+           (!bound_any_correlated(frame->task) ||
+            (bound_allocate(&b->off, batch, frame->dims, 0, error) &&
+             bound_allocate(&b->square, batch, frame->dims, 0, error) &&
+             (b->value = memory_large(batch, image, "images", error)) != NULL));
 }
 
 static void collect_sums(Bound *b)
@@ -111,13 +119,30 @@ void bound_free(Bound *b)
     calibration_free(&b->calibration);
     for (int head = 0; head < PREDICTOR_MAX_HEADS; head++)
         memory_free(b->prediction.heads[head]);
-    void *const arrays[] = {b->t, b->eps, b->x_t, b->cov, b->x_0_hat, b->off2, b->prediction.eps};
+    void *const arrays[] = {b->t,    b->eps, b->x_t,    b->cov,   b->x_0_hat,
+                            b->off2, b->off, b->square, b->value, b->prediction.eps};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
         memory_free(arrays[i]);
     memory_free(b);
 }
 
 /* -- One image -------------------------------------------------------------------------------- */
+
+/* The estimate in b->cov as the parts of the bound see it. */
+static BoundEstimate estimate_of(Bound *b, const BoundImage *image, int v)
+{
+    const Variance *variance = b->frame.task->variances[v];
+    const size_t at = (size_t)image->slot * b->frame.dims;
+    if (!variance->is_correlated)
+        return (BoundEstimate){
+            .variance = v,
+            .cov = b->cov + at,
+            .off2 = image->off2,
+            .is_scalar = estimate_is_scalar(&b->frame.predictor->source.options, variance)};
+    bound_rotate(&b->frame, image, b->cov + at, b->off + at, b->value + at, b->square + at);
+    return (BoundEstimate){
+        .variance = v, .cov = b->value + at, .off2 = b->square + at, .diagonal = b->cov + at};
+}
 
 /* Adds an image with variance v of the task to all parts. */
 static void add_variance(Bound *b, const BoundImage *image, int v)
@@ -133,10 +158,8 @@ static void add_variance(Bound *b, const BoundImage *image, int v)
         bound_cells_add_steps(&b->cells, image, v, &input);
         return;
     }
-    const BoundEstimate estimate = {.variance = v,
-                                    .cov = b->cov + at,
-                                    .is_scalar = estimate_is_scalar(&source->options, variance)};
     estimate_cov_x0(source, variance, image->t, x_t, eps_hat, head, b->cov + at);
+    const BoundEstimate estimate = estimate_of(b, image, v);
     calibration_add(&b->calibration, image, &estimate);
     bound_cells_add_estimate(&b->cells, image, &estimate);
     bound_tables_add_estimate(&b->tables, image, &estimate);

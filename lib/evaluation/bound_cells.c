@@ -169,20 +169,48 @@ static bool has_step(const BoundCells *cells, int c, int v, int t)
     return cells->frame->task->cells[c].variance == v && cells->next[c][t] != 0;
 }
 
+/* The term of a covariance with correlations, where the step's variance is bounded. As in a draw
+ * (block_covariance_draw), no element has more than `most`. Below 0, `most` lowers lambda^2 itself,
+ * and nothing of the covariance is left. */
+static double bounded_step(const BoundCells *cells, int c, const BoundImage *image,
+                           const BoundEstimate *estimate)
+{
+    const size_t dims = cells->frame->dims;
+    const double most = cells->most[c];
+    if (most <= 0)
+        return likelihood_step(cells->kappa[c], image->off2, estimate->diagonal, most, dims);
+    double *off = memory_small(2 * dims, sizeof *off), *square = off + dims;
+    float *lowered = memory_small(2 * dims, sizeof *lowered), *value = lowered + dims;
+    for (size_t i = 0; i < dims; i++)
+        lowered[i] = estimate->diagonal[i] > most ? (float)most : estimate->diagonal[i];
+    bound_rotate(cells->frame, image, lowered, off, value, square);
+    const double nats = likelihood_step(cells->kappa[c], square, value, INFINITY, dims);
+    memory_free(off);
+    memory_free(lowered);
+    return nats;
+}
+
+/* The term of cell c, in nats. */
+static double step_term(const BoundCells *cells, int c, const BoundImage *image,
+                        const BoundEstimate *estimate)
+{
+    const size_t dims = cells->frame->dims;
+    const double most = cells->most[c], c_0 = estimate->cov[0];
+    if (estimate->is_scalar)
+        return likelihood_step_scalar(cells->kappa[c], image->sum_off2, c_0 > most ? most : c_0,
+                                      dims);
+    if (estimate->diagonal && most < INFINITY)
+        return bounded_step(cells, c, image, estimate);
+    return likelihood_step(cells->kappa[c], estimate->off2, estimate->cov, most, dims);
+}
+
 void bound_cells_add_estimate(BoundCells *cells, const BoundImage *image,
                               const BoundEstimate *estimate)
 {
-    const size_t dims = cells->frame->dims;
     for (int k = 0; k < cells->active_count; k++) {
         const int c = cells->active[k];
-        if (!has_step(cells, c, estimate->variance, image->t))
-            continue;
-        const double most = cells->most[c], c_0 = estimate->cov[0];
-        set_term(cells, c, image,
-                 estimate->is_scalar
-                     ? likelihood_step_scalar(cells->kappa[c], image->sum_off2,
-                                              c_0 > most ? most : c_0, dims)
-                     : likelihood_step(cells->kappa[c], image->off2, estimate->cov, most, dims));
+        if (has_step(cells, c, estimate->variance, image->t))
+            set_term(cells, c, image, step_term(cells, c, image, estimate));
     }
 }
 

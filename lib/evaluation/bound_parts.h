@@ -41,11 +41,37 @@ typedef struct BoundImage {
 typedef struct BoundEstimate {
     /* Index in BoundTask.variances. */
     int variance;
-    /* [dims] */
+    /* [dims] each. A diagonal covariance: its elements, and r^2. A covariance with correlations: its
+     * eigenvalues, and the squared coefficients of r on its eigenvectors. */
     const float *cov;
+    const double *off2;
     /* Whether all elements are equal. */
     bool is_scalar;
+    /* [dims]: the diagonal of a covariance with correlations; NULL: it is diagonal. */
+    const float *diagonal;
 } BoundEstimate;
+
+/* Fills cov [dims] and off2 [dims] of a covariance with correlations: see BoundEstimate.
+ *   diagonal [dims]  the estimates of the elements
+ *   off [dims]       scratch */
+static inline void bound_rotate(const BoundFrame *frame, const BoundImage *image,
+                                const float *diagonal, double *off, float *cov, double *off2)
+{
+    const BlockCorrelation *correlation = frame->predictor->source.correlation;
+    for (size_t i = 0; i < frame->dims; i++)
+        off[i] = image->x_0[i] - image->x_0_hat[i];
+    block_covariance_rotate(&correlation->shape, block_correlation_at(correlation, image->t),
+                            diagonal, off, cov, off2);
+}
+
+/* Whether any variance of the task has correlations. */
+static inline bool bound_any_correlated(const BoundTask *task)
+{
+    for (int v = 0; v < task->variance_count; v++)
+        if (task->variances[v]->is_correlated)
+            return true;
+    return false;
+}
 
 /* *array [rows, columns] := `value` everywhere. A run-time error if memory runs out. The caller
  * frees it with memory_free. */

@@ -17,18 +17,26 @@ static size_t sums_of_image(const BoundTables *tables)
     return (size_t)tables->frame->task->variance_count * cov_grid_sums(&tables->grid);
 }
 
+/* The largest estimate, or eigenvalue of a covariance with correlations: at most the sum of a
+ * block's diagonal. */
+static double most_estimate(const BoundFrame *frame)
+{
+    const EstimateSource *source = &frame->predictor->source;
+    return estimate_most(&source->options) *
+           (bound_any_correlated(frame->task) ? block_rows(&source->correlation->shape) : 1);
+}
+
 bool bound_tables_make(BoundTables *tables, const BoundFrame *frame, Error *error)
 {
     const BoundTask *task = frame->task;
-    const EstimateOptions *estimate = &frame->predictor->source.options;
     const size_t entries = (size_t)frame->schedule->timesteps + 1;
     const size_t variances = (size_t)task->variance_count;
     *tables = (BoundTables){0};
     if (!task->tables)
         return true;
-    assert(estimate->clip);
+    assert(frame->predictor->source.options.clip);
     tables->frame = frame;
-    cov_grid_make(&tables->grid, estimate_most(estimate),
+    cov_grid_make(&tables->grid, most_estimate(frame),
                   likelihood_kappa(frame->schedule, 1, frame->schedule->timesteps));
     return bound_allocate(&tables->tables, variances * entries, entries, INFINITY, error) &&
            bound_allocate(&tables->batch_sums, (size_t)frame->predictor->batch,
@@ -78,7 +86,7 @@ void bound_tables_add_estimate(BoundTables *tables, const BoundImage *image,
         cov_grid_add_scalar(&tables->grid, estimate->cov[0], (double)frame->dims, image->sum_off2,
                             sums);
     else
-        cov_grid_add(&tables->grid, estimate->cov, image->off2, frame->dims, sums);
+        cov_grid_add(&tables->grid, estimate->cov, estimate->off2, frame->dims, sums);
 }
 
 void bound_tables_end_batch(BoundTables *tables, int count)

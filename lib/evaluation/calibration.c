@@ -74,7 +74,8 @@ void calibration_add(Calibration *calibration, const BoundImage *image,
 {
     const size_t dims = calibration->frame->dims;
     CalibrationImage *own = images_of(calibration, estimate->variance) + image->index;
-    sum_elements(estimate->cov, image->off2, dims, &own->calibration, &own->floored, &own->sum_cov);
+    sum_elements(estimate->cov, estimate->off2, dims, &own->calibration, &own->floored,
+                 &own->sum_cov);
     own->calibration /= (double)dims;
     own->floored /= (double)dims;
     own->sum_off2 = image->sum_off2;

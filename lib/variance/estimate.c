@@ -134,6 +134,7 @@ VarianceInput estimate_input(const EstimateSource *source, int t, const float *x
         .ms_eps_diag = source->ms_eps_diag,
         .mixture = source->mixture,
         .clip_x0 = source->clip_x0,
+        .correlation = source->correlation,
     };
 }
 

@@ -40,6 +40,8 @@ typedef struct EstimateSource {
     const Mixture *mixture;
     /* Whether x_0_hat is clipped to [-1, 1]; the variance true reads it. */
     bool clip_x0;
+    /* The correlations of the variance that is_correlated; NULL: not known. */
+    const BlockCorrelation *correlation;
     EstimateOptions options;
 } EstimateSource;
 
@@ -53,7 +55,8 @@ bool estimate_is_zero(const EstimateOptions *options, const Variance *variance);
  * 0, and must not depend on s. */
 bool estimate_has_calibration(const EstimateOptions *options, const Variance *variance);
 
-/* An upper bound of all estimates under these options; INFINITY without the clip. */
+/* An upper bound of all estimates under these options; INFINITY without the clip. Eigenvalues of a
+ * covariance with correlations can be larger: by the number of elements of a block. */
 double estimate_most(const EstimateOptions *options);
 
 /* The name of a variance with its options, fit for the name of a file. It is "sn" for the defaults,

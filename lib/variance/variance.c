@@ -46,3 +46,11 @@ bool variance_parse(const char *name, const Variance **variance, Error *error)
     memory_free(names);
     return false;
 }
+
+void variance_draw_correlated(const VarianceInput *input, const ReverseStep *step, const float *cov,
+                              const float *z, float *noise)
+{
+    const BlockCorrelation *correlation = input->correlation;
+    block_covariance_draw(&correlation->shape, block_correlation_at(correlation, input->t), step,
+                          cov, z, noise);
+}

@@ -17,6 +17,9 @@
  *     npr            u = g                         a head's g estimates E[(eps - eps_hat)^2 | x_t]
  *     true           Cov = E[(x_0 - x_0_hat)^2 | x_t], known if the data are a Gaussian mixture
  *
+ * The estimate may be the diagonal of a covariance with correlations between neighbouring pixels
+ * (is_correlated, variance/block_covariance.h).
+ *
  * Other variances depend on s as well (depends_on_step). They give the variance of a step itself.
  */
 #pragma once
@@ -24,6 +27,7 @@
 #include "base/error.h"
 #include "diffusion/mixture.h"
 #include "diffusion/reverse.h"
+#include "variance/block_covariance.h"
 
 #include <stddef.h>
 
@@ -46,6 +50,8 @@ typedef struct VarianceInput {
     const Mixture *mixture;
     /* Whether the step's mean clips x_0_hat to [-1, 1]. */
     bool clip_x0;
+    /* The correlations within blocks of pixels. */
+    const BlockCorrelation *correlation;
 } VarianceInput;
 
 typedef struct Variance {
@@ -61,6 +67,10 @@ typedef struct Variance {
     const char *constants;
     /* Whether the distribution of the data must be a known mixture. */
     bool needs_mixture;
+    /* Whether the estimate is the diagonal of a covariance with the correlations that the head was
+     * fitted with (variance/block_covariance.h). The bound then uses eigenvalues and rotated
+     * residuals, and `draw` is variance_draw_correlated. */
+    bool is_correlated;
     /* How a step uses the variance: as beta, as beta_tilde, or as an estimate. */
     ReverseVariance step;
     /* Whether all elements of an image have the same estimate. */
@@ -79,8 +89,7 @@ typedef struct Variance {
      * diagonal. NULL: the noise is sqrt(variance) z.
      *   z [dims]    N(0, I) numbers
      *   cov [dims]  the estimate after the options; NULL if depends_on_step
-     * The function must apply the step's max_variance itself. The bound uses the diagonal variance
-     * even if draw is set. */
+     * The function must apply the step's max_variance itself. */
     void (*draw)(const VarianceInput *input, const ReverseStep *step, const float *cov,
                  const float *z, float *noise);
 } Variance;
@@ -116,6 +125,10 @@ int variance_index(const Variance *variance);
 bool variance_parse(const char *name, const Variance **variance, Error *error);
 
 /* -- Facts ------------------------------------------------------------------------------------ */
+
+/* The `draw` of a variance that is_correlated. */
+void variance_draw_correlated(const VarianceInput *input, const ReverseStep *step, const float *cov,
+                              const float *z, float *noise);
 
 /* Whether the variance depends on the schedule alone: beta and beta_tilde. */
 static inline bool variance_is_fixed(const Variance *variance)
