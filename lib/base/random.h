@@ -28,6 +28,8 @@ typedef enum RandomPurpose {
     RANDOM_ANALYTIC = 11,    /* eps for analytic's constants; step: t, sample: the image's index */
     RANDOM_RESAMPLE = 12,    /* draws of a bootstrap; substream: the set, step: the resample */
     RANDOM_DIRECTION = 13,   /* directions in a space of images; sample: the direction's index */
+    RANDOM_BLOCK = 14,       /* keys of blocks of a sample; step: training step, sample: index in
+                                batch */
 } RandomPurpose;
 
 /* Names a stream of 2^34 32-bit numbers. */
