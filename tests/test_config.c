@@ -20,7 +20,7 @@ START_TEST(defaults_are_the_documented_ones)
 {
     static const char documented[] =
         "name: fashion-mnist\n"
-        "data: {format: idx, channels: 1, resolution: 28, flip: true}\n"
+        "data: {format: auto, channels: 1, resolution: 28, flip: true}\n"
         "diffusion: {schedule: linear, timesteps: 1000}\n"
         "model: {channels: 64, channel_mult: [1, 2, 2], res_blocks: 2, attention: [14], dropout: "
         "0.1,\n"
@@ -221,7 +221,11 @@ START_TEST(files_follow_the_images)
     ck_files(parse("data: {format: idx}"), usual.data.train, usual.data.test);
     ck_files(parse("data: {resolution: 28, channels: 1}"), usual.data.train, usual.data.test);
     ck_files(parse("data: {format: mixture}"), "", "");
-    ck_files(parse("data: {train: other.gz}"), "other.gz", "");
+    ck_files(parse("data: {train: other.gz}"), "other.gz", "auto");
+    ck_files(parse("data: {train: other.gz, test: ''}"), "other.gz", "");
+    ck_files(parse("data: {format: hdf5, train: a.h5}"), "a.h5", "auto");
+    ck_files(parse("data: {format: mixture, train: other.gz}"), "other.gz", "");
+    ck_files(parse("data: {train: ''}"), "", "");
     ck_files(parse("data: {train: , test: ''}"), "", "");
     ck_files(parse_with(golden_a, "data.test="), "", "");
 

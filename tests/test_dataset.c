@@ -431,7 +431,8 @@ START_TEST(every_value_of_data_format_has_a_format)
         const DatasetFormat *format = dataset_formats[i];
         Config config;
         char text[256];
-        snprintf(text, sizeof text, "data: {format: %s, train: a, test: b}", data_formats[i].name);
+        snprintf(text, sizeof text, "data: {format: %s, train: a, test: b, channels: %d}",
+                 data_formats[i].name, data_formats[i].channels ? data_formats[i].channels : 1);
         assert_ok(config_parse(&config, text, "x", NULL, 0, &error));
         ck_assert_int_eq(config.data.format, i);
         ck_assert(format->open && format->close && format->labels);

@@ -42,7 +42,8 @@ static void append_hdf5(void)
 }
 
 /* The libraries that return their version as a string. libpng's function ignores its argument.
- * The text of OpenBLAS begins with its name and version; the options of its build follow. */
+ * The texts of OpenBLAS and libarchive begin with name and version; the options of OpenBLAS's build
+ * follow. */
 static void append_strings(void)
 {
     static const struct {
@@ -50,7 +51,7 @@ static void append_strings(void)
     } libraries[] = {
         {"", "openblas_get_config"},        {"libyaml ", "yaml_get_version_string"},
         {"libpng ", "png_get_libpng_ver"},  {"zlib ", "zlibVersion"},
-        {"cairo ", "cairo_version_string"},
+        {"cairo ", "cairo_version_string"}, {"", "archive_version_string"},
     };
     for (size_t i = 0; i < sizeof libraries / sizeof libraries[0]; i++) {
         const char *(*version)(void *);

@@ -30,6 +30,7 @@ typedef enum RandomPurpose {
     RANDOM_DIRECTION = 13,   /* directions in a space of images; sample: the direction's index */
     RANDOM_BLOCK = 14,       /* keys of blocks of a sample; step: training step, sample: index in
                                 batch */
+    RANDOM_HELD_OUT = 15,    /* whether an image is held out; sample: the image's index */
 } RandomPurpose;
 
 /* Names a stream of 2^34 32-bit numbers. */

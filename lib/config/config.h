@@ -24,6 +24,10 @@
 
 enum { CONFIG_MAX_LEVELS = 8, CONFIG_TEXT_SIZE = 512 };
 
+/* The value of data.test for the test images that data.train brings, or else a tenth of its images,
+ * which training leaves out (data/dataset.h). */
+#define CONFIG_TEST_AUTO "auto"
+
 typedef enum HeadType { HEAD_SIMPLE, HEAD_COMPLEX } HeadType;
 typedef enum FixedVariance { FIXED_BETA, FIXED_BETA_TILDE } FixedVariance;
 typedef enum Solver { SOLVER_AUTO, SOLVER_ADAM, SOLVER_EXACT } Solver;
@@ -36,7 +40,7 @@ typedef struct Config {
     struct {
         DataFormat format;
         /* Paths. "" for none: a mixture needs none, and a checkpoint may describe its model
-         * alone. */
+         * alone. `test` may be CONFIG_TEST_AUTO. */
         char train[CONFIG_TEXT_SIZE];
         char test[CONFIG_TEXT_SIZE];
         int channels;
@@ -122,7 +126,8 @@ bool config_load(Config *config, const char *path, const char *const *overrides,
  *
  * The default data files hold Fashion-MNIST. If the text changes the image size but gives no
  * data.format, data.train and data.test become "" (no files), and opening the data is an error. If
- * it gives data.format, it must give the files too; "" is allowed. */
+ * it gives data.format, it must give data.train too; "" is allowed. If it gives data.train but no
+ * data.test, data.test becomes CONFIG_TEST_AUTO. */
 bool config_parse(Config *config, const char *text, const char *origin,
                   const char *const *overrides, int count, Error *error);
 

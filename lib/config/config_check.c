@@ -126,27 +126,38 @@ static bool check_solver(const Config *config, Complaint *complaint)
     return true;
 }
 
+/* Sets the whole field, so that equal configurations have equal bytes. */
+static void set_test(Config *config, const char *path)
+{
+    memset(config->data.test, 0, sizeof config->data.test);
+    strcpy(config->data.test, path);
+}
+
 bool config_choose_files(Config *config, GivenData given, Complaint *complaint)
 {
     Config defaults;
     config_defaults(&defaults);
-    const bool default_images = config->data.format == defaults.data.format &&
-                                config->data.channels == defaults.data.channels &&
-                                config->data.resolution == defaults.data.resolution;
+    const bool default_images =
+        (config->data.format == defaults.data.format || config->data.format == DATA_IDX) &&
+        config->data.channels == defaults.data.channels &&
+        config->data.resolution == defaults.data.resolution;
     if ((given.train && given.test) || (default_images && !given.train && !given.test))
         return true;
 
     const DataFormatFacts *format = &data_formats[config->data.format];
+    if (given.train && format->has_files) {
+        set_test(config, config->data.train[0] ? CONFIG_TEST_AUTO : "");
+        return true;
+    }
     if (given.format && format->has_files) {
-        *complaint = (Complaint){.key = given.train ? "data.test" : "data.train",
-                                 .others = {"data.format"},
-                                 .is_missing = true};
+        *complaint =
+            (Complaint){.key = "data.train", .others = {"data.format"}, .is_missing = true};
         return COMPLAIN(complaint, "a path since data.format is %s (\"\" for none)", format->name);
     }
     if (!given.train)
         memset(config->data.train, 0, sizeof config->data.train);
     if (!given.test)
-        memset(config->data.test, 0, sizeof config->data.test);
+        set_test(config, "");
     return true;
 }
 

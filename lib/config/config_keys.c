@@ -15,7 +15,7 @@
 #define FASHION_MNIST "/usr/share/datasets/fashion-mnist/"
 #define CHOICES(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define FORMAT_NAME(constant, name, help, has_files, channels) #name,
-#define FORMAT_NAMES ((const char *const[]){DATA_FORMATS(FORMAT_NAME) NULL})
+#define FORMAT_NAMES ((const char *const[]){DATA_FORMATS(FORMAT_NAME) "auto", NULL})
 #define FORMAT_HELP(constant, name, help, has_files, channels) "; " #name ": " help
 #define AT(field) .offset = offsetof(Config, field)
 #define COUNT_AT(field) .count_offset = offsetof(Config, field)
@@ -36,12 +36,14 @@ const ConfigKey config_keys[] = {
     {"name", KEY_NAME, AT(name), .fallback = "fashion-mnist", .ignored_in = EVERYTHING,
      .help = "name of the run; its directory is checkpoints/<name>"},
 
-    {"data.format", KEY_CHOICE, AT(data.format), .choices = FORMAT_NAMES, .fallback = "idx",
-     .ignored_in = NETWORK, .help = "where images come from" DATA_FORMATS(FORMAT_HELP)},
+    {"data.format", KEY_CHOICE, AT(data.format), .choices = FORMAT_NAMES, .fallback = "auto",
+     .ignored_in = NETWORK,
+     .help = "where images come from; auto: by content" DATA_FORMATS(FORMAT_HELP)},
     {"data.train", KEY_PATH, AT(data.train), .fallback = FASHION_MNIST "train-images-idx3-ubyte.gz",
      .ignored_in = NETWORK, .help = "training images"},
     {"data.test", KEY_PATH, AT(data.test), .fallback = FASHION_MNIST "t10k-images-idx3-ubyte.gz",
-     .ignored_in = EVERYTHING, .help = "held-out images"},
+     .ignored_in = EVERYTHING,
+     .help = "held-out images; auto: the test images of data.train, else a tenth of its images"},
     {"data.channels", KEY_INT, AT(data.channels), RANGE(1, 64), .fallback = "1",
      .help = "channels of an image"},
     {"data.resolution", KEY_INT, AT(data.resolution), RANGE(4, 1024), .fallback = "28",

@@ -112,8 +112,8 @@ typedef struct GivenData {
     bool format, train, test;
 } GivenData;
 
-/* Removes the default paths where they name other images than the configuration describes
- * (config_parse says when). False with a complaint if a path has to be given. */
+/* Replaces the default paths where they name other images than the configuration describes
+ * (config_parse says when and by what). False with a complaint if a path has to be given. */
 bool config_choose_files(Config *config, GivenData given, Complaint *complaint);
 
 /* False with a complaint about the first broken rule. */

@@ -5,4 +5,5 @@
 #define FACTS(constant, name, help, has_files, channels)                                           \
     [constant] = {#name, help, has_files, channels},
 
-const DataFormatFacts data_formats[DATA_FORMAT_COUNT] = {DATA_FORMATS(FACTS)};
+const DataFormatFacts data_formats[DATA_FORMAT_COUNT + 1] = {
+    DATA_FORMATS(FACTS)[DATA_AUTO] = {"auto", "by content", true, 0}};

@@ -8,16 +8,21 @@
 
 #include <stdbool.h>
 
-/* FORMAT(constant, name, help, has_files, channels): the fields of DataFormatFacts. A new line goes to the end: the
- * default is the first, and where contents do not tell formats apart the earlier one is taken. */
+/* FORMAT(constant, name, help, has_files, channels): the fields of DataFormatFacts. A new line goes to
+ * the end: where contents do not tell formats apart, the earlier one is taken. */
 #define DATA_FORMATS(FORMAT)                                                                       \
     FORMAT(DATA_IDX, idx, "files of MNIST's kind", true, 1)                                        \
     FORMAT(DATA_HDF5, hdf5, "an array /images of bytes", true, 0)                                  \
-    FORMAT(DATA_MIXTURE, mixture, "built in, its moments are known exactly", false, 0)
+    FORMAT(DATA_MIXTURE, mixture, "built in, its moments are known exactly", false, 0)             \
+    FORMAT(DATA_CIFAR, cifar, "CIFAR-10 or CIFAR-100, a directory or .tar.gz", true, 3)
 
 #define DATA_FORMAT_CONSTANT(constant, name, help, has_files, channels) constant,
 
-typedef enum DataFormat { DATA_FORMATS(DATA_FORMAT_CONSTANT) DATA_FORMAT_COUNT } DataFormat;
+typedef enum DataFormat {
+    DATA_FORMATS(DATA_FORMAT_CONSTANT) DATA_FORMAT_COUNT,
+    /* The format that the content of the files shows: the default. */
+    DATA_AUTO = DATA_FORMAT_COUNT,
+} DataFormat;
 
 typedef struct DataFormatFacts {
     /* "idx": the value of data.format. */
@@ -31,4 +36,5 @@ typedef struct DataFormatFacts {
     int channels;
 } DataFormatFacts;
 
-extern const DataFormatFacts data_formats[DATA_FORMAT_COUNT];
+/* An entry for each format, and one for DATA_AUTO. */
+extern const DataFormatFacts data_formats[DATA_FORMAT_COUNT + 1];

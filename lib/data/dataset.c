@@ -1,16 +1,21 @@
 /* Data sets: the table of formats, and all that is the same for each of them.
  *
- * A format gives bytes or floats; here indices are checked, bytes become numbers in [-1, 1], and a
- * fingerprint is made of the bytes, so that it does not depend on the format.
+ * A format gives bytes or floats of the images that are stored. Here images are held out, indices are
+ * checked, bytes become numbers in [-1, 1], and a fingerprint is made of the bytes, so that it does
+ * not depend on the format.
  */
 #include "data/dataset.h"
 
 #include "base/fingerprint.h"
 #include "base/memory.h"
+#include "base/note.h"
 #include "data/dataset_format.h"
+#include "data/held_out.h"
 #include "io/output.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 /* -- The table --------------------------------------------------------------------------------- */
 
@@ -43,9 +48,17 @@ DataFormat dataset_format_of_file(const char *path)
 
 /* -- What a configuration says ----------------------------------------------------------------- */
 
+/* Whether data.test leaves it to the program which test images there are. */
+static bool test_is_automatic(const Config *config)
+{
+    return data_formats[config->data.format].has_files &&
+           strcmp(config->data.test, CONFIG_TEST_AUTO) == 0;
+}
+
 static const char *path_of(const Config *config, DatasetSplit split)
 {
-    return split == DATASET_TRAIN ? config->data.train : config->data.test;
+    return split == DATASET_TRAIN || test_is_automatic(config) ? config->data.train
+                                                               : config->data.test;
 }
 
 bool dataset_is_named(const Config *config, DatasetSplit split)
@@ -60,25 +73,69 @@ bool dataset_is_flipped(const Config *config)
 
 /* -- Opening ----------------------------------------------------------------------------------- */
 
-bool dataset_open(Dataset **result, const Config *config, DatasetSplit split, Error *error)
+/* Most first runs that fail, fail here: these images come by a command. */
+static bool explain_missing(const char *path, Error *error)
 {
-    const DataFormat format = config->data.format;
+    if (access(path, F_OK) == 0 || errno != ENOENT)
+        return true;
+    if (strstr(path, "fashion-mnist"))
+        return error_input(error,
+                           "%s: no such file; Debian's package dataset-fashion-mnist brings it "
+                           "(make deps)",
+                           path);
+    if (strstr(path, "data/cifar10"))
+        return error_input(error, "%s: no such directory; make cifar10 fetches it", path);
+    return true;
+}
+
+static Dataset *make(const Config *config, DatasetSplit split)
+{
     const int resolution = config->data.resolution, channels = config->data.channels;
-    const DataFormatFacts *facts = &data_formats[format];
     const char *path = path_of(config, split);
+    const DataFormat format =
+        config->data.format == DATA_AUTO ? dataset_format_of_file(path) : config->data.format;
+    const DataFormatFacts *facts = &data_formats[format];
+    const char *part = split == DATASET_TRAIN || !test_is_automatic(config) ? ""
+                       : dataset_formats[format]->brings_test               ? ", test images"
+                                                                            : ", held out";
     Dataset *dataset = memory_small(1, sizeof *dataset);
     *dataset = (Dataset){
         .format = dataset_formats[format],
         .facts = facts,
         .split = split,
         .path = memory_string(path),
-        .name = facts->has_files ? memory_string(path) : memory_format("the %s", facts->name),
+        .name = facts->has_files ? memory_format("%s%s", path, part)
+                                 : memory_format("the %s", facts->name),
         .resolution = resolution,
         .channels = channels,
         .image_size = (size_t)resolution * (size_t)resolution * (size_t)channels,
     };
+    return dataset;
+}
+
+/* Divides the images where the configuration asks for it and the files have no test images. */
+static bool choose(Dataset *dataset, const Config *config, Error *error)
+{
+    const bool held = dataset->split == DATASET_TEST;
+    dataset->count = dataset->stored;
+    if (!test_is_automatic(config) || dataset->format->brings_test)
+        return true;
+    if (!held_out_choose(&dataset->chosen, &dataset->count, dataset->stored, held, dataset->path,
+                         error))
+        return false;
+    if (!held)
+        note("data.test is %s: of the %lld images of %s, %lld are held out, and not trained on",
+             CONFIG_TEST_AUTO, (long long)dataset->stored, dataset->path,
+             (long long)(dataset->stored - dataset->count));
+    return true;
+}
+
+bool dataset_open(Dataset **result, const Config *config, DatasetSplit split, Error *error)
+{
+    Dataset *dataset = make(config, split);
     *result = dataset;
-    if (dataset->format->open(dataset, error))
+    if ((!dataset->facts->has_files || explain_missing(dataset->path, error)) &&
+        dataset->format->open(dataset, error) && choose(dataset, config, error))
         return true;
     dataset_close(dataset);
     *result = NULL;
@@ -90,7 +147,9 @@ void dataset_close(Dataset *dataset)
     if (dataset == NULL)
         return;
     dataset->format->close(dataset);
+    memory_free(dataset->chosen);
     memory_free(dataset->bytes);
+    memory_free(dataset->indices);
     memory_free(dataset->path);
     memory_free(dataset->name);
     memory_free(dataset);
@@ -113,13 +172,18 @@ static bool read_bytes(Dataset *dataset, const int64_t *indices, int n, Error *e
 {
     if (n > dataset->capacity) {
         memory_free(dataset->bytes);
+        memory_free(dataset->indices);
         dataset->capacity = 0;
+        dataset->indices = NULL;
         dataset->bytes = memory_large((size_t)n, dataset->image_size, "a batch of images", error);
         if (!dataset->bytes)
             return false;
+        dataset->indices = memory_small((size_t)n, sizeof *dataset->indices);
         dataset->capacity = n;
     }
-    return dataset->format->read_bytes(dataset, indices, n, dataset->bytes, error);
+    for (int i = 0; i < n; i++)
+        dataset->indices[i] = dataset->chosen ? dataset->chosen[indices[i]] : indices[i];
+    return dataset->format->read_bytes(dataset, dataset->indices, n, dataset->bytes, error);
 }
 
 bool dataset_read(Dataset *dataset, const int64_t *indices, int n, float *images, Error *error)

@@ -32,22 +32,26 @@ enum { DATASET_MIXTURE_TRAIN = 60000, DATASET_MIXTURE_TEST = 10000 };
 /* -- What a configuration says ----------------------------------------------------------------- */
 
 /* Whether the configuration says where these images are: their file has a name, or the format needs
- * none. */
+ * none. A data.test of "auto" stands for images in data.train. */
 bool dataset_is_named(const Config *config, DatasetSplit split);
 
 /* Whether training mirrors images at random: data.flip, but never computed images. */
 bool dataset_is_flipped(const Config *config);
 
-/* The format of the file `path`, of images or of labels, by its content. If the content is of no
- * format (there may be no such file), the ending of the name decides: hdf5 for .h5 and .hdf5, else
- * idx. That reader's error then says what is wrong. */
+/* The format of the file or directory `path`, of images or of labels, by its content. If the content
+ * is of no format (there may be no such file), the ending of the name decides: hdf5 for .h5 and .hdf5,
+ * else idx. That reader's error then says what is wrong. */
 DataFormat dataset_format_of_file(const char *path);
 
 /* -- Images ------------------------------------------------------------------------------------ */
 
 /* Opens data.train or data.test and checks it against data.resolution and data.channels. Input
  * error if it is no complete file of such images. The caller closes *dataset, which is NULL after a
- * failure. */
+ * failure.
+ *
+ * A data.test of "auto" stands for the test images that the files of data.train bring (CIFAR). If
+ * they bring none, about a tenth of their images is held out (data/held_out.h): DATASET_TEST is that
+ * tenth, and DATASET_TRAIN all other images, with a note. */
 bool dataset_open(Dataset **dataset, const Config *config, DatasetSplit split, Error *error);
 
 /* NULL is fine. */

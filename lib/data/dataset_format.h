@@ -10,24 +10,32 @@
 
 typedef struct DatasetFormat DatasetFormat;
 
-/* An open data set. Everything but `count` and `state` is filled in before `open` is called. */
+/* An open data set. Before `open` is called, everything is filled in but the numbers of images,
+ * `chosen` and `state`. */
 struct Dataset {
     const DatasetFormat *format;
     const DataFormatFacts *facts;
     DatasetSplit split;
-    /* data.train or data.test; "" where the format has no files. */
+    /* data.train or data.test, or data.train for a data.test of "auto"; "" where the format has no
+     * files. */
     char *path;
-    /* For messages: the path, or "the mixture". */
+    /* For messages: the path, "PATH, held out" or the like, or "the mixture". */
     char *name;
     int resolution, channels;
     /* resolution * resolution * channels. */
     size_t image_size;
-    /* Images. */
+    /* Images in the files. */
+    int64_t stored;
+    /* Images of the data set: all stored ones, or those that `chosen` lists. */
     int64_t count;
+    /* [count]: the stored images that are images 0, 1, ... of the data set, ascending; NULL: all. */
+    uint32_t *chosen;
     /* Belongs to the format. */
     void *state;
     /* [capacity, image_size]: images on their way from `read_bytes`. */
     uint8_t *bytes;
+    /* [capacity]: their indices among the stored images. */
+    int64_t *indices;
     int capacity;
 };
 
@@ -47,10 +55,14 @@ struct DatasetFormat {
     /* Names of such files end in one of these, up to a NULL: for a file whose content no format
      * detects. */
     const char *endings[3];
-    /* Opens dataset->path, checks it against the resolution and the channels, and sets `count`, 1
+    /* Whether the files that data.train names hold test images too: `open` then takes the part that
+     * dataset->split asks for. */
+    bool brings_test;
+    /* Opens dataset->path, checks it against the resolution and the channels, and sets `stored`, 1
      * to 2^32 - 1, and `state`. `close` is called after a failure too. */
     bool (*open)(Dataset *dataset, Error *error);
-    /* bytes [n, resolution, resolution, channels] := the images `indices` [n], which are in range.
+    /* bytes [n, resolution, resolution, channels] := the stored images `indices` [n], which are in
+     * range.
      * Formats of floats have read_floats instead. */
     bool (*read_bytes)(Dataset *dataset, const int64_t *indices, int n, uint8_t *bytes,
                        Error *error);

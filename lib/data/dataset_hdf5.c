@@ -15,7 +15,7 @@ static bool open_images(Dataset *dataset, Error *error)
                           HDF5_IMAGES_IN_MEMORY, error))
         return false;
     dataset->state = images;
-    dataset->count = hdf5_images_count(images);
+    dataset->stored = hdf5_images_count(images);
     return true;
 }
 

@@ -9,18 +9,6 @@
 #include "data/idx.h"
 
 #include <string.h>
-#include <unistd.h>
-
-/* Most first runs that fail, fail here: the default recipe's images come in a package. */
-static bool explain_missing(const char *path, Error *error)
-{
-    if (strstr(path, "fashion-mnist") != NULL && access(path, F_OK) != 0)
-        error_input(error,
-                    "%s: no such file; Debian's package dataset-fashion-mnist brings it "
-                    "(make deps)",
-                    path);
-    return false;
-}
 
 static bool open_images(Dataset *dataset, Error *error)
 {
@@ -29,8 +17,8 @@ static bool open_images(Dataset *dataset, Error *error)
                            dataset->path, dataset->channels);
     IdxImages *images = dataset->state = memory_small(1, sizeof *images);
     if (!idx_read(images, dataset->path, dataset->resolution, error))
-        return explain_missing(dataset->path, error);
-    dataset->count = images->count;
+        return false;
+    dataset->stored = images->count;
     return true;
 }
 

@@ -22,7 +22,7 @@ static bool open_mixture(Dataset *dataset, Error *error)
     const bool train = dataset->split == DATASET_TRAIN;
     State *state = dataset->state = memory_small(1, sizeof *state);
     state->first = train ? 0 : DATASET_MIXTURE_TRAIN;
-    dataset->count = train ? DATASET_MIXTURE_TRAIN : DATASET_MIXTURE_TEST;
+    dataset->stored = train ? DATASET_MIXTURE_TRAIN : DATASET_MIXTURE_TEST;
     return mixture_builtin(&state->mixture, dataset->resolution, dataset->channels, error);
 }
 
@@ -42,7 +42,7 @@ static bool read_labels(const Dataset *dataset, const char *path, RawLabels *lab
 {
     (void)path;
     const State *state = dataset->state;
-    labels->count = dataset->count;
+    labels->count = dataset->stored;
     labels->values = memory_large((size_t)labels->count, sizeof *labels->values, "labels", error);
     for (int64_t i = 0; labels->values && i < labels->count; i++)
         labels->values[i] =

@@ -5,31 +5,38 @@
 #include "base/memory.h"
 #include "data/dataset_format.h"
 
-/* *labels := the unchecked values of `raw`; numbers that are no label become -1. */
-static bool take(Labels *labels, const RawLabels *raw, int max_classes, Error *error)
+/* *labels := the values of the data set's images; numbers that are no label become -1. */
+static bool take(Labels *labels, const RawLabels *raw, const Dataset *dataset, int max_classes,
+                 Error *error)
 {
-    labels->count = raw->count;
-    labels->values = memory_large((size_t)raw->count, sizeof(int), "labels", error);
-    for (int64_t i = 0; labels->values && i < raw->count; i++) {
-        const bool possible = raw->values[i] >= 0 && raw->values[i] < max_classes;
-        labels->values[i] = possible ? (int)raw->values[i] : -1;
+    labels->count = dataset->count;
+    labels->values = memory_large((size_t)labels->count, sizeof(int), "labels", error);
+    for (int64_t i = 0; labels->values && i < labels->count; i++) {
+        const int64_t value = raw->values[dataset->chosen ? dataset->chosen[i] : i];
+        const bool possible = value >= 0 && value < max_classes;
+        labels->values[i] = possible ? (int)value : -1;
         if (labels->values[i] >= labels->classes)
             labels->classes = labels->values[i] + 1;
     }
     return labels->values != NULL;
 }
 
-static bool check(const Labels *labels, const Dataset *dataset, const char *path, int max_classes,
-                  Error *error)
+static bool check_count(const RawLabels *raw, const Dataset *dataset, const char *path,
+                        Error *error)
 {
-    if (labels->count != dataset->count)
-        return error_input(
-            error, "%s: has %lld labels, expected one for each of the %lld images of %s", path,
-            (long long)labels->count, (long long)dataset->count, dataset->name);
+    return raw->count == dataset->stored ||
+           error_input(error, "%s: has %lld labels, expected one for each of the %lld images of %s",
+                       path, (long long)raw->count, (long long)dataset->stored, dataset->path);
+}
+
+static bool check_range(const Labels *labels, const Dataset *dataset, const char *path,
+                        int max_classes, Error *error)
+{
     for (int64_t i = 0; i < labels->count; i++)
         if (labels->values[i] < 0)
             return error_input(error, "%s: the label of image %lld is not from 0 to %d", path,
-                               (long long)i, max_classes - 1);
+                               (long long)(dataset->chosen ? dataset->chosen[i] : i),
+                               max_classes - 1);
     return true;
 }
 
@@ -58,10 +65,13 @@ bool labels_read(Labels *labels, const Dataset *dataset, const char *path, const
     const DatasetFormat *format = dataset->format;
     if (has_file && path)
         format = dataset_formats[dataset_format_of_file(path)];
+    const char *where = NULL;
     bool ok = (!has_file || (file = find_file(dataset, path, option, error)) != NULL) &&
               format->labels(dataset, file, &raw, error) &&
-              take(labels, &raw, max_classes, error) &&
-              check(labels, dataset, file ? file : dataset->name, max_classes, error);
+              (where = file ? file : dataset->name) != NULL &&
+              check_count(&raw, dataset, where, error) &&
+              take(labels, &raw, dataset, max_classes, error) &&
+              check_range(labels, dataset, where, max_classes, error);
     memory_free(raw.values);
     memory_free(file);
     if (!ok)

@@ -20,6 +20,7 @@ typedef struct Labels {
  *     mixture            the component that each image was drawn from, whatever `path` says
  *     HDF5               integers /labels [N] in the file of the images
  *     IDX                the file beside the images with "labels-idx1" for "images-idx3" in its name
+ *     CIFAR              in the files of the images
  *
  * A `path` names another file, in any format (dataset_format_of_file). Input error if there are no
  * labels, their number differs from the number of images, or one is not from 0 to max_classes - 1.

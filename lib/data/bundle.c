@@ -1,0 +1,183 @@
+/* Reads archives by libarchive: the one door to that library.
+ *
+ * Only the formats that the header names are switched on. Others, and filters that libarchive runs
+ * as programs, would be attack surface without a use. zlib unpacks gzip, because libarchive does not
+ * compare gzip's checksum. The checksum stands at the end, so what follows the last file is read
+ * too. Messages of libarchive may quote the archive, so control characters are taken out of them.
+ */
+#include "data/bundle.h"
+
+#include "base/input_file.h"
+#include "base/memory.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <zlib.h>
+
+enum {
+    BLOCK = 1 << 17,
+    /* Blocks that may follow the last file of a compressed archive. tar fills its last 10 KiB. */
+    MOST_BEHIND = 64,
+};
+
+struct Bundle {
+    char *path;
+    struct archive *archive;
+    /* What unpacks the archive; NULL if it is not compressed. */
+    gzFile stream;
+    uint8_t block[BLOCK];
+};
+
+/* -- Errors ------------------------------------------------------------------------------------ */
+
+/* "damaged (Truncated gzip input)" */
+static bool report(const Bundle *bundle, Error *error)
+{
+    char reason[200] = "";
+    const char *said = archive_error_string(bundle->archive);
+    for (size_t i = 0; said && said[i] && i + 1 < sizeof reason; i++)
+        reason[i] = isprint((unsigned char)said[i]) ? said[i] : '?';
+    return error_input(error, "%s: the archive is damaged, or of a kind that is not read (%s)",
+                       bundle->path, reason[0] ? reason : "no reason is known");
+}
+
+/* -- Opening ----------------------------------------------------------------------------------- */
+
+static bool is_compressed(const char *path)
+{
+    uint8_t begin[2] = {0};
+    FILE *file = input_file_open(path);
+    const size_t got = file ? fread(begin, 1, sizeof begin, file) : 0;
+    if (file)
+        fclose(file);
+    return got == sizeof begin && begin[0] == 0x1f && begin[1] == 0x8b;
+}
+
+/* Gives libarchive the next block. */
+static la_ssize_t unpack(struct archive *archive, void *state, const void **block)
+{
+    Bundle *bundle = state;
+    int code = Z_OK;
+    *block = bundle->block;
+    const int got = gzread(bundle->stream, bundle->block, BLOCK);
+    const char *reason =
+        gzerror(bundle->stream, &code); /* a stream that ends early has this alone */
+    if (code == Z_OK || code == Z_STREAM_END)
+        return got;
+    archive_set_error(archive, EIO, "%s", code == Z_BUF_ERROR ? "its gzip data end early" : reason);
+    return ARCHIVE_FATAL;
+}
+
+static bool open_archive(Bundle *bundle)
+{
+    struct archive *archive = bundle->archive = archive_read_new();
+    if (!archive || archive_read_support_format_tar(archive) != ARCHIVE_OK)
+        return false;
+    if (is_compressed(bundle->path)) {
+        bundle->stream = gzopen(bundle->path, "rb");
+        return bundle->stream &&
+               archive_read_open(archive, bundle, NULL, unpack, NULL) == ARCHIVE_OK;
+    }
+    return archive_read_support_format_zip_seekable(archive) == ARCHIVE_OK &&
+           archive_read_open_filename(archive, bundle->path, BLOCK) == ARCHIVE_OK;
+}
+
+bool bundle_open(Bundle **result, const char *path, Error *error)
+{
+    int64_t size = 0;
+    *result = NULL;
+    if (!input_file_check(path, "an archive: tar, tar.gz or zip", &size, error))
+        return false;
+    Bundle *bundle = memory_small(1, sizeof *bundle);
+    bundle->path = memory_string(path);
+    if (open_archive(bundle)) {
+        *result = bundle;
+        return true;
+    }
+    if (bundle->archive && archive_errno(bundle->archive) == EIO)
+        report(bundle, error);
+    else
+        error_input(error, "%s: is no archive, expected tar, tar.gz or zip", path);
+    bundle_close(bundle);
+    return false;
+}
+
+void bundle_close(Bundle *bundle)
+{
+    if (bundle == NULL)
+        return;
+    archive_read_free(bundle->archive);
+    if (bundle->stream)
+        gzclose_r(bundle->stream);
+    memory_free(bundle->path);
+    memory_free(bundle);
+}
+
+bool bundle_detects(const char *path)
+{
+    Bundle *bundle = NULL;
+    Error unused;
+    struct archive_entry *entry;
+    if (!bundle_open(&bundle, path, &unused))
+        return false;
+    const int code = archive_read_next_header(bundle->archive, &entry);
+    bundle_close(bundle);
+    return code == ARCHIVE_OK || code == ARCHIVE_WARN;
+}
+
+/* -- Reading ----------------------------------------------------------------------------------- */
+
+/* Reads a compressed archive to its end, where the checksum is. */
+static bool check_end(Bundle *bundle, Error *error)
+{
+    const void *unused;
+    for (int i = 0; bundle->stream && i < MOST_BEHIND; i++) {
+        const la_ssize_t got = unpack(bundle->archive, bundle, &unused);
+        if (got < 0)
+            return report(bundle, error);
+        if (got == 0)
+            return true;
+    }
+    return !bundle->stream ||
+           error_input(error, "%s: has data behind the end of the archive", bundle->path);
+}
+
+bool bundle_next(Bundle *bundle, BundleFile *file, Error *error)
+{
+    *file = (BundleFile){0};
+    struct archive_entry *entry;
+    for (;;) {
+        const int code = archive_read_next_header(bundle->archive, &entry);
+        if (code == ARCHIVE_EOF)
+            return check_end(bundle, error);
+        if (code != ARCHIVE_OK && code != ARCHIVE_WARN)
+            return report(bundle, error);
+        if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry))
+            continue;
+        const char *name =
+            archive_entry_pathname(entry); /* NULL where this locale lacks a character */
+        file->name = name ? name : archive_entry_pathname_utf8(entry);
+        file->size = archive_entry_size_is_set(entry) ? archive_entry_size(entry) : -1;
+        if (file->name)
+            return true;
+    }
+}
+
+bool bundle_read(Bundle *bundle, uint8_t *bytes, int64_t size, int64_t *got, Error *error)
+{
+    *got = 0;
+    while (*got < size) {
+        const la_ssize_t step =
+            archive_read_data(bundle->archive, bytes + *got, (size_t)(size - *got));
+        if (step < 0)
+            return report(bundle, error);
+        if (step == 0)
+            break;
+        *got += step;
+    }
+    return true;
+}
