@@ -50,7 +50,7 @@ ask_spared     = printf '%s\n' '$(hash)if __GNUC__ == 12 && !defined __clang__ &
 # lib/library/varhead.h declares.
 shared_flags  := -fPIC -fvisibility=hidden
 hash          := \#
-packages      := hdf5 yaml-0.1 libpng libjpeg libarchive zlib lapacke cairo
+packages      := hdf5 yaml-0.1 jansson libpng libjpeg libarchive zlib lapacke cairo
 
 # -- Files -------------------------------------------------------------------------------------
 

@@ -15,13 +15,22 @@
 #include <unistd.h>
 
 const FuzzEntry fuzz_targets[] = {
-    {"config", fuzz_config},         {"idx", fuzz_idx},
-    {"images", fuzz_images},         {"checkpoint", fuzz_checkpoint},
-    {"resume", fuzz_resume},         {"predict", fuzz_predict},
-    {"noise", fuzz_noise},           {"dp", fuzz_dp},
-    {"sweep", fuzz_sweep},           {"quality", fuzz_quality},
-    {"classifier", fuzz_classifier}, {"labels", fuzz_labels},
-    {"cifar", fuzz_cifar},           {"csv", fuzz_csv},
+    {"config", fuzz_config},
+    {"idx", fuzz_idx},
+    {"images", fuzz_images},
+    {"checkpoint", fuzz_checkpoint},
+    {"resume", fuzz_resume},
+    {"predict", fuzz_predict},
+    {"noise", fuzz_noise},
+    {"dp", fuzz_dp},
+    {"sweep", fuzz_sweep},
+    {"quality", fuzz_quality},
+    {"classifier", fuzz_classifier},
+    {"labels", fuzz_labels},
+    {"cifar", fuzz_cifar},
+    {"csv", fuzz_csv},
+    {"safetensors", fuzz_safetensors},
+    {"torch", fuzz_torch},
 };
 const int fuzz_target_count = (int)(sizeof fuzz_targets / sizeof fuzz_targets[0]);
 

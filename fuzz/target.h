@@ -21,20 +21,22 @@
 
 typedef void FuzzTarget(const uint8_t *bytes, size_t size);
 
-FuzzTarget fuzz_config;     /* a recipe, YAML */
-FuzzTarget fuzz_idx;        /* images in IDX, plain or gzip */
-FuzzTarget fuzz_images;     /* images in HDF5 */
-FuzzTarget fuzz_checkpoint; /* a checkpoint, as `infer info` and the other commands open it */
-FuzzTarget fuzz_resume;     /* a checkpoint, as `train` continues it */
-FuzzTarget fuzz_predict;    /* the --input of `infer predict` */
-FuzzTarget fuzz_noise;      /* the --noise of `infer sample` and of `infer nll` */
-FuzzTarget fuzz_dp;         /* costs of steps, dp-<variance>.h5 */
-FuzzTarget fuzz_sweep;      /* an unfinished sweep of `infer nll` */
-FuzzTarget fuzz_quality;    /* an unfinished table of `infer quality` */
-FuzzTarget fuzz_classifier; /* the classifier of `infer quality` */
-FuzzTarget fuzz_labels;     /* labels in IDX or HDF5 */
-FuzzTarget fuzz_cifar;      /* CIFAR in an archive */
-FuzzTarget fuzz_csv;        /* a table that `infer compare` reads back */
+FuzzTarget fuzz_config;      /* a recipe, YAML */
+FuzzTarget fuzz_idx;         /* images in IDX, plain or gzip */
+FuzzTarget fuzz_images;      /* images in HDF5 */
+FuzzTarget fuzz_checkpoint;  /* a checkpoint, as `infer info` and the other commands open it */
+FuzzTarget fuzz_resume;      /* a checkpoint, as `train` continues it */
+FuzzTarget fuzz_predict;     /* the --input of `infer predict` */
+FuzzTarget fuzz_noise;       /* the --noise of `infer sample` and of `infer nll` */
+FuzzTarget fuzz_dp;          /* costs of steps, dp-<variance>.h5 */
+FuzzTarget fuzz_sweep;       /* an unfinished sweep of `infer nll` */
+FuzzTarget fuzz_quality;     /* an unfinished table of `infer quality` */
+FuzzTarget fuzz_classifier;  /* the classifier of `infer quality` */
+FuzzTarget fuzz_labels;      /* labels in IDX or HDF5 */
+FuzzTarget fuzz_cifar;       /* CIFAR in an archive */
+FuzzTarget fuzz_csv;         /* a table that `infer compare` reads back */
+FuzzTarget fuzz_safetensors; /* weights of other programs, in safetensors */
+FuzzTarget fuzz_torch;       /* weights of PyTorch */
 
 typedef struct FuzzEntry {
     const char *name;
@@ -64,6 +66,9 @@ void fuzz_check_error(const Error *error);
 
 /* Ends the process with a line that says which rule was broken. */
 _Noreturn void fuzz_broken(const char *rule);
+
+/* Reads a file of weights of any format, as `infer import` does. */
+void fuzz_read_weights(const char *path);
 
 /* The path of a checkpoint with the smallest possible network, which the first call makes. */
 const char *fuzz_network(void);

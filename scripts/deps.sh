@@ -44,6 +44,7 @@ zlib1g-dev              zlib      zlib.h
 liblapacke-dev          lapacke   lapacke.h
 libopenblas-openmp-dev  openblas  openblas_config.h
 libcairo2-dev           cairo     cairo-svg.h
+libjansson-dev          jansson   jansson.h
 check                   check     check.h
 END
 }

@@ -150,6 +150,13 @@ START_TEST(tables_do_not_crash)
 }
 END_TEST
 
+START_TEST(weights_do_not_crash)
+{
+    replay("safetensors", 4);
+    replay("torch", 7);
+}
+END_TEST
+
 START_TEST(points_do_not_crash)
 {
     replay("predict", 1);
@@ -230,10 +237,29 @@ START_TEST(idx_files_with_a_byte_changed_do_not_crash)
 }
 END_TEST
 
+static void check_file(const char *name, const char *path)
+{
+    size_t size;
+    char *bytes = scratch_read(path, &size);
+    check_prefixes(name, bytes, size);
+    check_changes(name, bytes, size);
+    free(bytes);
+}
+
+START_TEST(weights_with_a_byte_changed_do_not_crash)
+{
+    check_file("safetensors", "tests/corpus/safetensors/small.safetensors");
+    check_file("torch", "tests/corpus/torch/small.pt");
+    check_file("torch", "tests/corpus/torch/small-old.pt");
+    check_file("torch", "tests/corpus/torch/small-protocol4.pt");
+}
+END_TEST
+
 SUITE_MAIN("corpus", every_target_has_a_file, every_source_is_a_target, recipes_do_not_crash,
            idx_files_do_not_crash, image_files_do_not_crash, checkpoints_do_not_crash,
            checkpoints_to_continue_do_not_crash, unfinished_sweeps_do_not_crash,
            unfinished_tables_do_not_crash, classifiers_do_not_crash, labels_do_not_crash,
-           tables_do_not_crash, points_do_not_crash, noise_does_not_crash,
+           tables_do_not_crash, weights_do_not_crash, points_do_not_crash, noise_does_not_crash,
            costs_of_steps_do_not_crash, a_death_is_noticed,
-           recipes_with_a_byte_changed_do_not_crash, idx_files_with_a_byte_changed_do_not_crash)
+           recipes_with_a_byte_changed_do_not_crash, idx_files_with_a_byte_changed_do_not_crash,
+           weights_with_a_byte_changed_do_not_crash)

@@ -135,7 +135,7 @@ deps 1 install
 says "still does not find: check"
 
 # No compiler, or no pkg-config, or neither: nothing can be known, so everything is listed.
-everything="libarchive-dev libc6-dev libcairo2-dev libdnnl-dev libhdf5-dev libjpeg-dev liblapacke-dev libopenblas-openmp-dev libpng-dev librandom123-dev libyaml-dev"
+everything="libarchive-dev libc6-dev libcairo2-dev libdnnl-dev libhdf5-dev libjansson-dev libjpeg-dev liblapacke-dev libopenblas-openmp-dev libpng-dev librandom123-dev libyaml-dev"
 new_machine
 rm "$machine/gcc"
 deps 1 check

@@ -1,0 +1,121 @@
+/* JSON by jansson, which refuses texts that are nested too deeply, and texts that are no UTF-8. */
+#include "exchange/json.h"
+
+#include "base/input_file.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+enum { MOST_BYTES = 64 << 20 };
+
+bool json_parse(Json **json, const char *text, size_t size, const char *origin, Error *error)
+{
+    json_error_t why;
+    *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &why);
+    return *json || error_input(error, "%s: is no JSON that can be read: %s (line %d)", origin,
+                                why.text, why.line);
+}
+
+bool json_read_file(Json **json, const char *path, Error *error)
+{
+    int64_t size;
+    *json = NULL;
+    if (!input_file_check(path, "a text in JSON", &size, error))
+        return false;
+    if (size > MOST_BYTES)
+        return error_input(error, "%s: has %lld bytes, expected at most %d", path, (long long)size,
+                           MOST_BYTES);
+    char *text = memory_large((size_t)size, 1, path, error);
+    FILE *file = text ? input_file_open(path) : NULL;
+    bool ok = file && fread(text, 1, (size_t)size, file) == (size_t)size;
+    if (text && !ok)
+        error_input(error, "%s: %s", path, file ? "it can't be read" : strerror(errno));
+    ok = ok && json_parse(json, text, (size_t)size, path, error);
+    if (file)
+        fclose(file);
+    memory_free(text);
+    return ok;
+}
+
+void json_free(Json *json)
+{
+    json_decref(json);
+}
+
+const Json *json_member(const Json *json, const char *name)
+{
+    return json_object_get(json, name);
+}
+
+const Json *json_entry(const Json *json, size_t index)
+{
+    return json_array_get(json, index);
+}
+
+size_t json_count(const Json *json)
+{
+    return json_is_object(json) ? json_object_size(json) : json_array_size(json);
+}
+
+bool json_is_list(const Json *json)
+{
+    return json_is_array(json);
+}
+
+bool json_is_map(const Json *json)
+{
+    return json && json_typeof(json) == JSON_OBJECT;
+}
+
+bool json_is_absent(const Json *json)
+{
+    return !json || json_typeof(json) == JSON_NULL;
+}
+
+bool json_get_integer(const Json *json, int64_t *value)
+{
+    double number;
+    if (json_is_integer(json)) {
+        *value = json_integer_value(json);
+        return true;
+    }
+    if (!json_get_number(json, &number) || number != floor(number) || fabs(number) > 1e15)
+        return false;
+    *value = (int64_t)number;
+    return true;
+}
+
+bool json_get_number(const Json *json, double *value)
+{
+    if (json_is_number(json))
+        *value = json_number_value(json);
+    return json_is_number(json);
+}
+
+bool json_get_truth(const Json *json, bool *value)
+{
+    if (json_is_boolean(json))
+        *value = json_is_true(json);
+    return json_is_boolean(json);
+}
+
+const char *json_get_text(const Json *json)
+{
+    return json_string_value(json);
+}
+
+bool json_each(const Json *json, bool (*visit)(void *context, const char *name, const Json *member),
+               void *context)
+{
+    const char *name;
+    json_t *member;
+    json_object_foreach((json_t *)json, name, member)
+    {
+        if (!visit(context, name, member))
+            return false;
+    }
+    return true;
+}
