@@ -148,8 +148,7 @@ bool bounds_make(Runner **runner, const Task *task, Error *error)
     if (config->diffusion.timesteps < 1000)
         return error_input(error, "diffusion.timesteps: bounds are timed with 1000 or more");
     return precision_choose(config->precision, &type, error) &&
-           schedule_make(&r->schedule, config->diffusion.schedule, config->diffusion.timesteps,
-                         error) &&
+           config_make_schedule(&r->schedule, config, error) &&
            net_make(&r->net, config, NULL, type, IMAGES, error) && make_data(r, error) &&
            make_cells(r, error) && make_bound(r, task->work, error);
 }

@@ -117,8 +117,7 @@ static bool sample_make(SampleRunner *r, const Task *task, Error *error)
     r->dims = (size_t)config->data.resolution * (size_t)config->data.resolution *
               (size_t)config->data.channels;
     if (!precision_choose(config->precision, &type, error) ||
-        !schedule_make(&r->schedule, config->diffusion.schedule, config->diffusion.timesteps,
-                       error))
+        !config_make_schedule(&r->schedule, config, error))
         return false;
     r->graph = graph_new(&r->params, (GraphOptions){.batch = config->stage1.batch, .type = type});
     r->net = unet_build(r->graph, config);

@@ -105,8 +105,7 @@ static bool study_make(Study *s, Checkpoint *checkpoint, int images, Error *erro
         if (!(*arrays[i] = memory_large(s->count, sizeof(float), "images", error)))
             return false;
     s->t = memory_small(n, sizeof *s->t);
-    return schedule_make(&s->schedule, config->diffusion.schedule, config->diffusion.timesteps,
-                         error) &&
+    return config_make_schedule(&s->schedule, config, error) &&
            net_make(&s->nets[0], config, checkpoint, DTYPE_F32, images, error) &&
            net_make(&s->nets[1], config, checkpoint, DTYPE_BF16, images, error);
 }

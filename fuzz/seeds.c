@@ -320,6 +320,13 @@ static void write_csv(void)
     write_bytes(seed_path("csv", "bounds.csv"), table, strlen(table));
 }
 
+static void write_weights(void)
+{
+    static const char empty[] = "\x02\0\0\0\0\0\0\0{}", pickle[] = "\x80\x02}.";
+    write_bytes(seed_path("safetensors", "empty"), empty, sizeof empty - 1);
+    write_bytes(seed_path("torch", "pickle"), pickle, sizeof pickle - 1);
+}
+
 static void write_configs(void)
 {
     static const char list[] = "model: {channel_mult: [1, 2, 2], attention: [14]}\nseed: 1\n"
@@ -374,6 +381,7 @@ int main(int argc, char **argv)
     write_idx();
     write_labels();
     write_csv();
+    write_weights();
     write_configs();
     return 0;
 }

@@ -316,6 +316,8 @@ START_TEST(yaml_has_every_key)
                            "diffusion:\n"
                            "  schedule: linear\n"
                            "  timesteps: 1000\n"
+                           "  beta_start: 0.0\n"
+                           "  beta_end: 0.0\n"
                            "model:\n"
                            "  channels: 64\n"
                            "  channel_mult: [1, 2, 2]\n"
@@ -323,6 +325,8 @@ START_TEST(yaml_has_every_key)
                            "  attention: []\n"
                            "  dropout: 0.1\n"
                            "  norm_groups: 32\n"
+                           "  time: t\n"
+                           "  predicts: eps\n"
                            "head:\n"
                            "  type: simple\n"
                            "stage1:\n"
@@ -425,12 +429,16 @@ START_TEST(every_key_makes_a_difference)
                                           "data.flip=false",
                                           "diffusion.schedule=cosine",
                                           "diffusion.timesteps=100",
+                                          "diffusion.beta_start=1e-5",
+                                          "diffusion.beta_end=0.01",
                                           "model.channels=128",
                                           "model.channel_mult=[1, 2]",
                                           "model.res_blocks=1",
                                           "model.attention=[]",
                                           "model.dropout=0",
                                           "model.norm_groups=16",
+                                          "model.time=t_minus_1",
+                                          "model.predicts=v",
                                           "head.type=complex",
                                           "stage1.variance=beta",
                                           "stage1.steps=1",

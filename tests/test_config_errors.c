@@ -39,7 +39,8 @@ START_TEST(messages_of_values)
     ck_message("precision: fp32", NULL,
                "x.yaml:1: precision: expected auto, f32 or bf16, got \"fp32\"");
     ck_message("diffusion: {schedule: cosin}", NULL,
-               "x.yaml:1: diffusion.schedule: expected linear or cosine, got \"cosin\"");
+               "x.yaml:1: diffusion.schedule: expected linear, cosine, "
+               "scaled_linear or sigmoid, got \"cosin\"");
     ck_message("seed: -1", NULL,
                "x.yaml:1: seed: expected an integer from 0 to 18446744073709551615, got \"-1\"");
     ck_message("name: a/b", NULL,

@@ -1,5 +1,6 @@
 /* Tests of schedules, skip coefficients and trajectories against golden ones, which were computed
  * with more digits than a double has. */
+#include "diffusion/prediction.h"
 #include "diffusion/schedule.h"
 #include "diffusion/trajectory.h"
 #include "tests/golden.h"
@@ -339,8 +340,103 @@ START_TEST(trajectories_have_names)
 }
 END_TEST
 
+/* The formulas of diffusers: linspace(a, b, N), linspace(sqrt a, sqrt b, N)^2, and
+ * sigmoid(linspace(-6, 6, N)) (b - a) + a. */
+START_TEST(betas_of_diffusers_follow_their_formulas)
+{
+    enum { N = 7 };
+    const double a = 1e-3, b = 0.4;
+    const ScheduleKind kinds[] = {SCHEDULE_LINEAR, SCHEDULE_SCALED_LINEAR, SCHEDULE_SIGMOID};
+    for (int k = 0; k < 3; k++) {
+        const ScheduleOptions options = {
+            .kind = kinds[k], .timesteps = N, .beta_start = a, .beta_end = b};
+        Schedule schedule;
+        Error error = {0};
+        double alpha_bar = 1;
+        ck_assert_msg(schedule_make_as(&schedule, &options, &error), "%s", error.message);
+        for (int t = 1; t <= N; t++) {
+            const double part = (t - 1) / (N - 1.0);
+            const double root = sqrt(a) + part * (sqrt(b) - sqrt(a));
+            const double expected[] = {a + part * (b - a), root * root,
+                                       a + (b - a) / (1 + exp(6 - 12 * part))};
+            alpha_bar *= 1 - expected[k];
+            ck_assert_double_eq_tol(schedule.beta[t], expected[k], 1e-15);
+            ck_assert_double_eq_tol(schedule.alpha_bar[t], alpha_bar, 1e-14);
+        }
+        schedule_free(&schedule);
+    }
+}
+END_TEST
+
+START_TEST(betas_outside_of_0_to_1_are_refused)
+{
+    const double wrong[] = {-0.1, 1, 2, NAN};
+    for (int i = 0; i < 4; i++) {
+        const ScheduleOptions first = {.timesteps = 100, .beta_start = wrong[i]};
+        const ScheduleOptions last = {.timesteps = 100, .beta_end = wrong[i]};
+        Schedule schedule;
+        Error error = {0};
+        ck_assert(!schedule_make_as(&schedule, &first, &error));
+        ck_assert_int_eq(error.kind, ERROR_INPUT);
+        ck_assert(!schedule_make_as(&schedule, &last, &error));
+    }
+}
+END_TEST
+
+START_TEST(a_network_is_told_the_time_of_its_program)
+{
+    const ModelTime kinds[] = {MODEL_TIME_T, MODEL_TIME_T_MINUS_1, MODEL_TIME_INDEX};
+    const double expected[] = {7 * 0.25, 6 * 0.25, 6};
+    for (int k = 0; k < 3; k++) {
+        const ScheduleOptions options = {.timesteps = 4000, .time = kinds[k]};
+        Schedule schedule;
+        Error error = {0};
+        ck_assert(schedule_make_as(&schedule, &options, &error));
+        ck_assert_double_eq_tol(schedule_model_time(&schedule, 7), expected[k], 1e-15);
+        schedule_free(&schedule);
+    }
+}
+END_TEST
+
+/* Of x_0 and eps the three outputs are made, and each gives eps again. */
+START_TEST(every_prediction_gives_eps)
+{
+    enum { DIMS = 5, COUNT = 2 };
+    const float x_0[DIMS] = {-1, -0.5f, 0, 0.25f, 1}, eps[DIMS] = {0.3f, -2, 1, 0, 0.7f};
+    const int t[COUNT] = {3, 90};
+    Schedule schedule = make(SCHEDULE_LINEAR, 100);
+    for (int kind = PREDICTS_EPS; kind <= PREDICTS_X0; kind++) {
+        float x_t[COUNT * DIMS], out[COUNT * DIMS], gradient[COUNT * DIMS];
+        for (int i = 0; i < COUNT * DIMS; i++) {
+            const double a = sqrt(schedule.alpha_bar[t[i / DIMS]]);
+            const double b = sqrt(schedule.beta_bar[t[i / DIMS]]);
+            const double noise = (double)eps[i % DIMS], data = (double)x_0[i % DIMS];
+            x_t[i] = (float)(a * data + b * noise);
+            out[i] = kind == PREDICTS_EPS ? eps[i % DIMS]
+                     : kind == PREDICTS_V ? (float)(a * noise - b * data)
+                                          : x_0[i % DIMS];
+            gradient[i] = 1;
+        }
+        float moved[COUNT * DIMS];
+        for (int i = 0; i < COUNT * DIMS; i++)
+            moved[i] = out[i] + 0.5f;
+        prediction_to_eps((Predicts)kind, &schedule, x_t, t, COUNT, DIMS, out);
+        prediction_to_eps((Predicts)kind, &schedule, x_t, t, COUNT, DIMS, moved);
+        prediction_gradient((Predicts)kind, &schedule, t, COUNT, DIMS, gradient);
+        for (int i = 0; i < COUNT * DIMS; i++) {
+            ck_assert_float_eq_tol(out[i], eps[i % DIMS], 1e-5f);
+            ck_assert_float_eq_tol((moved[i] - out[i]) / 0.5f, gradient[i],
+                                   1e-5f + 1e-5f * fabsf(gradient[i]));
+        }
+    }
+    schedule_free(&schedule);
+}
+END_TEST
+
 SUITE_MAIN("schedule", schedules_are_golden, pairs_are_golden, skips_agree_at_every_timestep,
            the_network_is_told_a_real_number, any_number_of_timesteps_works,
            impossible_numbers_of_timesteps_are_refused, trajectories_are_golden,
            trajectories_are_those_of_golden_samples, roundings_that_are_easily_got_wrong,
-           any_number_of_steps_works, impossible_trajectories_are_refused, trajectories_have_names)
+           any_number_of_steps_works, impossible_trajectories_are_refused, trajectories_have_names,
+           betas_of_diffusers_follow_their_formulas, betas_outside_of_0_to_1_are_refused,
+           a_network_is_told_the_time_of_its_program, every_prediction_gives_eps)

@@ -24,9 +24,7 @@ bool batch_make(Batch *batch, const Config *config, int stage, int size, Error *
     batch->times = memory_small(count, sizeof *batch->times);
     batch->losses = memory_small(count, sizeof *batch->losses);
     batch->eps = memory_large(count * batch->dims, sizeof(float), "a batch", error);
-    return batch->eps &&
-           schedule_make(&batch->schedule, config->diffusion.schedule, config->diffusion.timesteps,
-                         error) &&
+    return batch->eps && config_make_schedule(&batch->schedule, config, error) &&
            dataset_open(&batch->dataset, config, DATASET_TRAIN, error) &&
            dataset_fingerprint(batch->dataset, DATASET_FINGERPRINT_BYTES, &batch->print, error) &&
            epoch_make(&batch->order, config->seed, dataset_count(batch->dataset), error);

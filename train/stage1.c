@@ -28,10 +28,16 @@ static bool evaluate(Stage *stage, uint32_t step, double *losses, Error *error)
     if (!batch_draw(&s->batch, step, value_data(s->net.x), value_data(s->net.time), error) ||
         !graph_forward(s->graph, step, error))
         return false;
-    const float *eps_hat = value_data(s->net.eps);
+    const Predicts predicts = s->stage.config->model.predicts;
+    const Batch *b = &s->batch;
+    float *eps_hat = value_data(s->net.eps);
+    prediction_to_eps(predicts, &b->schedule, value_data(s->net.x), b->t, (size_t)b->size, b->dims,
+                      eps_hat);
     const ObjectiveBatch batch = batch_objective(&s->batch, eps_hat);
     losses[0] = objective_loss(&objective_eps, &batch, eps_hat, s->batch.losses,
                                value_gradient(s->net.eps));
+    prediction_gradient(predicts, &b->schedule, b->t, (size_t)b->size, b->dims,
+                        value_gradient(s->net.eps));
     return graph_backward(s->graph, state->gradients, error);
 }
 
@@ -49,6 +55,8 @@ static bool build(Stage1 *s, Error *error)
                                                           .seed = config->seed});
     s->net = unet_build(s->graph, config);
     graph_seed(s->graph, s->net.eps);
+    if (config->model.predicts != PREDICTS_EPS)
+        graph_keep(s->graph, s->net.x);
     return graph_finish(s->graph, error) && learner_allocate(learner, config->seed, error);
 }
 

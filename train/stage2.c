@@ -19,7 +19,11 @@ bool stage2_run_trunk(Stage2 *s, uint32_t step, Error *error)
 {
     for (int i = 0; i < s->batch.size; i++)
         s->bin[i] = time_bins_find(&s->bins, s->batch.t[i]);
-    return graph_forward(s->trunk_graph, step, error);
+    if (!graph_forward(s->trunk_graph, step, error))
+        return false;
+    prediction_to_eps(s->stage.config->model.predicts, &s->batch.schedule, value_data(s->trunk.x),
+                      s->batch.t, (size_t)s->batch.size, s->batch.dims, value_data(s->trunk.eps));
+    return true;
 }
 
 bool stage2_run_head(Stage2 *s, int i, const float *weights, uint32_t step, Error *error)
@@ -98,6 +102,8 @@ static bool build_trunk(Stage2 *s, Error *error)
                                                    .dropout = config->stage2.trunk_dropout,
                                                    .seed = config->seed});
     s->trunk = unet_build(s->trunk_graph, config);
+    if (config->model.predicts != PREDICTS_EPS)
+        graph_keep(s->trunk_graph, s->trunk.x);
     if (!load_trunk(s, error) || !graph_finish(s->trunk_graph, error))
         return false;
     graph_load_weights(s->trunk_graph, s->trunk_weights);

@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "config/data_format.h"
+#include "diffusion/prediction.h"
 #include "diffusion/schedule.h"
 
 #include <stdbool.h>
@@ -53,6 +54,8 @@ typedef struct Config {
         ScheduleKind schedule;
         /* N. */
         int timesteps;
+        /* 0: those of the schedule. */
+        double beta_start, beta_end;
     } diffusion;
     struct {
         int channels;
@@ -65,6 +68,10 @@ typedef struct Config {
         int attention[CONFIG_MAX_LEVELS];
         double dropout;
         int norm_groups;
+        /* The number that the network is told at timestep t. */
+        ModelTime time;
+        /* What the output of the network stands for. */
+        Predicts predicts;
     } model;
     struct {
         HeadType type;
@@ -160,6 +167,9 @@ typedef enum ConfigScope {
  * that fit in it: "stage1.lr, model.channels". */
 int config_differences(const Config *a, const Config *b, ConfigScope scope, char *keys,
                        int keys_size);
+
+/* The noise schedule that the configuration describes. The caller frees it with schedule_free. */
+bool config_make_schedule(Schedule *schedule, const Config *config, Error *error);
 
 /* Two lines per key for --help: name and meaning, then possible values and the default. Caller
  * frees. */

@@ -75,12 +75,13 @@ static bool check_attention(const Config *config, Complaint *complaint)
  * all, and the first block has the smallest groups.
  *
  * A group of one channel makes the block blind to t: the time embedding is added as one number per
- * channel, which the group subtracts again with its mean. */
+ * channel, which the group subtracts again with its mean. A network that another program trained,
+ * which is told t - 1, may have such groups all the same. */
 static bool check_norm(const Config *config, Complaint *complaint)
 {
     *complaint = (Complaint){.key = "model.norm_groups", .others = {"model.channels"}};
     int channels = config->model.channels;
-    if (2 * config->model.norm_groups > channels)
+    if (config->model.time == MODEL_TIME_T && 2 * config->model.norm_groups > channels)
         return COMPLAIN(complaint,
                         "at most %d, two channels of model.channels = %d in each group "
                         "(a group of one subtracts the time embedding along with its mean, and "
@@ -94,7 +95,8 @@ static bool check_norm(const Config *config, Complaint *complaint)
 static bool check_timesteps(const Config *config, Complaint *complaint)
 {
     *complaint = (Complaint){.key = "diffusion.timesteps", .others = {"diffusion.schedule"}};
-    int fewest = schedule_min_timesteps(config->diffusion.schedule);
+    int fewest =
+        config->diffusion.beta_end > 0 ? 2 : schedule_min_timesteps(config->diffusion.schedule);
     if (config->diffusion.timesteps < fewest)
         return COMPLAIN(complaint, "an integer from %d to %d for a %s schedule", fewest,
                         SCHEDULE_MAX_TIMESTEPS, schedule_kind_name(config->diffusion.schedule));

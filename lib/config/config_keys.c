@@ -52,9 +52,14 @@ const ConfigKey config_keys[] = {
      .help = "random horizontal flips in training (a mixture is never flipped)"},
 
     {"diffusion.schedule", KEY_CHOICE, AT(diffusion.schedule),
-     .choices = CHOICES("linear", "cosine"), .fallback = "linear", .help = "noise schedule"},
+     .choices = CHOICES("linear", "cosine", "scaled_linear", "sigmoid"), .fallback = "linear",
+     .help = "noise schedule"},
     {"diffusion.timesteps", KEY_INT, AT(diffusion.timesteps), RANGE(2, SCHEDULE_MAX_TIMESTEPS),
      .fallback = "1000", .help = "timesteps N of the forward process"},
+    {"diffusion.beta_start", KEY_REAL, AT(diffusion.beta_start), RANGE(0, 1), .below_high = true,
+     .fallback = "0", .help = "first beta; 0: 1e-4, for linear times 1000/N"},
+    {"diffusion.beta_end", KEY_REAL, AT(diffusion.beta_end), RANGE(0, 1), .below_high = true,
+     .fallback = "0", .help = "last beta; 0: 0.02, for linear times 1000/N"},
 
     {"model.channels", KEY_INT, AT(model.channels), RANGE(4, 4096), .fallback = "64",
      .help = "width of the first level"},
@@ -69,6 +74,12 @@ const ConfigKey config_keys[] = {
      .fallback = "0.1", .ignored_in = NETWORK, .help = "dropout rate inside residual blocks"},
     {"model.norm_groups", KEY_INT, AT(model.norm_groups), RANGE(1, 1024), .fallback = "32",
      .help = "groups of a group norm, each of two or more channels"},
+    {"model.time", KEY_CHOICE, AT(model.time), .choices = CHOICES("t", "t_minus_1", "index"),
+     .fallback = "t",
+     .help = "the time that the network is told: t or t - 1, times 1000/N; index: t - 1 as it is "
+             "(most networks of other programs are told t - 1)"},
+    {"model.predicts", KEY_CHOICE, AT(model.predicts), .choices = CHOICES("eps", "v", "x0"),
+     .fallback = "eps", .help = "the meaning of the network's output"},
 
     {"head.type", KEY_CHOICE, AT(head.type), .choices = CHOICES("simple", "complex"),
      .fallback = "simple", .ignored_in = STAGE1 | NETWORK,

@@ -18,15 +18,26 @@ int schedule_min_timesteps(ScheduleKind kind)
 
 const char *schedule_kind_name(ScheduleKind kind)
 {
-    return kind == SCHEDULE_LINEAR ? "linear" : "cosine";
+    static const char *const names[] = {"linear", "cosine", "scaled_linear", "sigmoid"};
+    return names[kind];
 }
 
 /* Ho et al. 2020, section 4. The scale 1000 / N keeps alpha_bar_N nearly the same for every N. */
-static double linear_beta(int t, int timesteps)
+static double linear_beta(int t, int timesteps, double first, double last)
 {
-    double scale = 1000.0 / timesteps;
-    double first = 1e-4 * scale, last = 0.02 * scale;
     return t == timesteps ? last : first + (t - 1) * ((last - first) / (timesteps - 1));
+}
+
+static double scaled_linear_beta(int t, int timesteps, double first, double last)
+{
+    const double root = linear_beta(t, timesteps, sqrt(first), sqrt(last));
+    return root * root;
+}
+
+static double sigmoid_beta(int t, int timesteps, double first, double last)
+{
+    const double z = linear_beta(t, timesteps, -6, 6);
+    return first + (last - first) / (1 + exp(-z));
 }
 
 /* Nichol and Dhariwal 2021, equation 17: alpha_bar_t = f(t) / f(0), f(t) = cos^2(a_t),
@@ -47,12 +58,29 @@ static double cosine_beta(int t, int timesteps)
     return fmin(1 - cosine_part(t, timesteps) / cosine_part(t - 1, timesteps), largest);
 }
 
-static void fill(Schedule *schedule)
+static double beta_of(const ScheduleOptions *options, int t)
+{
+    const int timesteps = options->timesteps;
+    const double scale = options->kind == SCHEDULE_LINEAR ? 1000.0 / timesteps : 1;
+    const double first = options->beta_start > 0 ? options->beta_start : 1e-4 * scale;
+    const double last = options->beta_end > 0 ? options->beta_end : 0.02 * scale;
+    switch (options->kind) {
+    case SCHEDULE_LINEAR:
+        return linear_beta(t, timesteps, first, last);
+    case SCHEDULE_SCALED_LINEAR:
+        return scaled_linear_beta(t, timesteps, first, last);
+    case SCHEDULE_SIGMOID:
+        return sigmoid_beta(t, timesteps, first, last);
+    default:
+        return cosine_beta(t, timesteps);
+    }
+}
+
+static void fill(Schedule *schedule, const ScheduleOptions *options)
 {
     schedule->alpha_bar[0] = 1;
     for (int t = 1; t <= schedule->timesteps; t++) {
-        double beta = schedule->kind == SCHEDULE_LINEAR ? linear_beta(t, schedule->timesteps)
-                                                        : cosine_beta(t, schedule->timesteps);
+        double beta = beta_of(options, t);
         double log_alpha_bar = schedule->log_alpha_bar[t - 1] + log1p(-beta);
         schedule->beta[t] = beta;
         schedule->log_alpha_bar[t] = log_alpha_bar;
@@ -63,8 +91,20 @@ static void fill(Schedule *schedule)
 
 bool schedule_make(Schedule *schedule, ScheduleKind kind, int timesteps, Error *error)
 {
-    *schedule = (Schedule){.kind = kind, .timesteps = timesteps};
-    int fewest = schedule_min_timesteps(kind);
+    const ScheduleOptions options = {.kind = kind, .timesteps = timesteps};
+    return schedule_make_as(schedule, &options, error);
+}
+
+bool schedule_make_as(Schedule *schedule, const ScheduleOptions *options, Error *error)
+{
+    const ScheduleKind kind = options->kind;
+    const int timesteps = options->timesteps;
+    const int fewest = options->beta_end > 0 ? 2 : schedule_min_timesteps(kind);
+    *schedule = (Schedule){.kind = kind, .timesteps = timesteps, .time = options->time};
+    if (!(options->beta_start >= 0 && options->beta_start < 1 && options->beta_end >= 0 &&
+          options->beta_end < 1))
+        return error_input(error, "the betas of a schedule lie between 0 and 1, not at %g and %g",
+                           options->beta_start, options->beta_end);
     if (timesteps < fewest || timesteps > SCHEDULE_MAX_TIMESTEPS)
         return error_input(error, "a %s schedule has from %d to %d timesteps, not %d",
                            schedule_kind_name(kind), fewest, SCHEDULE_MAX_TIMESTEPS, timesteps);
@@ -77,7 +117,7 @@ bool schedule_make(Schedule *schedule, ScheduleKind kind, int timesteps, Error *
     schedule->log_alpha_bar = arrays + entries;
     schedule->alpha_bar = arrays + 2 * entries;
     schedule->beta_bar = arrays + 3 * entries;
-    fill(schedule);
+    fill(schedule, options);
     return true;
 }
 
@@ -107,5 +147,12 @@ double schedule_beta_tilde(const Schedule *schedule, int s, int t)
 
 double schedule_model_time(const Schedule *schedule, int t)
 {
-    return t * 1000.0 / schedule->timesteps;
+    switch (schedule->time) {
+    case MODEL_TIME_T_MINUS_1:
+        return (t - 1) * 1000.0 / schedule->timesteps;
+    case MODEL_TIME_INDEX:
+        return t - 1;
+    default:
+        return t * 1000.0 / schedule->timesteps;
+    }
 }

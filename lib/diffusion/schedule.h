@@ -15,9 +15,34 @@
 typedef enum ScheduleKind {
     /* Ho et al. 2020: beta from 1e-4 to 0.02, both times 1000 / N. */
     SCHEDULE_LINEAR,
-    /* Nichol and Dhariwal 2021: alpha_bar_t ~ cos^2, beta at most 0.999. */
+    /* Nichol and Dhariwal 2021: alpha_bar_t ~ cos^2, beta at most 0.999. diffusers calls it
+     * squaredcos_cap_v2. */
     SCHEDULE_COSINE,
+    /* The roots of beta rise linearly (diffusers). */
+    SCHEDULE_SCALED_LINEAR,
+    /* beta rises along a sigmoid from -6 to 6 (diffusers). */
+    SCHEDULE_SIGMOID,
 } ScheduleKind;
+
+/* The number that the network is told at timestep t. */
+typedef enum ModelTime {
+    /* 1000 t / N. */
+    MODEL_TIME_T,
+    /* 1000 (t - 1) / N, as most published networks. */
+    MODEL_TIME_T_MINUS_1,
+    /* t - 1, whatever N is. */
+    MODEL_TIME_INDEX,
+} ModelTime;
+
+typedef struct ScheduleOptions {
+    ScheduleKind kind;
+    /* N */
+    int timesteps;
+    /* The first and the last beta; 0: 1e-4 and 0.02, for SCHEDULE_LINEAR times 1000 / N. The cosine
+     * has none. */
+    double beta_start, beta_end;
+    ModelTime time;
+} ScheduleOptions;
 
 enum { SCHEDULE_MAX_TIMESTEPS = 100000 };
 
@@ -26,6 +51,7 @@ typedef struct Schedule {
     ScheduleKind kind;
     /* N */
     int timesteps;
+    ModelTime time;
     /* beta[0] = 0 */
     double *beta;
     /* log_alpha_bar[0] = 0 */
@@ -36,16 +62,19 @@ typedef struct Schedule {
     double *beta_bar;
 } Schedule;
 
-/* The smallest N of a kind. It is 21 for the linear schedule: with fewer timesteps beta_N would
- * reach 1. It is 2 for the cosine schedule: the likelihood's decoder needs timestep 2. */
+/* The smallest N of a kind. It is 21 for the linear schedule without betas: with fewer timesteps
+ * beta_N would reach 1. It is 2 for the others: the likelihood's decoder needs timestep 2. */
 int schedule_min_timesteps(ScheduleKind kind);
 
-/* "linear" or "cosine", a constant string. */
+/* "linear", a constant string. */
 const char *schedule_kind_name(ScheduleKind kind);
 
 /* Fills `schedule`. An impossible N is an input error; it also fails for want of memory. The caller
  * frees the schedule with schedule_free. After a failure that is allowed, but not needed. */
 bool schedule_make(Schedule *schedule, ScheduleKind kind, int timesteps, Error *error);
+
+/* The same with all options. Betas that are given must lie between 0 and 1. */
+bool schedule_make_as(Schedule *schedule, const ScheduleOptions *options, Error *error);
 void schedule_free(Schedule *schedule);
 
 /* alpha_{t|s} = alpha_bar_t / alpha_bar_s and beta_{t|s} = 1 - alpha_{t|s}, 0 <= s <= t <= N:
@@ -57,5 +86,5 @@ double schedule_skip_beta(const Schedule *schedule, int s, int t);
  * of x_s given x_t and x_0. */
 double schedule_beta_tilde(const Schedule *schedule, int s, int t);
 
-/* The network's input for timestep t: 1000 t / N, not rounded. */
+/* The network's input for timestep t, not rounded: 1000 t / N, or another (ModelTime). */
 double schedule_model_time(const Schedule *schedule, int t);

@@ -272,8 +272,11 @@ bool network_evaluate(Network *network, const float *x, const int *t, int count,
         fill_inputs(network, x + offset, t + first, images);
         if (!graph_forward(network->graph, 0, error))
             return false;
-        if (outputs->eps)
+        if (outputs->eps) {
             memcpy(outputs->eps + offset, value_data(network->unet.eps), bytes);
+            prediction_to_eps(network->config.model.predicts, &network->schedule, x + offset,
+                              t + first, (size_t)images, dims, outputs->eps + offset);
+        }
         for (int i = 0; i < network->head_count; i++)
             if (outputs->heads[i] && !run_head(network, &network->heads[i], t + first, images,
                                                outputs->heads[i] + offset, error))

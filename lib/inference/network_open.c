@@ -37,9 +37,7 @@ static bool adopt_trunk(Network *network, Checkpoint *checkpoint, const ParamSet
     }
     network->weights = checkpoint_load_params(checkpoint, "trunk_ema", set, error);
     const Config *config = &network->config;
-    return network->weights &&
-           schedule_make(&network->schedule, config->diffusion.schedule,
-                         config->diffusion.timesteps, error) &&
+    return network->weights && config_make_schedule(&network->schedule, config, error) &&
            (config->data.format != DATA_MIXTURE ||
             mixture_builtin(&network->mixture, config->data.resolution, config->data.channels,
                             error));
