@@ -84,7 +84,7 @@ static bool print_all(Study *s, Error *error)
             const int t = n * percent[i] / 100;
             if (t <= stride)
                 continue;
-            options.variance = REVERSE_ESTIMATED;
+            options.variance = (ReverseVariance){0};
             const ReverseStep step = reverse_step(&s->schedule, &options, t - stride, t);
             if (!evaluate(s, t, error))
                 return false;

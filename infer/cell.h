@@ -1,25 +1,21 @@
-/* The reverse process of one cell: the timesteps that it visits, and the options of its steps.
+/* The cells of infer's tables. A cell is a sampler, a variance and a number of steps. infer sample
+ * draws cells, infer quality measures them, infer nll bounds them.
  *
- * A cell is a sampler, a variance and a number of steps. infer sample draws cells, infer quality
- * measures them, infer nll bounds them.
+ * Here the options of a command line become the choices of evaluation/sampling_plan.h, and errors
+ * get the names of options.
  */
 #pragma once
 
+#include "evaluation/sampling_plan.h"
 #include "infer/command.h"
-#include "inference/sampler.h"
 
-/* timesteps [steps + 1] := the trajectory. dp follows the stored file of the variance
- * (evaluation/dp.h). An input error names --steps or --trajectory. */
+/* The choices on the command line, for one sampler; clip_x0 is true. */
+SamplingChoice cell_choice(const CommonOptions *common, Sampler sampler);
+
+/* sampling_timesteps; an input error names --steps or --trajectory. */
 bool cell_timesteps(const Network *network, TrajectoryKind trajectory, const Variance *variance,
                     const EstimateOptions *estimate, int steps, int *timesteps, Error *error);
 
-/* The options of a step. They may be impossible (reverse_check). */
-ReverseOptions cell_reverse(const SamplingOptions *options, Sampler sampler,
-                            const Variance *variance);
-
-/* Fills in a plan from the options of a step, `reverse`, and its estimate; only the trajectory
- * is read of `options`. After a failure the plan must be freed too. */
-bool cell_plan_make(SamplingPlan *plan, const Network *network, const SamplingOptions *options,
-                    const Variance *variance, const ReverseOptions *reverse,
-                    const EstimateOptions *estimate, int steps, Error *error);
-void cell_plan_free(SamplingPlan *plan); /* fine on a zeroed struct */
+/* sampling_plan_make; an input error names --steps or --trajectory. */
+bool cell_plan_make(SamplingPlan *plan, const Network *network, const SamplingChoice *choice,
+                    const Variance *variance, int steps, Error *error);

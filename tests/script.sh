@@ -64,6 +64,11 @@ tiny_run() {
     trained tiny.yaml "$@"
 }
 
+# all_variances: the name of every variance, in the order of lists, as `infer sample --help` explains them.
+all_variances() {
+    infer sample --help | sed -n '/^  beta  /,/^$/ s/^  \([a-z_0-9]*\) .*/\1/p' | xargs
+}
+
 # begins TEXT COMMAND...: runs the command in the background, as process `child`, and stops it (SIGSTOP) when it has
 # printed TEXT on stderr. `goes_on` wakes the process and waits for its end; its exit status is then in `status`.
 begins() {

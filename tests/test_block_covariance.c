@@ -303,7 +303,7 @@ START_TEST(draws_have_the_covariance)
     Case c = case_make(7, 2, 4, 21);
     const double etas[] = {0, 0.5};
     ReverseOptions options = reverse_defaults(SAMPLER_DDPM);
-    options.variance = REVERSE_ESTIMATED;
+    options.variance = (ReverseVariance){0};
     ReverseStep step = reverse_step(&schedule, &options, 20, 60);
     check_draws(&c, &step, step.lambda2, step.gain);
     options.sampler = SAMPLER_DDIM;
@@ -325,7 +325,7 @@ START_TEST(bounded_draws_lower_the_diagonal)
     must(schedule_make(&schedule, SCHEDULE_LINEAR, 100, &error), &error);
     Case c = case_make(6, 1, 4, 31);
     ReverseOptions options = reverse_defaults(SAMPLER_DDPM);
-    options.variance = REVERSE_ESTIMATED;
+    options.variance = (ReverseVariance){0};
     options.clip_sigma_to = 20;
     ReverseStep step = reverse_step(&schedule, &options, 20, 60);
     step.max_variance = step.lambda2 + step.gain * 0.01;

@@ -369,13 +369,6 @@ static void oracle_free(Oracle *o)
     schedule_free(&o->schedule);
 }
 
-static const Variance *const every_kind[] = {
-    &variance_beta,          &variance_beta_tilde, &variance_analytic, &variance_sn,
-    &variance_analytic_diag, &variance_npr,        &variance_true};
-
-_Static_assert(sizeof every_kind / sizeof every_kind[0] == VARIANCE_COUNT,
-               "a variance of the table is missing above");
-
 /* -- Best trajectories by brute force --------------------------------------------------------- */
 
 enum { FEW = 22, MOST_STEPS = 5 };
@@ -417,7 +410,7 @@ static void check_every_trajectory(Oracle *o, const Predictor *predictor, int st
                                                .timesteps = timesteps[c]};
     Error error = {0};
     Bound *bound = NULL;
-    const BoundTask task = {.variances = every_kind,
+    const BoundTask task = {.variances = variance_table,
                             .variance_count = VARIANCE_COUNT,
                             .cells = cells,
                             .cell_count = count * VARIANCE_COUNT,
@@ -439,7 +432,7 @@ static void check_every_trajectory(Oracle *o, const Predictor *predictor, int st
             least = smaller(least, bound_mean(bound, v * count + c, &ignored));
         ck_assert_msg(fabs(path - least) <= 1e-7 * least,
                       "%s, %d steps: %.12g by dynamic programming, %.12g by brute force",
-                      every_kind[v]->name, steps, path, least);
+                      variance_table[v]->name, steps, path, least);
     }
     memory_free(cells);
     memory_free(timesteps);
@@ -486,7 +479,7 @@ static void truth_make(Truth *s, double wrong)
     s->predictor = oracle_predictor(&s->oracle);
     for (int v = 0; v < VARIANCE_COUNT; v++)
         s->cells[v] = (BoundCell){.variance = v, .steps = K, .timesteps = s->timesteps};
-    s->task = (BoundTask){.variances = every_kind,
+    s->task = (BoundTask){.variances = variance_table,
                           .variance_count = VARIANCE_COUNT,
                           .cells = s->cells,
                           .cell_count = VARIANCE_COUNT,
@@ -507,7 +500,7 @@ static double bits_of(const Truth *s, const Variance *kind)
 {
     double error;
     for (int v = 0; v < VARIANCE_COUNT; v++)
-        if (every_kind[v] == kind)
+        if (variance_table[v] == kind)
             return bound_mean(s->bound, v, &error);
     return NAN;
 }
@@ -515,7 +508,7 @@ static double bits_of(const Truth *s, const Variance *kind)
 static double calibration_of(const Truth *s, const Variance *kind, int t, double *error)
 {
     for (int v = 0; v < VARIANCE_COUNT; v++)
-        if (every_kind[v] == kind) {
+        if (variance_table[v] == kind) {
             *error = bound_sums(s->bound)->calibration_error[v * (TIMESTEPS + 1) + t];
             return bound_sums(s->bound)->calibration[v * (TIMESTEPS + 1) + t];
         }
@@ -532,8 +525,8 @@ START_TEST(with_a_perfect_network_all_heads_are_exact)
     ck_assert_double_eq_tol(bits_of(&s, &variance_npr), exact, 1e-4);
     ck_assert_double_eq_tol(bits_of(&s, &variance_sn), bits_of(&s, &variance_npr), 1e-4);
     for (int v = 0; v < VARIANCE_COUNT; v++)
-        ck_assert_msg(bits_of(&s, every_kind[v]) > exact - 1e-4, "%s beats the exact variance",
-                      every_kind[v]->name);
+        ck_assert_msg(bits_of(&s, variance_table[v]) > exact - 1e-4, "%s beats the exact variance",
+                      variance_table[v]->name);
     /* One number per timestep loses a good deal, one per dimension less. */
     ck_assert_double_gt(bits_of(&s, &variance_analytic), exact + 0.01);
     ck_assert_double_gt(bits_of(&s, &variance_analytic), bits_of(&s, &variance_analytic_diag));
@@ -546,14 +539,14 @@ START_TEST(with_a_perfect_network_all_heads_are_exact)
          * the clip of x_0_hat misses what data lie beyond [-1, 1] by more than that; only exact knows. */
         const double *ratio = bound_sums(s.bound)->ratio + s.timesteps[k];
         int truth = 0;
-        while (every_kind[truth] != &variance_true)
+        while (variance_table[truth] != &variance_true)
             truth++;
         const double of_exact = ratio[truth * (TIMESTEPS + 1)];
         for (int v = 0; v < VARIANCE_COUNT; v++)
-            if (!variance_is_fixed(every_kind[v]) && s.timesteps[k] > 1)
+            if (!variance_is_fixed(variance_table[v]) && s.timesteps[k] > 1)
                 ck_assert_msg(fabs(ratio[v * (TIMESTEPS + 1)] / of_exact - 1) < 0.05,
                               "t = %d: Cov of %s is %g times the exact one on the whole",
-                              s.timesteps[k], every_kind[v]->name,
+                              s.timesteps[k], variance_table[v]->name,
                               of_exact / ratio[v * (TIMESTEPS + 1)]);
     }
     double none;
@@ -571,9 +564,10 @@ static void print_table(const Truth *s)
     fprintf(stderr, "\n");
     for (int v = 0; v < VARIANCE_COUNT; v++) {
         double error;
-        fprintf(stderr, "%-14s %9.4f", every_kind[v]->name, bits_of(s, every_kind[v]));
+        fprintf(stderr, "%-14s %9.4f", variance_table[v]->name, bits_of(s, variance_table[v]));
         for (int k = 1; k <= K; k += 2)
-            fprintf(stderr, "   %8.3f", calibration_of(s, every_kind[v], s->timesteps[k], &error));
+            fprintf(stderr, "   %8.3f",
+                    calibration_of(s, variance_table[v], s->timesteps[k], &error));
         fprintf(stderr, "\n");
     }
 }
@@ -619,15 +613,8 @@ static void toy_npr(const VarianceInput *input, const ReverseStep *step, double 
 }
 
 static const Variance toys[] = {
-    {.name = "toy_beta",
-     .step = REVERSE_ESTIMATED,
-     .depends_on_step = true,
-     .step_variance = toy_beta},
-    {.name = "toy_npr",
-     .head = "npr",
-     .step = REVERSE_ESTIMATED,
-     .depends_on_step = true,
-     .step_variance = toy_npr},
+    {.name = "toy_beta", .depends_on_step = true, .step_variance = toy_beta},
+    {.name = "toy_npr", .head = "npr", .depends_on_step = true, .step_variance = toy_npr},
 };
 static const Variance *const twins[] = {&variance_beta, &toys[0], &variance_npr, &toys[1]};
 

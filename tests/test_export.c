@@ -2,7 +2,7 @@
  * directories of PNG files. */
 #include "tests/suite.h"
 
-#include "picture/canvas.h"
+#include "base/pixel.h"
 #include "picture/npz.h"
 #include "picture/picture_directory.h"
 #include "tests/expect.h"
@@ -100,7 +100,7 @@ static void check_npz(int channels, int stored)
         for (int c = 0; c < stored; c++) {
             const size_t from = channels == 1 ? p : p * (size_t)channels + (size_t)c;
             ck_assert_uint_eq((uint8_t)npy[header + p * (size_t)stored + (size_t)c],
-                              image_byte(value_at(from)));
+                              byte_of_pixel(value_at(from)));
         }
     free(zip);
 }
@@ -176,7 +176,7 @@ static void check_picture(const char *path, const float *image, int channels)
     ck_assert_uint_eq(png.format, channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY);
     ck_assert(png_image_finish_read(&png, NULL, pixels, 0, NULL));
     for (int i = 0; i < PIXELS * channels; i++)
-        ck_assert_uint_eq(pixels[i], image_byte(image[i]));
+        ck_assert_uint_eq(pixels[i], byte_of_pixel(image[i]));
 }
 
 static int count_entries(const char *path)

@@ -1,5 +1,6 @@
 /* Tests of pictures: bytes, drawing, grids, and PNG files that libpng reads back. */
 #include "base/memory.h"
+#include "base/pixel.h"
 #include "picture/font.h"
 #include "picture/grid.h"
 #include "picture/png.h"
@@ -23,14 +24,14 @@ static uint8_t pixel(const Canvas *canvas, int x, int y, int channel)
 START_TEST(values_become_bytes)
 {
     for (int u = 0; u < 256; u++) /* what a data set's byte became goes back to itself */
-        ck_assert_uint_eq(image_byte(2.0f * (float)u / 255.0f - 1.0f), (unsigned)u);
-    ck_assert_uint_eq(image_byte(-1.5f), 0);
-    ck_assert_uint_eq(image_byte(1.5f), 255);
-    ck_assert_uint_eq(image_byte(INFINITY), 255);
-    ck_assert_uint_eq(image_byte(-INFINITY), 0);
-    ck_assert_uint_eq(image_byte(NAN), 0);
-    ck_assert_uint_eq(image_byte(0.002f), 128);
-    ck_assert_uint_eq(image_byte(-0.006f), 127);
+        ck_assert_uint_eq(byte_of_pixel(2.0f * (float)u / 255.0f - 1.0f), (unsigned)u);
+    ck_assert_uint_eq(byte_of_pixel(-1.5f), 0);
+    ck_assert_uint_eq(byte_of_pixel(1.5f), 255);
+    ck_assert_uint_eq(byte_of_pixel(INFINITY), 255);
+    ck_assert_uint_eq(byte_of_pixel(-INFINITY), 0);
+    ck_assert_uint_eq(byte_of_pixel(NAN), 0);
+    ck_assert_uint_eq(byte_of_pixel(0.002f), 128);
+    ck_assert_uint_eq(byte_of_pixel(-0.006f), 127);
 }
 END_TEST
 
@@ -96,7 +97,7 @@ START_TEST(a_grid_places_images)
             bool inside = x >= 1 && y >= 1 && inner_x < 12 && inner_y < 8 && image < 5;
             uint8_t expected = 255;
             if (inside)
-                expected = image_byte(images[image * 6 + inner_y / 4 * 3 + inner_x / 4]);
+                expected = byte_of_pixel(images[image * 6 + inner_y / 4 * 3 + inner_x / 4]);
             ck_assert_uint_eq(pixel(&canvas, x, y, 0), expected);
         }
     canvas_free(&canvas);

@@ -109,18 +109,54 @@ START_TEST(cells_do_not_depend_on_the_company)
     ck_same_rows("all.csv", "again.csv", 0);
     ck_same_rows("all.csv", "split.csv", 1e-5);
 
-    ck_assert_int_eq(read_rows("all.csv", rows), 15); /* five variances: the file has them all */
+    const int count = read_rows("all.csv", rows);
+    ck_assert(count % 3 == 0 && count >= 15); /* five variances or more */
     infer_ok("nll %s --variance sn --steps 20 --threads 1 --out $D/alone.csv", base);
     ck_assert_int_eq(read_rows("alone.csv", alone), 1);
-    for (int i = 0; i < 15; i++)
+    for (int i = 0; i < count; i++)
         if (rows[i].steps == 20 && strcmp(rows[i].variance, "sn") == 0)
             ck_assert(rows[i].bits == alone[0].bits);
 
     infer_ok("nll %s --variance sn --steps 20 --trajectory quad --out $D/alone.csv", base);
     read_rows("alone.csv", alone);
     ck_assert_str_eq(alone[0].trajectory, "quad");
-    for (int i = 0; i < 15; i++)
+    for (int i = 0; i < count; i++)
         ck_assert(rows[i].bits != alone[0].bits);
+    program_end();
+}
+END_TEST
+
+/* Writes the grey images of images.h5 as an IDX file. */
+static void write_as_idx(const char *name)
+{
+    unsigned char header[16] = {[2] = 8, [3] = 3}, pixels[4096];
+    hid_t file = golden_open(in_directory("images.h5"));
+    hid_t data = H5Dopen2(file, "images", H5P_DEFAULT), space = H5Dget_space(data);
+    hsize_t dims[GOLDEN_MAX_RANK];
+    ck_assert_int_eq(H5Sget_simple_extent_dims(space, dims, NULL), 4);
+    ck_assert(dims[3] == 1 && dims[0] * dims[1] * dims[2] <= sizeof pixels);
+    ck_assert(H5Dread(data, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, pixels) >= 0);
+    for (int i = 0; i < 3; i++)
+        header[4 * i + 7] = (unsigned char)dims[i];
+    FILE *idx = fopen(in_directory(name), "wb");
+    ck_assert_uint_eq(fwrite(header, 1, sizeof header, idx), sizeof header);
+    ck_assert_uint_eq(fwrite(pixels, 1, dims[0] * dims[1] * dims[2], idx),
+                      dims[0] * dims[1] * dims[2]);
+    fclose(idx);
+    H5Sclose(space);
+    H5Dclose(data);
+    H5Fclose(file);
+}
+
+START_TEST(input_may_have_any_format)
+{
+    const char *base = "--checkpoint tests/golden/golden_b.h5 --variance sn,npr --steps 5";
+    program_begin();
+    make_inputs("tests/golden/golden_b_expected.h5");
+    write_as_idx("pictures");
+    infer_ok("nll %s --threads 1 --input $D/images.h5 --out $D/hdf5.csv", base);
+    infer_ok("nll %s --threads 1 --input $D/pictures --out $D/idx.csv", base);
+    ck_same_rows("hdf5.csv", "idx.csv", 0);
     program_end();
 }
 END_TEST
@@ -142,4 +178,5 @@ START_TEST(what_is_missing_is_named)
 }
 END_TEST
 
-SUITE_MAIN("nll", bounds_are_golden, cells_do_not_depend_on_the_company, what_is_missing_is_named)
+SUITE_MAIN("nll", bounds_are_golden, cells_do_not_depend_on_the_company, input_may_have_any_format,
+           what_is_missing_is_named)

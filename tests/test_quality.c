@@ -3,9 +3,9 @@
 #include "tests/config_text.h"
 #include "tests/infer_program.h"
 
+#include "base/pixel.h"
 #include "base/random.h"
 #include "data/dataset.h"
-#include "picture/canvas.h"
 #include "stats/sliced.h"
 
 #define GOLDEN_A "tests/golden/golden_a.h5"
@@ -151,7 +151,7 @@ START_TEST(pictures_are_rounded_and_mirrored)
     infer_ok(SAMPLE "--variance beta_tilde --steps 3");
     float *samples = samples_of("s.h5");
     for (int i = 0; i < SAMPLES * DIMS; i++)
-        samples[i] = 2.0f * (float)image_byte(samples[i]) / 255.0f - 1.0f;
+        samples[i] = 2.0f * (float)byte_of_pixel(samples[i]) / 255.0f - 1.0f;
     check_all(&config, samples);
     free(samples);
     program_end();

@@ -93,7 +93,7 @@ START_TEST(ddpm_is_bayes_rule)
         ck_assert(step.mean_eps == 0);
         ck_assert(step.fixed_variance == step.lambda2);
 
-        options.variance = REVERSE_BETA;
+        options.variance = variance_beta.step;
         step = reverse_step(&schedule, &options, s, t);
         check_close(step.fixed_variance, schedule_skip_beta(&schedule, s, t), 0, "beta");
         check_close(step.lambda2, 1 / precision, 1e-10, "lambda2 beside beta");
@@ -364,8 +364,8 @@ static double sigma_of(const ReverseOptions *options, int s, int t, float cov)
     ReverseStep step = reverse_step(&schedule, options, s, t);
     const float zero = 0, one = 1;
     float x_s;
-    reverse_step_sample(&step, &zero, &zero, options->variance == REVERSE_ESTIMATED ? &cov : NULL,
-                        &one, 1, &x_s);
+    reverse_step_sample(&step, &zero, &zero, options->variance.is_fixed ? NULL : &cov, &one, 1,
+                        &x_s);
     return x_s;
 }
 
@@ -459,7 +459,7 @@ START_TEST(a_step_to_the_same_timestep_stays)
         for (int i = 0; i < 4; i++) {
             for (int variance = 0; variance < VARIANCE_COUNT; variance++) {
                 ReverseOptions options = options_of(SAMPLER_DDPM, 0, variance_table[variance]);
-                bool fixed = options.variance != REVERSE_ESTIMATED;
+                bool fixed = options.variance.is_fixed;
                 options.clip_x0 = true;
                 float x_s[COUNT];
                 ReverseStep step = reverse_step(&schedule, &options, where[i], where[i]);
@@ -548,25 +548,59 @@ START_TEST(impossible_options)
         options.clip_pixel = pixels[i];
         check_refused(options, "clip-pixel");
     }
-    check_refused(options_of(SAMPLER_DDIM, 1, &variance_beta), "beta");
     ReverseOptions fine = options_of(SAMPLER_DDPM, 7, &variance_beta); /* eta is not DDPM's */
     Error error = {0};
     ck_assert(reverse_check(&fine, &error));
 }
 END_TEST
 
+/* The message names the variances of the table that ddim takes. */
+START_TEST(ddim_takes_no_share_of_beta)
+{
+    const Variance half = {.name = "half", .step = {.is_fixed = true, .beta_share = 0.5}};
+    const Variance *const refused[] = {&variance_beta, &half};
+    for (int i = 0; i < 2; i++) {
+        Error error = {0};
+        char message[256];
+        const ReverseOptions ddim = options_of(SAMPLER_DDIM, 1, refused[i]);
+        const ReverseOptions ddpm = options_of(SAMPLER_DDPM, 0, refused[i]);
+        ck_assert(variance_check_step(refused[i], &ddpm, &error));
+        ck_assert(!variance_check_step(refused[i], &ddim, &error));
+        ck_assert_int_eq(error.kind, ERROR_INPUT);
+        int used = snprintf(message, sizeof message, "the variance %s is DDPM's; with ddim take ",
+                            refused[i]->name);
+        const char *comma = "";
+        for (int v = 0; v < VARIANCE_COUNT; v++) {
+            const Variance *variance = variance_table[v];
+            const ReverseOptions options = options_of(SAMPLER_DDIM, 1, variance);
+            Error ignored = {0};
+            if (!variance_check_step(variance, &options, &ignored))
+                continue;
+            used += snprintf(message + used, sizeof message - (size_t)used, "%s%s",
+                             v == VARIANCE_COUNT - 1 ? " or " : comma, variance->name);
+            comma = ", ";
+        }
+        ck_assert_str_eq(error.message, message);
+    }
+}
+END_TEST
+
 START_TEST(names)
 {
-    const char *const variances[] = {"beta", "beta_tilde", "analytic", "analytic_diag",
-                                     "sn",   "npr",        "true"};
+    /* Stored keys contain these indices. */
+    const char *const first[] = {"beta", "beta_tilde", "analytic", "analytic_diag",
+                                 "sn",   "npr",        "true"};
     const char *const heads[] = {NULL, NULL, NULL, NULL, "sn", "npr", NULL};
     Error error = {0};
+    for (int i = 0; i < 7; i++) {
+        ck_assert_str_eq(variance_table[i]->name, first[i]);
+        ck_assert_pstr_eq(variance_table[i]->head, heads[i]);
+        ck_assert(variance_is_fixed(variance_table[i]) == (i < 2));
+    }
     for (int i = 0; i < VARIANCE_COUNT; i++) {
         const Variance *kind;
-        ck_assert(variance_parse(variances[i], &kind, &error) && kind == variance_table[i]);
-        ck_assert_str_eq(kind->name, variances[i]);
-        ck_assert_pstr_eq(kind->head, heads[i]);
-        ck_assert(variance_is_fixed(kind) == (i < 2));
+        ck_assert(variance_parse(variance_table[i]->name, &kind, &error) &&
+                  kind == variance_table[i]);
     }
     const Variance *kind;
     ck_assert(variance_parse("exact", &kind, &error) &&
@@ -618,8 +652,7 @@ static EstimateSource toy_source(void)
 
 START_TEST(a_variance_may_draw_its_own_noise)
 {
-    static const Variance toy = {
-        .name = "toy", .step = REVERSE_ESTIMATED, .cov = toy_cov, .draw = toy_draw};
+    static const Variance toy = {.name = "toy", .cov = toy_cov, .draw = toy_draw};
     use_schedule(SCHEDULE_LINEAR, 1000);
     const ReverseOptions options = options_of(SAMPLER_DDPM, 0, &toy);
     const ReverseStep step = reverse_step(&schedule, &options, 300, 400);
@@ -641,10 +674,8 @@ END_TEST
 /* beta as a variance of a step draws what beta draws; its last noise is bounded too. */
 START_TEST(a_variance_of_a_step_scales_the_noise)
 {
-    static const Variance toy = {.name = "toy",
-                                 .step = REVERSE_ESTIMATED,
-                                 .depends_on_step = true,
-                                 .step_variance = toy_step_variance};
+    static const Variance toy = {
+        .name = "toy", .depends_on_step = true, .step_variance = toy_step_variance};
     use_schedule(SCHEDULE_LINEAR, 1000);
     const EstimateSource source = toy_source();
     const int bounded_to[] = {0, 300};
@@ -672,8 +703,9 @@ START_TEST(the_table_is_consistent)
         ck_assert_int_eq(variance_index(variance), v);
         ck_assert(variance->name && variance->help && variance->source);
         ck_assert(variance->depends_on_step == (variance->step_variance != NULL));
-        ck_assert(variance->depends_on_step == (variance->cov == NULL));
-        ck_assert(!variance->depends_on_step || variance->step == REVERSE_ESTIMATED);
+        const ReverseVariance step = variance->step;
+        ck_assert(variance->depends_on_step + step.is_fixed + (variance->cov != NULL) == 1);
+        ck_assert(step.beta_share >= 0 && step.beta_share <= (step.is_fixed ? 1 : 0));
         for (int other = 0; other < v; other++)
             ck_assert_str_ne(variance->name, variance_table[other]->name);
     }
@@ -681,25 +713,43 @@ START_TEST(the_table_is_consistent)
 }
 END_TEST
 
-/* A fixed variance is said twice: as the estimate that the bound takes and as the number that a step takes. */
+/* The bound takes a fixed variance as an estimate. A step takes it as a number. Both are made of its
+ * share of beta. */
+static void check_fixed(const Variance *variance)
+{
+    const int t[] = {2, 40, 500, 1000};
+    for (int i = 0; i < 4; i++) {
+        const int s = t[i] / 2;
+        ReverseOptions options = options_of(SAMPLER_DDPM, 0, variance);
+        const ReverseStep fixed = reverse_step(&schedule, &options, s, t[i]);
+        options.variance = (ReverseVariance){0};
+        const ReverseStep estimated = reverse_step(&schedule, &options, s, t[i]);
+        float cov;
+        cov_of(variance, t[i], NULL, NULL, 0, true, 1, &cov);
+        check_close(reverse_variance(&estimated, (double)cov), reverse_variance(&fixed, 0), 1e-6,
+                    variance->name);
+    }
+}
+
 START_TEST(a_fixed_variance_is_the_step_that_its_estimate_makes)
 {
     use_schedule(SCHEDULE_LINEAR, 1000);
-    const int t[] = {2, 40, 500, 1000};
-    for (int v = 0; v < VARIANCE_COUNT; v++) {
-        const Variance *variance = variance_table[v];
-        for (int i = 0; variance_is_fixed(variance) && i < 4; i++) {
-            const int s = t[i] / 2;
-            ReverseOptions options = options_of(SAMPLER_DDPM, 0, variance);
-            const ReverseStep fixed = reverse_step(&schedule, &options, s, t[i]);
-            options.variance = REVERSE_ESTIMATED;
-            const ReverseStep estimated = reverse_step(&schedule, &options, s, t[i]);
-            float cov;
-            cov_of(variance, t[i], NULL, NULL, 0, true, 1, &cov);
-            check_close(reverse_variance(&estimated, (double)cov), reverse_variance(&fixed, 0),
-                        1e-6, variance->name);
-        }
-    }
+    for (int v = 0; v < VARIANCE_COUNT; v++)
+        if (variance_is_fixed(variance_table[v]))
+            check_fixed(variance_table[v]);
+}
+END_TEST
+
+START_TEST(a_share_of_beta_alone_makes_a_variance)
+{
+    const Variance half = {.name = "half", .step = {.is_fixed = true, .beta_share = 0.5}};
+    use_schedule(SCHEDULE_LINEAR, 1000);
+    check_fixed(&half);
+    const ReverseOptions options = options_of(SAMPLER_DDPM, 0, &half);
+    const ReverseStep step = reverse_step(&schedule, &options, 300, 400);
+    const double want = 0.5 * schedule_skip_beta(&schedule, 300, 400) +
+                        0.5 * schedule_beta_tilde(&schedule, 300, 400);
+    check_close(reverse_variance(&step, 0), want, 1e-15, "half");
 }
 END_TEST
 
@@ -710,5 +760,7 @@ SUITE_MAIN("reverse", ddpm_is_bayes_rule, ddim_keeps_the_marginals, ddim_at_eta_
            sigma_is_clipped_at_the_last_noise_only, the_last_step_is_the_mean,
            noise_matters_only_with_a_variance, a_step_to_the_same_timestep_stays,
            large_factors_cost_no_digits, a_step_may_be_done_in_place, defaults, impossible_options,
-           names, a_variance_may_draw_its_own_noise, a_variance_of_a_step_scales_the_noise,
-           the_table_is_consistent, a_fixed_variance_is_the_step_that_its_estimate_makes)
+           ddim_takes_no_share_of_beta, names, a_variance_may_draw_its_own_noise,
+           a_variance_of_a_step_scales_the_noise, the_table_is_consistent,
+           a_fixed_variance_is_the_step_that_its_estimate_makes,
+           a_share_of_beta_alone_makes_a_variance)

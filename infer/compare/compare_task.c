@@ -39,7 +39,7 @@ bool compare_possible(Sampler sampler, const Variance *variance)
     ReverseOptions options = reverse_defaults(sampler);
     options.variance = variance->step;
     Error ignored = {0};
-    return reverse_check(&options, &ignored);
+    return variance_check_step(variance, &options, &ignored);
 }
 
 int compare_row(const Csv *table, const CompareKey *key)

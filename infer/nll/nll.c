@@ -75,7 +75,7 @@ static bool parse(Nll *s, int argc, char **argv, bool *stop, Error *error)
         option_training_images(&r->data),
         option_heading("To compare with another implementation"),
         option_string("input", "FILE", &r->input,
-                      "images from the array /images, uint8 [n, H, W, C], of an HDF5 file"),
+                      "these images instead of the test images, in a file of any format"),
         option_string("noise", "FILE", &r->noise,
                       "noise from /eps [K, n, C, H, W] of an HDF5 file, for the timesteps /t [K]"),
     };

@@ -25,28 +25,25 @@ typedef struct Maker {
     Lists lists;
 } Maker;
 
-static bool add_cells(Maker *m, const Variance *variance, const ReverseOptions *reverse,
-                      double scale, Error *error)
+static bool add_cells(Maker *m, const Variance *variance, const SamplingChoice *choice,
+                      Error *error)
 {
-    const CommonOptions *common = m->request->common;
-    EstimateOptions estimate = common->estimate;
-    estimate.scale = scale;
     SamplingPlan *cells = (SamplingPlan *)m->task->cells; /* its own, by quality_cells_make */
     bool ok = true;
     for (int k = 0; ok && k < m->lists.steps_count; k++)
-        ok = cell_plan_make(&cells[m->task->cell_count++], m->network, &common->sampling, variance,
-                            reverse, &estimate, m->lists.steps[k], error);
+        ok = cell_plan_make(&cells[m->task->cell_count++], m->network, choice, variance,
+                            m->lists.steps[k], error);
     return ok;
 }
 
 static bool add_variance(Maker *m, Sampler sampler, const Variance *variance, Error *error)
 {
     const QualityRequest *r = m->request;
-    const ReverseOptions reverse = cell_reverse(&r->common->sampling, sampler, variance);
+    SamplingChoice choice = cell_choice(r->common, sampler);
     Error impossible = {0};
-    if (!reverse_check(&reverse, &impossible)) {
+    if (!sampling_check(&choice, variance, &impossible)) {
         if (r->variance_count > 0 && r->sampler_count == 1)
-            return reverse_check(&reverse, error);
+            return sampling_check(&choice, variance, error);
         if (r->variance_count > 0) /* the other sampler can use it */
             note("leaves out %s with %s: %s", variance->name, sampler_name(sampler),
                  impossible.message);
@@ -54,8 +51,10 @@ static bool add_variance(Maker *m, Sampler sampler, const Variance *variance, Er
     }
     const int scales = variance_is_fixed(variance) ? 1 : r->scale_count;
     bool ok = true;
-    for (int i = 0; ok && i < scales; i++)
-        ok = add_cells(m, variance, &reverse, r->scales[i], error);
+    for (int i = 0; ok && i < scales; i++) {
+        choice.estimate.scale = r->scales[i];
+        ok = add_cells(m, variance, &choice, error);
+    }
     return ok;
 }
 
@@ -94,7 +93,7 @@ void quality_cells_free(QualityTask *task)
 {
     SamplingPlan *cells = (SamplingPlan *)task->cells;
     for (int c = 0; c < task->cell_count; c++)
-        cell_plan_free(&cells[c]);
+        sampling_plan_free(&cells[c]);
     memory_free(cells);
     task->cells = NULL;
     task->cell_count = 0;

@@ -49,8 +49,7 @@ static void choose_variances(Sample *s)
     s->settings.variance_count = r->variance_count;
     if (r->variance_count > 0)
         return;
-    const bool beta = network_config(s->network)->stage1.variance == FIXED_BETA;
-    s->variances[0] = beta && r->sampler == SAMPLER_DDPM ? &variance_beta : &variance_beta_tilde;
+    s->variances[0] = sampling_default_variance(s->network, r->sampler);
     s->settings.variance_count = 1;
 }
 
@@ -67,12 +66,11 @@ static bool choose_steps(Sample *s, Error *error)
 static bool add_plan(Sample *s, SamplingPlan *plan, const Variance *variance, int steps,
                      Error *error)
 {
-    const CommonOptions *common = s->request->common;
-    ReverseOptions reverse = cell_reverse(&common->sampling, s->request->sampler, variance);
-    reverse.clip_x0 = s->request->clip_x0;
-    return reverse_check(&reverse, error) && network_check_variance(s->network, variance, error) &&
-           cell_plan_make(plan, s->network, &common->sampling, variance, &reverse,
-                          &common->estimate, steps, error);
+    SamplingChoice choice = cell_choice(s->request->common, s->request->sampler);
+    choice.clip_x0 = s->request->clip_x0;
+    return sampling_check(&choice, variance, error) &&
+           network_check_variance(s->network, variance, error) &&
+           cell_plan_make(plan, s->network, &choice, variance, steps, error);
 }
 
 static bool make_plans(Sample *s, Error *error)
@@ -189,7 +187,7 @@ static void release(Sample *s)
 {
     sample_output_abandon(s->output);
     for (int i = 0; s->plans && i < s->settings.variance_count * s->settings.steps_count; i++)
-        cell_plan_free(&s->plans[i]);
+        sampling_plan_free(&s->plans[i]);
     memory_free(s->plans);
     memory_free(s->images);
     noise_close(&s->noise);

@@ -9,6 +9,7 @@
 #include "base/fingerprint.h"
 #include "base/memory.h"
 #include "base/note.h"
+#include "base/pixel.h"
 #include "data/dataset_format.h"
 #include "data/held_out.h"
 #include "io/output.h"
@@ -199,7 +200,7 @@ bool dataset_read(Dataset *dataset, const int64_t *indices, int n, float *images
         return false;
     const size_t size = (size_t)n * dataset->image_size;
     for (size_t i = 0; i < size; i++)
-        images[i] = 2.0f * (float)dataset->bytes[i] / 255.0f - 1.0f;
+        images[i] = pixel_of_byte(dataset->bytes[i]);
     return true;
 }
 

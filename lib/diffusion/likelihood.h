@@ -50,7 +50,7 @@ double likelihood_step(double kappa, const double *off2, const float *cov, doubl
 double likelihood_step_scalar(double kappa, double sum_off2, double cov, size_t count);
 
 /* The step term with the given variances of x_s, variance [count], in nats. Variances above
- * step->max_variance are lowered to it. `step` is a DDPM step with REVERSE_ESTIMATED, s < t; off2
+ * step->max_variance are lowered to it. `step` is a DDPM step with an estimated variance, s < t; off2
  * [count] = r^2. NaN if a variance is zero or negative. */
 double likelihood_step_of_variance(const ReverseStep *step, const double *off2,
                                    const double *variance, size_t count);

@@ -35,7 +35,7 @@ ReverseOptions reverse_defaults(Sampler sampler)
     return (ReverseOptions){
         .sampler = sampler,
         .eta = 0,
-        .variance = REVERSE_BETA_TILDE,
+        .variance = {.is_fixed = true},
         .clip_x0 = true,
         .clip_pixel = sampler == SAMPLER_DDPM ? 2 : 1,
         .clip_sigma_to = 0,
@@ -50,9 +50,6 @@ bool reverse_check(const ReverseOptions *options, Error *error)
         return error_input(error,
                            "clip-pixel: expected a number of grey levels, 0 for none, got %g",
                            options->clip_pixel);
-    if (options->sampler == SAMPLER_DDIM && options->variance == REVERSE_BETA)
-        return error_input(error, "the variance beta is DDPM's; with ddim take beta_tilde, "
-                                  "analytic, sn or npr");
     return true;
 }
 
@@ -104,9 +101,9 @@ ReverseStep reverse_step(const Schedule *schedule, const ReverseOptions *options
     else
         ddim(schedule, options->eta, &step);
 
-    step.fixed_variance =
-        options->variance == REVERSE_BETA ? schedule_skip_beta(schedule, s, t) : step.lambda2;
-    if (options->variance != REVERSE_ESTIMATED)
+    const double share = options->variance.beta_share;
+    step.fixed_variance = share * schedule_skip_beta(schedule, s, t) + (1 - share) * step.lambda2;
+    if (options->variance.is_fixed)
         step.gain = 0;
     if (options->clip_pixel > 0 && 0 < s && s <= options->clip_sigma_to)
         step.max_variance = reverse_pixel_variance(options->clip_pixel);

@@ -37,14 +37,15 @@ const char *sampler_name(Sampler sampler);
 /* The sampler with this name. An input error lists the names. */
 bool sampler_parse(const char *name, Sampler *sampler, Error *error);
 
-/* The variance of a step. */
-typedef enum ReverseVariance {
-    /* beta_{t|s}; DDPM only. */
-    REVERSE_BETA,
-    /* lambda^2 */
-    REVERSE_BETA_TILDE,
-    /* lambda^2 + gain Cov[x_0 | x_t] */
-    REVERSE_ESTIMATED,
+/* The variance of a step. {0} is the variance lambda^2 + gain Cov[x_0 | x_t], with an estimate of
+ * Cov[x_0 | x_t]. */
+typedef struct ReverseVariance {
+    /* Whether the schedule alone gives the variance:
+     *     beta_share beta_{t|s} + (1 - beta_share) lambda^2 */
+    bool is_fixed;
+    /* From 0 to 1; above 0 with DDPM only. The noise of DDIM's steps may be smaller than
+     * beta_{t|s}. */
+    double beta_share;
 } ReverseVariance;
 
 typedef struct ReverseOptions {
@@ -66,8 +67,7 @@ typedef struct ReverseOptions {
 ReverseOptions reverse_defaults(Sampler sampler);
 
 /* Checks the options. It is an input error if DDIM's eta is outside [0, 1], if clip_pixel is
- * negative or infinite, or if DDIM has the variance beta, since the noise of DDIM's steps may be
- * smaller than beta_{t|s}. */
+ * negative or infinite. (variance_check_step() checks beta_share too.) */
 bool reverse_check(const ReverseOptions *options, Error *error);
 
 /* The variance sigma^2 of Gaussian noise with the mean magnitude sigma sqrt(2/pi) = `pixel` grey
@@ -85,13 +85,14 @@ typedef struct ReverseStep {
     double lambda2;
     /* The factor of Cov[x_0 | x_t] in the variance; 0 for a fixed variance. */
     double gain;
-    /* The other part of the variance: lambda2, or beta_{t|s} for REVERSE_BETA. */
+    /* The other part of the variance: lambda2, or the fixed variance. */
     double fixed_variance;
     /* The upper bound of the variance; INFINITY: no bound. */
     double max_variance;
 } ReverseStep;
 
-/* The step from t to s, 0 <= s <= t, 1 <= t <= N. The options must have passed reverse_check().
+/* The step from t to s, 0 <= s <= t, 1 <= t <= N. The options must have passed reverse_check(), and
+ * DDIM must have beta_share 0.
  * Quad trajectories contain steps t -> t. Such a step returns x_t, unless the clip of x_0_hat
  * acts. */
 ReverseStep reverse_step(const Schedule *schedule, const ReverseOptions *options, int s, int t);

@@ -111,7 +111,6 @@ static void prepare_step(BoundCells *cells, int c, int s, int t)
     const BoundFrame *frame = cells->frame;
     const bool to_t_1 = cells->next[c][s] == 0;
     const ReverseOptions options = {.sampler = SAMPLER_DDPM,
-                                    .variance = REVERSE_ESTIMATED,
                                     .clip_x0 = frame->predictor->source.clip_x0,
                                     .clip_pixel = frame->task->clip_pixel,
                                     .clip_sigma_to = to_t_1 ? s : 0};

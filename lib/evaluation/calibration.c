@@ -107,6 +107,6 @@ void calibration_finish(Calibration *calibration, int t)
 {
     const BoundTask *task = calibration->frame->task;
     for (int v = 0; v < task->variance_count; v++)
-        if (task->variances[v]->step != REVERSE_BETA_TILDE && !task->variances[v]->depends_on_step)
+        if (!variance_knows_x0(task->variances[v]) && !task->variances[v]->depends_on_step)
             finish_variance(calibration, v, t);
 }

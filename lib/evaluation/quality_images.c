@@ -6,10 +6,10 @@
 #include "evaluation/quality_images.h"
 
 #include "base/memory.h"
+#include "base/pixel.h"
 #include "data/flip.h"
 #include "evaluation/quality_meter.h"
 #include "inference/images.h"
-#include "picture/canvas.h"
 
 /* Sets a count that is not given, and checks that the data set has images for both halves. */
 static bool choose_count(int64_t *count, int64_t samples, const Dataset *dataset, Error *error)
@@ -80,5 +80,5 @@ void samples_round(const Network *network, float *images, size_t count)
         return;
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < count; i++)
-        images[i] = 2.0f * (float)image_byte(images[i]) / 255.0f - 1.0f;
+        images[i] = pixel_of_byte(byte_of_pixel(images[i]));
 }

@@ -39,7 +39,7 @@ static bool open_test(Dataset **dataset, const Network *network, const char *inp
 {
     Config config = *network_config(network);
     if (input) {
-        config.data.format = DATA_HDF5;
+        config.data.format = dataset_format_of_file(input);
         if (!set_path(config.data.test, input, "--input", error))
             return false;
     }

@@ -18,8 +18,8 @@ typedef struct Images {
     int count;
 } Images;
 
-/* Reads the first `wanted` test images, or those of the array /images of the HDF5 file `input`
- * (NULL: none). IMAGES_UNSET reads 100 test images, or all if there are fewer; of `input` it
+/* Reads the first `wanted` test images, or those in the file `input` (NULL: none), which may have
+ * any format (dataset_format_of_file). IMAGES_UNSET reads 100 test images, or all if there are fewer; of `input` it
  * reads all. The caller frees. */
 bool images_test(Images *images, const Network *network, const char *input, int64_t wanted,
                  Error *error);

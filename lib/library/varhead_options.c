@@ -5,7 +5,7 @@
  * that there is one way in. */
 #include "base/memory.h"
 #include "base/nearest.h"
-#include "evaluation/dp.h"
+#include "evaluation/sampling_plan.h"
 #include "library/varhead_internal.h"
 
 #include <math.h>
@@ -251,17 +251,11 @@ VarheadOptions options_or_defaults(const VarheadOptions *options)
     return options ? *options : defaults();
 }
 
-/* The variance of stage-1 samples where none was asked for. */
-static const Variance *variance_of_recipe(const VarheadOptions *options, const VarheadModel *model)
-{
-    const bool beta = network_config(model->network)->stage1.variance == FIXED_BETA;
-    return beta && options->sampler == SAMPLER_DDPM ? &variance_beta : &variance_beta_tilde;
-}
-
 bool options_variance(const VarheadOptions *options, const VarheadModel *model,
                       const Variance **variance, Error *error)
 {
-    *variance = options->variance ? options->variance : variance_of_recipe(options, model);
+    *variance = options->variance ? options->variance
+                                  : sampling_default_variance(model->network, options->sampler);
     return network_check_variance(model->network, *variance, error);
 }
 
@@ -285,11 +279,9 @@ bool options_steps(const VarheadOptions *options, const VarheadModel *model, int
 bool options_timesteps(const VarheadOptions *options, const VarheadModel *model,
                        const Variance *variance, int steps, int **timesteps, Error *error)
 {
-    const int all = network_schedule(model->network)->timesteps;
     const EstimateOptions estimate = options_estimate(options);
     *timesteps = memory_small((size_t)steps + 1, sizeof **timesteps);
-    return (options->trajectory == TRAJECTORY_DP
-                ? dp_trajectory(model->network, variance, &estimate, steps, *timesteps, error)
-                : trajectory_make(options->trajectory, all, steps, *timesteps, error)) ||
+    return sampling_timesteps(model->network, options->trajectory, variance, &estimate, steps,
+                              *timesteps, error) ||
            error_prefix(error, "trajectory");
 }

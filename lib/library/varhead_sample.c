@@ -1,40 +1,30 @@
 /* Drawing samples, and what turns them into bytes and back. */
-#include "base/memory.h"
+#include "base/pixel.h"
+#include "evaluation/sampling_plan.h"
 #include "inference/image_array.h"
 #include "library/varhead_internal.h"
-#include "picture/canvas.h"
 
 #include <math.h>
-
-static ReverseOptions reverse_options(const VarheadOptions *options, const Variance *variance)
-{
-    ReverseOptions reverse = reverse_defaults(options->sampler);
-    reverse.variance = variance->step;
-    reverse.clip_x0 = options->clip_x0;
-    if (!isnan(options->eta))
-        reverse.eta = options->eta;
-    if (!isnan(options->clip_pixel))
-        reverse.clip_pixel = options->clip_pixel;
-    return reverse;
-}
 
 /* plan->timesteps is to be freed in any case. */
 static bool make_plan(SamplingPlan *plan, const VarheadOptions *options, const VarheadModel *model,
                       Error *error)
 {
+    const SamplingChoice choice = {.sampler = options->sampler,
+                                   .trajectory = options->trajectory,
+                                   .eta = options->eta,
+                                   .clip_pixel = options->clip_pixel,
+                                   .clip_x0 = options->clip_x0,
+                                   .estimate = options_estimate(options)};
+    const Variance *variance;
+    int steps;
     if (options->sampler == SAMPLER_DDPM && !isnan(options->eta))
         return error_input(error, "eta: is of the sampler ddim; ddpm has none");
-    if (!options_variance(options, model, &plan->variance, error) ||
-        !options_steps(options, model, &plan->steps, error))
-        return false;
-    plan->reverse = reverse_options(options, plan->variance);
-    plan->estimate = options_estimate(options);
-    plan->trajectory = options->trajectory;
-    if (!reverse_check(&plan->reverse, error) ||
-        !options_timesteps(options, model, plan->variance, plan->steps, &plan->timesteps, error))
-        return false;
-    plan->reverse.clip_sigma_to = plan->timesteps[1]; /* the last noise added */
-    return true;
+    return options_variance(options, model, &variance, error) &&
+           options_steps(options, model, &steps, error) &&
+           sampling_check(&choice, variance, error) &&
+           (sampling_plan_make(plan, model->network, &choice, variance, steps, error) ||
+            error_prefix(error, "trajectory"));
 }
 
 static bool check_range(const float *images, int64_t first, int64_t count, Error *error)
@@ -73,7 +63,7 @@ static bool sample(VarheadModel *model, const VarheadOptions *options, int64_t f
     bool ok = make_plan(&plan, options, model, error) &&
               (count == 0 || (network_prepare(model->network, count, error) &&
                               draw(model, &plan, seed, first, count, images, error)));
-    memory_free(plan.timesteps);
+    sampling_plan_free(&plan);
     return ok;
 }
 
@@ -94,12 +84,11 @@ int varhead_sample(VarheadModel *model, const VarheadOptions *options, int64_t f
 void varhead_to_bytes(const float *images, size_t elements, uint8_t *bytes)
 {
     for (size_t i = 0; i < elements; i++)
-        bytes[i] = image_byte(images[i]);
+        bytes[i] = byte_of_pixel(images[i]);
 }
 
-/* As data sets are read (data/dataset.c). */
 void varhead_from_bytes(const uint8_t *bytes, size_t elements, float *images)
 {
     for (size_t i = 0; i < elements; i++)
-        images[i] = 2.0f * (float)bytes[i] / 255.0f - 1.0f;
+        images[i] = pixel_of_byte(bytes[i]);
 }

@@ -5,18 +5,11 @@
 #include "picture/canvas.h"
 
 #include "base/memory.h"
+#include "base/pixel.h"
 #include "picture/font.h"
 
 #include <assert.h>
-#include <math.h>
 #include <string.h>
-
-uint8_t image_byte(float x)
-{
-    if (!(x > -1.0f)) /* or x is NaN */
-        return 0;
-    return x < 1.0f ? (uint8_t)lrintf(127.5f * (x + 1.0f)) : 255;
-}
 
 bool image_check_channels(int channels, Error *error)
 {
@@ -86,7 +79,7 @@ void canvas_draw_image(Canvas *canvas, int x, int y, const float *image, int hei
         for (int column = 0; column < width; column++, image += channels) {
             uint8_t colour[3] = {0};
             for (int c = 0; c < 3; c++)
-                colour[c] = image_byte(image[channels == 3 ? c : 0]);
+                colour[c] = byte_of_pixel(image[channels == 3 ? c : 0]);
             fill_colour(canvas, x + column * scale, y + row * scale, scale, scale, colour);
         }
     }

@@ -28,9 +28,6 @@ typedef struct Canvas {
     uint8_t *pixels;
 } Canvas;
 
-/* The byte that shows x: the nearest to 255 (x + 1) / 2, within 0 .. 255. */
-uint8_t image_byte(float x);
-
 /* Whether a picture can show images of that many channels: to be asked before long work. Input
  * error that says what to do instead. */
 bool image_check_channels(int channels, Error *error);

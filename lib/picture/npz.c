@@ -8,8 +8,8 @@
 
 #include "base/atomic_file.h"
 #include "base/memory.h"
+#include "base/pixel.h"
 #include "io/file_kind.h"
-#include "picture/canvas.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -204,7 +204,7 @@ static void convert(const NpzWriter *writer, const float *images, size_t count)
     const size_t channels = (size_t)writer->channels, stored = (size_t)writer->stored;
     for (size_t p = 0; p < count * writer->pixels; p++)
         for (size_t c = 0; c < stored; c++)
-            writer->chunk[p * stored + c] = image_byte(images[p * channels + c % channels]);
+            writer->chunk[p * stored + c] = byte_of_pixel(images[p * channels + c % channels]);
 }
 
 bool npz_append(NpzWriter *writer, const float *images, int64_t count, Error *error)

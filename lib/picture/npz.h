@@ -17,7 +17,7 @@ typedef struct NpzWriter NpzWriter;
 bool npz_create(NpzWriter **writer, const char *path, int64_t count, int resolution, int channels,
                 Error *error);
 
-/* Appends images [count, resolution, resolution, channels], in [-1, 1], as bytes (image_byte). */
+/* Appends images [count, resolution, resolution, channels], in [-1, 1], as bytes (byte_of_pixel). */
 bool npz_append(NpzWriter *writer, const float *images, int64_t count, Error *error);
 
 /* Puts the file in place; all images must have been appended. Releases the writer either way. */

@@ -30,7 +30,6 @@ const Variance variance_analytic = {
     .help = "from E||eps_hat||^2/d of each timestep",
     .source = "Bao et al. 2022a",
     .constants = "ms_eps",
-    .step = REVERSE_ESTIMATED,
     .is_scalar = true,
     .cov = analytic,
 };
@@ -40,6 +39,5 @@ const Variance variance_analytic_diag = {
     .help = "from E[eps_hat_i^2] of each dimension",
     .source = "Bao et al. 2022a",
     .constants = "ms_eps_diag",
-    .step = REVERSE_ESTIMATED,
     .cov = analytic_diag,
 };

@@ -29,7 +29,7 @@ static bool is_averaged(const EstimateOptions *options, const Variance *variance
 
 bool estimate_is_scalar(const EstimateOptions *options, const Variance *variance)
 {
-    return variance->is_scalar || is_averaged(options, variance);
+    return variance->is_scalar || variance_is_fixed(variance) || is_averaged(options, variance);
 }
 
 static bool has_clip(const EstimateOptions *options, const Variance *variance)
@@ -49,8 +49,7 @@ static bool has_scale(const EstimateOptions *options, const Variance *variance)
 
 bool estimate_is_zero(const EstimateOptions *options, const Variance *variance)
 {
-    return variance->step == REVERSE_BETA_TILDE ||
-           (options->scale == 0 && has_scale(options, variance));
+    return variance_knows_x0(variance) || (options->scale == 0 && has_scale(options, variance));
 }
 
 bool estimate_has_calibration(const EstimateOptions *options, const Variance *variance)
@@ -81,6 +80,12 @@ EstimateLabel estimate_label(const EstimateOptions *options, const Variance *var
 }
 
 /* -- Options ---------------------------------------------------------------------------------- */
+
+static void fill(float *cov, size_t count, double value)
+{
+    for (size_t i = 0; i < count; i++)
+        cov[i] = (float)value;
+}
 
 static double mean_of(const float *cov, size_t count)
 {
@@ -143,7 +148,10 @@ void estimate_cov_x0(const EstimateSource *source, const Variance *variance, int
 {
     const VarianceInput input = estimate_input(source, t, x_t, eps_hat, head);
     const EstimateOptions *options = &source->options;
-    variance->cov(&input, cov);
+    if (variance_is_fixed(variance))
+        fill(cov, source->dims, variance_fixed_cov(variance, source->schedule, t));
+    else
+        variance->cov(&input, cov);
     if (is_averaged(options, variance))
         average(cov, source->dims);
     if (has_clip(options, variance))

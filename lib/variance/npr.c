@@ -18,6 +18,5 @@ const Variance variance_npr = {
     .help = "from a head for E[(eps - eps_hat)^2 | x_t]",
     .source = "Bao et al. 2022b",
     .head = "npr",
-    .step = REVERSE_ESTIMATED,
     .cov = npr,
 };

@@ -20,6 +20,5 @@ const Variance variance_sn = {
     .help = "from a head for E[eps^2 | x_t]",
     .source = "Bao et al. 2022b",
     .head = "sn",
-    .step = REVERSE_ESTIMATED,
     .cov = sn,
 };

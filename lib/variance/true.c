@@ -32,6 +32,5 @@ const Variance variance_true = {
     .help = "the best for this mean; on the built-in mixture",
     .source = "closed form",
     .needs_mixture = true,
-    .step = REVERSE_ESTIMATED,
     .cov = true_cov,
 };

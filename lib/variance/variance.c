@@ -19,17 +19,36 @@ int variance_index(const Variance *variance)
     return -1;
 }
 
-/* "beta, sn or npr" */
-static char *names_of_all(void)
+/* Whether steps of DDIM can have the variance. */
+static bool suits_ddim(const Variance *variance)
 {
-    char *names = memory_string(variance_table[0]->name);
-    for (int i = 1; i < VARIANCE_COUNT; i++) {
-        char *longer = memory_format("%s%s%s", names, i + 1 < VARIANCE_COUNT ? ", " : " or ",
-                                     variance_table[i]->name);
-        memory_free(names);
-        names = longer;
+    return variance->step.beta_share == 0;
+}
+
+static bool is_any(const Variance *variance)
+{
+    (void)variance;
+    return true;
+}
+
+/* "beta, sn or npr": the names of the variances that `has` accepts. Caller frees. */
+static char *names_of(bool (*has)(const Variance *))
+{
+    char *names = memory_string("");
+    const char *last = NULL; /* not yet in `names` */
+    for (int i = 0; i < VARIANCE_COUNT; i++) {
+        if (!has(variance_table[i]))
+            continue;
+        if (last) {
+            char *longer = memory_format("%s%s%s", names, *names ? ", " : "", last);
+            memory_free(names);
+            names = longer;
+        }
+        last = variance_table[i]->name;
     }
-    return names;
+    char *all = memory_format("%s%s%s", names, *names ? " or " : "", last ? last : "");
+    memory_free(names);
+    return all;
 }
 
 bool variance_parse(const char *name, const Variance **variance, Error *error)
@@ -41,7 +60,7 @@ bool variance_parse(const char *name, const Variance **variance, Error *error)
             return true;
         }
     }
-    char *names = names_of_all();
+    char *names = names_of(is_any);
     error_input(error, "expected %s, got \"%s\"", names, name);
     memory_free(names);
     return false;
@@ -53,4 +72,16 @@ void variance_draw_correlated(const VarianceInput *input, const ReverseStep *ste
     const BlockCorrelation *correlation = input->correlation;
     block_covariance_draw(&correlation->shape, block_correlation_at(correlation, input->t), step,
                           cov, z, noise);
+}
+
+bool variance_check_step(const Variance *variance, const ReverseOptions *options, Error *error)
+{
+    if (!reverse_check(options, error))
+        return false;
+    if (options->sampler != SAMPLER_DDIM || suits_ddim(variance))
+        return true;
+    char *names = names_of(suits_ddim);
+    error_input(error, "the variance %s is DDPM's; with ddim take %s", variance->name, names);
+    memory_free(names);
+    return false;
 }

@@ -71,15 +71,16 @@ typedef struct Variance {
      * fitted with (variance/block_covariance.h). The bound then uses eigenvalues and rotated
      * residuals, and `draw` is variance_draw_correlated. */
     bool is_correlated;
-    /* How a step uses the variance: as beta, as beta_tilde, or as an estimate. */
+    /* Set for a variance that depends on the schedule alone: is_fixed, and its share of beta. */
     ReverseVariance step;
     /* Whether all elements of an image have the same estimate. */
     bool is_scalar;
     /* cov [dims] := the estimate of Cov[x_0 | x_t], before the options (variance/estimate.h). It
-     * may be negative, or larger than data in [-1, 1] can have. NULL if depends_on_step. */
+     * may be negative, or larger than data in [-1, 1] can have. NULL for a fixed variance, and if
+     * depends_on_step. */
     void (*cov)(const VarianceInput *input, float *cov);
-    /* Whether the variance depends on s as well as on t. Then it has step_variance, and `step` is
-     * REVERSE_ESTIMATED. The bound evaluates it for each cell, so dp has no tables of it. It has no
+    /* Whether the variance depends on s as well as on t. Then it has step_variance, and is
+     * not fixed. The bound evaluates it for each cell, so dp has no tables of it. It has no
      * options and no calibration. */
     bool depends_on_step;
     /* variance [dims] := the variance of x_s in the step t -> s, s > 0, by either sampler. NULL
@@ -124,16 +125,32 @@ int variance_index(const Variance *variance);
 /* The variance with this name or former name. An input error lists the names. */
 bool variance_parse(const char *name, const Variance **variance, Error *error);
 
+/* Whether these options and the variance make a step. An input error for impossible options
+ * (reverse_check), and for DDIM with a fixed variance above lambda^2. */
+bool variance_check_step(const Variance *variance, const ReverseOptions *options, Error *error);
+
 /* -- Facts ------------------------------------------------------------------------------------ */
 
 /* The `draw` of a variance that is_correlated. */
 void variance_draw_correlated(const VarianceInput *input, const ReverseStep *step, const float *cov,
                               const float *z, float *noise);
 
-/* Whether the variance depends on the schedule alone: beta and beta_tilde. */
+/* Whether the variance depends on the schedule alone, as beta and beta_tilde do. */
 static inline bool variance_is_fixed(const Variance *variance)
 {
-    return variance->step != REVERSE_ESTIMATED;
+    return variance->step.is_fixed;
+}
+
+/* Whether the variance takes x_0 to be known, as beta_tilde does. */
+static inline bool variance_knows_x0(const Variance *variance)
+{
+    return variance->step.is_fixed && variance->step.beta_share == 0;
+}
+
+/* The estimate of Cov[x_0 | x_t] that a fixed variance amounts to (fixed.c). */
+static inline double variance_fixed_cov(const Variance *variance, const Schedule *schedule, int t)
+{
+    return variance->step.beta_share * schedule->beta_bar[t];
 }
 
 /* cov clipped to [0, 1], by comparisons: fmin and fmax would hide a NaN. */

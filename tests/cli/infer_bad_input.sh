@@ -45,7 +45,9 @@ fails 2 '--out: expected a name that ends in .png (a picture), .h5 (an array), /
     sample --checkpoint $a --out x.jpg
 sample 2 "unknown option --varance; did you mean --variance?" --varance sn
 sample 2 'unexpected argument "sn"' sn
-sample 2 'expected beta, beta_tilde, analytic, analytic_diag, sn, npr or true, got "foo"' --variance foo
+variances=$(infer sample --help | sed -n '/^  beta  /,/^$/ s/^  \([a-z_0-9]*\) .*/\1/p' | paste -s -d , |
+    sed 's/,/, /g; s/\(.*\), /\1 or /') # "beta, beta_tilde, ... or true"
+sample 2 "expected $variances, got \"foo\"" --variance foo
 sample 2 'got ""' --variance sn,
 sample 2 "--variance: sn is given twice" --variance sn,npr,sn
 sample 2 '--steps: expected a number of steps, 1 or more, got "0"' --steps 0

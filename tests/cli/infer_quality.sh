@@ -155,7 +155,7 @@ works infer quality --run idx --samples 10 --steps 2 --metrics sliced
     for _ in 1 2 3 4 5; do printf '\000\001\001\002'; done
 } >labels
 works infer quality --run idx --samples 10 --steps 2 --train-labels labels --test-labels labels \
-    --classifier-steps 2 --resamples 4
+    --variance beta,beta_tilde --classifier-steps 2 --resamples 4
 rows 15 idx/quality.csv
 
 # -- Stopped: what was measured stays, and the same command goes on
