@@ -42,22 +42,6 @@ static bool accepts(Hdf5Type type, hid_t stored)
 
 /* -- Shapes ------------------------------------------------------------------------------------ */
 
-Hdf5ShapeText hdf5_shape_text(int rank, const int64_t *dims)
-{
-    Hdf5ShapeText shape;
-    size_t used = (size_t)snprintf(shape.text, sizeof shape.text, "[");
-    for (int i = 0; i < rank; i++) {
-        const char *separator = i > 0 ? ", " : "";
-        char *end = shape.text + used;
-        size_t left = sizeof shape.text - used;
-        used += (size_t)(dims[i] == HDF5_ANY
-                             ? snprintf(end, left, "%sany", separator)
-                             : snprintf(end, left, "%s%lld", separator, (long long)dims[i]));
-    }
-    snprintf(shape.text + used, sizeof shape.text - used, "]");
-    return shape;
-}
-
 /* dims [HDF5_MAX_RANK] := the shape of an open data set. */
 static bool found_shape(hid_t dataset, const char *place, int *rank, int64_t *dims, Error *error)
 {

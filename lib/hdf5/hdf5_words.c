@@ -1,4 +1,4 @@
-/* Stored types in words, for messages. */
+/* Stored types and shapes in words, for messages. */
 #include "hdf5/hdf5_internal.h"
 
 #include <stdio.h>
@@ -29,4 +29,20 @@ Hdf5TypeName hdf5_type_name(hid_t type)
         break;
     }
     return name;
+}
+
+Hdf5ShapeText hdf5_shape_text(int rank, const int64_t *dims)
+{
+    Hdf5ShapeText shape;
+    size_t used = (size_t)snprintf(shape.text, sizeof shape.text, "[");
+    for (int i = 0; i < rank; i++) {
+        const char *separator = i > 0 ? ", " : "";
+        char *end = shape.text + used;
+        size_t left = sizeof shape.text - used;
+        used += (size_t)(dims[i] == HDF5_ANY
+                             ? snprintf(end, left, "%sany", separator)
+                             : snprintf(end, left, "%s%lld", separator, (long long)dims[i]));
+    }
+    snprintf(shape.text + used, sizeof shape.text - used, "]");
+    return shape;
 }
