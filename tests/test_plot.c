@@ -61,8 +61,8 @@ static const double zeros[] = {0, -1, 4}, one[] = {4};
 static Plot example(PlotSeries *series, bool logarithmic)
 {
     series[0] =
-        (PlotSeries){.name = "npr", .colour = 5, .count = 3, .x = xs, .y = ys, .error = errors};
-    series[1] = (PlotSeries){.name = "sn", .colour = 4, .count = 3, .x = xs, .y = zeros};
+        (PlotSeries){.name = "npr", .look = 5, .count = 3, .x = xs, .y = ys, .error = errors};
+    series[1] = (PlotSeries){.name = "sn", .look = 4, .count = 3, .x = xs, .y = zeros};
     series[2] = (PlotSeries){.name = "real", .level = true, .count = 1, .y = one};
     return (Plot){.x_label = "steps K",
                   .y_label = "bits/dim",
@@ -121,6 +121,28 @@ START_TEST(a_png_shows_lines_on_its_paper)
 }
 END_TEST
 
+/* No two looks give the same chart. Looks after the last colour are dotted. */
+START_TEST(looks_can_be_told_apart)
+{
+    PlotBytes drawn[PLOT_LOOKS];
+    Error error = {0};
+    for (int look = 0; look < PLOT_LOOKS; look++) {
+        PlotSeries series = {.name = "", .look = look, .count = 3, .x = xs, .y = ys};
+        const Plot plot = {.x_label = "", .y_label = "", .series = &series, .count = 1};
+        must(plot_render(&plot, PLOT_SVG, false, &drawn[look], &error), &error);
+        for (int other = 0; other < look; other++)
+            ck_assert(drawn[other].size != drawn[look].size ||
+                      memcmp(drawn[other].data, drawn[look].data, drawn[look].size) != 0);
+        char *text = memory_format("%.*s", (int)drawn[look].size, (const char *)drawn[look].data);
+        ck_assert_msg((strstr(text, "stroke-dasharray") != NULL) == (look >= PLOT_COLOURS),
+                      "look %d: %s", look, text);
+        memory_free(text);
+    }
+    for (int look = 0; look < PLOT_LOOKS; look++)
+        memory_free(drawn[look].data);
+}
+END_TEST
+
 START_TEST(an_svg_is_whole)
 {
     PlotSeries series[3];
@@ -151,4 +173,5 @@ START_TEST(charts_of_nothing_are_drawn)
 END_TEST
 
 SUITE_MAIN("plot", ticks_are_round, no_range_has_no_ticks, every_range_has_a_few_ticks,
-           a_png_shows_lines_on_its_paper, an_svg_is_whole, charts_of_nothing_are_drawn)
+           a_png_shows_lines_on_its_paper, looks_can_be_told_apart, an_svg_is_whole,
+           charts_of_nothing_are_drawn)

@@ -22,20 +22,17 @@ typedef struct Chart {
     double *numbers[VARIANCE_COUNT + 1];
 } Chart;
 
-_Static_assert((int)VARIANCE_COUNT <= (int)PLOT_COLOURS,
-               "two variances would have one colour: plot.c needs another");
+_Static_assert((int)VARIANCE_COUNT <= (int)PLOT_LOOKS,
+               "two variances would look the same in charts: plot.c needs another kind of line");
 
 /* Adds an empty series with room for `max` points. */
-static PlotSeries *add_series(Chart *chart, const char *name, int colour, int max)
+static PlotSeries *add_series(Chart *chart, const char *name, int look, int max)
 {
     const int s = chart->plot.count++;
     double *numbers = memory_small(3 * (size_t)max + 1, sizeof *numbers);
     chart->numbers[s] = numbers;
-    chart->series[s] = (PlotSeries){.name = name,
-                                    .colour = colour,
-                                    .x = numbers,
-                                    .y = numbers + max,
-                                    .error = numbers + 2 * max};
+    chart->series[s] = (PlotSeries){
+        .name = name, .look = look, .x = numbers, .y = numbers + max, .error = numbers + 2 * max};
     chart->plot.series = chart->series;
     return &chart->series[s];
 }

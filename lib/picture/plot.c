@@ -244,6 +244,24 @@ static void draw_band(cairo_t *to, const PlotSeries *series, const Axis *x, cons
     use(to, colour);
 }
 
+/* The dashes of a series' line: levels are dashed, looks after the first PLOT_COLOURS are dotted. */
+static void set_dashes(cairo_t *to, const PlotSeries *series)
+{
+    static const double dashes[] = {6, 4}, dots[] = {2, 3};
+    const bool dotted = !series->level && series->look % PLOT_LOOKS >= PLOT_COLOURS;
+    cairo_set_dash(to, dotted ? dots : dashes, series->level || dotted ? 2 : 0, 0);
+}
+
+static void set_solid(cairo_t *to)
+{
+    cairo_set_dash(to, NULL, 0, 0);
+}
+
+static Colour colour_of(const PlotSeries *series, bool dark)
+{
+    return series->level ? ink[dark] : palette[dark][series->look % PLOT_COLOURS];
+}
+
 /* Draws a line through the points, and marks them if they are few. */
 static void draw_points(cairo_t *to, const PlotSeries *series, const Axis *x, const Axis *y)
 {
@@ -252,7 +270,9 @@ static void draw_points(cairo_t *to, const PlotSeries *series, const Axis *x, co
     for (int i = 0; i < series->count; i++)
         if (shown(x, series->x[i]) && shown(y, series->y[i]))
             cairo_line_to(to, place(x, series->x[i]), place(y, series->y[i]));
+    set_dashes(to, series);
     cairo_stroke(to);
+    set_solid(to);
     for (int i = 0; radius > 0 && i < series->count; i++)
         if (shown(x, series->x[i]) && shown(y, series->y[i])) {
             cairo_arc(to, place(x, series->x[i]), place(y, series->y[i]), radius, 0, 2 * acos(-1));
@@ -260,26 +280,15 @@ static void draw_points(cairo_t *to, const PlotSeries *series, const Axis *x, co
         }
 }
 
-static void set_dashes(cairo_t *to, bool dashed)
-{
-    static const double dashes[] = {6, 4};
-    cairo_set_dash(to, dashes, dashed ? 2 : 0, 0);
-}
-
-static Colour colour_of(const PlotSeries *series, bool dark)
-{
-    return series->level ? ink[dark] : palette[dark][series->colour % PLOT_COLOURS];
-}
-
 static void draw_series(cairo_t *to, const PlotSeries *series, const Axis *x, const Axis *y,
                         bool dark)
 {
     use(to, colour_of(series, dark));
     if (series->level) {
-        set_dashes(to, true);
+        set_dashes(to, series);
         if (series->count > 0 && shown(y, series->y[0]))
             line(to, x->from, place(y, series->y[0]), x->to, place(y, series->y[0]));
-        set_dashes(to, false);
+        set_solid(to);
         return;
     }
     cairo_set_line_width(to, 1.2);
@@ -307,9 +316,9 @@ static int legend(cairo_t *to, const Plot *plot, double top, bool dark, bool dra
         if (draw) {
             use(to, colour_of(series, dark));
             cairo_set_line_width(to, series->level ? 2 : 3);
-            set_dashes(to, series->level);
+            set_dashes(to, series);
             line(to, at, y, at + 20, y);
-            set_dashes(to, false);
+            set_solid(to);
             use(to, ink[dark]);
             draw_text(to, at + 26, y + 5, 0, series->name);
         }

@@ -15,8 +15,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Series have colours 0 .. PLOT_COLOURS - 1. */
-enum { PLOT_COLOURS = 7 };
+/* Series have looks 0 .. PLOT_LOOKS - 1: first a colour each, with a solid line, then the same
+ * colours with a dotted line. */
+enum { PLOT_COLOURS = 7, PLOT_LOOKS = 2 * PLOT_COLOURS };
 
 enum { PLOT_WIDTH = 520, PLOT_HEIGHT = 380, PLOT_PNG_SCALE = 2, PLOT_MAX_TICKS = 16 };
 
@@ -25,8 +26,8 @@ typedef enum PlotFormat { PLOT_SVG, PLOT_PNG } PlotFormat;
 typedef struct PlotSeries {
     /* In the legend. */
     const char *name;
-    /* 0 and up; series that mean the same in two charts have the same colour. */
-    int colour;
+    /* 0 and up; series that mean the same in two charts have the same look. */
+    int look;
     /* Draws a dashed line over the whole width at y[0], without a colour: a bound, a floor. */
     bool level;
     /* [count], in ascending x; x is not read for a level. */
