@@ -31,6 +31,7 @@ const FuzzEntry fuzz_targets[] = {
     {"csv", fuzz_csv},
     {"safetensors", fuzz_safetensors},
     {"torch", fuzz_torch},
+    {"numpy", fuzz_numpy},
 };
 const int fuzz_target_count = (int)(sizeof fuzz_targets / sizeof fuzz_targets[0]);
 

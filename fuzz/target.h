@@ -37,6 +37,7 @@ FuzzTarget fuzz_cifar;       /* CIFAR in an archive */
 FuzzTarget fuzz_csv;         /* a table that `infer compare` reads back */
 FuzzTarget fuzz_safetensors; /* weights of other programs, in safetensors */
 FuzzTarget fuzz_torch;       /* weights of PyTorch */
+FuzzTarget fuzz_numpy;       /* images and labels in NumPy's files */
 
 typedef struct FuzzEntry {
     const char *name;

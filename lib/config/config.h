@@ -29,6 +29,8 @@ enum { CONFIG_MAX_LEVELS = 8, CONFIG_TEXT_SIZE = 512 };
  * which training leaves out (data/dataset.h). */
 #define CONFIG_TEST_AUTO "auto"
 
+/* What the floats of a data set range over: nobody said it, 0 to 1, or -1 to 1. */
+typedef enum DataFloats { FLOATS_REFUSE, FLOATS_UNIT, FLOATS_SIGNED } DataFloats;
 typedef enum HeadType { HEAD_SIMPLE, HEAD_COMPLEX } HeadType;
 typedef enum FixedVariance { FIXED_BETA, FIXED_BETA_TILDE } FixedVariance;
 typedef enum Solver { SOLVER_AUTO, SOLVER_ADAM, SOLVER_EXACT } Solver;
@@ -44,6 +46,8 @@ typedef struct Config {
          * alone. `test` may be CONFIG_TEST_AUTO. */
         char train[CONFIG_TEXT_SIZE];
         char test[CONFIG_TEXT_SIZE];
+        /* For numpy. */
+        DataFloats floats;
         int channels;
         /* Images are square. */
         int resolution;

@@ -37,13 +37,15 @@ const ConfigKey config_keys[] = {
      .help = "name of the run; its directory is checkpoints/<name>"},
 
     {"data.format", KEY_CHOICE, AT(data.format), .choices = FORMAT_NAMES, .fallback = "auto",
-     .ignored_in = NETWORK,
-     .help = "where images come from; auto: by content" DATA_FORMATS(FORMAT_HELP)},
+     .ignored_in = NETWORK, .help = "of the images; auto: by content" DATA_FORMATS(FORMAT_HELP)},
     {"data.train", KEY_PATH, AT(data.train), .fallback = FASHION_MNIST "train-images-idx3-ubyte.gz",
      .ignored_in = NETWORK, .help = "training images"},
     {"data.test", KEY_PATH, AT(data.test), .fallback = FASHION_MNIST "t10k-images-idx3-ubyte.gz",
      .ignored_in = EVERYTHING,
      .help = "held-out images; auto: the test images of data.train, else a tenth of its images"},
+    {"data.floats", KEY_CHOICE, AT(data.floats), .choices = CHOICES("refuse", "unit", "signed"),
+     .fallback = "refuse", .ignored_in = EVERYTHING,
+     .help = "what floats of numpy range over: unit 0 to 1, signed -1 to 1; bytes need no word"},
     {"data.channels", KEY_INT, AT(data.channels), RANGE(1, 64), .fallback = "1",
      .help = "channels of an image"},
     {"data.resolution", KEY_INT, AT(data.resolution), RANGE(4, 1024), .fallback = "28",
@@ -150,10 +152,10 @@ const int config_key_count = (int)(sizeof config_keys / sizeof config_keys[0]);
 _Static_assert(sizeof config_keys / sizeof config_keys[0] <= CONFIG_KEY_LIMIT, "too many keys");
 
 /* The fields of choices are read and written as int. */
-_Static_assert(sizeof(DataFormat) == sizeof(int) && sizeof(ScheduleKind) == sizeof(int) &&
-                   sizeof(HeadType) == sizeof(int) && sizeof(FixedVariance) == sizeof(int) &&
-                   sizeof(Solver) == sizeof(int) && sizeof(OnNonfinite) == sizeof(int) &&
-                   sizeof(PrecisionChoice) == sizeof(int),
+_Static_assert(sizeof(DataFormat) == sizeof(int) && sizeof(DataFloats) == sizeof(int) &&
+                   sizeof(ScheduleKind) == sizeof(int) && sizeof(HeadType) == sizeof(int) &&
+                   sizeof(FixedVariance) == sizeof(int) && sizeof(Solver) == sizeof(int) &&
+                   sizeof(OnNonfinite) == sizeof(int) && sizeof(PrecisionChoice) == sizeof(int),
                "an enum is an int");
 
 /* -- Finding keys ------------------------------------------------------------------------------ */

@@ -12,9 +12,10 @@
  * the end: where contents do not tell formats apart, the earlier one is taken. */
 #define DATA_FORMATS(FORMAT)                                                                       \
     FORMAT(DATA_IDX, idx, "files of MNIST's kind", true, 1)                                        \
-    FORMAT(DATA_HDF5, hdf5, "an array /images of bytes", true, 0)                                  \
-    FORMAT(DATA_MIXTURE, mixture, "built in, its moments are known exactly", false, 0)             \
-    FORMAT(DATA_CIFAR, cifar, "CIFAR-10 or CIFAR-100, a directory or .tar.gz", true, 3)
+    FORMAT(DATA_HDF5, hdf5, "an array /images", true, 0)                                           \
+    FORMAT(DATA_MIXTURE, mixture, "built in, its moments known", false, 0)                         \
+    FORMAT(DATA_CIFAR, cifar, "CIFAR-10 or CIFAR-100", true, 3)                                    \
+    FORMAT(DATA_NUMPY, numpy, ".npy or .npz", true, 0)
 
 #define DATA_FORMAT_CONSTANT(constant, name, help, has_files, channels) constant,
 

@@ -109,6 +109,7 @@ static Dataset *make(const Config *config, DatasetSplit split)
                                  : memory_format("the %s", facts->name),
         .resolution = resolution,
         .channels = channels,
+        .floats = config->data.floats,
         .image_size = (size_t)resolution * (size_t)resolution * (size_t)channels,
     };
     return dataset;

@@ -22,6 +22,8 @@ struct Dataset {
     /* For messages: the path, "PATH, held out" or the like, or "the mixture". */
     char *name;
     int resolution, channels;
+    /* data.floats. */
+    DataFloats floats;
     /* resolution * resolution * channels. */
     size_t image_size;
     /* Images in the files. */
