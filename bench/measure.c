@@ -7,6 +7,7 @@
 #include "bench/measure.h"
 
 #include "bench/runner.h"
+#include "bench/speeds.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -18,6 +19,8 @@
 #include "model/unet.h"
 #include "train/stage2.h"
 
+#include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 const char *work_name(Work work)
@@ -161,6 +164,16 @@ static double median(double *values, int count)
     return 0.5 * (values[(count - 1) / 2] + values[count / 2]);
 }
 
+static void print_profile(int steps, double seconds)
+{
+    const ProfileSpeeds speeds = speeds_measure(omp_get_max_threads());
+    printf("  this machine: %.0f GFLOP/s in float32,", 1e-9 * speeds.operations[DTYPE_F32]);
+    if (speeds.operations[DTYPE_BF16] > 0.0)
+        printf(" %.0f in bfloat16,", 1e-9 * speeds.operations[DTYPE_BF16]);
+    printf(" %.1f GB/s of memory\n", 1e-9 * speeds.bytes);
+    profile_print(stdout, steps, seconds, &speeds);
+}
+
 static bool time_steps(Runner *runner, const Task *task, Measurement *result, Error *error)
 {
     double *steps = memory_small(4 * (size_t)task->steps, sizeof *steps), all = 0.0;
@@ -181,7 +194,7 @@ static bool time_steps(Runner *runner, const Task *task, Measurement *result, Er
     }
     profile_stop();
     if (task->profile && done)
-        profile_print(stdout, task->steps, all);
+        print_profile(task->steps, all);
     *result = (Measurement){.step = median(steps, task->steps),
                             .floor = median(floors, task->steps),
                             .ratio = median(ratios, task->steps),

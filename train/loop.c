@@ -388,7 +388,7 @@ static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, 
     profile_stop();
     progress_finish(&loop.progress);
     if (options->profile && loop.step > first)
-        profile_print(stdout, (int)(loop.step - first), clock_seconds() - begin);
+        profile_print(stdout, (int)(loop.step - first), clock_seconds() - begin, NULL);
     /* The rows up to the failure explain it. They are written if the run still holds its lock. */
     if (!done && loop.saved >= 0 && run_lock_keep(lock, stage->run, &(Error){0}))
         metrics_flush(loop.metrics, &(Error){0});

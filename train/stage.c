@@ -84,6 +84,17 @@ static bool may_go_on(Stage *stage, Error *error)
                      STAGE_MAX_SKIPPED);
 }
 
+/* Bytes that the norms and the updates move: gradients are read twice; weights, moving averages and
+ * both moments are read and written. */
+static double optimiser_bytes(const Stage *stage)
+{
+    double numbers = 0.0;
+    for (int i = 0; i < stage->learner_count; i++)
+        if (stage->learners[i].state.gradients)
+            numbers += 10.0 * (double)stage->learners[i].state.size;
+    return numbers * sizeof(float);
+}
+
 bool stage_step(Stage *stage, int64_t step, double *losses, double *norms, Error *error)
 {
     bool sound[MAX_LEARNERS], all_sound = true;
@@ -105,6 +116,7 @@ bool stage_step(Stage *stage, int64_t step, double *losses, double *norms, Error
     for (int i = 0; i < stage->learner_count; i++)
         if (sound[i] && stage->learners[i].state.gradients)
             optimizer_update(&stage->learners[i].state, &stage->settings, step + 1, norms[i]);
+    profile_bytes(optimiser_bytes(stage));
     profile_end(begin, "optimiser", PROFILE_OTHER);
     return true;
 }

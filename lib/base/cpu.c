@@ -1,12 +1,13 @@
-/* Reads Linux's files in /proc, and times a loop of multiply-adds.
+/* Reads Linux's files in /proc, and times a loop of multiply-adds and a pass over memory.
  *
- * The loop keeps its sums in registers: enough of them to hide the latency of a multiply-add (4 to
+ * The loop of multiply-adds keeps its sums in registers: enough of them to hide the latency of a multiply-add (4 to
  * 5 cycles on two units), and no more than there are (16 before AVX-512). There is a loop for each
  * instruction set, since the length of a vector differs.
  */
 #include "base/cpu.h"
 
 #include "base/clock.h"
+#include "base/dispatch.h"
 
 #include <omp.h>
 #include <sched.h>
@@ -159,5 +160,30 @@ double cpu_peak(int threads)
         best = speed > best ? speed : best;
     }
     (void)sink;
+    return best;
+}
+
+/* x := 0.5 x + y. */
+VECTORISED static void scale_and_add(float *restrict x, const float *restrict y, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        x[i] = 0.5f * x[i] + y[i];
+}
+
+double cpu_bandwidth(int threads)
+{
+    enum { TIMES = 8 };
+    const size_t block = 1 << 16, blocks = 256, count = block * blocks;
+    double best = 0.0;
+    float *x = calloc(2 * count, sizeof *x);
+    for (int time = 0; x && time <= TIMES; time++) { /* the first pass gives the pages memory */
+        const double begin = clock_seconds();
+#pragma omp parallel for schedule(static) num_threads(threads)
+        for (size_t b = 0; b < blocks; b++)
+            scale_and_add(x + b * block, x + count + b * block, block);
+        const double speed = 3.0 * (double)(count * sizeof *x) / (clock_seconds() - begin);
+        best = time > 0 && speed > best ? speed : best;
+    }
+    free(x);
     return best;
 }

@@ -23,3 +23,8 @@ int64_t cpu_memory_available(void);
  * multiply-adds on registers alone, each counted as two. No program can be faster. Measured for
  * about a tenth of a second. */
 double cpu_peak(int threads);
+
+/* Bytes per second that `threads` threads read and write together in x := s x + y over arrays too
+ * large for any cache, two reads to one write. Measured for about a tenth of a second; 128 MiB are
+ * allocated meanwhile. 0 where they cannot be had. */
+double cpu_bandwidth(int threads);

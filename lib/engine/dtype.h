@@ -23,7 +23,7 @@
 #include <stdint.h>
 #include <string.h>
 
-typedef enum DType { DTYPE_F32, DTYPE_BF16 } DType;
+typedef enum DType { DTYPE_F32, DTYPE_BF16, DTYPE_COUNT } DType;
 
 static inline size_t dtype_size(DType type) /* bytes */
 {

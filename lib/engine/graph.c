@@ -260,7 +260,32 @@ void graph_load_weights(Graph *graph, const float *weights)
         if (op->kind->pack)
             op->kind->pack(graph, op);
     }
+    profile_bytes(2.0 * (double)graph->packed_bytes);
     profile_end(begin, "packing of weights", PROFILE_OTHER);
+}
+
+/* Bytes that an operation's forward pass reads or writes at least: each value once. */
+static double forward_bytes(const Op *op)
+{
+    size_t bytes = value_bytes(op->out) + op->saved_bytes;
+    for (int k = 0; k < OP_MAX_INPUTS; k++)
+        if (op->in[k])
+            bytes += value_bytes(op->in[k]);
+    return (double)bytes;
+}
+
+/* Likewise its backward pass. A gradient that shares the memory of the output's does not move. */
+static double backward_bytes(const Op *op)
+{
+    size_t bytes = value_bytes(op->out) + op->saved_bytes;
+    for (int k = 0; k < OP_MAX_INPUTS; k++) {
+        const Value *in = op->in[k];
+        if (in && op->reads_input[k])
+            bytes += value_bytes(in);
+        if (in && in->needs_grad && in->grad != op->out->grad)
+            bytes += value_bytes(in) * (op->accumulate[k] ? 2 : 1);
+    }
+    return (double)bytes;
 }
 
 bool graph_forward(Graph *graph, uint32_t step, Error *error)
@@ -272,6 +297,7 @@ bool graph_forward(Graph *graph, uint32_t step, Error *error)
         const double begin = profile_begin();
         if (!kind->forward(graph, graph->ops[i], error))
             return false;
+        profile_bytes(forward_bytes(graph->ops[i]));
         profile_end(begin, kind->name, PROFILE_FORWARD);
     }
     return true;
@@ -295,9 +321,12 @@ bool graph_backward(Graph *graph, float *gradients, Error *error)
         clear_gradients(graph);
     for (int i = graph->op_count - 1; i >= 0; i--) {
         Op *op = graph->ops[i];
+        if (!op->backward)
+            continue;
         const double begin = profile_begin();
-        if (op->backward && !op->kind->backward(graph, op, error))
+        if (!op->kind->backward(graph, op, error))
             return false;
+        profile_bytes(backward_bytes(op));
         profile_end(begin, op->kind->name, PROFILE_BACKWARD);
     }
     graph->gradients = NULL;

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "engine/elementwise.h"
 #include "engine/product_check.h"
+#include "engine/profile.h"
 #include "engine/weight_gradient.h"
 
 #include <omp.h>
@@ -330,7 +331,10 @@ static void run_own(const Primitive *p, void *const *operands, void *scratch)
 
 bool primitive_run(Primitive *p, void *const *operands, void *scratch, Error *error)
 {
+    const Product *product = &p->product;
     primitive_note_run(p, operands, scratch);
+    profile_operations(product->is_matmul ? product->matmul.a_type : product->type,
+                       product_operations(product));
     if (p->own_threads > 0) {
         run_own(p, operands, scratch);
         return true;

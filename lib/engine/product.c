@@ -39,6 +39,16 @@ char *product_text(const Product *product)
     return product->is_matmul ? matmul_text(&product->matmul) : conv_text(product);
 }
 
+double product_operations(const Product *product)
+{
+    const MatmulShape *m = &product->matmul;
+    const ConvShape *c = &product->conv;
+    if (product->is_matmul)
+        return 2.0 * (double)m->batch * (double)m->m * (double)m->n * (double)m->k;
+    /* Every pass multiplies each output with the weights that reach it. */
+    return 2.0 * (double)conv_dst_count(c) * (double)c->kernel * c->kernel * c->in_channels;
+}
+
 int64_t conv_src_count(const ConvShape *s)
 {
     return (int64_t)s->n * s->in_height * s->in_width * s->in_channels;

@@ -67,6 +67,9 @@ typedef struct Product {
  * products that differ. Caller frees. */
 char *product_text(const Product *product);
 
+/* Floating-point operations of the plain algorithm: a multiply-add is two. Padding is counted too. */
+double product_operations(const Product *product);
+
 /* Elements of the tensors of a convolution: [n, h, w, c] and [out, in, kernel, kernel]; and of the
  * memory that the matrices of a product span. */
 int64_t conv_src_count(const ConvShape *shape);

@@ -8,6 +8,8 @@
  * the calling thread, which waits for all others at the end of its parallel loops. */
 #pragma once
 
+#include "engine/dtype.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -27,6 +29,19 @@ double profile_begin(void); /* seconds; 0 while off */
 /* `what` must outlive the table: a string constant. */
 void profile_end(double begin, const char *what, ProfilePhase phase);
 
+/* Between profile_begin and profile_end: the least that this work does. Floating-point operations
+ * on operands of a type; bytes that it reads or writes, each counted once. */
+void profile_operations(DType type, double operations);
+void profile_bytes(double bytes);
+
+/* The speed of the machine: operations per second on operands of each type, and bytes per second
+ * between memory and all cores. */
+typedef struct ProfileSpeeds {
+    double operations[DTYPE_COUNT], bytes;
+} ProfileSpeeds;
+
 /* Prints milliseconds per step and shares, the longest first, after `steps` steps that took
- * `seconds` in all. The time that no row has is a row too. */
-void profile_print(FILE *to, int steps, double seconds);
+ * `seconds` in all. The time that no row has is a row too. With `speeds`, two more columns: the
+ * bound of a row, the time of its operations or of its bytes at these speeds, whichever is longer,
+ * and the row's time as a multiple of it. NULL: without them. */
+void profile_print(FILE *to, int steps, double seconds, const ProfileSpeeds *speeds);
