@@ -4,10 +4,13 @@
  *     backward  dV = P' dO,  dP = dO V',  dS = P o (dP - rowsum(dP o P)) / sqrt(c),
  *               dQ = dS K,  dK = dS' Q
  *
- * Q, K and V are columns of one matrix [n, pixels, 3c]: the products read and write them in place
- * through strides. The matrices [pixels, pixels] exist for a few images at a time: forward keeps
- * one number per row, log sum exp(S / sqrt(c)), from which backward makes P again. S, dP and
- * the softmax are float32; P and dS are rounded to the type of the graph as operands of products.
+ * Q, K and V are columns of one matrix [n, pixels, 3c]. In float32 the products read and write them
+ * in place, through strides. The library's fast products of bfloat16 want matrices without gaps, so
+ * there the three are copied apart, and their gradients together again.
+ *
+ * The matrices [pixels, pixels] exist for a few images at a time: forward keeps one number per row,
+ * log sum exp(S / sqrt(c)), from which backward makes P again. S, dP and the softmax are float32; P
+ * and dS are rounded to the type of the graph as operands of products.
  */
 #include "engine/op.h"
 #include "layers/layers.h"
@@ -19,6 +22,10 @@
 #include <assert.h>
 #include <math.h>
 #include <omp.h>
+#include <string.h>
+
+/* The columns of qkv, in their order. */
+enum { QUERY, KEY, VALUE };
 
 typedef struct AttentionOp {
     /* in[0]: qkv. */
@@ -80,6 +87,18 @@ static size_t square_bytes(const AttentionOp *a, DType type)
     return memory_aligned((size_t)a->chunk * pixels * pixels * dtype_size(type));
 }
 
+static bool is_apart(const AttentionOp *a)
+{
+    return a->op.out->type != DTYPE_F32;
+}
+
+/* Bytes of the copies of Q, K and V of a chunk, each [chunk, pixels, channels]. */
+static size_t parts_bytes(const AttentionOp *a)
+{
+    const size_t count = (size_t)a->chunk * (size_t)a->pixels * (size_t)a->channels;
+    return is_apart(a) ? memory_aligned(3 * count * dtype_size(a->op.out->type)) : 0;
+}
+
 /* As many images as keep the scores within a core's cache, but one for each thread. */
 static int choose_chunk(int n, int pixels)
 {
@@ -99,48 +118,54 @@ static bool attention_prepare(Graph *graph, Op *op, Error *error)
     const DType type = op->out->type;
     assert(!op->accumulate[0]); /* qkv is made for this operation and read by no other */
     a->chunk = choose_chunk(op->out->n, t);
-    const Matrix qkv = {(int64_t)t * 3 * c, 3 * c, 1, type}; /* Q, K or V, and their gradients */
     const Matrix score = {(int64_t)t * t, t, 1, DTYPE_F32};
     const Matrix prob = {(int64_t)t * t, t, 1, type};
+    const int64_t row = is_apart(a) ? c : 3 * c;
+    const Matrix part = {t * row, row, 1, type}; /* Q, K or V, and their gradients */
     const Matrix out = {(int64_t)t * c, c, 1, type};
-    if (!product(&a->scores, a, t, t, c, qkv, transposed(qkv), score, error) ||
-        !product(&a->mix, a, t, c, t, prob, qkv, out, error))
+    if (!product(&a->scores, a, t, t, c, part, transposed(part), score, error) ||
+        !product(&a->mix, a, t, c, t, prob, part, out, error))
         return false;
     Primitive *forward[] = {a->scores, a->mix};
     const size_t squares = square_bytes(a, DTYPE_F32) + square_bytes(a, type);
-    op->forward_scratch_bytes = squares + largest_scratch(forward, 2);
+    op->forward_scratch_bytes = parts_bytes(a) + squares + largest_scratch(forward, 2);
     op->saved_bytes = (size_t)op->out->n * (size_t)t * sizeof(float);
     if (!op->backward)
         return true;
 
-    if (!product(&a->value_back, a, t, c, t, transposed(prob), out, qkv, error) ||
-        !product(&a->prob_back, a, t, t, c, out, transposed(qkv), score, error) ||
-        !product(&a->query_back, a, t, c, t, prob, qkv, qkv, error) ||
-        !product(&a->key_back, a, t, c, t, transposed(prob), qkv, qkv, error))
+    if (!product(&a->value_back, a, t, c, t, transposed(prob), out, part, error) ||
+        !product(&a->prob_back, a, t, t, c, out, transposed(part), score, error) ||
+        !product(&a->query_back, a, t, c, t, prob, part, part, error) ||
+        !product(&a->key_back, a, t, c, t, transposed(prob), part, part, error))
         return false;
     Primitive *backward[] = {a->scores, a->value_back, a->prob_back, a->query_back, a->key_back};
     op->backward_scratch_bytes =
-        square_bytes(a, DTYPE_F32) + squares + largest_scratch(backward, 5);
+        2 * parts_bytes(a) + square_bytes(a, DTYPE_F32) + squares + largest_scratch(backward, 5);
     op->reads_input[0] = true;
     return true;
 }
 
-/* The largest of a row, sixteen at a time: the compilers do not vectorise the plain loop. */
+/* A number whose order as an integer is the order of floats; the way there and back is the same. A
+ * positive NaN is larger than any number. */
+INLINED int32_t ordered(int32_t bits)
+{
+    return bits ^ (bits >> 31 & INT32_MAX);
+}
+
+/* The largest of a row. The compilers vectorise the maximum of integers, and not that of floats,
+ * among which may be no numbers. */
 INLINED float largest_of(const float *row, size_t count)
 {
-    enum { LANES = 16 };
-    float lanes[LANES], largest = row[0];
-    size_t i = 0;
-    for (size_t j = 0; j < LANES; j++)
-        lanes[j] = row[0];
-    for (; i + LANES <= count; i += LANES)
-        for (size_t j = 0; j < LANES; j++)
-            lanes[j] = row[i + j] > lanes[j] ? row[i + j] : lanes[j];
-    for (; i < count; i++)
-        largest = row[i] > largest ? row[i] : largest;
-    for (size_t j = 0; j < LANES; j++)
-        largest = lanes[j] > largest ? lanes[j] : largest;
-    return largest;
+    int32_t largest = INT32_MIN, bits;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(&bits, &row[i], sizeof bits);
+        bits = ordered(bits);
+        largest = bits > largest ? bits : largest;
+    }
+    float value;
+    bits = ordered(largest);
+    memcpy(&value, &bits, sizeof value);
+    return value;
 }
 
 /* prob := softmax(scale row); `row` is overwritten. Returns log sum exp(scale row). */
@@ -215,24 +240,32 @@ static bool run(Primitive *p, void *left, void *right, void *result, void *scrat
 
 /* A chunk of images: where its operands lie. */
 typedef struct Chunk {
-    void *query, *key, *values, *out;
+    /* Q, K and V side by side; and where products find them: there, or copied apart. */
+    char *qkv, *part[3], *out;
     float *log_sums;
     /* Rows of the squares, and their length. */
     size_t rows, row;
     float scale;
 } Chunk;
 
-/* `qkv`, `out`: the data or the gradients of the operation's input and output. */
-static Chunk chunk_of(const AttentionOp *a, int first, void *qkv, void *out)
+static size_t row_bytes(const AttentionOp *a)
+{
+    return (size_t)a->channels * dtype_size(a->op.out->type);
+}
+
+/* `qkv`, `out`: the data or the gradients of the operation's input and output. `parts`: memory of
+ * parts_bytes bytes. */
+static Chunk chunk_of(const AttentionOp *a, int first, void *qkv, void *out, char *parts)
 {
     const DType type = a->op.out->type;
     const size_t pixels = (size_t)a->pixels, channels = (size_t)a->channels;
     const size_t start = (size_t)first * pixels;
-    void *query = dtype_at(qkv, type, start * 3 * channels);
+    const size_t step = (is_apart(a) ? (size_t)a->chunk * pixels : 1) * row_bytes(a);
+    char *side_by_side = dtype_at(qkv, type, start * 3 * channels);
+    char *part = is_apart(a) ? parts : side_by_side;
     return (Chunk){
-        .query = query,
-        .key = dtype_at(query, type, channels),
-        .values = dtype_at(query, type, 2 * channels),
+        .qkv = side_by_side,
+        .part = {part, part + step, part + 2 * step},
         .out = dtype_at(out, type, start * channels),
         .log_sums = (float *)a->op.saved + start,
         .rows = (size_t)a->chunk * pixels,
@@ -241,21 +274,41 @@ static Chunk chunk_of(const AttentionOp *a, int first, void *qkv, void *out)
     };
 }
 
+static void take_apart(const AttentionOp *a, const Chunk *c)
+{
+    const size_t bytes = row_bytes(a);
+#pragma omp parallel for schedule(static)
+    for (size_t r = 0; r < c->rows; r++)
+        for (size_t k = 0; k < 3; k++)
+            memcpy(c->part[k] + r * bytes, c->qkv + (3 * r + k) * bytes, bytes);
+}
+
+static void put_together(const AttentionOp *a, const Chunk *c)
+{
+    const size_t bytes = row_bytes(a);
+#pragma omp parallel for schedule(static)
+    for (size_t r = 0; r < c->rows; r++)
+        for (size_t k = 0; k < 3; k++)
+            memcpy(c->qkv + (3 * r + k) * bytes, c->part[k] + r * bytes, bytes);
+}
+
 static bool forward_chunk(AttentionOp *a, int first, Error *error)
 {
     const Op *op = &a->op;
     const DType type = op->out->type;
-    const Chunk c = chunk_of(a, first, op->in[0]->data, op->out->data);
-    float *scores = op->forward_scratch;
+    const Chunk c = chunk_of(a, first, op->in[0]->data, op->out->data, op->forward_scratch);
+    float *scores = (float *)((char *)op->forward_scratch + parts_bytes(a));
     char *prob = (char *)scores + square_bytes(a, DTYPE_F32);
     void *scratch = prob + square_bytes(a, type);
-    if (!run(a->scores, c.query, c.key, scores, scratch, error))
+    if (is_apart(a))
+        take_apart(a, &c);
+    if (!run(a->scores, c.part[QUERY], c.part[KEY], scores, scratch, error))
         return false;
 #pragma omp parallel for schedule(static)
     for (size_t r = 0; r < c.rows; r++)
         c.log_sums[r] =
             softmax_row(type, dtype_at(prob, type, r * c.row), scores + r * c.row, c.row, c.scale);
-    return run(a->mix, prob, c.values, c.out, scratch, error);
+    return run(a->mix, prob, c.part[VALUE], c.out, scratch, error);
 }
 
 static bool attention_forward(Graph *graph, Op *op, Error *error)
@@ -272,27 +325,34 @@ static bool backward_chunk(AttentionOp *a, int first, Error *error)
 {
     const Op *op = &a->op;
     const DType type = op->out->type;
-    const Chunk c = chunk_of(a, first, op->in[0]->data, op->out->data);
-    const Chunk d = chunk_of(a, first, op->in[0]->grad, op->out->grad);
-    float *prob = op->backward_scratch; /* first the scores */
+    char *parts = op->backward_scratch, *d_parts = parts + parts_bytes(a);
+    const Chunk c = chunk_of(a, first, op->in[0]->data, op->out->data, parts);
+    const Chunk d = chunk_of(a, first, op->in[0]->grad, op->out->grad, d_parts);
+    float *prob = (float *)(d_parts + parts_bytes(a)); /* first the scores */
     float *d_prob = (float *)((char *)prob + square_bytes(a, DTYPE_F32));
     char *rounded = (char *)d_prob + square_bytes(a, DTYPE_F32); /* first P, then dS */
     void *scratch = rounded + square_bytes(a, type);
-    if (!run(a->scores, c.query, c.key, prob, scratch, error))
+    if (is_apart(a))
+        take_apart(a, &c);
+    if (!run(a->scores, c.part[QUERY], c.part[KEY], prob, scratch, error))
         return false;
 #pragma omp parallel for schedule(static)
     for (size_t r = 0; r < c.rows; r++)
         softmax_again(type, dtype_at(rounded, type, r * c.row), prob + r * c.row, c.row, c.scale,
                       c.log_sums[r]);
-    if (!run(a->value_back, rounded, d.out, d.values, scratch, error) ||
-        !run(a->prob_back, d.out, c.values, d_prob, scratch, error))
+    if (!run(a->value_back, rounded, d.out, d.part[VALUE], scratch, error) ||
+        !run(a->prob_back, d.out, c.part[VALUE], d_prob, scratch, error))
         return false;
 #pragma omp parallel for schedule(static)
     for (size_t r = 0; r < c.rows; r++)
         softmax_row_backward(type, dtype_at(rounded, type, r * c.row), d_prob + r * c.row,
                              prob + r * c.row, c.row, c.scale);
-    return run(a->query_back, rounded, c.key, d.query, scratch, error) &&
-           run(a->key_back, rounded, c.query, d.key, scratch, error);
+    if (!run(a->query_back, rounded, c.part[KEY], d.part[QUERY], scratch, error) ||
+        !run(a->key_back, rounded, c.part[QUERY], d.part[KEY], scratch, error))
+        return false;
+    if (is_apart(a))
+        put_together(a, &d);
+    return true;
 }
 
 static bool attention_backward(Graph *graph, Op *op, Error *error)
