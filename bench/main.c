@@ -196,7 +196,7 @@ int main(int argc, char **argv)
         option_integer("steps", "N", &s.steps, 1, 100000, "steps that are timed (default: 7)"),
         option_integer("threads", "N", &s.threads, 1, PROGRAM_MAX_THREADS,
                        "processor cores to use (default: all)"),
-        option_flag("profile", &s.profile, "show where the time of a step goes"),
+        option_flag("profile", &s.profile, "show where the time of a step goes, beside bounds"),
         option_string("rounding", "FILE", &s.rounding,
                       "instead: how far bfloat16 moves the variances of a stage-2 checkpoint with "
                       "both heads, on 64 test images"),

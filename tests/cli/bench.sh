@@ -35,6 +35,14 @@ echo "$output" | awk '
     END { exit !(rest > -1 && rest < 25) }' ||
     fail "too much of a step is not accounted for: $output"
 
+# Each row of an operation stands beside its bound, and the machine's speeds are said.
+echo "$output" | grep -q "^  this machine: [1-9][0-9.]* GFLOP/s in float32,.* [0-9.]* GB/s of memory" ||
+    fail "no speeds in: $output"
+echo "$output" | awk '
+    / bound +times$/ { bounds = 1 }
+    /^  (convolution|group normalisation|optimiser|packing of weights) / { rows += $NF > 0 && $(NF - 1) > 0 }
+    END { exit !(bounds && rows == 4) }' || fail "a bound is missing in: $output"
+
 # Where bfloat16 is impossible, the rest is measured.
 # shellcheck disable=SC2086
 output=$(ONEDNN_MAX_CPU_ISA=AVX2 bench ${tiny%%--precision*} ${tiny#*f32} --work stage1)
