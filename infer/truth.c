@@ -12,6 +12,7 @@
 #include "diffusion/forward.h"
 #include "diffusion/likelihood.h"
 #include "diffusion/trajectory.h"
+#include "evaluation/step_distance.h"
 #include "infer/command.h"
 #include "infer/lists.h"
 #include "inference/image_array.h"
@@ -33,8 +34,13 @@ static const char usage[] =
     "square of E[x_0 | x_t] - x_0_hat, in the same parts: npr has to add it, and\n"
     "the variance true (infer nll) does add it.\n"
     "\n"
+    "The exact Cov is not diagonal. A second table compares steps t -> s with the best\n"
+    "Gaussian, which has the exact mean and the exact Cov: the KL of it and of the step,\n"
+    "in bits per dimension. s is the timestep below t in the table, or 1.\n"
+    "\n"
     "FILE.csv has a row per variance and timestep:\n"
-    "variance,t,cov,mean_error,rms,bias,images\n"
+    "variance,t,cov,mean_error,rms,bias,images,s,kl\n"
+    "kl is empty if there is no step: t = 1.\n"
     "\n"
     "examples:\n"
     "  infer truth --run checkpoints/mixture\n"
@@ -51,6 +57,8 @@ typedef struct Errors {
     double mean_error;
     /* Of estimate - exact, by index into the variances. */
     double square[VARIANCE_COUNT], bias[VARIANCE_COUNT];
+    /* The KL of the best step t -> s and the variance's, in nats. */
+    double kl[VARIANCE_COUNT];
 } Errors;
 
 typedef struct Truth {
@@ -73,8 +81,10 @@ typedef struct Truth {
     /* One batch: [batch], and [batch, dims]. */
     int *t;
     float *noise, *x_t, *cov;
-    /* [batch, 4 dims]: x_t, E[eps], Cov[x_0], x_0_hat */
+    /* [batch, moments_count * dims]: x_t, E[eps], Cov[x_0], E[x_0] - x_0_hat, and Cov[x_0] again as
+     * a diagonal and factors (mixture_covariance). */
     double *moments;
+    size_t moments_count;
     /* [batch] */
     Errors *each;
     Prediction prediction;
@@ -155,7 +165,9 @@ static bool allocate(Truth *s, Error *error)
     }
     s->t = memory_small(batch, sizeof *s->t);
     s->each = memory_small(batch, sizeof *s->each);
-    return (s->moments = memory_large(batch, 4 * dims * sizeof(double), "moments", error)) != NULL;
+    s->moments_count = 5 + (size_t)s->predictor.source.mixture->components;
+    return (s->moments = memory_large(batch, s->moments_count * dims * sizeof(double), "moments",
+                                      error)) != NULL;
 }
 
 static bool check_path(const Truth *s, Error *error)
@@ -179,25 +191,50 @@ static bool prepare(Truth *s, Error *error)
 
 /* -- Comparing -------------------------------------------------------------------------------- */
 
+/* The s of timestep number k, counted from 0. */
+static int step_to(const Truth *s, int k)
+{
+    return s->timesteps[k] > 1 ? s->timesteps[k] : 1;
+}
+
+/* The KL of the best step t -> to and that of a variance with the diagonal cov. */
+static double distance_of(const Truth *s, const Variance *variance, const StepTruth *truth, int t,
+                          int to, const float *cov)
+{
+    const BlockCorrelation *correlation = s->predictor.source.correlation;
+    const double kappa = likelihood_kappa(s->predictor.source.schedule, to, t);
+    if (!variance->is_correlated)
+        return step_distance(truth, kappa, cov);
+    return step_distance_correlated(truth, kappa, &correlation->shape,
+                                    block_correlation_at(correlation, t), cov);
+}
+
 /* each[i] := the errors of image i of the batch. */
-static void compare(Truth *s, int t, int i)
+static void compare(Truth *s, int t, int to, int i)
 {
     const EstimateSource *source = &s->predictor.source;
     const size_t dims = source->dims, at = (size_t)i * dims;
     const Schedule *schedule = source->schedule;
-    double *x = s->moments + 4 * at, *eps = x + dims, *exact = eps + dims;
+    double *x = s->moments + s->moments_count * at, *eps = x + dims, *exact = eps + dims;
+    double *mean_off = exact + dims, *within = mean_off + dims, *factor = within + dims;
+    const StepTruth truth = {.dims = dims,
+                             .factors = source->mixture->components,
+                             .within = within,
+                             .factor = factor,
+                             .mean_off = mean_off};
     const double signal = sqrt(schedule->alpha_bar[t]), noise = sqrt(schedule->beta_bar[t]);
     const float *predicted = s->prediction.eps + at;
     Errors sums = {0};
     for (size_t k = 0; k < dims; k++)
         x[k] = s->x_t[at + k];
     mixture_moments(source->mixture, schedule, t, x, eps, NULL, exact);
+    mixture_covariance(source->mixture, schedule, t, x, within, factor);
     for (size_t k = 0; k < dims; k++) {
         const double mean = (x[k] - noise * eps[k]) / signal;
         double hat = (x[k] - noise * predicted[k]) / signal;
         if (source->clip_x0)
             hat = hat < -1 ? -1 : hat > 1 ? 1 : hat; /* a NaN stays */
-        const double error = mean - hat;
+        const double error = mean_off[k] = mean - hat;
         sums.cov += exact[k];
         sums.mean_error += error * error;
     }
@@ -212,6 +249,7 @@ static void compare(Truth *s, int t, int i)
             sums.bias[v] += difference;
             sums.square[v] += difference * difference;
         }
+        sums.kl[v] = to < t ? distance_of(s, variance, &truth, t, to, cov) : NAN;
     }
     s->each[i] = sums;
 }
@@ -223,11 +261,14 @@ static void add_errors(Errors *sum, const Errors *more)
     for (int v = 0; v < VARIANCE_COUNT; v++) {
         sum->bias[v] += more->bias[v];
         sum->square[v] += more->square[v];
+        sum->kl[v] += more->kl[v];
     }
 }
 
-static bool compare_batch(Truth *s, int t, int first, int count, Errors *sum, Error *error)
+/* Adds images first .. first + count - 1 at timestep number k to the errors there. */
+static bool compare_batch(Truth *s, int k, int first, int count, Error *error)
 {
+    const int t = s->timesteps[k + 1];
     const EstimateSource *source = &s->predictor.source;
     const size_t dims = source->dims;
 #pragma omp parallel for
@@ -245,9 +286,9 @@ static bool compare_batch(Truth *s, int t, int first, int count, Errors *sum, Er
         return false;
 #pragma omp parallel for
     for (int i = 0; i < count; i++)
-        compare(s, t, i);
+        compare(s, t, step_to(s, k), i);
     for (int i = 0; i < count; i++)
-        add_errors(sum, &s->each[i]);
+        add_errors(&s->errors[k], &s->each[i]);
     return true;
 }
 
@@ -261,7 +302,7 @@ static bool compare_all(Truth *s, Error *error)
     for (int k = 0; ok && k < s->timesteps_count; k++)
         for (int first = 0; ok && first < images; first += batch) {
             int count = images - first < batch ? images - first : batch;
-            ok = compare_batch(s, s->timesteps[k + 1], first, count, &s->errors[k], error);
+            ok = compare_batch(s, k, first, count, error);
             progress_update(&progress, progress.done + count, "t = %d", s->timesteps[k + 1]);
         }
     progress_finish(&progress);
@@ -270,9 +311,10 @@ static bool compare_all(Truth *s, Error *error)
 
 /* -- The table -------------------------------------------------------------------------------- */
 
-/* A variance at one timestep. All but cov are in parts of cov, the mean of the exact Cov. */
+/* A variance at one timestep. All but cov and kl are in parts of cov, the mean of the exact Cov. kl
+ * is in bits per dimension. */
 typedef struct Row {
-    double cov, mean_error, rms, bias;
+    double cov, mean_error, rms, bias, kl;
 } Row;
 
 static Row row_of(const Truth *s, int v, int k)
@@ -283,7 +325,8 @@ static Row row_of(const Truth *s, int v, int k)
     return (Row){.cov = cov,
                  .mean_error = e->mean_error / count / cov,
                  .rms = sqrt(e->square[v] / count) / cov,
-                 .bias = e->bias[v] / count / cov};
+                 .bias = e->bias[v] / count / cov,
+                 .kl = e->kl[v] / count / log(2)};
 }
 
 static EstimateLabel label_of(const Truth *s, int v)
@@ -316,14 +359,37 @@ static void print_table(const Truth *s)
     }
 }
 
+/* The steps from every timestep but 1. */
+static void print_distances(const Truth *s)
+{
+    printf("\nKL of the best Gaussian and a step t -> s, in bits per dimension\n\n%6s %6s %10s",
+           "t", "s", "");
+    for (int v = 0; v < s->variance_count; v++)
+        printf("  %*s", column_width(s, v), label_of(s, v).text);
+    printf("\n");
+    for (int k = 0; k < s->timesteps_count; k++) {
+        if (s->timesteps[k + 1] == 1)
+            continue;
+        printf("%6d %6d %10s", s->timesteps[k + 1], step_to(s, k), "");
+        for (int v = 0; v < s->variance_count; v++)
+            printf("  %*.4g", column_width(s, v), row_of(s, v, k).kl);
+        printf("\n");
+    }
+}
+
 static void write_table(FILE *to, const void *context)
 {
     const Truth *s = context;
+    fprintf(to, ",s,kl\n"); /* after the beginning */
     for (int v = 0; v < s->variance_count; v++)
         for (int k = 0; k < s->timesteps_count; k++) {
             const Row row = row_of(s, v, k);
-            fprintf(to, "%s,%d,%.6g,%.6g,%.6g,%.6g,%d\n", label_of(s, v).text, s->timesteps[k + 1],
-                    row.cov, row.mean_error, row.rms, row.bias, s->images.count);
+            fprintf(to, "%s,%d,%.6g,%.6g,%.6g,%.6g,%d,%d,", label_of(s, v).text,
+                    s->timesteps[k + 1], row.cov, row.mean_error, row.rms, row.bias,
+                    s->images.count, step_to(s, k));
+            if (s->timesteps[k + 1] > 1)
+                fprintf(to, "%.6g", row.kl);
+            fprintf(to, "\n");
         }
 }
 
@@ -354,8 +420,10 @@ bool truth_command(int argc, char **argv, Error *error)
     if (ok && !stop) {
         ok = prepare(&s, error) && compare_all(&s, error) &&
              (!s.out || output_text(s.out, FILE_TRUTH, write_table, &s, error));
-        if (ok && !s.common.quiet)
+        if (ok && !s.common.quiet) {
             print_table(&s);
+            print_distances(&s);
+        }
     }
     release(&s);
     return ok;

@@ -173,15 +173,53 @@ static void responsibilities(const Marginal *marginal, const double *x_t, double
         share[k] /= total;
 }
 
+static Marginal marginal_at(const Mixture *mixture, const Schedule *schedule, int t)
+{
+    assert(1 <= t && t <= schedule->timesteps);
+    return (Marginal){.mixture = mixture,
+                      .alpha_bar = schedule->alpha_bar[t],
+                      .beta_bar = schedule->beta_bar[t],
+                      .signal = sqrt(schedule->alpha_bar[t]),
+                      .noise = sqrt(schedule->beta_bar[t])};
+}
+
+/* The mean and the variance of x_0 in dimension i, given x_t and component k. */
+static inline double mean_of_x0(const Marginal *marginal, int k, size_t i, double x_t)
+{
+    const size_t at = (size_t)k * marginal->mixture->dims + i;
+    return marginal->mixture->mean[at] + marginal->signal * marginal->mixture->variance[at] *
+                                             offset(marginal, k, i, x_t) / spread(marginal, k, i);
+}
+
+static inline double variance_of_x0(const Marginal *marginal, int k, size_t i)
+{
+    const size_t at = (size_t)k * marginal->mixture->dims + i;
+    return marginal->mixture->variance[at] * marginal->beta_bar / spread(marginal, k, i);
+}
+
+void mixture_covariance(const Mixture *mixture, const Schedule *schedule, int t, const double *x_t,
+                        double *within, double *factor)
+{
+    const Marginal marginal = marginal_at(mixture, schedule, t);
+    double share[MIXTURE_MAX_COMPONENTS], mean[MIXTURE_MAX_COMPONENTS];
+    responsibilities(&marginal, x_t, share);
+    for (size_t i = 0; i < mixture->dims; i++) {
+        double overall = 0;
+        within[i] = 0;
+        for (int k = 0; k < mixture->components; k++) {
+            mean[k] = mean_of_x0(&marginal, k, i, x_t[i]);
+            overall += share[k] * mean[k];
+            within[i] += share[k] * variance_of_x0(&marginal, k, i);
+        }
+        for (int k = 0; k < mixture->components; k++)
+            factor[(size_t)k * mixture->dims + i] = sqrt(share[k]) * (mean[k] - overall);
+    }
+}
+
 void mixture_moments(const Mixture *mixture, const Schedule *schedule, int t, const double *x_t,
                      double *eps, double *eps2, double *cov_x0)
 {
-    assert(1 <= t && t <= schedule->timesteps);
-    Marginal marginal = {.mixture = mixture,
-                         .alpha_bar = schedule->alpha_bar[t],
-                         .beta_bar = schedule->beta_bar[t],
-                         .signal = sqrt(schedule->alpha_bar[t]),
-                         .noise = sqrt(schedule->beta_bar[t])};
+    const Marginal marginal = marginal_at(mixture, schedule, t);
     double share[MIXTURE_MAX_COMPONENTS];
     responsibilities(&marginal, x_t, share);
 

@@ -62,3 +62,12 @@ int mixture_component(const Mixture *mixture, uint64_t seed, uint32_t index);
  * cancel at small t. */
 void mixture_moments(const Mixture *mixture, const Schedule *schedule, int t, const double *x_t,
                      double *eps, double *eps2, double *cov_x0);
+
+/* The exact Cov[x_0 | x_t], which is not diagonal: x_t leaves open from which component x_0 comes.
+ *
+ *     Cov = diag(within) + sum_k factor_k factor_k'
+ *
+ * within [dims] is the mean of the components' variances, factor [components, dims] the offsets of
+ * their means, times the roots of the components' probabilities. */
+void mixture_covariance(const Mixture *mixture, const Schedule *schedule, int t, const double *x_t,
+                        double *within, double *factor);

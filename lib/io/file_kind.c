@@ -49,7 +49,7 @@ static const struct {
                       "variance,sampler,trajectory,steps,metric,value,stderr,images,reference,"
                       "classifier,accuracy\n",
                       NULL},
-    [FILE_TRUTH] = {"a table of infer truth", NULL, "variance,t,cov,mean_error,rms,bias,images\n",
+    [FILE_TRUTH] = {"a table of infer truth", NULL, "variance,t,cov,mean_error,rms,bias,images",
                     NULL},
     [FILE_TIMES] = {"a table of times of infer compare", NULL,
                     "variance,head,seconds_per_image,relative,images,threads,", NULL},
