@@ -28,7 +28,6 @@ static void cov_of_npr(const VarianceInput *input, float *cov)
 static const Variance npr_correlated = {
     .name = "npr_correlated",
     .head = "npr",
-    .step = REVERSE_ESTIMATED,
     .is_correlated = true,
     .cov = cov_of_npr,
     .draw = variance_draw_correlated,
