@@ -37,7 +37,7 @@ const int fuzz_target_count = (int)(sizeof fuzz_targets / sizeof fuzz_targets[0]
 
 /* -- Files ------------------------------------------------------------------------------------ */
 
-static char directory[64];
+static char directory[256];
 static pid_t owner;
 
 /* The directory is flat. */
@@ -55,8 +55,11 @@ static void remove_directory(void)
 
 static void make_directory(void)
 {
-    snprintf(directory, sizeof directory, "%s/varhead-fuzz-XXXXXX",
-             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    const char *chosen = getenv("TMPDIR");
+    const char *parent = chosen && *chosen               ? chosen
+                         : access("/dev/shm", W_OK) == 0 ? "/dev/shm"
+                                                         : "/tmp";
+    snprintf(directory, sizeof directory, "%s/varhead-fuzz-XXXXXX", parent);
     if (mkdtemp(directory) == NULL)
         fuzz_broken("there is a place for files");
     owner = getpid();
@@ -65,7 +68,7 @@ static void make_directory(void)
 
 const char *fuzz_path(const char *name)
 {
-    static char paths[3][128];
+    static char paths[3][512];
     static int next;
     if (owner != getpid())
         make_directory();

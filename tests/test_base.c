@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "tests/scratch.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -232,7 +233,7 @@ END_TEST
 
 START_TEST(file_size_limit_is_an_error)
 {
-    FILE *file = tmpfile();
+    FILE *file = fopen(scratch_path("limited"), "w+");
     ck_assert_ptr_nonnull(file);
 
     /* In a process of its own: Check, too, writes to a file. */

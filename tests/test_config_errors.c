@@ -2,8 +2,7 @@
 #include "tests/suite.h"
 
 #include "tests/config_text.h"
-
-#include <unistd.h>
+#include "tests/scratch.h"
 
 static void ck_message(const char *text, const char *override, const char *message)
 {
@@ -232,9 +231,7 @@ static void ck_load_message(const char *path, const char *expected)
 
 START_TEST(messages_of_files)
 {
-    char directory[] = "/tmp/varhead-config-XXXXXX", path[64];
-    ck_assert_ptr_nonnull(mkdtemp(directory));
-    snprintf(path, sizeof path, "%s/x.yaml", directory);
+    const char *path = scratch_path("x.yaml"), *directory = scratch_directory;
 
     ck_load_message(path, ": expected a configuration, got: No such file or directory");
     ck_load_message(directory, ": expected a configuration, got: Is a directory");
@@ -282,9 +279,6 @@ START_TEST(messages_of_files)
     }
     write_file(path, "\xef\xbb\xbf# one\nstage1: {bach: 2}\n", 27);
     ck_load_message(path, ":2: unknown key \"stage1.bach\"; did you mean \"stage1.batch\"?");
-
-    unlink(path);
-    rmdir(directory);
 }
 END_TEST
 

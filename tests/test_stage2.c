@@ -225,6 +225,27 @@ START_TEST(a_loss_that_is_no_square_is_not_solved_for)
 }
 END_TEST
 
+START_TEST(auto_is_exact_only_where_every_loss_can_be_solved_for)
+{
+    const Stage2Task squares = {.losses = {&objective_npr, &objective_sn}, .count = 2};
+    const Stage2Task mixed = {.losses = {&toy_likelihood, &objective_sn}, .count = 2};
+    Config fresh;
+    assert_ok(config_parse(&fresh, recipe, "recipe", NULL, 0, &error));
+    fresh.stage2.time_bins = 0;
+    config = fresh;
+    stage2_resolve(&config, &squares);
+    ck_assert(config.stage2.solver == SOLVER_EXACT && config.stage2.time_bins > 1);
+    config = fresh;
+    stage2_resolve(&config, &mixed);
+    ck_assert(config.stage2.solver == SOLVER_ADAM && config.stage2.time_bins == 1);
+    config = fresh;
+    config.stage2.solver = SOLVER_EXACT; /* asked for by name: refused later */
+    stage2_resolve(&config, &mixed);
+    ck_assert(config.stage2.solver == SOLVER_EXACT);
+}
+END_TEST
+
 SUITE_MAIN("stage2", eight_heads_are_trained_each_as_if_alone, eight_heads_are_saved_and_continued,
            a_loss_that_is_no_square_is_trained, any_number_of_squared_losses_is_solved_for,
-           a_loss_that_is_no_square_is_not_solved_for)
+           a_loss_that_is_no_square_is_not_solved_for,
+           auto_is_exact_only_where_every_loss_can_be_solved_for)

@@ -149,8 +149,9 @@ static char *describe_arithmetic(const Config *config, const char *reason)
                          threads == 1 ? "" : "s");
 }
 
-/* --seed and --precision are short for overrides of those keys. */
-static bool load_config(const Settings *settings, Config *config, const char **reason, Error *error)
+/* --seed and --precision are short for overrides of those keys. The task has no losses in stage 1. */
+static bool load_config(const Settings *settings, const Stage2Task *task, Config *config,
+                        const char **reason, Error *error)
 {
     static const char *const precisions[] = {"precision=auto", "precision=f32", "precision=bf16"};
     StringList overrides = {0};
@@ -166,7 +167,7 @@ static bool load_config(const Settings *settings, Config *config, const char **r
     memory_free(seed);
     string_list_free(&overrides);
     if (done)
-        config_resolve(config);
+        stage2_resolve(config, task);
     return done && resolve_precision(settings, config, reason, error);
 }
 
@@ -180,19 +181,16 @@ static bool run_stage1(const Settings *settings, const Config *config, const cha
     return done;
 }
 
-static bool run_stage2(const Settings *settings, const Config *config, const char *run,
-                       Error *error)
+static bool run_stage2(const Settings *settings, const Config *config, Stage2Task *task,
+                       const char *run, Error *error)
 {
-    Stage2Task task = {.heads = settings->heads};
-    if (!parse_losses(settings->loss, &task, error))
-        return false;
-    if (task.heads && config->stage2.solver != SOLVER_ADAM)
+    if (task->heads && config->stage2.solver != SOLVER_ADAM)
         return error_input(error, "--heads goes with --set stage2.solver=adam, and the solver is "
                                   "exact");
     char *init = settings->init    ? memory_string(settings->init)
                  : settings->heads ? memory_string(settings->heads)
                                    : memory_format("%s/stage1.h5", run);
-    task.init = init;
+    task->init = init;
     bool done =
         settings->init || settings->heads || access(init, F_OK) == 0 ||
         error_input(error,
@@ -202,8 +200,7 @@ static bool run_stage2(const Settings *settings, const Config *config, const cha
                     init);
     Stage *stage = NULL;
     done = done && memory_limit_check(config->stage2.solver == SOLVER_EXACT, error) &&
-           stage2_make(&stage, config, run, &task, error) &&
-           loop_run(stage, &settings->loop, error);
+           stage2_make(&stage, config, run, task, error) && loop_run(stage, &settings->loop, error);
     stage_free(stage);
     memory_free(init);
     return done;
@@ -233,7 +230,10 @@ static bool run(Settings *settings, Error *error)
 {
     Config config;
     const char *reason;
-    if (!check_settings(settings, error) || !load_config(settings, &config, &reason, error))
+    Stage2Task task = {.heads = settings->heads};
+    if (!check_settings(settings, error) ||
+        (settings->stage == 2 && !parse_losses(settings->loss, &task, error)) ||
+        !load_config(settings, &task, &config, &reason, error))
         return false;
     program_set_threads((int)settings->threads);
     note_show(settings->loop.quiet ? NULL : print_note);
@@ -242,7 +242,7 @@ static bool run(Settings *settings, Error *error)
     char *directory =
         settings->run ? memory_string(settings->run) : memory_format("checkpoints/%s", config.name);
     bool done = settings->stage == 1 ? run_stage1(settings, &config, directory, error)
-                                     : run_stage2(settings, &config, directory, error);
+                                     : run_stage2(settings, &config, &task, directory, error);
     memory_free(directory);
     memory_free(computes);
     return done;

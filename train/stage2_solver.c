@@ -5,16 +5,30 @@
 
 #include "train/stage2.h"
 
-/* Only squares of an output minus a target lead to a linear system. */
-static bool can_solve(const Stage2Task *task, Error *error)
+/* The first loss that exact cannot solve for; NULL: it solves for all. Only squares of an output
+ * minus a target lead to a linear system. */
+static const Objective *first_unsolvable(const Stage2Task *task)
 {
     for (int i = 0; i < task->count; i++)
         if (!objective_is_quadratic(task->losses[i]))
-            return error_input(error,
-                               "--loss %s: stage2.solver is exact, which solves for squared losses "
-                               "only; expected --set stage2.solver=adam",
-                               task->losses[i]->name);
-    return true;
+            return task->losses[i];
+    return NULL;
+}
+
+static bool can_solve(const Stage2Task *task, Error *error)
+{
+    const Objective *loss = first_unsolvable(task);
+    return !loss || error_input(error,
+                                "--loss %s: stage2.solver is exact, which solves for squared "
+                                "losses only; expected --set stage2.solver=adam",
+                                loss->name);
+}
+
+void stage2_resolve(Config *config, const Stage2Task *task)
+{
+    if (config->stage2.solver == SOLVER_AUTO && first_unsolvable(task))
+        config->stage2.solver = SOLVER_ADAM;
+    config_resolve(config);
 }
 
 bool stage2_make(Stage **stage, const Config *config, const char *run, const Stage2Task *task,

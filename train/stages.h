@@ -22,6 +22,10 @@ typedef struct Stage2Task {
     const char *heads;
 } Stage2Task;
 
+/* config_resolve for the losses of the task: auto is adam too where exact cannot solve for one of
+ * them. */
+void stage2_resolve(Config *config, const Stage2Task *task);
+
 /* Stage 2: loads trunk_ema of task->init, freezes it, and fits a head on its features for each of
  * the losses, all on the same trunk passes, by Adam or exactly as stage2.solver says. Saves
  * `run`/stage2-<losses joined by +>.h5, which holds the trunk too. An input error if the solver is

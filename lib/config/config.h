@@ -143,7 +143,8 @@ bool config_parse(Config *config, const char *text, const char *origin,
                   const char *const *overrides, int count, Error *error);
 
 /* Replaces stage2.solver auto and stage2.time_bins 0 by their meaning: exact and 12 bins for simple
- * heads, else adam and 1. A checkpoint stores the result. */
+ * heads, else adam and 1. A checkpoint stores the result. (train knows the losses of stage 2, and
+ * resolves by train/stages.h.) */
 void config_resolve(Config *config);
 
 /* The whole configuration as YAML, with every key, in the order of the table; the caller frees it
