@@ -44,7 +44,9 @@ static MatmulShape matmul_shape(int64_t rows)
 static bool make_conv(const ConvShape *s, ConvPass pass, DType type)
 {
     Primitive *p = NULL;
-    const bool done = primitive_conv(&p, s, pass, false, type, type, &error);
+    const Product product = {
+        .conv = *s, .pass = pass, .type = type, .dst_type = type, .direct = true};
+    const bool done = primitive_conv(&p, &product, &error);
     primitive_free(p);
     return done;
 }

@@ -179,10 +179,13 @@ static const ConvShape timed = {.n = 16,
 static bool prepare(Convolution *c, DType type, Error *error)
 {
     const size_t images = (size_t)timed.n * 32 * 32 * 128 * dtype_size(type);
-    if (!primitive_conv(&c->primitive, &timed, CONV_FORWARD, false, type, type, error))
+    const Product product = {.conv = timed, .type = type, .dst_type = type};
+    if (!primitive_conv(&c->primitive, &product, error))
         return false;
+    const size_t packed = primitive_weights_bytes(c->primitive);
+    const size_t weights = packed > 0 ? packed : (size_t)conv_weights_count(&timed) * sizeof(float);
     const size_t bytes[] = {[OPERAND_SRC] = images,
-                            [OPERAND_WEIGHTS] = primitive_weights_bytes(c->primitive),
+                            [OPERAND_WEIGHTS] = weights,
                             [OPERAND_BIAS] = 128 * sizeof(float),
                             [OPERAND_DST] = images};
     for (int i = 0; i <= OPERAND_DST; i++) {

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* -- Words ------------------------------------------------------------------------------------- */
 
@@ -69,6 +70,37 @@ const char *cpu_features(void)
             snprintf(found + strlen(found), sizeof found - strlen(found), "%s%s",
                      found[0] ? " " : "", known[i]);
     return found;
+}
+
+static CpuVectors processor_vectors(void)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+        return CPU_VECTORS_AVX512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return CPU_VECTORS_AVX2;
+#endif
+    return CPU_VECTORS_BASELINE;
+}
+
+/* What oneDNN's variable allows: names of it are SSE41, AVX, AVX2, AVX2_VNNI, AVX512_CORE, ... */
+static CpuVectors allowed_vectors(void)
+{
+    const char *name = getenv("ONEDNN_MAX_CPU_ISA");
+    if (!name)
+        name = getenv("DNNL_MAX_CPU_ISA");
+    if (!name)
+        return CPU_VECTORS_AVX512;
+    if (strcasecmp(name, "SSE41") == 0 || strcasecmp(name, "AVX") == 0)
+        return CPU_VECTORS_BASELINE;
+    return strncasecmp(name, "AVX2", 4) == 0 ? CPU_VECTORS_AVX2 : CPU_VECTORS_AVX512;
+}
+
+CpuVectors cpu_vectors(void)
+{
+    const CpuVectors has = processor_vectors(), may = allowed_vectors();
+    return has < may ? has : may;
 }
 
 int cpu_cores(void)
@@ -127,11 +159,10 @@ MULTIPLY_ADDS(avx512_sums, __attribute__((target("avx512f"))), 64, 12)
 
 static Kernel best_kernel(void)
 {
-    if (__builtin_cpu_supports("avx512f"))
-        return (Kernel){avx512_sums, 16, 12};
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return (Kernel){avx2_sums, 8, 12};
-    return (Kernel){plain_sums, 4, 12};
+    const Kernel kernels[] = {[CPU_VECTORS_BASELINE] = {plain_sums, 4, 12},
+                              [CPU_VECTORS_AVX2] = {avx2_sums, 8, 12},
+                              [CPU_VECTORS_AVX512] = {avx512_sums, 16, 12}};
+    return kernels[cpu_vectors()];
 }
 #else
 static Kernel best_kernel(void)

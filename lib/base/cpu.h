@@ -11,6 +11,20 @@ const char *cpu_name(void);
  * Lives until the next call. */
 const char *cpu_features(void);
 
+/* The vectors that kernels of our own use; each includes those before it. */
+typedef enum CpuVectors {
+    /* Those that every processor of this kind has. */
+    CPU_VECTORS_BASELINE,
+    /* x86: 8 floats, with fused multiply-add. */
+    CPU_VECTORS_AVX2,
+    /* x86: 16 floats, with all extensions of servers (F, BW, DQ, VL). */
+    CPU_VECTORS_AVX512,
+} CpuVectors;
+
+/* The best that this processor has and that ONEDNN_MAX_CPU_ISA (or its older name
+ * DNNL_MAX_CPU_ISA), which holds oneDNN, allows. */
+CpuVectors cpu_vectors(void);
+
 /* Cores that this process may use. */
 int cpu_cores(void);
 

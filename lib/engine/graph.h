@@ -38,6 +38,8 @@ typedef struct GraphOptions {
     int batch;
     /* The type of images inside the graph (see Precision above). */
     DType type;
+    /* Whether convolutions are computed directly, never by Winograd's algorithm. */
+    bool direct;
     /* Whether the backward pass gives gradients of the parameters, and of the inputs. */
     bool weight_gradients, input_gradients;
     /* Whether dropout is on (training mode), and the seed of its masks. */

@@ -9,10 +9,14 @@ typedef struct Packing {
     void *packed;
 } Packing;
 
-/* For the weights of `user`, which has to outlive the packing; counts its memory as the graph's. */
+/* For the weights of `user`, which has to outlive the packing; counts its memory as the graph's.
+ * Nothing is packed where `user` reads the plain weights. */
 bool packing_prepare(Packing *packing, Graph *graph, const Primitive *user, Error *error);
 
 /* `weights`: as they lie in the parameters. */
 void packing_run(Packing *packing, const float *weights);
+
+/* The weights that the user reads: the packed ones, or, where there are none, the plain ones. */
+void *packing_weights(const Packing *packing, const float *weights);
 
 void packing_free(Packing *packing);

@@ -12,7 +12,6 @@
 #include "engine/elementwise.h"
 #include "engine/product_check.h"
 #include "engine/profile.h"
-#include "engine/weight_gradient.h"
 
 #include <omp.h>
 #include <pthread.h>
@@ -176,25 +175,12 @@ ImplementationFilter primitive_filter(const Candidate *candidate)
 
 /* -- Choosing --------------------------------------------------------------------------------- */
 
-static const char own_name[] = "varhead:amx_bf16";
-
-/* Where our own weight gradients are better than oneDNN's: with AMX, and channels enough to fill
- * its tiles. A rule and not a measurement at run time, so that the same run gives the same bits. */
-static bool has_own(const Product *product)
-{
-    const int least = 16;
-    return !product->is_matmul && product->pass == CONV_BACKWARD_WEIGHTS &&
-           product->type == DTYPE_BF16 && product->conv.in_channels >= least &&
-           product->conv.out_channels >= least && weight_gradient_available() &&
-           ((int)dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_amx) ==
-               dnnl_cpu_isa_avx512_core_amx;
-}
-
 static Outcome build(Primitive *p, const Candidate *candidate, Error *error)
 {
-    if (has_own(&p->product) && product_log_accepts(candidate->log, own_name, false)) {
+    p->own = candidate->in_place ? NULL : own_way(&p->product, candidate->log);
+    if (p->own) {
         p->own_threads = omp_get_max_threads();
-        p->scratch_bytes = weight_gradient_scratch_bytes(&p->product.conv, p->own_threads);
+        p->scratch_bytes = p->own->scratch_bytes(&p->product, p->own_threads);
         return OUTCOME_DONE;
     }
     return p->product.is_matmul ? primitive_build_matmul(p, candidate, error)
@@ -270,12 +256,9 @@ static bool make(Primitive **result, const Product *product, Error *error)
                            : try_all(result, log, product, error);
 }
 
-bool primitive_conv(Primitive **primitive, const ConvShape *shape, ConvPass pass, bool added,
-                    DType type, DType dst_type, Error *error)
+bool primitive_conv(Primitive **primitive, const Product *product, Error *error)
 {
-    const Product product = {
-        .conv = *shape, .pass = pass, .added = added, .type = type, .dst_type = dst_type};
-    return make(primitive, &product, error);
+    return make(primitive, product, error);
 }
 
 bool primitive_matmul(Primitive **primitive, const MatmulShape *shape, Error *error)
@@ -320,13 +303,7 @@ void primitive_unpack(const Primitive *p, const void *packed, float *plain)
 
 const char *primitive_implementation(const Primitive *p)
 {
-    return p->own_threads > 0 ? own_name : implementation_name(p->description);
-}
-
-static void run_own(const Primitive *p, void *const *operands, void *scratch)
-{
-    weight_gradient(&p->product.conv, p->own_threads, operands[OPERAND_SRC], operands[OPERAND_DST],
-                    operands[OPERAND_WEIGHTS], operands[OPERAND_BIAS], scratch);
+    return p->own ? p->own->name() : implementation_name(p->description);
 }
 
 bool primitive_run(Primitive *p, void *const *operands, void *scratch, Error *error)
@@ -335,8 +312,8 @@ bool primitive_run(Primitive *p, void *const *operands, void *scratch, Error *er
     primitive_note_run(p, operands, scratch);
     profile_operations(product->is_matmul ? product->matmul.a_type : product->type,
                        product_operations(product));
-    if (p->own_threads > 0) {
-        run_own(p, operands, scratch);
+    if (p->own) {
+        p->own->run(product, p->own_threads, operands, scratch);
         return true;
     }
     dnnl_exec_arg_t arguments[OPERAND_COUNT + 1];

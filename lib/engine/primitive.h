@@ -32,12 +32,10 @@ Support primitive_support(DType type);
 
 typedef struct Primitive Primitive;
 
-/* `type` is that of src and weights; dst_type that of dst, which only a forward pass may have of
- * another type. `added`: a forward pass adds OPERAND_ADDED. Both fail with a run-time error where
- * the library has no implementation or none that is right, and for want of memory. Not to be called
- * by two threads at once. */
-bool primitive_conv(Primitive **primitive, const ConvShape *shape, ConvPass pass, bool added,
-                    DType type, DType dst_type, Error *error);
+/* Only the dst of a forward pass may be of another type than src and weights. Both fail with a
+ * run-time error where the library has no implementation or none that is right, and for want of
+ * memory. Not to be called by two threads at once. */
+bool primitive_conv(Primitive **primitive, const Product *product, Error *error);
 bool primitive_matmul(Primitive **primitive, const MatmulShape *shape, Error *error);
 
 void primitive_free(Primitive *primitive);

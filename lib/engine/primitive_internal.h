@@ -4,6 +4,7 @@
 #include "engine/blocked.h"
 #include "engine/onednn.h"
 #include "engine/primitive.h"
+#include "engine/primitive_own.h"
 #include "engine/product_log.h"
 
 typedef struct Slot {
@@ -28,7 +29,8 @@ struct Primitive {
     size_t weights_bytes;
     /* Of OPERAND_ADDED, copied to OPERAND_DST before the kernel runs, which adds to it. */
     size_t copied_bytes;
-    /* weight_gradient.h computes it with this number of threads; 0: oneDNN does. */
+    /* Code of our own computes it, with this number of threads. NULL: oneDNN does. */
+    const OwnWay *own;
     int own_threads;
 };
 

@@ -15,11 +15,12 @@ static char *conv_text(const Product *p)
                                          [CONV_BACKWARD_WEIGHTS] = "backward weights"};
     const ConvShape *s = &p->conv;
     return memory_format("convolution %s [%d, %d, %d, %d] -> [%d, %d, %d, %d], %dx%d, stride %d, "
-                         "padding %d+%d, %s -> %s%s",
+                         "padding %d+%d, %s -> %s%s%s",
                          passes[p->pass], s->n, s->in_height, s->in_width, s->in_channels, s->n,
                          s->out_height, s->out_width, s->out_channels, s->kernel, s->kernel,
                          s->stride, s->pad_begin, s->pad_end, type_text(p->type),
-                         type_text(p->dst_type), p->added ? ", and a tensor added" : "");
+                         type_text(p->dst_type), p->added ? ", and a tensor added" : "",
+                         p->direct ? ", direct" : "");
 }
 
 static char *matmul_text(const MatmulShape *s)

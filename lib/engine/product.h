@@ -61,6 +61,8 @@ typedef struct Product {
     bool added;
     /* Of src and weights; and of dst. */
     DType type, dst_type;
+    /* Every product of the definition is computed: Winograd's algorithm is not wanted. */
+    bool direct;
 } Product;
 
 /* "convolution forward [16, 32, 32, 3] -> [16, 32, 32, 128], 3x3, ...": different for any two

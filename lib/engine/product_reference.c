@@ -16,6 +16,13 @@ void expected_add(Expected *expected, double term)
     expected->terms++;
 }
 
+void expected_widen(Expected *expected, int64_t terms, double mean_square)
+{
+    const double factor = 4;
+    expected->terms = terms;
+    expected->squares = factor * factor * (double)terms * mean_square;
+}
+
 double expected_tolerance(const Expected *e, DType type)
 {
     const double unit = 0x1p-24, allowed = 8;

@@ -33,6 +33,12 @@ Expected product_bias_gradient(const Product *product, const ProductOperands *op
 
 void expected_add(Expected *expected, double term);
 
+/* For an algorithm that computes a tile of elements together, as Winograd's does, from operands that
+ * are all random: an element's rounding errors are those of sums over the whole tile, `terms` terms
+ * with this mean square, even where padding leaves the element fewer. They may be four times as
+ * large as a direct sum's. */
+void expected_widen(Expected *expected, int64_t terms, double mean_square);
+
 /* How far a float32 sum of these terms, in any order, rounded once to `type`, may be from the exact
  * value. The error of a sum of n random terms is some 0.4 u sqrt(n) times their root sum of squares
  * (u = 2^-24); twenty times as much is allowed. */

@@ -1,5 +1,5 @@
-/* Convolutions. The weights are packed for the forward and for the backward-data primitive each
- * time they change; their gradient comes out packed and is brought back to [out, in, k, k].
+/* Convolutions. Where the forward and the backward-data primitive want packed weights, these are
+ * packed each time they change. A gradient that comes out packed is brought back to [out, in, k, k].
  *
  *     forward   y = conv(x, w) + b [+ residual]
  *     backward  dx = conv'(dy, w),  dw = x (*) dy,  db = sum of dy,  d residual = dy
@@ -34,18 +34,20 @@ static bool prepare_backward(Graph *graph, ConvOp *conv, Error *error)
 {
     Op *op = &conv->op;
     const DType type = op->in[0]->type;
+    Product product = {
+        .conv = conv->shape, .type = type, .dst_type = type, .direct = graph->options.direct};
     size_t data_scratch = 0, weights_scratch = 0;
     if (op->in[0]->needs_grad) {
-        if (!primitive_conv(&conv->backward_data, &conv->shape, CONV_BACKWARD_DATA, false, type,
-                            type, error) ||
+        product.pass = CONV_BACKWARD_DATA;
+        if (!primitive_conv(&conv->backward_data, &product, error) ||
             !packing_prepare(&conv->pack_data, graph, conv->backward_data, error))
             return false;
         conv->added_bytes = op->accumulate[0] ? memory_aligned(value_bytes(op->in[0])) : 0;
         data_scratch = conv->added_bytes + primitive_scratch_bytes(conv->backward_data);
     }
     if (graph->options.weight_gradients) {
-        if (!primitive_conv(&conv->backward_weights, &conv->shape, CONV_BACKWARD_WEIGHTS, false,
-                            type, type, error))
+        product.pass = CONV_BACKWARD_WEIGHTS;
+        if (!primitive_conv(&conv->backward_weights, &product, error))
             return false;
         op->reads_input[0] = true;
         weights_scratch = memory_aligned(primitive_weights_bytes(conv->backward_weights)) +
@@ -60,8 +62,13 @@ static bool prepare_backward(Graph *graph, ConvOp *conv, Error *error)
 static bool conv_prepare(Graph *graph, Op *op, Error *error)
 {
     ConvOp *conv = (ConvOp *)op;
-    if (!primitive_conv(&conv->forward, &conv->shape, CONV_FORWARD, op->in[1] != NULL,
-                        op->in[0]->type, op->out->type, error) ||
+    const Product product = {.conv = conv->shape,
+                             .pass = CONV_FORWARD,
+                             .added = op->in[1] != NULL,
+                             .type = op->in[0]->type,
+                             .dst_type = op->out->type,
+                             .direct = graph->options.direct};
+    if (!primitive_conv(&conv->forward, &product, error) ||
         !packing_prepare(&conv->pack_forward, graph, conv->forward, error))
         return false;
     op->forward_scratch_bytes = primitive_scratch_bytes(conv->forward);
@@ -81,7 +88,7 @@ static bool conv_forward(Graph *graph, Op *op, Error *error)
     ConvOp *conv = (ConvOp *)op;
     void *operands[OPERAND_COUNT] = {
         [OPERAND_SRC] = op->in[0]->data,
-        [OPERAND_WEIGHTS] = conv->pack_forward.packed,
+        [OPERAND_WEIGHTS] = packing_weights(&conv->pack_forward, op_weights(graph, op->weight)),
         [OPERAND_BIAS] = (void *)op_weights(graph, op->bias),
         [OPERAND_DST] = op->out->data,
         [OPERAND_ADDED] = op->in[1] ? op->in[1]->data : NULL,
@@ -89,14 +96,14 @@ static bool conv_forward(Graph *graph, Op *op, Error *error)
     return primitive_run(conv->forward, operands, op->forward_scratch, error);
 }
 
-static bool backward_data(ConvOp *conv, void *dy, char *scratch, Error *error)
+static bool backward_data(Graph *graph, ConvOp *conv, void *dy, char *scratch, Error *error)
 {
     Op *op = &conv->op;
     void *target = op->accumulate[0] ? scratch : op->in[0]->grad;
     void *rest = op->accumulate[0] ? scratch + conv->added_bytes : scratch;
     void *operands[OPERAND_COUNT] = {
         [OPERAND_SRC] = target,
-        [OPERAND_WEIGHTS] = conv->pack_data.packed,
+        [OPERAND_WEIGHTS] = packing_weights(&conv->pack_data, op_weights(graph, op->weight)),
         [OPERAND_DST] = dy,
     };
     if (!primitive_run(conv->backward_data, operands, rest, error))
@@ -139,7 +146,7 @@ static bool conv_backward(Graph *graph, Op *op, Error *error)
                             false);
     }
     return (!conv->backward_weights || backward_weights(graph, conv, dy, scratch, error)) &&
-           (!conv->backward_data || backward_data(conv, dy, scratch, error)) &&
+           (!conv->backward_data || backward_data(graph, conv, dy, scratch, error)) &&
            op_pass_gradient(op);
 }
 

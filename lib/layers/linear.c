@@ -105,12 +105,6 @@ static void linear_pack(Graph *graph, Op *op)
     packing_run(&linear->pack_data, weights);
 }
 
-/* The weights that a product reads: the packed ones, or those in the parameters. */
-static void *weights_for(const Graph *graph, const Op *op, const Packing *packing)
-{
-    return packing->packed ? packing->packed : (void *)op_weights(graph, op->weight);
-}
-
 static bool linear_forward(Graph *graph, Op *op, Error *error)
 {
     LinearOp *linear = (LinearOp *)op;
@@ -118,7 +112,7 @@ static bool linear_forward(Graph *graph, Op *op, Error *error)
         elementwise_copy(op->out->data, op->in[1]->data, value_bytes(op->out));
     void *operands[OPERAND_COUNT] = {
         [OPERAND_SRC] = op->in[0]->data,
-        [OPERAND_WEIGHTS] = weights_for(graph, op, &linear->pack_forward),
+        [OPERAND_WEIGHTS] = packing_weights(&linear->pack_forward, op_weights(graph, op->weight)),
         [OPERAND_BIAS] = (void *)op_weights(graph, op->bias),
         [OPERAND_DST] = op->out->data,
     };
@@ -144,7 +138,7 @@ static bool linear_backward(Graph *graph, Op *op, Error *error)
     if (linear->backward_data) {
         void *operands[OPERAND_COUNT] = {
             [OPERAND_SRC] = y->grad,
-            [OPERAND_WEIGHTS] = weights_for(graph, op, &linear->pack_data),
+            [OPERAND_WEIGHTS] = packing_weights(&linear->pack_data, op_weights(graph, op->weight)),
             [OPERAND_DST] = x->grad,
         };
         if (!primitive_run(linear->backward_data, operands, scratch, error))

@@ -1,0 +1,290 @@
+/* The kernels of winograd_kernels.h in C, for one instruction set. The including file defines
+ *
+ *     LANES      floats in a vector
+ *     THIRD      a third of the rows of a matrix product's block of sums: its 3 THIRD x 2 vectors,
+ *                two vectors of the right factor and one number of the left have registers
+ *     KERNELS    the name of the table
+ *
+ * and says for which instruction set the compiler is to translate what follows.
+ */
+#include "engine/winograd_tiles.h"
+
+enum {
+    ROWS = 3 * THIRD,
+    COLUMNS = 2 * LANES,
+    POINTS = WINOGRAD_POINTS,
+    /* Floats of V from one vector of channels to the next. */
+    NEXT_VECTOR = POINTS * ROWS * LANES,
+};
+
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* -- Forward ---------------------------------------------------------------------------------- */
+
+static void input(const Tiles *tiles, const float *x, int channels, int first, int last, float *v)
+{
+    for (int tile = first; tile < last; tile++, v += LANES) {
+        const float *pixels[POINTS];
+        float rest[POINTS][LANES], *to = v;
+        int c = 0;
+        find_pixels(tiles, tile, WINOGRAD_REACH, 1, x, channels, pixels);
+        for (; c + LANES <= channels; c += LANES, to += NEXT_VECTOR)
+            transform_input(pixels, c, to, ROWS * LANES);
+        if (c < channels) {
+            fill_vector(POINTS, c, channels, pixels, rest);
+            transform_input(pixels, 0, to, ROWS * LANES);
+        }
+    }
+}
+
+enum { SOME = 8 };
+
+/* taps [SOME][9][LANES] := the weights of LANES outputs, from `out`, and SOME inputs, from `in`;
+ * zeros where there are none. */
+static void read_weights(const WinogradWeights *weights, int in, int out, float (*taps)[9][LANES])
+{
+    const int ins = smaller(SOME, weights->in - in), outs = smaller(LANES, weights->out - out);
+    if (ins < SOME || outs < LANES)
+        memset(taps, 0, SOME * sizeof *taps);
+    for (int o = 0; o < outs; o++)
+        for (int i = 0; i < ins; i++) {
+            const float *from =
+                weights->at + (out + o) * weights->next_out + (in + i) * weights->next_in;
+            if (weights->turned)
+                for (int tap = 0; tap < 9; tap++)
+                    taps[i][tap][o] = from[8 - tap];
+            else
+                for (int tap = 0; tap < 9; tap++)
+                    taps[i][tap][o] = from[tap];
+        }
+}
+
+static void weights(const WinogradWeights *weights, int first, int last, int out,
+                    ptrdiff_t next_point, float *u)
+{
+    float taps[SOME][9][LANES];
+    for (int c = first; c < last; c += SOME)
+        for (int half = 0; half < COLUMNS; half += LANES) {
+            read_weights(weights, c, out + half, taps);
+            for (int i = 0; i < SOME && c + i < last; i++) {
+                const float *at[9];
+                for (int tap = 0; tap < 9; tap++)
+                    at[tap] = taps[i][tap];
+                transform_taps(3, at, 0, u + (c + i) * COLUMNS + half, next_point);
+            }
+        }
+}
+
+/* products [rows][36][COLUMNS] of one point: a group's V times a column's U. */
+INLINED void multiply_rows(int rows, int in, const float *v, const float *u, float *products)
+{
+    Vec sum[ROWS][2] = {{{0}}};
+    for (int c = 0; c < in; c += LANES, v += NEXT_VECTOR, u += LANES * COLUMNS)
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++) {
+            if (i * 16 < ROWS * LANES)
+                __builtin_prefetch(v + ROWS * LANES + i * 16);
+            const Vec left = load_vec(u + i * COLUMNS), right = load_vec(u + i * COLUMNS + LANES);
+#pragma GCC unroll 12
+            for (int r = 0; r < rows; r++) {
+                const Vec factor = splat(v[r * LANES + i]);
+                sum[r][0] += factor * left;
+                sum[r][1] += factor * right;
+            }
+        }
+#pragma GCC unroll 12
+    for (int r = 0; r < rows; r++) {
+        store_vec(products + r * POINTS * COLUMNS, sum[r][0]);
+        store_vec(products + r * POINTS * COLUMNS + LANES, sum[r][1]);
+    }
+}
+
+/* A last group may have fewer tiles. What is computed for the others is not used. */
+static void multiply(int rows, int in, const float *v, const float *u, float *products)
+{
+    if (rows > 2 * THIRD)
+        multiply_rows(ROWS, in, v, u, products);
+    else if (rows > THIRD)
+        multiply_rows(2 * THIRD, in, v, u, products);
+    else
+        multiply_rows(THIRD, in, v, u, products);
+}
+
+/* Where a tile's outputs go: its corner, and its rows, columns and channels that exist. */
+typedef struct Corner {
+    ptrdiff_t at, next_row;
+    int rows, columns;
+} Corner;
+
+static Corner find_corner(const Tiles *tiles, int tile, int channels)
+{
+    const int image = tile / tiles->per_image, rest = tile % tiles->per_image;
+    const int row = rest / tiles->across * WINOGRAD_TILE;
+    const int column = rest % tiles->across * WINOGRAD_TILE;
+    const ptrdiff_t next_row = (ptrdiff_t)tiles->width * channels;
+    return (Corner){(image * tiles->height + row) * next_row + (ptrdiff_t)column * channels,
+                    next_row, smaller(WINOGRAD_TILE, tiles->height - row),
+                    smaller(WINOGRAD_TILE, tiles->width - column)};
+}
+
+/* The `count` channels from `channel`, at most a vector, of one tile. */
+INLINED void write_tile(const float *products, const WinogradOutput *y, const Corner *corner,
+                        int rows, int columns, int channel, int count)
+{
+    Vec outputs[WINOGRAD_TILE * WINOGRAD_TILE], bias = {0};
+    transform_output(WINOGRAD_TILE, products, COLUMNS, outputs);
+    if (y->bias)
+        memcpy(&bias, y->bias + channel, (size_t)count * sizeof(float));
+#pragma GCC unroll 4
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int j = 0; j < columns; j++) {
+            const ptrdiff_t at = corner->at + i * corner->next_row + j * y->channels + channel;
+            Vec value = outputs[i * WINOGRAD_TILE + j] + bias, added = {0};
+            if (y->added) {
+                memcpy(&added, y->added + at, (size_t)count * sizeof(float));
+                value += added;
+            }
+            memcpy(y->at + at, &value, (size_t)count * sizeof(float));
+        }
+}
+
+static void write_tiles(const Tiles *tiles, const float *products, const WinogradOutput *y,
+                        int first, int last, int channel)
+{
+    for (int tile = first; tile < last; tile++, products += POINTS * COLUMNS) {
+        const Corner corner = find_corner(tiles, tile, y->channels);
+        for (int half = 0; half < COLUMNS && channel + half < y->channels; half += LANES) {
+            const int count = smaller(LANES, y->channels - channel - half);
+            if (count == LANES && corner.rows == WINOGRAD_TILE && corner.columns == WINOGRAD_TILE)
+                write_tile(products + half, y, &corner, WINOGRAD_TILE, WINOGRAD_TILE,
+                           channel + half, LANES);
+            else
+                write_tile(products + half, y, &corner, corner.rows, corner.columns, channel + half,
+                           count);
+        }
+    }
+}
+
+static void output(const Tiles *tiles, int in, const float *v, const float *u, ptrdiff_t next_point,
+                   float *products, const WinogradOutput *y, int first, int last, int channel)
+{
+    const int vectors = (in + LANES - 1) / LANES;
+    for (int point = 0; point < POINTS; point++)
+        for (int tile = 0; tile < last - first; tile += ROWS)
+            multiply(last - first - tile, in,
+                     v + (ptrdiff_t)tile / ROWS * vectors * NEXT_VECTOR + point * ROWS * LANES,
+                     u + point * next_point, products + (tile * POINTS + point) * COLUMNS);
+    write_tiles(tiles, products, y, first, last, channel);
+}
+
+/* -- Gradient --------------------------------------------------------------------------------- */
+
+/* One tile of an image, at its place in the panels. */
+INLINED void factor(bool is_input, const Tiles *tiles, const float *x, int channels, int tile,
+                    const WinogradPanels *panels, float *to)
+{
+    enum { REACH = WINOGRAD_REACH, TILE = WINOGRAD_TILE };
+    const int size = is_input ? REACH : TILE;
+    const float *pixels[REACH * REACH];
+    float rest[REACH * REACH][LANES];
+    find_pixels(tiles, tile, size, is_input, x, channels, pixels);
+    for (int first = 0; first < channels; first += COLUMNS, to += panels->next_column)
+        for (int half = 0; half < COLUMNS; half += LANES) {
+            int channel = first + half;
+            if (channel + LANES > channels) {
+                fill_vector(size * size, channel, channels, pixels, rest);
+                channel = 0;
+            }
+            if (is_input)
+                transform_input(pixels, channel, to + half, panels->next_point);
+            else
+                transform_taps(TILE, pixels, channel, to + half, panels->next_point);
+        }
+}
+
+static void input_factor(const Tiles *tiles, const float *x, int channels, int tile,
+                         const WinogradPanels *panels, float *to)
+{
+    factor(true, tiles, x, channels, tile, panels, to);
+}
+
+static void gradient_factor(const Tiles *tiles, const float *dy, int channels, int tile,
+                            const WinogradPanels *panels, float *to)
+{
+    factor(false, tiles, dy, channels, tile, panels, to);
+}
+
+/* Some rows of the sums. Not unrolled: gcc 12 then runs out of registers. */
+INLINED void multiply_factor_rows(int rows, int tiles, const float *z, const float *v, float *sums,
+                                  bool fresh)
+{
+    Vec sum[ROWS][2] = {{{0}}};
+#pragma GCC unroll 1
+    for (int tile = 0; tile < tiles; tile++, z += COLUMNS, v += COLUMNS) {
+        const Vec left = load_vec(v), right = load_vec(v + LANES);
+#pragma GCC unroll 12
+        for (int r = 0; r < rows; r++) {
+            const Vec factor = splat(z[r]);
+            sum[r][0] += factor * left;
+            sum[r][1] += factor * right;
+        }
+    }
+#pragma GCC unroll 12
+    for (int r = 0; r < rows; r++, sums += COLUMNS) {
+        if (!fresh) {
+            sum[r][0] += load_vec(sums);
+            sum[r][1] += load_vec(sums + LANES);
+        }
+        store_vec(sums, sum[r][0]);
+        store_vec(sums + LANES, sum[r][1]);
+    }
+}
+
+/* The rows are whole blocks of ROWS, and what remains: a third or two of a block. */
+static void multiply_factors(int tiles, const float *z, const float *v, float *sums, bool fresh)
+{
+    enum { REST = COLUMNS % ROWS };
+    _Static_assert(REST == THIRD || REST == 2 * THIRD, "rows of the sums");
+    int row = 0;
+    for (; row + ROWS <= COLUMNS; row += ROWS)
+        multiply_factor_rows(ROWS, tiles, z + row, v, sums + row * COLUMNS, fresh);
+    multiply_factor_rows(REST, tiles, z + row, v, sums + row * COLUMNS, fresh);
+}
+
+/* The weights of one output and the `count` inputs of a vector. */
+INLINED void write_weights(const float *sums, float *dw, int count)
+{
+    Vec taps[9];
+    transform_output(3, sums, COLUMNS * COLUMNS, taps);
+    for (int i = 0; i < count; i++)
+        for (int tap = 0; tap < 9; tap++)
+            dw[i * 9 + tap] = ((const float *)&taps[tap])[i];
+}
+
+static void gradient(const float *sums, float *dw, int in, int out, int first_in, int first_out)
+{
+    const int outs = smaller(COLUMNS, out - first_out);
+    for (int o = 0; o < outs; o++)
+        for (int i = 0; i < COLUMNS && first_in + i < in; i += LANES)
+            write_weights(sums + o * COLUMNS + i,
+                          dw + ((ptrdiff_t)(first_out + o) * in + first_in + i) * 9,
+                          smaller(LANES, in - first_in - i));
+}
+
+const WinogradKernels KERNELS = {
+    .name = NAME,
+    .lanes = LANES,
+    .rows = ROWS,
+    .columns = COLUMNS,
+    .input = input,
+    .weights = weights,
+    .output = output,
+    .input_factor = input_factor,
+    .gradient_factor = gradient_factor,
+    .multiply_factors = multiply_factors,
+    .gradient = gradient,
+};
