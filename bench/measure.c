@@ -10,6 +10,7 @@
 #include "bench/speeds.h"
 
 #include "base/clock.h"
+#include "base/cpu.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "diffusion/reverse.h"
@@ -19,9 +20,11 @@
 #include "model/unet.h"
 #include "train/stage2.h"
 
+#include <math.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 const char *work_name(Work work)
 {
@@ -174,6 +177,14 @@ static void print_profile(int steps, double seconds)
     profile_print(stdout, steps, seconds, &speeds);
 }
 
+/* Bytes that this process has had at most. */
+static double memory_peak(void)
+{
+    struct rusage usage = {0};
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_maxrss * 1024;
+}
+
 static bool time_steps(Runner *runner, const Task *task, Measurement *result, Error *error)
 {
     double *steps = memory_small(4 * (size_t)task->steps, sizeof *steps), all = 0.0;
@@ -181,7 +192,8 @@ static bool time_steps(Runner *runner, const Task *task, Measurement *result, Er
     double *processor = ratios + task->steps;
     primitive_record();
     bool done = runner->step(runner, 0, error);
-    primitive_record_end();
+    const double before = memory_peak(), peak = done ? cpu_peak(omp_get_max_threads()) : 1;
+    done = done && primitive_record_end(error);
     primitive_replay();
     profile_start();
     for (int i = 0; done && i < task->steps; i++) {
@@ -193,12 +205,16 @@ static bool time_steps(Runner *runner, const Task *task, Measurement *result, Er
         ratios[i] = steps[i] / floors[i];
     }
     profile_stop();
+    const double after = done ? cpu_peak(omp_get_max_threads()) : 1;
     if (task->profile && done)
         print_profile(task->steps, all);
     *result = (Measurement){.step = median(steps, task->steps),
                             .floor = median(floors, task->steps),
                             .ratio = median(ratios, task->steps),
                             .processor = median(processor, task->steps),
+                            .peak_share = primitive_record_operations() /
+                                          median(steps, task->steps) / fmax(peak, after),
+                            .memory = before,
                             .batch = runner->batch};
     memory_free(steps);
     return done;

@@ -44,6 +44,12 @@ typedef struct Measurement {
     double step, floor, ratio;
     /* Processor time of a step, in seconds, of all threads together. */
     double processor;
+    /* Multiplications and additions of a step's products, as their definitions say, per second of
+     * the step, as a share of what the processor reaches in float32 (cpu_peak). Winograd's
+     * convolutions do fewer, bfloat16's are faster: it may be above 1. */
+    double peak_share;
+    /* Bytes that the process has had at most after its first step. */
+    double memory;
     /* Images per step. */
     int batch;
 } Measurement;

@@ -63,10 +63,15 @@ const char *primitive_library(void);
  * primitive_scratch_bytes bytes. All pointers are aligned to 64 bytes or more for speed. */
 bool primitive_run(Primitive *primitive, void *const *operands, void *scratch, Error *error);
 
-/* For benchmarks: the least that a step can take. Between primitive_record and
+/* For benchmarks: the least that a step can take with direct products. Between primitive_record and
  * primitive_record_end every convolution and matrix product that runs is noted. The replay runs
  * them all again, in that order, on the same memory (whose contents it spoils), with nothing in
- * between; it returns the seconds that took. */
+ * between; it returns the seconds that took. Where Winograd's algorithm computed a convolution, the
+ * replay runs the library's direct one instead. primitive_record_end makes those, and fails where
+ * the library has none or for want of memory. */
 void primitive_record(void);
-void primitive_record_end(void);
+bool primitive_record_end(Error *error);
 double primitive_replay(void);
+
+/* Multiplications and additions of what was noted, as its definitions say (product_operations). */
+double primitive_record_operations(void);

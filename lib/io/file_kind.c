@@ -59,7 +59,7 @@ static const struct {
     [FILE_BENCH] =
         {"a table of bench", NULL,
          "network,precision,work,batch,threads,ms_per_step,images_per_s,images_per_cpu_s,"
-         "floor_ms,ratio,peak_mb\n",
+         "floor_ms,ratio,of_peak,peak_mb\n",
          NULL},
     [FILE_NOTE] = {"a note of infer compare", NULL, "varhead: infer sample ", NULL},
     [FILE_PAGE] = {"a page of infer compare", NULL,
