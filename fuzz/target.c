@@ -32,6 +32,7 @@ const FuzzEntry fuzz_targets[] = {
     {"safetensors", fuzz_safetensors},
     {"torch", fuzz_torch},
     {"numpy", fuzz_numpy},
+    {"pictures", fuzz_pictures},
 };
 const int fuzz_target_count = (int)(sizeof fuzz_targets / sizeof fuzz_targets[0]);
 

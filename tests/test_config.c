@@ -20,7 +20,8 @@ START_TEST(defaults_are_the_documented_ones)
 {
     static const char documented[] =
         "name: fashion-mnist\n"
-        "data: {format: auto, floats: refuse, channels: 1, resolution: 28, flip: true}\n"
+        "data: {format: auto, floats: refuse, resize: none,\n"
+        "       background: refuse, on_broken: stop, channels: 1, resolution: 28, flip: true}\n"
         "diffusion: {schedule: linear, timesteps: 1000}\n"
         "model: {channels: 64, channel_mult: [1, 2, 2], res_blocks: 2, attention: [14], dropout: "
         "0.1,\n"
@@ -311,6 +312,9 @@ START_TEST(yaml_has_every_key)
                            "  train: \"it's.h5\"\n"
                            "  test: t.h5\n"
                            "  floats: refuse\n"
+                           "  resize: none\n"
+                           "  background: refuse\n"
+                           "  on_broken: stop\n"
                            "  channels: 1\n"
                            "  resolution: 28\n"
                            "  flip: true\n"
@@ -426,6 +430,9 @@ START_TEST(every_key_makes_a_difference)
                                           "data.train=x",
                                           "data.test=x",
                                           "data.floats=unit",
+                                          "data.resize=center_crop",
+                                          "data.background=grey",
+                                          "data.on_broken=skip",
                                           "data.channels=2",
                                           "data.resolution=56",
                                           "data.flip=false",

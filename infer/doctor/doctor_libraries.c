@@ -1,10 +1,12 @@
 /* Asks each outside library for its version.
  *
  * The functions are looked up by name in the running program. So no header of a library is needed
- * here, and a library that is not loaded is left out.
+ * here, and a library that is not loaded is left out. libjpeg has no such function: the version is
+ * that of its header.
  */
 #include "infer/doctor/doctor_libraries.h"
 
+#include "data/picture.h"
 #include "engine/primitive.h"
 
 #include <dlfcn.h>
@@ -79,6 +81,7 @@ const char *doctor_libraries(void)
     append("%s", primitive_library());
     append_hdf5();
     append_strings();
+    append(", %s", picture_jpeg_library());
     append_openmp();
     return text;
 }

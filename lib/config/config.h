@@ -31,6 +31,15 @@ enum { CONFIG_MAX_LEVELS = 8, CONFIG_TEXT_SIZE = 512 };
 
 /* What the floats of a data set range over: nobody said it, 0 to 1, or -1 to 1. */
 typedef enum DataFloats { FLOATS_REFUSE, FLOATS_UNIT, FLOATS_SIGNED } DataFloats;
+typedef enum DataResize { RESIZE_NONE, RESIZE_CENTER_CROP } DataResize;
+/* What is behind transparent pixels. */
+typedef enum DataBackground {
+    BACKGROUND_REFUSE,
+    BACKGROUND_BLACK,
+    BACKGROUND_GREY,
+    BACKGROUND_WHITE,
+} DataBackground;
+typedef enum OnBroken { BROKEN_STOP, BROKEN_SKIP } OnBroken;
 typedef enum HeadType { HEAD_SIMPLE, HEAD_COMPLEX } HeadType;
 typedef enum FixedVariance { FIXED_BETA, FIXED_BETA_TILDE } FixedVariance;
 typedef enum Solver { SOLVER_AUTO, SOLVER_ADAM, SOLVER_EXACT } Solver;
@@ -48,6 +57,10 @@ typedef struct Config {
         char test[CONFIG_TEXT_SIZE];
         /* For numpy. */
         DataFloats floats;
+        /* For pictures. */
+        DataResize resize;
+        DataBackground background;
+        OnBroken on_broken;
         int channels;
         /* Images are square. */
         int resolution;

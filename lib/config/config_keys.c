@@ -46,6 +46,15 @@ const ConfigKey config_keys[] = {
     {"data.floats", KEY_CHOICE, AT(data.floats), .choices = CHOICES("refuse", "unit", "signed"),
      .fallback = "refuse", .ignored_in = EVERYTHING,
      .help = "what floats of numpy range over: unit 0 to 1, signed -1 to 1; bytes need no word"},
+    {"data.resize", KEY_CHOICE, AT(data.resize), .choices = CHOICES("none", "center_crop"),
+     .fallback = "none", .ignored_in = EVERYTHING,
+     .help = "pictures of another size: none refuses them, center_crop takes the middle, shrunk"},
+    {"data.background", KEY_CHOICE, AT(data.background),
+     .choices = CHOICES("refuse", "black", "grey", "white"), .fallback = "refuse",
+     .ignored_in = EVERYTHING, .help = "what is behind transparent pixels of pictures"},
+    {"data.on_broken", KEY_CHOICE, AT(data.on_broken), .choices = CHOICES("stop", "skip"),
+     .fallback = "stop", .ignored_in = EVERYTHING,
+     .help = "what to do where a picture is damaged; skip leaves it out, with a note"},
     {"data.channels", KEY_INT, AT(data.channels), RANGE(1, 64), .fallback = "1",
      .help = "channels of an image"},
     {"data.resolution", KEY_INT, AT(data.resolution), RANGE(4, 1024), .fallback = "28",
@@ -153,9 +162,11 @@ _Static_assert(sizeof config_keys / sizeof config_keys[0] <= CONFIG_KEY_LIMIT, "
 
 /* The fields of choices are read and written as int. */
 _Static_assert(sizeof(DataFormat) == sizeof(int) && sizeof(DataFloats) == sizeof(int) &&
-                   sizeof(ScheduleKind) == sizeof(int) && sizeof(HeadType) == sizeof(int) &&
-                   sizeof(FixedVariance) == sizeof(int) && sizeof(Solver) == sizeof(int) &&
-                   sizeof(OnNonfinite) == sizeof(int) && sizeof(PrecisionChoice) == sizeof(int),
+                   sizeof(DataResize) == sizeof(int) && sizeof(DataBackground) == sizeof(int) &&
+                   sizeof(OnBroken) == sizeof(int) && sizeof(ScheduleKind) == sizeof(int) &&
+                   sizeof(HeadType) == sizeof(int) && sizeof(FixedVariance) == sizeof(int) &&
+                   sizeof(Solver) == sizeof(int) && sizeof(OnNonfinite) == sizeof(int) &&
+                   sizeof(PrecisionChoice) == sizeof(int),
                "an enum is an int");
 
 /* -- Finding keys ------------------------------------------------------------------------------ */

@@ -9,13 +9,15 @@
 #include <stdbool.h>
 
 /* FORMAT(constant, name, help, has_files, channels): the fields of DataFormatFacts. A new line goes to
- * the end: where contents do not tell formats apart, the earlier one is taken. */
+ * the end, before pictures, which take any directory and any archive: the first format that knows a
+ * content is taken. */
 #define DATA_FORMATS(FORMAT)                                                                       \
-    FORMAT(DATA_IDX, idx, "files of MNIST's kind", true, 1)                                        \
+    FORMAT(DATA_IDX, idx, "MNIST's files", true, 1)                                                \
     FORMAT(DATA_HDF5, hdf5, "an array /images", true, 0)                                           \
-    FORMAT(DATA_MIXTURE, mixture, "built in, its moments known", false, 0)                         \
-    FORMAT(DATA_CIFAR, cifar, "CIFAR-10 or CIFAR-100", true, 3)                                    \
-    FORMAT(DATA_NUMPY, numpy, ".npy or .npz", true, 0)
+    FORMAT(DATA_MIXTURE, mixture, "built in", false, 0)                                            \
+    FORMAT(DATA_CIFAR, cifar, "CIFAR-10 or -100", true, 3)                                         \
+    FORMAT(DATA_NUMPY, numpy, ".npy or .npz", true, 0)                                             \
+    FORMAT(DATA_PICTURES, pictures, "PNG and JPEG", true, 0)
 
 #define DATA_FORMAT_CONSTANT(constant, name, help, has_files, channels) constant,
 

@@ -110,6 +110,9 @@ static Dataset *make(const Config *config, DatasetSplit split)
         .resolution = resolution,
         .channels = channels,
         .floats = config->data.floats,
+        .resize = config->data.resize,
+        .background = config->data.background,
+        .on_broken = config->data.on_broken,
         .image_size = (size_t)resolution * (size_t)resolution * (size_t)channels,
     };
     return dataset;

@@ -22,8 +22,11 @@ struct Dataset {
     /* For messages: the path, "PATH, held out" or the like, or "the mixture". */
     char *name;
     int resolution, channels;
-    /* data.floats. */
+    /* data.floats, data.resize, data.background and data.on_broken. */
     DataFloats floats;
+    DataResize resize;
+    DataBackground background;
+    OnBroken on_broken;
     /* resolution * resolution * channels. */
     size_t image_size;
     /* Images in the files. */

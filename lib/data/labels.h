@@ -22,6 +22,7 @@ typedef struct Labels {
  *     IDX                the file beside the images with "labels-idx1" for "images-idx3" in its name
  *     CIFAR              in the files of the images
  *     NumPy              in the .npz of the images (data/numpy.h)
+ *     pictures           the directories that the pictures lie in (data/picture_set.h)
  *
  * A `path` names another file, in any format (dataset_format_of_file). Input error if there are no
  * labels, their number differs from the number of images, or one is not from 0 to max_classes - 1.

@@ -9,7 +9,7 @@ tiny_recipe
 
 # -- A sound machine
 works infer doctor --config tiny.yaml
-for text in "processor" "oneDNN " "HDF5 " "training computes in" "compared with plain loops" "GFLOP/s" \
+for text in "processor" "oneDNN " "HDF5 " "libarchive " "libjpeg" "training computes in" "compared with plain loops" "GFLOP/s" \
     "the mixture: 60000 images of 8 x 8 x 1" "Everything is right."; do
     grep -q -F -e "$text" printed || problem "infer doctor: expected \"$text\" in: $(cat printed)"
 done

@@ -1,0 +1,45 @@
+/* PNG and JPEG, alone and in an archive. If they are accepted, the last pixel is in memory. */
+#include "data/picture.h"
+#include "data/picture_set.h"
+#include "fuzz/target.h"
+
+static void decode(const uint8_t *bytes, size_t size)
+{
+    Error error = {0};
+    Picture picture;
+    volatile uint8_t last = 0; /* the sanitizer reports a read outside of the memory */
+    if (!picture_decode(&picture, bytes, size, &error)) {
+        fuzz_check_error(&error);
+        return;
+    }
+    last =
+        picture
+            .pixels[(size_t)picture.width * (size_t)picture.height * (size_t)picture.channels - 1];
+    (void)last;
+    picture_free(&picture);
+}
+
+static void read_archive(const char *path)
+{
+    const PictureRule rule = {.resolution = 4,
+                              .channels = 3,
+                              .resize = RESIZE_CENTER_CROP,
+                              .background = BACKGROUND_GREY};
+    for (int skip = 0; skip < 2; skip++) {
+        Error error = {0};
+        PictureSet set;
+        if (!picture_set_read(&set, path, &rule, skip ? BROKEN_SKIP : BROKEN_STOP, &error)) {
+            fuzz_check_error(&error);
+            continue;
+        }
+        if (set.count < 1 || set.slots[set.count - 1] >= set.count)
+            fuzz_broken("a set has pictures, each in a place of its own");
+        picture_set_free(&set);
+    }
+}
+
+void fuzz_pictures(const uint8_t *bytes, size_t size)
+{
+    decode(bytes, size);
+    read_archive(fuzz_file("x.tar", bytes, size));
+}
