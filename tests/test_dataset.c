@@ -1,9 +1,7 @@
-/* Tests of data sets: all three formats, the files that are refused, and the order of epochs. */
+/* Tests of data sets: all three formats, and the files that are refused. */
 #include "base/memory.h"
 #include "base/random.h"
 #include "data/dataset_format.h"
-#include "data/epoch.h"
-#include "data/flip.h"
 #include "data/hdf5_images.h"
 #include "data/idx.h"
 #include "hdf5/hdf5_file.h"
@@ -532,105 +530,6 @@ START_TEST(the_mixture_is_a_fixed_data_set)
 }
 END_TEST
 
-/* -- Flips and epochs ------------------------------------------------------------------------- */
-
-START_TEST(a_flip_mirrors_rows)
-{
-    for (int width = 1; width <= 5; width++) {
-        float image[3 * 5 * 2], original[3 * 5 * 2];
-        for (int i = 0; i < 3 * width * 2; i++)
-            original[i] = image[i] = (float)i;
-        dataset_flip(image, 3, width, 2);
-        for (int y = 0; y < 3; y++)
-            for (int x = 0; x < width; x++)
-                for (int c = 0; c < 2; c++)
-                    ck_assert(image[(y * width + x) * 2 + c] ==
-                              original[(y * width + width - 1 - x) * 2 + c]);
-    }
-}
-END_TEST
-
-/* Image i of a batch is mirrored if the coin of its number says so, in each stream by another coin. */
-START_TEST(images_are_mirrored_by_the_coin_of_their_number)
-{
-    enum { MANY = 64, SIDE = 6, SIZE = SIDE * SIDE };
-    static float images[MANY * SIZE];
-    int64_t numbers[MANY];
-    int mirrored = 0;
-    Config config = config_of(DATA_IDX, "", SIDE, 1);
-    for (int named = 0; named < 2; named++) {
-        const FlipKey key = {
-            .seed = 3, .stream = FLIP_QUALITY, .step = 7, .numbers = named ? numbers : NULL};
-        for (int i = 0; i < MANY; i++)
-            numbers[i] = 1000 - i;
-        for (int i = 0; i < MANY * SIZE; i++)
-            images[i] = (float)i;
-        config.data.flip = false;
-        flip_at_random(&config, &key, MANY, images);
-        for (int i = 0; i < MANY * SIZE; i++)
-            ck_assert(images[i] == (float)i);
-        config.data.flip = true;
-        flip_at_random(&config, &key, MANY, images);
-        for (int i = 0; i < MANY; i++) {
-            const RandomKey coin = {.seed = 3,
-                                    .purpose = RANDOM_FLIP,
-                                    .substream = 4,
-                                    .step = 7,
-                                    .sample = (uint32_t)(named ? numbers[i] : i)};
-            const bool is_mirrored = random_u32(coin, 0) & 1;
-            ck_assert(images[i * SIZE] == (float)(i * SIZE + (is_mirrored ? SIDE - 1 : 0)));
-            mirrored += is_mirrored;
-        }
-    }
-    ck_assert(mirrored > MANY / 2 && mirrored < 3 * MANY / 2);
-}
-END_TEST
-
-START_TEST(an_epoch_visits_every_image_once)
-{
-    enum { COUNT = 101 };
-    EpochOrder order;
-    int64_t indices[3 * COUNT];
-    assert_ok(epoch_make(&order, 7, COUNT, &error));
-    epoch_indices(&order, 0, 3 * COUNT, indices);
-    for (int epoch = 0; epoch < 3; epoch++) {
-        bool seen[COUNT] = {false};
-        for (int i = 0; i < COUNT; i++) {
-            int64_t index = indices[epoch * COUNT + i];
-            ck_assert(index >= 0 && index < COUNT && !seen[index]);
-            seen[index] = true;
-        }
-    }
-    ck_assert_mem_ne(indices, indices + COUNT, COUNT * sizeof(int64_t));
-    int fixed = 0;
-    for (int i = 0; i < COUNT; i++)
-        fixed += indices[i] == i;
-    ck_assert_int_lt(fixed, 10); /* one on average */
-    epoch_free(&order);
-}
-END_TEST
-
-START_TEST(the_order_depends_on_the_position_alone)
-{
-    enum { COUNT = 10, TOTAL = 64 };
-    EpochOrder order;
-    int64_t whole[TOTAL], parts[TOTAL], other[TOTAL];
-    assert_ok(epoch_make(&order, 7, COUNT, &error));
-    epoch_indices(&order, 0, TOTAL, whole);
-    for (int batch = 1; batch <= 32; batch *= 2) {
-        for (int first = TOTAL - batch; first >= 0;
-             first -= batch) /* backwards, as after a resume */
-            epoch_indices(&order, first, batch, parts + first);
-        ck_assert_mem_eq(parts, whole, sizeof whole);
-    }
-    epoch_free(&order);
-    assert_ok(epoch_make(&order, 8, COUNT, &error));
-    epoch_indices(&order, 0, TOTAL, other);
-    ck_assert_mem_ne(other, whole, sizeof whole);
-    epoch_free(&order);
-}
-END_TEST
-
 SUITE_MAIN("dataset", idx_is_read_plain_and_compressed, a_large_compressed_idx_is_read_in_steps,
            wrong_idx_files_are_refused, broken_idx_files_are_refused,
            data_sets_must_fit_the_configuration, fashion_mnist_is_read_where_it_is_installed,
@@ -639,6 +538,4 @@ SUITE_MAIN("dataset", idx_is_read_plain_and_compressed, a_large_compressed_idx_i
            a_fingerprint_of_the_mixture_is_of_its_shape, wrong_hdf5_images_are_refused,
            every_value_of_data_format_has_a_format, the_format_of_a_file_is_that_of_its_content,
            a_named_pipe_is_of_no_format, only_images_in_files_are_named_and_flipped,
-           the_mixture_is_a_fixed_data_set, a_flip_mirrors_rows,
-           images_are_mirrored_by_the_coin_of_their_number, an_epoch_visits_every_image_once,
-           the_order_depends_on_the_position_alone)
+           the_mixture_is_a_fixed_data_set)
