@@ -27,6 +27,7 @@ bool quality_command(int argc, char **argv, Error *error);
 bool analytic_command(int argc, char **argv, Error *error);
 bool truth_command(int argc, char **argv, Error *error);
 bool info_command(int argc, char **argv, Error *error);
+bool data_command(int argc, char **argv, Error *error);
 bool doctor_command(int argc, char **argv, Error *error);
 
 /* -- Groups of common options ----------------------------------------------------------------- */

@@ -206,7 +206,10 @@ static void print_data(const Config *config)
         line("data", "%s: %s%s%s", format->name, config->data.train,
              config->data.flip ? ", flipped" : "", config->data.test[0] ? "" : ", no test images");
     if (format->has_files && config->data.test[0])
-        line("", "%s", config->data.test);
+        line("", "%s",
+             strcmp(config->data.test, CONFIG_TEST_AUTO) == 0
+                 ? "test images: those that it brings, else a tenth of it, held out"
+                 : config->data.test);
 }
 
 static void print_recipe(const Config *config)

@@ -27,6 +27,7 @@ static const Command commands[] = {
     {"analytic", "measure the constants of the variance analytic, and store them",
      analytic_command},
     {"truth", "compare the variances with the exact one, on the built-in mixture", truth_command},
+    {"data", "print what a data set is: images, labels, moments, duplicates", data_command},
     {"info", "print the content of a checkpoint", info_command},
     {"doctor", "check whether this machine computes right, and how fast", doctor_command},
 };
@@ -57,6 +58,7 @@ static void print_help(void)
          "  infer predict --input points.h5 --output predictions.h5\n"
          "  infer analytic\n"
          "  infer info checkpoints/fashion-mnist/stage1.h5\n"
+         "  infer data my-pictures/\n"
          "  infer doctor\n"
          "\n"
          "Exit codes: 0 done, 1 failed, 2 wrong input. After a signal 128 plus its number:\n"

@@ -7,9 +7,9 @@
 
 #include <math.h>
 
-static const char *const recipes[] = {"configs/fashion-mnist.yaml", "configs/quick.yaml",
-                                      "configs/cifar10.yaml", "configs/mixture.yaml",
-                                      "configs/fashion-reference.yaml"};
+static const char *const recipes[] = {
+    "configs/fashion-mnist.yaml", "configs/quick.yaml",   "configs/cifar10.yaml",
+    "configs/cifar10-small.yaml", "configs/mixture.yaml", "configs/fashion-reference.yaml"};
 enum { RECIPES = sizeof recipes / sizeof recipes[0] };
 
 /* ---- What is read ---- */

@@ -160,6 +160,17 @@ void dataset_close(Dataset *dataset)
     memory_free(dataset);
 }
 
+bool dataset_shape(const char *path, int *resolution, int *channels, Error *error)
+{
+    return explain_missing(path, error) &&
+           dataset_formats[dataset_format_of_file(path)]->shape(path, resolution, channels, error);
+}
+
+DataFormat dataset_format(const Dataset *dataset)
+{
+    return (DataFormat)(dataset->facts - data_formats);
+}
+
 const char *dataset_name(const Dataset *dataset)
 {
     return dataset->name;

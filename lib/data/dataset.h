@@ -43,6 +43,11 @@ bool dataset_is_flipped(const Config *config);
  * else idx. That reader's error then says what is wrong. */
 DataFormat dataset_format_of_file(const char *path);
 
+/* The height and width, and the channels, of the images in `path`, whatever its format; of the first
+ * picture where they may differ, and then the smaller side. Input error if it has no images, or none
+ * that are square. */
+bool dataset_shape(const char *path, int *resolution, int *channels, Error *error);
+
 /* -- Images ------------------------------------------------------------------------------------ */
 
 /* Opens data.train or data.test and checks it against data.resolution and data.channels. Input
@@ -59,6 +64,9 @@ void dataset_close(Dataset *dataset);
 
 /* What messages call it: the path of its file, or "the mixture". Lives as long as the data set. */
 const char *dataset_name(const Dataset *dataset);
+
+/* Never DATA_AUTO. */
+DataFormat dataset_format(const Dataset *dataset);
 
 /* How many images it has: 1 to 2^32 - 1. */
 int64_t dataset_count(const Dataset *dataset);

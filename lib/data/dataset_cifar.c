@@ -9,6 +9,15 @@
 
 #include <string.h>
 
+static bool shape(const char *path, int *resolution, int *channels, Error *error)
+{
+    (void)path; /* open_images looks at the file */
+    (void)error;
+    *resolution = CIFAR_SIDE;
+    *channels = CIFAR_CHANNELS;
+    return true;
+}
+
 static bool open_images(Dataset *dataset, Error *error)
 {
     if (dataset->channels != CIFAR_CHANNELS)
@@ -63,6 +72,7 @@ static bool read_labels(const Dataset *dataset, const char *path, RawLabels *lab
 const DatasetFormat dataset_cifar = {
     .detects = cifar_detects,
     .brings_test = true,
+    .shape = shape,
     .open = open_images,
     .read_bytes = read_bytes,
     .labels_path = labels_path,

@@ -63,6 +63,9 @@ struct DatasetFormat {
     /* Whether the files that data.train names hold test images too: `open` then takes the part that
      * dataset->split asks for. */
     bool brings_test;
+    /* The height and width of the images in `path`, and their channels: of the first one, where they
+     * may differ. NULL where the format has no files. */
+    bool (*shape)(const char *path, int *resolution, int *channels, Error *error);
     /* Opens dataset->path, checks it against the resolution and the channels, and sets `stored`, 1
      * to 2^32 - 1, and `state`. `close` is called after a failure too. */
     bool (*open)(Dataset *dataset, Error *error);

@@ -8,6 +8,23 @@
 #include "data/hdf5_images.h"
 #include "hdf5/hdf5_file.h"
 
+#include <limits.h>
+
+static bool shape(const char *path, int *resolution, int *channels, Error *error)
+{
+    Hdf5File *file = NULL;
+    int rank = 0;
+    int64_t dims[HDF5_MAX_RANK] = {0};
+    bool ok = hdf5_open(&file, path, error) && hdf5_shape(file, "/images", &rank, dims, error);
+    hdf5_close(file);
+    if (ok && (rank != 4 || dims[1] != dims[2] || dims[1] > INT_MAX || dims[3] > INT_MAX))
+        ok = error_input(error, "%s:/images: expected square images [N, H, W, C], found %s", path,
+                         hdf5_shape_text(rank, dims).text);
+    *resolution = (int)dims[1];
+    *channels = (int)dims[3];
+    return ok;
+}
+
 static bool open_images(Dataset *dataset, Error *error)
 {
     Hdf5Images *images = NULL;
@@ -53,6 +70,7 @@ static bool read_labels(const Dataset *dataset, const char *path, RawLabels *lab
 const DatasetFormat dataset_hdf5 = {
     .detects = hdf5_detects,
     .endings = {".h5", ".hdf5"},
+    .shape = shape,
     .open = open_images,
     .read_bytes = read_bytes,
     .labels_path = labels_path,

@@ -10,6 +10,12 @@
 
 #include <string.h>
 
+static bool shape(const char *path, int *resolution, int *channels, Error *error)
+{
+    *channels = 1;
+    return idx_shape(resolution, path, error);
+}
+
 static bool open_images(Dataset *dataset, Error *error)
 {
     if (dataset->channels != 1)
@@ -66,6 +72,7 @@ static bool read_labels(const Dataset *dataset, const char *path, RawLabels *lab
 
 const DatasetFormat dataset_idx = {
     .detects = idx_detects,
+    .shape = shape,
     .open = open_images,
     .read_bytes = read_bytes,
     .labels_path = labels_path,

@@ -10,6 +10,11 @@
 
 #include <string.h>
 
+static bool shape(const char *path, int *resolution, int *channels, Error *error)
+{
+    return numpy_shape(resolution, channels, path, error);
+}
+
 static bool open_images(Dataset *dataset, Error *error)
 {
     NumpyImages *images = dataset->state = memory_small(1, sizeof *images);
@@ -58,6 +63,7 @@ static bool read_labels(const Dataset *dataset, const char *path, RawLabels *lab
 const DatasetFormat dataset_numpy = {
     .detects = numpy_detects,
     .endings = {".npy", ".npz"},
+    .shape = shape,
     .open = open_images,
     .read_bytes = read_bytes,
     .labels_path = labels_path,

@@ -42,6 +42,11 @@ static PictureRule rule_of(const Dataset *dataset)
                          .background = dataset->background};
 }
 
+static bool shape(const char *path, int *resolution, int *channels, Error *error)
+{
+    return picture_set_shape(resolution, channels, path, error);
+}
+
 static bool open_images(Dataset *dataset, Error *error)
 {
     const PictureRule rule = rule_of(dataset);
@@ -92,6 +97,7 @@ static bool read_labels(const Dataset *dataset, const char *path, RawLabels *lab
 
 const DatasetFormat dataset_pictures = {
     .detects = detects,
+    .shape = shape,
     .open = open_images,
     .read_bytes = read_bytes,
     .labels_path = labels_path,

@@ -200,6 +200,22 @@ static bool open_reader(Reader *reader, const char *expected, Error *error)
            error_input(error, "%s: cannot be read: %s", reader->path, strerror(errno));
 }
 
+bool idx_shape(int *resolution, const char *path, Error *error)
+{
+    uint8_t header[IMAGES_HEADER];
+    Reader reader = {.path = path, .what = "images", .magic = MAGIC_IMAGES};
+    if (!open_reader(&reader, "an IDX file of images", error))
+        return false;
+    bool ok = read_header(&reader, header, IMAGES_HEADER, error);
+    gzclose_r(reader.stream);
+    const uint32_t height = ok ? big_endian(header + 8) : 0,
+                   width = ok ? big_endian(header + 12) : 0;
+    if (ok && (height != width || height > INT_MAX))
+        ok = error_input(error, "%s: images are %ux%u, expected square ones", path, height, width);
+    *resolution = (int)height;
+    return ok;
+}
+
 bool idx_read(IdxImages *images, const char *path, int resolution, Error *error)
 {
     *images = (IdxImages){0};

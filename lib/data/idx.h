@@ -25,6 +25,10 @@ typedef struct IdxImages {
  * it cannot be read. */
 bool idx_detects(const char *path);
 
+/* *resolution := the height and width of the images of `path`. Input error if it is no IDX file of
+ * square images. */
+bool idx_shape(int *resolution, const char *path, Error *error);
+
 /* Reads the images of `path`, which must be resolution x resolution pixels. Input error if the file
  * is anything but a complete IDX file of such images. Memory grows with the data that the file has,
  * to at most twice their size: a header that promises more costs nothing. */

@@ -389,6 +389,32 @@ static bool read_images(Task *task, uint8_t *chunk, int64_t chunk_images, Error 
     return check_end(task->source, error);
 }
 
+bool numpy_shape(int *resolution, int *channels, const char *path, Error *error)
+{
+    enum { MOST_LIKELY = 4, MOST = 1 << 20 };
+    Source source;
+    bool ok = open_source(&source, path, &wanted_images, error);
+    const NpyHeader *header = &source.header;
+    const int64_t *dims = header->dims;
+    const bool last =
+        header->rank == 4 && dims[1] == dims[2] && (dims[3] <= MOST_LIKELY || dims[2] != dims[3]);
+    const bool first = header->rank == 4 && !last && dims[2] == dims[3];
+    const bool grey = header->rank == 3 && dims[1] == dims[2];
+    close_source(&source);
+    if (ok && !last && !first && !grey)
+        ok = error_input(error,
+                         "%s%s: has the shape %s, expected square images [N, H, W, C] or "
+                         "[N, C, H, W]",
+                         path, source.array, npy_shape_text(header).text);
+    const int64_t side = first ? dims[2] : dims[1], depth = grey ? 1 : first ? dims[1] : dims[3];
+    if (ok && (side > MOST || depth > MOST))
+        ok = error_input(error, "%s%s: has the shape %s", path, source.array,
+                         npy_shape_text(header).text);
+    *resolution = (int)side;
+    *channels = (int)depth;
+    return ok;
+}
+
 bool numpy_read(NumpyImages *images, const char *path, int resolution, int channels,
                 DataFloats floats, Error *error)
 {

@@ -26,6 +26,10 @@ typedef struct NumpyImages {
 /* Whether the file `path` is an .npy or an .npz, by its content. False where it cannot be read. */
 bool numpy_detects(const char *path);
 
+/* The height and width of the images of `path`, and their channels. Where both layouts fit, the
+ * channels are the axis that is at most 4, and [N, H, W, C] if both are. */
+bool numpy_shape(int *resolution, int *channels, const char *path, Error *error);
+
 /* Reads the images of `path`, which must be resolution x resolution with that many channels. Input
  * error if they are not, if the file is damaged, or if a float lies outside of its range. Memory grows
  * with the data that the file has. The caller frees `images`. */

@@ -213,6 +213,30 @@ static bool check_some(const PictureSet *set, const char *path, Error *error)
     return error_input(error, "%s: holds no PNG or JPEG", path);
 }
 
+bool picture_set_shape(int *resolution, int *channels, const char *path, Error *error)
+{
+    PictureFiles *files = NULL;
+    Picture picture = {0};
+    bool ok = picture_files_open(&files, path, error);
+    while (ok && !picture.pixels) {
+        PictureFile file;
+        Error unused;
+        ok = picture_files_next(files, &file, error) &&
+             (file.name || error_input(error, "%s: holds no PNG or JPEG", path));
+        if (ok && file.bytes)
+            (void)picture_decode(&picture, file.bytes, (size_t)file.size, &unused);
+        if (ok) {
+            memory_free(file.bytes);
+            memory_free(file.name);
+        }
+    }
+    *resolution = picture.width < picture.height ? picture.width : picture.height;
+    *channels = picture.channels >= 3 ? 3 : 1;
+    picture_free(&picture);
+    picture_files_close(files);
+    return ok;
+}
+
 bool picture_set_read(PictureSet *set, const char *path, const PictureRule *rule,
                       OnBroken on_broken, Error *error)
 {

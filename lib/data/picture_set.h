@@ -26,6 +26,10 @@ typedef struct PictureSet {
     char *first_other;
 } PictureSet;
 
+/* The smaller side of the first picture of `path` that is not broken, and its channels without alpha:
+ * 1 or 3. */
+bool picture_set_shape(int *resolution, int *channels, const char *path, Error *error);
+
 /* Decodes all pictures of `path` on all cores. A broken picture is left out, with a note for each of
  * the first ones, where on_broken says so; else it is an input error with its name, as is a picture
  * that does not fit the rule. Input error if there is no picture, or if two have the same name.

@@ -26,7 +26,7 @@ says() {
 # -- Help
 [ "$(infer --version)" = "infer (varhead) $version" ] || fail "infer --version"
 output=$(infer --help)
-for command in sample nll quality compare predict analytic info; do
+for command in sample nll quality compare predict analytic info data; do
     says "  $command "
 done
 for command in sample nll quality compare predict analytic info; do

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The same pictures in every place that a shell can make, from samples of a small network: the same training, bit for
-# bit, and images that are held out.
+# bit, images that are held out, and `infer data`.
 . tests/script.sh
 
 tiny_run r ""
@@ -36,4 +36,35 @@ works infer nll --run new --steps 3 --images 1 --variance beta --quiet
 # A run goes on with its pictures in another place.
 works train --config tiny.yaml --run new --stage 1 --quiet --set data.format=auto --set data.train=png \
     --set data.channels=3 --set data.test=auto --set stage1.steps=6
+# -- infer data
+works infer data --help
+awk 'length > 80 { exit 1 }' printed || problem "infer data --help: wider than 80"
+works infer data images.npz --set data.channels=3
+grep fingerprint printed >expected
+grep -q "^images      24 of 8 x 8, 3 channels" printed || problem "infer data: $(cat printed)"
+for place in png png.tar png.tar.gz; do
+    works infer data "$place" --set data.channels=3 --grid grid.png
+    grep fingerprint printed | cmp -s expected - || problem "infer data $place: $(cat printed)"
+done
+infer info grid.png >printed 2>&1 && problem "the grid is no picture"
+grep -q "PNG picture" printed || problem "the grid: $(cat printed)"
+works infer data png --part test
+grep -q "^data        png, held out" printed || problem "infer data --part test: $(cat printed)"
+
+# Classes, an image that occurs twice, and a path with a space and quotation marks in it.
+mkdir -p "a \"b\"/x" "a \"b\"/y"
+cp png/000000.png png/000001.png "a \"b\"/x"
+cp png/000000.png "a \"b\"/y"
+works infer data "a \"b\""
+grep -q "^labels      2 classes" printed || problem "infer data: $(cat printed)"
+grep -q "^ *0: 2$" printed || problem "infer data: $(cat printed)"
+grep -q "^duplicates  1 images are equal to an earlier one (2 to 0, ...)" printed || problem "infer data: $(cat printed)"
+head -c 100 png/000003.png >"a \"b\"/x/2.png"
+fails_with 2 'a "b": x/2.png is truncated' infer data "a \"b\""
+works infer data "a \"b\"" --set data.on_broken=skip
+grep -q "x/2.png is truncated, and is left out" errors || problem "infer data: $(cat errors)"
+works infer data "a \"b\"" --set data.on_broken=skip --quiet
+[ ! -s printed ] || problem "infer data --quiet: $(cat printed)"
+fails_with 2 "expected the path of one data set, got 2" infer data png png.tar
+fails_with 2 "nothing: no such file" infer data nothing
 exit $result
