@@ -46,6 +46,8 @@ typedef enum Outcome {
 
 /* The engine that serves the whole process; started at the first call. */
 bool primitive_engine(dnnl_engine_t *engine, Error *error);
+/* The engine's stream, which runs in order. primitive_engine must have succeeded. */
+dnnl_stream_t primitive_stream(void);
 
 dnnl_data_type_t primitive_type(DType type);
 
@@ -80,5 +82,5 @@ Outcome primitive_finish(Primitive *p, const Operand *operands, const int *argum
  * plain array with the given strides. Absent where their layout is not known. */
 Outcome primitive_plan_weights(Primitive *p, int argument, const int64_t *plain, Error *error);
 
-/* Notes a run, if anyone is recording (primitive_record). */
-void primitive_note_run(Primitive *p, void *const *operands, void *scratch);
+/* Sees every run before it begins; NULL: nothing does. primitive_record.c notes runs so. */
+extern void (*primitive_observer)(Primitive *p, void *const *operands, void *scratch);

@@ -21,9 +21,16 @@ typedef struct Call {
 
 static Call *calls;
 static size_t call_count;
-static bool is_recording;
 
 static void *shared_weights, *shared_scratch;
+
+static void note_run(Primitive *p, void *const *operands, void *scratch)
+{
+    calls = memory_grow(calls, call_count + 1, sizeof *calls);
+    Call *call = &calls[call_count++];
+    *call = (Call){.primitive = p, .scratch = scratch};
+    memcpy(call->operands, operands, sizeof call->operands);
+}
 
 void primitive_record(void)
 {
@@ -35,7 +42,7 @@ void primitive_record(void)
     calls = NULL;
     shared_weights = shared_scratch = NULL;
     call_count = 0;
-    is_recording = true;
+    primitive_observer = note_run;
 }
 
 static size_t larger(size_t a, size_t b)
@@ -63,7 +70,7 @@ static bool make_direct(size_t *weights, size_t *scratch, Error *error)
 bool primitive_record_end(Error *error)
 {
     size_t weights = 0, scratch = 0;
-    is_recording = false;
+    primitive_observer = NULL;
     const bool made = make_direct(&weights, &scratch, error);
     product_check_end();
     if (!made)
@@ -79,16 +86,6 @@ bool primitive_record_end(Error *error)
             call->operands[OPERAND_WEIGHTS] = shared_weights;
     }
     return shared_weights && shared_scratch;
-}
-
-void primitive_note_run(Primitive *p, void *const *operands, void *scratch)
-{
-    if (!is_recording)
-        return;
-    calls = memory_grow(calls, call_count + 1, sizeof *calls);
-    Call *call = &calls[call_count++];
-    *call = (Call){.primitive = p, .scratch = scratch};
-    memcpy(call->operands, operands, sizeof call->operands);
 }
 
 double primitive_replay(void)
