@@ -5,6 +5,7 @@
  * function.
  */
 #include "base/memory.h"
+#include "config/config_paths.h"
 #include "infer/command.h"
 #include "inference/network.h"
 #include "inference/run_files.h"
@@ -195,6 +196,8 @@ static void print_heads(Checkpoint *checkpoint, const ParamSet *head)
 
 static void print_data(const Config *config)
 {
+    char *train = config_paths_text(config->data.train);
+    char *test = config_paths_text(config->data.test);
     const DataFormatFacts *format = &data_formats[config->data.format];
     line("images", "%d x %d, %d channel%s", config->data.resolution, config->data.resolution,
          config->data.channels, plural(config->data.channels));
@@ -203,13 +206,15 @@ static void print_data(const Config *config)
     else if (config->data.train[0] == '\0' && config->data.test[0] == '\0')
         line("data", "no files named");
     else
-        line("data", "%s: %s%s%s", format->name, config->data.train,
-             config->data.flip ? ", flipped" : "", config->data.test[0] ? "" : ", no test images");
+        line("data", "%s: %s%s%s", format->name, train, config->data.flip ? ", flipped" : "",
+             config->data.test[0] ? "" : ", no test images");
     if (format->has_files && config->data.test[0])
         line("", "%s",
              strcmp(config->data.test, CONFIG_TEST_AUTO) == 0
                  ? "test images: those that it brings, else a tenth of it, held out"
-                 : config->data.test);
+                 : test);
+    memory_free(train);
+    memory_free(test);
 }
 
 static void print_recipe(const Config *config)

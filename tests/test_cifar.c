@@ -356,6 +356,77 @@ START_TEST(training_leaves_out_what_is_held_out_and_labels_follow)
 }
 END_TEST
 
+/* -- Lists of data sets ------------------------------------------------------------------------ */
+
+enum { LEVELS_SIDE = 4, LEVELS_SIZE = LEVELS_SIDE * LEVELS_SIDE };
+
+/* An IDX of images of one level each, first, first + 1, ..., with labels that are the levels. */
+static void write_levels(const char *images_name, const char *labels_name, int first, int count)
+{
+    uint8_t images[16 + 32 * LEVELS_SIZE] = {0, 0, 8, 3,           0, 0, 0, (uint8_t)count,
+                                             0, 0, 0, LEVELS_SIDE, 0, 0, 0, LEVELS_SIDE};
+    uint8_t labels[8 + 32] = {0, 0, 8, 1, 0, 0, 0, (uint8_t)count};
+    for (int i = 0; i < count; i++) {
+        memset(images + 16 + i * LEVELS_SIZE, first + i, LEVELS_SIZE);
+        labels[8 + i] = (uint8_t)(first + i);
+    }
+    scratch_write(scratch_path(images_name), images, 16 + (size_t)count * LEVELS_SIZE);
+    scratch_write(scratch_path(labels_name), labels, 8 + (size_t)count);
+}
+
+static Config list_config(const char *one, const char *other, const char *test)
+{
+    char text[1200];
+    Config config;
+    snprintf(text, sizeof text,
+             "data: {train: ['%s', '%s'], test: '%s', channels: 1, resolution: 4}\n"
+             "model: {attention: []}",
+             one, other, test);
+    assert_ok(config_parse(&config, text, "x", NULL, 0, &error));
+    return config;
+}
+
+START_TEST(a_list_is_one_data_set)
+{
+    write_levels("a-images-idx3", "a-labels-idx1", 0, 20);
+    write_levels("b-images-idx3", "b-labels-idx1", 20, 11);
+    Config config = list_config(scratch_path("a-images-idx3"), scratch_path("b-images-idx3"), "");
+    Dataset *dataset;
+    Labels labels;
+    int64_t indices[40];
+    float images[40 * LEVELS_SIZE];
+    assert_ok(dataset_open(&dataset, &config, DATASET_TRAIN, &error));
+    ck_assert_int_eq(dataset_count(dataset), 31);
+    ck_assert_ptr_nonnull(strstr(dataset_name(dataset), "a-images-idx3, "));
+    for (int i = 0; i < 40; i++) /* jumps between the parts and runs inside them */
+        indices[i] = i < 20 ? i * 13 % 31 : i % 31;
+    assert_ok(dataset_read(dataset, indices, 40, images, &error));
+    for (int i = 0; i < 40; i++)
+        ck_assert(images[i * LEVELS_SIZE + 7] == 2.0f * (float)indices[i] / 255.0f - 1.0f);
+    assert_ok(labels_read(&labels, dataset, NULL, "--labels", 40, &error));
+    for (int i = 0; i < 31; i++)
+        ck_assert_int_eq(labels.values[i], i);
+    labels_free(&labels);
+    dataset_close(dataset);
+
+    /* The whole is divided, not its parts. */
+    config = list_config(scratch_path("a-images-idx3"), scratch_path("b-images-idx3"), "auto");
+    uint32_t *held;
+    int64_t count;
+    assert_ok(held_out_choose(&held, &count, 31, true, "x", &error));
+    assert_ok(dataset_open(&dataset, &config, DATASET_TEST, &error));
+    ck_assert_int_eq(dataset_count(dataset), count);
+    assert_ok(dataset_read(dataset, (int64_t[]){0}, 1, images, &error));
+    ck_assert(images[0] == 2.0f * (float)held[0] / 255.0f - 1.0f);
+    memory_free(held);
+    dataset_close(dataset);
+
+    config = list_config(scratch_path("a-images-idx3"), "fashion-mnist/none", "");
+    assert_fails(dataset_open(&dataset, &config, DATASET_TRAIN, &error),
+                 "fashion-mnist/none: no such file; Debian's package");
+}
+END_TEST
+
 SUITE_MAIN("cifar", the_same_images_come_from_a_directory_and_from_archives,
            a_directory_may_hold_the_folder_of_the_archive,
            the_content_shows_the_format_and_train_brings_test, images_of_another_shape_are_refused,
@@ -363,4 +434,4 @@ SUITE_MAIN("cifar", the_same_images_come_from_a_directory_and_from_archives,
            damaged_files_are_refused, damaged_archives_are_refused,
            links_in_an_archive_are_passed_over, held_out_images_are_the_same_forever,
            each_side_has_an_image_and_the_held_out_ones_are_a_tenth,
-           training_leaves_out_what_is_held_out_and_labels_follow)
+           training_leaves_out_what_is_held_out_and_labels_follow, a_list_is_one_data_set)

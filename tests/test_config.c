@@ -243,6 +243,18 @@ START_TEST(files_follow_the_images)
 }
 END_TEST
 
+START_TEST(paths_may_be_a_list)
+{
+    const Config config = parse("data: {train: [a.tar, 'b c', d], test: [e]}");
+    ck_files(config, "a.tar\nb c\nd", "e");
+    check_round_trip(&config);
+    char *yaml = config_to_yaml(&config);
+    ck_assert_ptr_nonnull(strstr(yaml, "  train: [a.tar, \"b c\", d]\n  test: e\n"));
+    memory_free(yaml);
+    ck_files(parse_with("seed: 1", "data.train=[x, y]"), "x\ny", "auto");
+}
+END_TEST
+
 /* ---- Round trips ---- */
 
 START_TEST(recipes_round_trip)
@@ -508,7 +520,7 @@ END_TEST
 
 SUITE_MAIN("config", defaults_are_the_documented_ones, default_recipe_is_complete,
            empty_texts_give_defaults, every_key_is_read, a_value_may_be_written_in_several_ways,
-           golden_configurations_are_complete, files_follow_the_images, recipes_round_trip,
-           strings_round_trip, numbers_round_trip, yaml_has_every_key,
+           golden_configurations_are_complete, files_follow_the_images, paths_may_be_a_list,
+           recipes_round_trip, strings_round_trip, numbers_round_trip, yaml_has_every_key,
            overrides_are_applied_in_order, differences_are_named, every_key_makes_a_difference,
            help_has_every_key)

@@ -47,7 +47,13 @@ START_TEST(messages_of_values)
                "them not '.', got \"a/b\"");
     ck_message("data: {train: \"a\\tb\"}", NULL,
                "x.yaml:1: data.train: expected a path of at most 511 bytes without control "
-               "characters, got the text \"a?b\"");
+               "characters, or a list of paths, got the text \"a?b\"");
+    ck_message("data: {train: [a, '']}", NULL,
+               "x.yaml:1: data.train: expected a path of at most 511 bytes without control "
+               "characters, or a list of paths, got the text \"\" as number 2");
+    ck_message("data: {train: []}", NULL,
+               "x.yaml:1: data.train: expected a path of at most 511 bytes without control "
+               "characters, or a list of paths with at most 511 bytes in all, got 0 of them");
     ck_message("model: {attention: 14}", NULL,
                "x.yaml:1: model.attention: expected a list of 0 to 8 integers from 1 to 1024, "
                "got \"14\"");

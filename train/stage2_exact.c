@@ -434,7 +434,7 @@ static bool plan(Stage2 *s, Error *error)
     const int64_t rounds = (s->stage.config->stage2.images + round - 1) / round;
     if (count < 2)
         return error_input(error, "%s: expected two images or more, one to hold out",
-                           s->stage.config->data.train);
+                           dataset_name(s->batch.dataset));
     e->held_steps = (HELD_OUT + round - 1) / round * bins;
     e->held_images = e->held_steps * s->batch.size;
     if (e->held_images > count / 2)

@@ -38,9 +38,10 @@ const ConfigKey config_keys[] = {
 
     {"data.format", KEY_CHOICE, AT(data.format), .choices = FORMAT_NAMES, .fallback = "auto",
      .ignored_in = NETWORK, .help = "of the images; auto: by content" DATA_FORMATS(FORMAT_HELP)},
-    {"data.train", KEY_PATH, AT(data.train), .fallback = FASHION_MNIST "train-images-idx3-ubyte.gz",
-     .ignored_in = NETWORK, .help = "training images"},
-    {"data.test", KEY_PATH, AT(data.test), .fallback = FASHION_MNIST "t10k-images-idx3-ubyte.gz",
+    {"data.train", KEY_PATHS, AT(data.train),
+     .fallback = FASHION_MNIST "train-images-idx3-ubyte.gz", .ignored_in = NETWORK,
+     .help = "training images, or a list of several data sets"},
+    {"data.test", KEY_PATHS, AT(data.test), .fallback = FASHION_MNIST "t10k-images-idx3-ubyte.gz",
      .ignored_in = EVERYTHING,
      .help = "held-out images; auto: the test images of data.train, else a tenth of its images"},
     {"data.floats", KEY_CHOICE, AT(data.floats), .choices = CHOICES("refuse", "unit", "signed"),
@@ -303,6 +304,12 @@ void config_key_expectation(const ConfigKey *key, char text[CONFIG_EXPECTATION_S
         break;
     case KEY_PATH:
         snprintf(text, size, "a path of at most %d bytes without control characters",
+                 CONFIG_TEXT_SIZE - 1);
+        break;
+    case KEY_PATHS:
+        snprintf(text, size,
+                 "a path of at most %d bytes without control characters, or a list of "
+                 "paths",
                  CONFIG_TEXT_SIZE - 1);
         break;
     case KEY_INT:

@@ -16,6 +16,8 @@ typedef enum KeyType {
     KEY_NAME,
     /* "" for none. */
     KEY_PATH,
+    /* One path, or a list of paths (config_paths.h); "" for none. */
+    KEY_PATHS,
     KEY_INT,
     KEY_INT64,
     /* uint64_t, any value. */

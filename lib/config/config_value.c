@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/seed.h"
+#include "config/config_paths.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -180,6 +181,24 @@ static bool is_path(const char *text)
     return true;
 }
 
+/* Writes the paths with separators between them. In a list no path is "". */
+static bool set_paths(char *field, const char *const *items, int count)
+{
+    char text[CONFIG_TEXT_SIZE] = "";
+    size_t used = 0;
+    for (int i = 0; i < count; i++) {
+        const size_t length = strlen(items[i]);
+        const bool fits = used + length + (i < count - 1) < sizeof text;
+        if (!is_path(items[i]) || (count > 1 && length == 0) || !fits)
+            return false;
+        memcpy(text + used, items[i], length);
+        used += length;
+        if (i < count - 1)
+            text[used++] = CONFIG_PATHS_SEPARATOR;
+    }
+    return count > 0 && set_text(text, field);
+}
+
 bool config_key_set(const ConfigKey *key, Config *config, const char *const *items, int count)
 {
     char *field = (char *)config + key->offset;
@@ -187,6 +206,8 @@ bool config_key_set(const ConfigKey *key, Config *config, const char *const *ite
     int narrow;
     if (key->type == KEY_LIST)
         return set_list(key, config, items, count);
+    if (key->type == KEY_PATHS)
+        return set_paths(field, items, count);
     if (count != 1)
         return false;
     switch (key->type) {
@@ -276,6 +297,25 @@ static char *format_text(const char *text, bool quoted)
     return out;
 }
 
+/* "a", or "[a, b]" for several. */
+static char *format_paths(const char *paths, bool quoted)
+{
+    char path[CONFIG_TEXT_SIZE];
+    if (!config_paths_are_several(paths))
+        return format_text(paths, quoted);
+    char *list = memory_string("[");
+    while (config_paths_next(&paths, path)) {
+        char *item = format_text(path, quoted);
+        char *longer = memory_format("%s%s%s", list, list[1] ? ", " : "", item);
+        memory_free(list);
+        memory_free(item);
+        list = longer;
+    }
+    char *closed = memory_format("%s]", list);
+    memory_free(list);
+    return closed;
+}
+
 char *config_key_format(const ConfigKey *key, const Config *config, bool quoted)
 {
     const void *field = (const char *)config + key->offset;
@@ -283,6 +323,8 @@ char *config_key_format(const ConfigKey *key, const Config *config, bool quoted)
     case KEY_NAME:
     case KEY_PATH:
         return format_text(field, quoted);
+    case KEY_PATHS:
+        return format_paths(field, quoted);
     case KEY_INT:
         return memory_format("%d", *(const int *)field);
     case KEY_INT64:

@@ -114,9 +114,37 @@ static bool read_list(ConfigReader *reader, yaml_document_t *document, const Con
     return config_key_set(key, &reader->config, items, count);
 }
 
+/* A list of paths, each of which may be quoted. */
+static bool read_paths(ConfigReader *reader, yaml_document_t *document, const ConfigKey *key,
+                       const yaml_node_t *node)
+{
+    enum { MOST = CONFIG_TEXT_SIZE / 2 };
+    const char *items[MOST] = {0};
+    const int count = child_count(node);
+    char expectation[CONFIG_EXPECTATION_SIZE];
+    config_key_expectation(key, expectation);
+    Got got;
+    for (int i = 0; i < count && i < MOST; i++) {
+        const yaml_node_t *item =
+            yaml_document_get_node(document, node->data.sequence.items.start[i]);
+        items[i] = scalar(item);
+        if (!items[i] || items[i][0] == '\0')
+            return config_fail(reader, source(reader, item), key->path,
+                               "expected %s, got %s as number %d", expectation, describe(item, got),
+                               i + 1);
+        if (!check_tag(reader, item, key->path))
+            return false;
+    }
+    return (count <= MOST && config_key_set(key, &reader->config, items, count)) ||
+           config_fail(reader, source(reader, node), key->path,
+                       "expected %s with at most %d bytes in all, got %d of them", expectation,
+                       CONFIG_TEXT_SIZE - 1, count);
+}
+
 static bool read_scalar(ConfigReader *reader, const ConfigKey *key, const yaml_node_t *node)
 {
-    bool is_text = key->type == KEY_NAME || key->type == KEY_PATH || key->type == KEY_CHOICE;
+    bool is_text = key->type == KEY_NAME || key->type == KEY_PATH || key->type == KEY_PATHS ||
+                   key->type == KEY_CHOICE;
     const char *text = is_quoted(node) && !is_text ? NULL : scalar(node);
     if (text && config_key_set(key, &reader->config, &text, 1))
         return true;
@@ -138,6 +166,8 @@ static bool read_value(ConfigReader *reader, yaml_document_t *document, int inde
     reader->given[index] = here;
     if (!check_tag(reader, node, key->path))
         return false;
+    if (key->type == KEY_PATHS && node->type == YAML_SEQUENCE_NODE)
+        return read_paths(reader, document, key, node);
     return key->type == KEY_LIST ? read_list(reader, document, key, node)
                                  : read_scalar(reader, key, node);
 }

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/note.h"
 #include "base/pixel.h"
+#include "config/config_paths.h"
 #include "data/dataset_format.h"
 #include "data/held_out.h"
 #include "io/output.h"
@@ -77,7 +78,7 @@ bool dataset_is_flipped(const Config *config)
 /* Most first runs that fail, fail here: these images come by a command. */
 static bool explain_missing(const char *path, Error *error)
 {
-    if (access(path, F_OK) == 0 || errno != ENOENT)
+    if (config_paths_are_several(path) || access(path, F_OK) == 0 || errno != ENOENT)
         return true;
     if (strstr(path, "fashion-mnist"))
         return error_input(error,
@@ -89,24 +90,39 @@ static bool explain_missing(const char *path, Error *error)
     return true;
 }
 
+/* What messages call the images; the caller frees it. */
+static char *make_name(const Config *config, DatasetSplit split, const DatasetFormat *format,
+                       const DataFormatFacts *facts)
+{
+    char *text = config_paths_text(path_of(config, split));
+    const char *part = split == DATASET_TRAIN || !test_is_automatic(config) ? ""
+                       : format->brings_test                                ? ", test images"
+                                                                            : ", held out";
+    char *name =
+        facts->has_files ? memory_format("%s%s", text, part) : memory_format("the %s", facts->name);
+    memory_free(text);
+    return name;
+}
+
 static Dataset *make(const Config *config, DatasetSplit split)
 {
     const int resolution = config->data.resolution, channels = config->data.channels;
     const char *path = path_of(config, split);
-    const DataFormat format =
-        config->data.format == DATA_AUTO ? dataset_format_of_file(path) : config->data.format;
+    const bool is_list =
+        data_formats[config->data.format].has_files && config_paths_are_several(path);
+    const DataFormat format = config->data.format == DATA_AUTO && !is_list
+                                  ? dataset_format_of_file(path)
+                                  : config->data.format;
     const DataFormatFacts *facts = &data_formats[format];
-    const char *part = split == DATASET_TRAIN || !test_is_automatic(config) ? ""
-                       : dataset_formats[format]->brings_test               ? ", test images"
-                                                                            : ", held out";
+    const DatasetFormat *functions = is_list ? &dataset_joined : dataset_formats[format];
     Dataset *dataset = memory_small(1, sizeof *dataset);
     *dataset = (Dataset){
-        .format = dataset_formats[format],
+        .format = functions,
         .facts = facts,
         .split = split,
+        .config = config,
         .path = memory_string(path),
-        .name = facts->has_files ? memory_format("%s%s", path, part)
-                                 : memory_format("the %s", facts->name),
+        .name = make_name(config, split, functions, facts),
         .resolution = resolution,
         .channels = channels,
         .floats = config->data.floats,
@@ -125,12 +141,12 @@ static bool choose(Dataset *dataset, const Config *config, Error *error)
     dataset->count = dataset->stored;
     if (!test_is_automatic(config) || dataset->format->brings_test)
         return true;
-    if (!held_out_choose(&dataset->chosen, &dataset->count, dataset->stored, held, dataset->path,
+    if (!held_out_choose(&dataset->chosen, &dataset->count, dataset->stored, held, dataset->name,
                          error))
         return false;
     if (!held)
         note("data.test is %s: of the %lld images of %s, %lld are held out, and not trained on",
-             CONFIG_TEST_AUTO, (long long)dataset->stored, dataset->path,
+             CONFIG_TEST_AUTO, (long long)dataset->stored, dataset->name,
              (long long)(dataset->stored - dataset->count));
     return true;
 }
@@ -140,8 +156,10 @@ bool dataset_open(Dataset **result, const Config *config, DatasetSplit split, Er
     Dataset *dataset = make(config, split);
     *result = dataset;
     if ((!dataset->facts->has_files || explain_missing(dataset->path, error)) &&
-        dataset->format->open(dataset, error) && choose(dataset, config, error))
+        dataset->format->open(dataset, error) && choose(dataset, config, error)) {
+        dataset->config = NULL;
         return true;
+    }
     dataset_close(dataset);
     *result = NULL;
     return false;
@@ -207,7 +225,7 @@ bool dataset_read(Dataset *dataset, const int64_t *indices, int n, float *images
     for (int i = 0; i < n; i++)
         if (indices[i] < 0 || indices[i] >= dataset->count)
             return error_input(error, "%s: there is no image %lld, only 0 to %lld",
-                               dataset->facts->has_files ? dataset->path : dataset->facts->name,
+                               dataset->facts->has_files ? dataset->name : dataset->facts->name,
                                (long long)indices[i], (long long)dataset->count - 1);
     if (dataset->format->read_floats)
         return dataset->format->read_floats(dataset, indices, n, images, error);

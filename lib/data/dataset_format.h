@@ -16,6 +16,8 @@ struct Dataset {
     const DatasetFormat *format;
     const DataFormatFacts *facts;
     DatasetSplit split;
+    /* Of the caller, during `open` alone. */
+    const Config *config;
     /* data.train or data.test, or data.train for a data.test of "auto"; "" where the format has no
      * files. */
     char *path;
@@ -87,6 +89,10 @@ struct DatasetFormat {
     /* Frees the state, which may be NULL or half made. */
     void (*close)(Dataset *dataset);
 };
+
+/* Several data sets, one behind the other, as one: a data.train or data.test that is a list. It is no
+ * value of data.format, and opens its parts by dataset_open (dataset_joined.c). */
+extern const DatasetFormat dataset_joined;
 
 /* The format of each value of data.format. */
 extern const DatasetFormat *const dataset_formats[DATA_FORMAT_COUNT];

@@ -2,6 +2,7 @@
 #include "io/output.h"
 
 #include "base/memory.h"
+#include "config/config_paths.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -43,10 +44,22 @@ void output_inputs_add(OutputInputs *inputs, const char *name, const char *path)
     inputs->items[inputs->count++].path = path;
 }
 
+/* Whether `path` is one of a list of paths, as data.train may be. */
+static bool is_one_of(const char *path, const char *paths)
+{
+    char one[CONFIG_TEXT_SIZE];
+    if (!config_paths_are_several(paths))
+        return same_file(path, paths);
+    while (config_paths_next(&paths, one))
+        if (same_file(path, one))
+            return true;
+    return false;
+}
+
 bool output_check(const char *path, FileKind kind, const OutputInputs *inputs, Error *error)
 {
     for (int i = 0; i < inputs->count; i++)
-        if (same_file(path, inputs->items[i].path))
+        if (is_one_of(path, inputs->items[i].path))
             return error_input(error, "%s: is %s, which would be lost; name another file to write",
                                path, inputs->items[i].name);
     return atomic_file_possible(path, file_kind_rule(kind), error);

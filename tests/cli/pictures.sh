@@ -36,6 +36,15 @@ works infer nll --run new --steps 3 --images 1 --variance beta --quiet
 # A run goes on with its pictures in another place.
 works train --config tiny.yaml --run new --stage 1 --quiet --set data.format=auto --set data.train=png \
     --set data.channels=3 --set data.test=auto --set stage1.steps=6
+# A list is one data set: the pictures twice. A file of the list is not overwritten.
+losses_of "[png.tar, images.npz]" --set data.test= >twice
+cmp -s expected twice && problem "the list is as its first part"
+infer info new/stage1.h5 >printed
+grep -q "png.tar, images.npz" printed || problem "infer info: $(cat printed)"
+fails_with 2 "images.npz: is data.train of this run" infer sample --run new --steps 2 --count 2 --out images.npz
+losses_of "[png, images.npz]" --set data.test= >found
+cmp -s twice found || problem "other losses of the same list"
+
 # -- infer data
 works infer data --help
 awk 'length > 80 { exit 1 }' printed || problem "infer data --help: wider than 80"

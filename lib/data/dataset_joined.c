@@ -1,0 +1,114 @@
+/* Opens each path of the list as a data set of its own, and numbers their images on.
+ *
+ * A part has the format of its content, or the one that the configuration names. Parts hold nothing
+ * out: dataset.c divides the whole. Labels are those of the parts, one behind the other, and the
+ * classes of directories are numbered in each part by itself.
+ */
+#include "base/memory.h"
+#include "config/config_paths.h"
+#include "data/dataset_format.h"
+#include "data/labels.h"
+
+#include <limits.h>
+#include <string.h>
+
+/* Paths in a field of a configuration, at most. */
+enum { MOST_PARTS = CONFIG_TEXT_SIZE / 2 };
+
+typedef struct Joined {
+    Dataset *parts[MOST_PARTS];
+    /* The number of the first image of each part, and after the last the number of all images. */
+    int64_t first[MOST_PARTS + 1];
+    int count;
+} Joined;
+
+static bool open_part(Joined *joined, const Config *config, Error *error)
+{
+    Dataset **part = &joined->parts[joined->count];
+    if (!dataset_open(part, config, DATASET_TRAIN, error))
+        return false;
+    joined->first[joined->count + 1] = joined->first[joined->count] + dataset_count(*part);
+    joined->count++;
+    return true;
+}
+
+static bool open_images(Dataset *dataset, Error *error)
+{
+    Joined *joined = dataset->state = memory_small(1, sizeof *joined);
+    Config config = *dataset->config;
+    const char *rest = dataset->path;
+    memset(config.data.test, 0, sizeof config.data.test);
+    while (config_paths_next(&rest, config.data.train))
+        if (!open_part(joined, &config, error))
+            return false;
+    dataset->stored = joined->first[joined->count];
+    if (dataset->stored > UINT32_MAX)
+        return error_input(error, "%s: hold %lld images, expected at most %lld", dataset->name,
+                           (long long)dataset->stored, (long long)UINT32_MAX);
+    return true;
+}
+
+static int part_of(const Joined *joined, int64_t image)
+{
+    int part = 0;
+    while (image >= joined->first[part + 1])
+        part++;
+    return part;
+}
+
+/* Reads runs of neighbours in the list that lie in one part. */
+static bool read_bytes(Dataset *dataset, const int64_t *indices, int n, uint8_t *bytes,
+                       Error *error)
+{
+    const Joined *joined = dataset->state;
+    enum { MOST = 64 };
+    for (int first = 0, run; first < n; first += run) {
+        int64_t inside[MOST];
+        const int part = part_of(joined, indices[first]);
+        for (run = 0;
+             run < MOST && first + run < n && part_of(joined, indices[first + run]) == part; run++)
+            inside[run] = indices[first + run] - joined->first[part];
+        Dataset *from = joined->parts[part];
+        if (!from->format->read_bytes(from, inside, run,
+                                      bytes + (size_t)first * dataset->image_size, error))
+            return false;
+    }
+    return true;
+}
+
+static void close_images(Dataset *dataset)
+{
+    Joined *joined = dataset->state;
+    for (int i = 0; joined && i < joined->count; i++)
+        dataset_close(joined->parts[i]);
+    memory_free(joined);
+}
+
+static char *labels_path(const Dataset *dataset)
+{
+    return memory_string(dataset->path);
+}
+
+static bool read_labels(const Dataset *dataset, const char *path, RawLabels *labels, Error *error)
+{
+    const Joined *joined = dataset->state;
+    (void)path; /* the list itself: another file has a format of its own */
+    labels->values = memory_large((size_t)dataset->stored, sizeof *labels->values, "labels", error);
+    for (int i = 0; labels->values && i < joined->count; i++) {
+        Labels part;
+        if (!labels_read(&part, joined->parts[i], NULL, "--train-labels", INT_MAX, error))
+            return false;
+        for (int64_t k = 0; k < part.count; k++)
+            labels->values[labels->count++] = part.values[k];
+        labels_free(&part);
+    }
+    return labels->values != NULL;
+}
+
+const DatasetFormat dataset_joined = {
+    .open = open_images,
+    .read_bytes = read_bytes,
+    .labels_path = labels_path,
+    .labels = read_labels,
+    .close = close_images,
+};
