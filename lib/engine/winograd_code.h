@@ -40,26 +40,66 @@ static void input(const Tiles *tiles, const float *x, int channels, int first, i
     }
 }
 
+/* Inputs whose taps are read at a time. */
 enum { SOME = 8 };
+
+/* to[k][r] = from[r][k]: four numbers of each of four rows, which lie `next` floats apart. */
+INLINED void transpose(const float *from, ptrdiff_t next, Quad to[4])
+{
+    const Quad *rows[] = {(const Quad *)from, (const Quad *)(from + next),
+                          (const Quad *)(from + 2 * next), (const Quad *)(from + 3 * next)};
+    const Quad a = __builtin_shufflevector(*rows[0], *rows[1], 0, 4, 1, 5);
+    const Quad b = __builtin_shufflevector(*rows[2], *rows[3], 0, 4, 1, 5);
+    const Quad c = __builtin_shufflevector(*rows[0], *rows[1], 2, 6, 3, 7);
+    const Quad d = __builtin_shufflevector(*rows[2], *rows[3], 2, 6, 3, 7);
+    to[0] = __builtin_shufflevector(a, b, 0, 1, 4, 5);
+    to[1] = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+    to[2] = __builtin_shufflevector(c, d, 0, 1, 4, 5);
+    to[3] = __builtin_shufflevector(c, d, 2, 3, 6, 7);
+}
+
+/* taps [9][LANES] := the 3 x 3 weights of one input and LANES outputs, which lie `next` floats
+ * apart. */
+INLINED void read_taps(bool turned, const float *from, ptrdiff_t next, float (*taps)[LANES])
+{
+#pragma GCC unroll 4
+    for (int o = 0; o < LANES; o += 4, from += 4 * next) {
+        Quad quads[8];
+        transpose(from, next, quads);
+        transpose(from + 4, next, quads + 4);
+#pragma GCC unroll 8
+        for (int tap = 0; tap < 8; tap++)
+            *(Quad *)&taps[turned ? 8 - tap : tap][o] = quads[tap];
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            taps[turned ? 0 : 8][o + i] = from[i * next + 8];
+    }
+}
+
+/* The same of a vector with fewer outputs, and zeros. */
+static void read_some_taps(const WinogradWeights *weights, int outs, const float *from,
+                           float (*taps)[LANES])
+{
+    memset(taps, 0, 9 * sizeof *taps);
+    for (int o = 0; o < outs; o++)
+        for (int tap = 0; tap < 9; tap++)
+            taps[weights->turned ? 8 - tap : tap][o] = from[o * weights->next_out + tap];
+}
 
 /* taps [SOME][9][LANES] := the weights of LANES outputs, from `out`, and SOME inputs, from `in`;
  * zeros where there are none. */
 static void read_weights(const WinogradWeights *weights, int in, int out, float (*taps)[9][LANES])
 {
-    const int ins = smaller(SOME, weights->in - in), outs = smaller(LANES, weights->out - out);
-    if (ins < SOME || outs < LANES)
-        memset(taps, 0, SOME * sizeof *taps);
-    for (int o = 0; o < outs; o++)
-        for (int i = 0; i < ins; i++) {
-            const float *from =
-                weights->at + (out + o) * weights->next_out + (in + i) * weights->next_in;
-            if (weights->turned)
-                for (int tap = 0; tap < 9; tap++)
-                    taps[i][tap][o] = from[8 - tap];
-            else
-                for (int tap = 0; tap < 9; tap++)
-                    taps[i][tap][o] = from[tap];
-        }
+    const int outs = smaller(LANES, weights->out - out);
+    for (int i = 0; i < SOME; i++) {
+        const float *from = weights->at + out * weights->next_out + (in + i) * weights->next_in;
+        if (outs < LANES || in + i >= weights->in)
+            read_some_taps(weights, in + i < weights->in ? outs : 0, from, taps[i]);
+        else if (weights->turned)
+            read_taps(true, from, weights->next_out, taps[i]);
+        else
+            read_taps(false, from, weights->next_out, taps[i]);
+    }
 }
 
 static void weights(const WinogradWeights *weights, int first, int last, int out,
@@ -260,9 +300,21 @@ INLINED void write_weights(const float *sums, float *dw, int count)
 {
     Vec taps[9];
     transform_output(3, sums, COLUMNS * COLUMNS, taps);
-    for (int i = 0; i < count; i++)
+    const float *lanes = (const float *)taps;
+    int i = 0;
+    for (; i + 4 <= count; i += 4, dw += 4 * 9) {
+        Quad quads[8];
+        transpose(lanes + i, LANES, quads);
+        transpose(lanes + 4 * LANES + i, LANES, quads + 4);
+        for (int k = 0; k < 4; k++) {
+            *(Quad *)(dw + k * 9) = quads[k];
+            *(Quad *)(dw + k * 9 + 4) = quads[4 + k];
+            dw[k * 9 + 8] = lanes[8 * LANES + i + k];
+        }
+    }
+    for (; i < count; i++, dw += 9)
         for (int tap = 0; tap < 9; tap++)
-            dw[i * 9 + tap] = ((const float *)&taps[tap])[i];
+            dw[tap] = lanes[tap * LANES + i];
 }
 
 static void gradient(const float *sums, float *dw, int in, int out, int first_in, int first_out)

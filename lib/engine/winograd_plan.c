@@ -14,7 +14,7 @@ enum {
     GAP = 16,
     /* Tiles of a block, and those whose factors of the gradient lie in memory. */
     BLOCK = 48,
-    GRADIENT_BLOCK = 96,
+    GRADIENT_BLOCK = 64,
 };
 
 static int second_level_cache(void)

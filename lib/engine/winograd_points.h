@@ -16,6 +16,9 @@
 
 typedef float Vec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
+/* Four floats, of any vector. */
+typedef float Quad __attribute__((vector_size(16), aligned(4), may_alias));
+
 INLINED Vec load_vec(const float *from)
 {
     return *(const Vec *)from;
