@@ -125,7 +125,10 @@ static bool sample_make(SampleRunner *r, const Task *task, Error *error)
     if (!precision_choose(config->precision, &type, error) ||
         !config_make_schedule(&r->schedule, config, error))
         return false;
-    r->graph = graph_new(&r->params, (GraphOptions){.batch = config->stage1.batch, .type = type});
+    r->graph =
+        graph_new(&r->params, (GraphOptions){.batch = config->stage1.batch,
+                                             .type = type,
+                                             .direct = config->convolution == CONVOLUTION_DIRECT});
     r->net = unet_build(r->graph, config);
     const size_t count = (size_t)config->stage1.batch;
     r->times = memory_small(count, sizeof *r->times);

@@ -50,7 +50,8 @@ static bool make_head(Net *net, int k, const Config *config, Checkpoint *checkpo
 bool net_make(Net *net, const Config *config, Checkpoint *checkpoint, DType type, int images,
               Error *error)
 {
-    const GraphOptions options = {.batch = images, .type = type};
+    const GraphOptions options = {
+        .batch = images, .type = type, .direct = config->convolution == CONVOLUTION_DIRECT};
     *net = (Net){.channels = config->model.channels,
                  .bins = checkpoint ? *checkpoint_bins(checkpoint)
                                     : time_bins_even(1, config->diffusion.timesteps)};

@@ -125,6 +125,9 @@ static int compute_options(Option *at, CommonOptions *common)
                       "the precision of the network (default: auto, which is f32, so that results "
                       "do not depend on the processor; bf16 is three to eight times faster on "
                       "processors that have instructions for it)"),
+        option_choice("convolution", "auto|direct", &common->convolution,
+                      "whether 3x3 convolutions in float32 are computed by Winograd's algorithm "
+                      "(default: auto, which does so; direct never does)"),
     };
     memcpy(at, options, sizeof options);
     return sizeof options / sizeof options[0];
@@ -154,6 +157,7 @@ static bool apply(CommonOptions *common, Error *error)
     const bool bf16 = common->precision == PRECISION_BF16;
     if (!precision_choose(bf16 ? PRECISION_BF16 : PRECISION_F32, &common->network.type, error))
         return false;
+    common->network.direct = common->convolution == CONVOLUTION_DIRECT;
     if (common->clip_cov != SWITCH_UNSET)
         common->estimate.clip = common->clip_cov == SWITCH_ON;
     program_set_threads((int)common->threads);

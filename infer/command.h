@@ -51,6 +51,8 @@ typedef struct CommonOptions {
     Seed seed;
     /* PrecisionChoice; network.type is the type that it amounts to. */
     int precision;
+    /* ConvolutionChoice; network.direct is what it amounts to. */
+    int convolution;
     /* SWITCH_...; SWITCH_UNSET leaves estimate.clip as it is. */
     int clip_cov;
     /* What is done to an estimate of Cov[x_0 | x_t]. */

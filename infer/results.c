@@ -45,10 +45,10 @@ void results_free(Results *results)
     *results = (Results){0};
 }
 
-char *settings_begin(uint64_t network, uint64_t seed, DType type)
+char *settings_begin(uint64_t network, uint64_t seed, const NetworkOptions *options)
 {
     return memory_format("network %016llx, seed %llu, %s", (unsigned long long)network,
-                         (unsigned long long)seed, type == DTYPE_BF16 ? "bf16" : "f32");
+                         (unsigned long long)seed, network_arithmetic(options));
 }
 
 void settings_add(char **settings, const char *format, ...)

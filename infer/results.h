@@ -44,8 +44,8 @@ bool results_are_kept(const Results *results);
 void results_free(Results *results);
 
 /* "network 0123456789abcdef, seed 1234, f32": every result depends on these. `network` is a
- * network_identity, `type` the type of the network's products. A command adds the options that
+ * network_identity; of `options` the arithmetic counts. A command adds the options that
  * differ from their defaults, as ", clip-cov off"; results with the same text can be compared.
  * Caller frees. */
-char *settings_begin(uint64_t network, uint64_t seed, DType type);
+char *settings_begin(uint64_t network, uint64_t seed, const NetworkOptions *options);
 void settings_add(char **settings, const char *format, ...) __attribute__((format(printf, 2, 3)));

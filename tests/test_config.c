@@ -34,7 +34,8 @@ START_TEST(defaults_are_the_documented_ones)
         "checkpoint: {every: 1000, keep: 0}\n"
         "train: {on_nonfinite: stop}\n"
         "seed: 1234\n"
-        "precision: auto\n";
+        "precision: auto\n"
+        "convolution: auto\n";
     Config defaults, text, nothing;
     Error error = {0};
     config_defaults(&defaults);
@@ -110,7 +111,8 @@ START_TEST(every_key_is_read)
                      "         images: 7, time_bins: 3, ridge: 0.5, trunk_dropout: ON}\n"
                      "checkpoint: {every: 17}\n"
                      "seed: 18446744073709551615\n"
-                     "precision: bf16\n");
+                     "precision: bf16\n"
+                     "convolution: direct\n");
     ck_assert_str_eq(c.name, "run-7_b.2");
     ck_assert_int_eq(c.data.format, DATA_HDF5);
     ck_assert_str_eq(c.data.train, "a/b.h5");
@@ -151,6 +153,7 @@ START_TEST(every_key_is_read)
     ck_assert_int_eq(c.checkpoint.every, 17);
     ck_assert(c.seed == UINT64_MAX);
     ck_assert_int_eq(c.precision, PRECISION_BF16);
+    ck_assert_int_eq(c.convolution, CONVOLUTION_DIRECT);
     check_round_trip(&c);
 }
 END_TEST
@@ -370,7 +373,8 @@ START_TEST(yaml_has_every_key)
                            "train:\n"
                            "  on_nonfinite: stop\n"
                            "seed: 1234\n"
-                           "precision: auto\n");
+                           "precision: auto\n"
+                           "convolution: auto\n");
     memory_free(yaml);
 }
 END_TEST
@@ -481,7 +485,8 @@ START_TEST(every_key_makes_a_difference)
                                           "checkpoint.keep=1",
                                           "train.on_nonfinite=skip",
                                           "seed=1",
-                                          "precision=f32"};
+                                          "precision=f32",
+                                          "convolution=direct"};
     ck_assert_int_eq(sizeof changes / sizeof changes[0], config_key_count);
     char *base_text = NULL;
     Config base;

@@ -81,7 +81,7 @@ START_TEST(messages_of_keys)
                "x.yaml:1: unknown key \"head.depth_of_it\"; the keys of head are type");
     ck_message("zzz: 1", NULL,
                "x.yaml:1: unknown key \"zzz\"; the keys are name, data, diffusion, model, head, "
-               "stage1, stage2, checkpoint, train, seed, precision");
+               "stage1, stage2, checkpoint, train, seed, precision, convolution");
     ck_message("stage1: {batch: 1}\nseed: 3\nstage1: {lr: 1}", NULL,
                "x.yaml:3: stage1: expected once, got it in line 1 already");
     ck_message("seed: 3\n\nseed: 3", NULL,
@@ -128,7 +128,7 @@ START_TEST(messages_of_overrides)
     ck_message("", "stage1.batch", "--set stage1.batch: expected KEY=VALUE");
     ck_message("", "=3",
                "--set =3: unknown key \"\"; the keys are name, data, diffusion, model, "
-               "head, stage1, stage2, checkpoint, train, seed, precision");
+               "head, stage1, stage2, checkpoint, train, seed, precision, convolution");
     ck_message("", "head={type: simple}",
                "--set head={type: simple}: expected a key of section head: type");
     ck_message("", "seed=",

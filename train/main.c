@@ -27,8 +27,8 @@
 typedef struct Settings {
     int64_t stage, threads;
     const char *loss, *config, *run, *init, *heads, *seed;
-    /* PrecisionChoice; -1: as the configuration says. */
-    int precision;
+    /* PrecisionChoice and ConvolutionChoice; -1: as the configuration says. */
+    int precision, convolution;
     StringList overrides;
     LoopOptions loop;
     bool help, version;
@@ -149,11 +149,12 @@ static char *describe_arithmetic(const Config *config, const char *reason)
                          threads == 1 ? "" : "s");
 }
 
-/* --seed and --precision are short for overrides of those keys. The task has no losses in stage 1. */
+/* --seed, --precision and --convolution are short for overrides of those keys. The task has no losses in stage 1. */
 static bool load_config(const Settings *settings, const Stage2Task *task, Config *config,
                         const char **reason, Error *error)
 {
     static const char *const precisions[] = {"precision=auto", "precision=f32", "precision=bf16"};
+    static const char *const convolutions[] = {"convolution=auto", "convolution=direct"};
     StringList overrides = {0};
     for (int i = 0; i < settings->overrides.count; i++)
         string_list_add(&overrides, settings->overrides.items[i]);
@@ -162,6 +163,8 @@ static bool load_config(const Settings *settings, const Stage2Task *task, Config
         string_list_add(&overrides, seed);
     if (settings->precision >= 0)
         string_list_add(&overrides, precisions[settings->precision]);
+    if (settings->convolution >= 0)
+        string_list_add(&overrides, convolutions[settings->convolution]);
 
     bool done = recipe_load(config, settings->config, overrides.items, overrides.count, error);
     memory_free(seed);
@@ -251,7 +254,7 @@ static bool run(Settings *settings, Error *error)
 int main(int argc, char **argv)
 {
     idle_threads_sleep(argv);
-    Settings s = {.precision = -1};
+    Settings s = {.precision = -1, .convolution = -1};
     const Option options[] = {
         option_heading("What to train"),
         option_integer("stage", "1|2", &s.stage, 1, 2, "the stage"),
@@ -277,6 +280,8 @@ int main(int argc, char **argv)
         option_integer("threads", "N", &s.threads, 1, PROGRAM_MAX_THREADS,
                        "processor cores to use (default: all)"),
         option_choice("precision", "auto|f32|bf16", &s.precision, "short for --set precision=..."),
+        option_choice("convolution", "auto|direct", &s.convolution,
+                      "short for --set convolution=..."),
         option_flag("profile", &s.loop.profile, "print in the end where the time of a step went"),
         option_flag("quiet", &s.loop.quiet, "print errors only"),
         option_flag("help", &s.help, "print this page"),

@@ -48,11 +48,13 @@ static bool build(Stage1 *s, Error *error)
     DType type;
     if (!precision_choose(config->precision, &type, error))
         return false;
-    s->graph = graph_new(&learner->params, (GraphOptions){.batch = config->stage1.batch,
-                                                          .type = type,
-                                                          .weight_gradients = true,
-                                                          .dropout = true,
-                                                          .seed = config->seed});
+    s->graph = graph_new(&learner->params,
+                         (GraphOptions){.batch = config->stage1.batch,
+                                        .direct = config->convolution == CONVOLUTION_DIRECT,
+                                        .type = type,
+                                        .weight_gradients = true,
+                                        .dropout = true,
+                                        .seed = config->seed});
     s->net = unet_build(s->graph, config);
     graph_seed(s->graph, s->net.eps);
     if (config->model.predicts != PREDICTS_EPS)

@@ -96,11 +96,12 @@ static bool build_trunk(Stage2 *s, Error *error)
     const Config *config = s->stage.config;
     if (!precision_choose(config->precision, &s->type, error))
         return false;
-    s->trunk_graph =
-        graph_new(&s->trunk_params, (GraphOptions){.batch = config->stage2.batch,
-                                                   .type = s->type,
-                                                   .dropout = config->stage2.trunk_dropout,
-                                                   .seed = config->seed});
+    s->trunk_graph = graph_new(&s->trunk_params,
+                               (GraphOptions){.batch = config->stage2.batch,
+                                              .direct = config->convolution == CONVOLUTION_DIRECT,
+                                              .type = s->type,
+                                              .dropout = config->stage2.trunk_dropout,
+                                              .seed = config->seed});
     s->trunk = unet_build(s->trunk_graph, config);
     if (config->model.predicts != PREDICTS_EPS)
         graph_keep(s->trunk_graph, s->trunk.x);
@@ -116,12 +117,13 @@ static bool build_head(Stage2 *s, int i, Error *error)
 {
     const Config *config = s->stage.config;
     const bool trains = config->stage2.solver == SOLVER_ADAM;
-    s->graphs[i] =
-        graph_new(&s->stage.learners[i].params, (GraphOptions){.batch = config->stage2.batch,
-                                                               .type = s->type,
-                                                               .weight_gradients = trains,
-                                                               .dropout = trains,
-                                                               .seed = config->seed});
+    s->graphs[i] = graph_new(&s->stage.learners[i].params,
+                             (GraphOptions){.batch = config->stage2.batch,
+                                            .direct = config->convolution == CONVOLUTION_DIRECT,
+                                            .type = s->type,
+                                            .weight_gradients = trains,
+                                            .dropout = trains,
+                                            .seed = config->seed});
     s->heads[i] = head_build(s->graphs[i], config, s->bins.count, s->trunk.features, s->trunk.temb);
     if (trains)
         graph_seed(s->graphs[i], s->heads[i].out);

@@ -359,7 +359,10 @@ static bool build_basis(Stage2 *s, Error *error)
 {
     Exact *e = s->exact;
     e->basis_graph =
-        graph_new(&e->basis_params, (GraphOptions){.batch = s->batch.size, .type = s->type});
+        graph_new(&e->basis_params,
+                  (GraphOptions){.batch = s->batch.size,
+                                 .type = s->type,
+                                 .direct = s->stage.config->convolution == CONVOLUTION_DIRECT});
     const Value *basis = head_basis_build(e->basis_graph, s->stage.config, s->trunk.features);
     e->basis_weights =
         memory_large(e->basis_params.size, sizeof(float), "the normalisation", error);

@@ -263,7 +263,7 @@ static bool prepare(Compare *s, Error *error)
         return false;
     c->seed = command_seed(&s->common, c->network);
     c->identity = network_identity(c->network);
-    c->settings = settings_begin(c->identity, c->seed, s->common.network.type);
+    c->settings = settings_begin(c->identity, c->seed, &s->common.network);
     return choose_variances(c, error) && check_samplers(c, error) && choose_steps(c, error) &&
            make_directory(s, error) && check_files(s, error);
 }

@@ -81,7 +81,7 @@ static bool measure(Times *times, Error *error)
 
 static const char *precision_of(const Comparison *c)
 {
-    return c->common->network.type == DTYPE_BF16 ? "bf16" : "f32";
+    return network_arithmetic(&c->common->network);
 }
 
 static void write_table(FILE *to, const void *context)

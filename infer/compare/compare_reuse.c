@@ -257,6 +257,8 @@ static char *recipe_of(const Comparison *c, const SampleRequest *request)
     for (int k = 0; k < request->steps_count; k++)
         append(&text, memory_format("%s%d", k > 0 ? "," : "", request->steps[k]));
     append(&text, memory_format(" --precision %s", precisions[common->precision]));
+    if (common->network.direct)
+        append(&text, memory_string(" --convolution direct"));
     if (common->seed.given)
         append(&text, memory_format(" --seed %llu", (unsigned long long)common->seed.value));
     append(&text,

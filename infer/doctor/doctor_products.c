@@ -24,11 +24,13 @@ static bool make_stage1(const Config *config, DType type, size_t *bytes, Error *
     /* Weights, gradients, two moments, the average. */
     enum { ARRAYS = 5 };
     ParamSet params = {0};
-    Graph *graph = graph_new(&params, (GraphOptions){.batch = config->stage1.batch,
-                                                     .type = type,
-                                                     .weight_gradients = true,
-                                                     .dropout = true,
-                                                     .seed = config->seed});
+    Graph *graph =
+        graph_new(&params, (GraphOptions){.batch = config->stage1.batch,
+                                          .direct = config->convolution == CONVOLUTION_DIRECT,
+                                          .type = type,
+                                          .weight_gradients = true,
+                                          .dropout = true,
+                                          .seed = config->seed});
     UNet net = unet_build(graph, config);
     graph_seed(graph, net.eps);
     const bool done = graph_finish(graph, error);
@@ -91,11 +93,19 @@ bool doctor_make_networks(const Config *config, DType type, DoctorNetworks *resu
     const DType stage2 = config->stage2.solver == SOLVER_EXACT ? DTYPE_F32 : type;
     *result = (DoctorNetworks){0};
     const bool first = make_stage1(config, type, &result->training_bytes, &result->stage1);
-    const bool second = make_heads(
-        config, (GraphOptions){.batch = config->stage2.batch, .type = stage2, .seed = config->seed},
-        true, &result->stage2);
-    const bool third = make_heads(config, (GraphOptions){.batch = EVALUATED, .type = DTYPE_F32},
-                                  false, &result->evaluation);
+    const bool second =
+        make_heads(config,
+                   (GraphOptions){.batch = config->stage2.batch,
+                                  .type = stage2,
+                                  .direct = config->convolution == CONVOLUTION_DIRECT,
+                                  .seed = config->seed},
+                   true, &result->stage2);
+    const bool third =
+        make_heads(config,
+                   (GraphOptions){.batch = EVALUATED,
+                                  .type = DTYPE_F32,
+                                  .direct = config->convolution == CONVOLUTION_DIRECT},
+                   false, &result->evaluation);
     return first && second && third;
 }
 

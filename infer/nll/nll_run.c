@@ -100,6 +100,7 @@ static bool prepare_dp(Nll *s, Error *error)
                                .seed = r->common->seed,
                                .data = r->data,
                                .type = r->common->network.type,
+                               .arithmetic = network_arithmetic(&r->common->network),
                                .fresh = r->fresh,
                                .quiet = r->common->quiet};
     /* The files of dp exist now, and one of them may have the name of a result. */
@@ -177,11 +178,11 @@ static char *key_of(const Nll *s)
     print = cells_fingerprint(task, print);
     return memory_format(
         "%d cells of %d variances, %d images, %016llx; seed %llu, split %d, batch "
-        "%d, type %d, clip %d, average %d, floor %.17g, scale %.17g, pixel %.17g, noise %s %016llx",
+        "%d, %s, clip %d, average %d, floor %.17g, scale %.17g, pixel %.17g, noise %s %016llx",
         task->cell_count, task->variance_count, task->images, (unsigned long long)print,
         (unsigned long long)task->seed, r->split, network_batch(s->network),
-        r->common->network.type, !estimate->clip, estimate->average, estimate->floor,
-        estimate->scale, r->clip_pixel, r->noise ? r->noise : "drawn",
+        network_arithmetic(&r->common->network), !estimate->clip, estimate->average,
+        estimate->floor, estimate->scale, r->clip_pixel, r->noise ? r->noise : "drawn",
         (unsigned long long)(r->noise ? file_state(r->noise) : 0));
 }
 
@@ -190,8 +191,7 @@ static char *key_of(const Nll *s)
 static char *settings_text(const Nll *s)
 {
     const NllRequest *r = s->request;
-    char *text =
-        settings_begin(network_identity(s->network), s->task.seed, r->common->network.type);
+    char *text = settings_begin(network_identity(s->network), s->task.seed, &r->common->network);
     if (r->split == IMAGES_TRAIN)
         settings_add(&text, "training images");
     if (r->data)

@@ -121,7 +121,7 @@ static bool allocate_values(Quality *s, Error *error)
 static char *settings_text(const Quality *s)
 {
     const CommonOptions *common = s->request->common;
-    char *text = settings_begin(network_identity(s->network), s->seed, common->network.type);
+    char *text = settings_begin(network_identity(s->network), s->seed, &common->network);
     if (!isnan(common->sampling.eta))
         settings_add(&text, "eta %.9g", common->sampling.eta);
     if (!isnan(common->sampling.clip_pixel))
@@ -177,10 +177,10 @@ static char *key_of(const Quality *s)
     for (int c = 0; c < task->cell_count; c++)
         print = cell_fingerprint(s, &task->cells[c], print);
     return memory_format("%d cells, %016llx; %d samples, %d images, %d columns; seed %llu, batch "
-                         "%d, type %d",
+                         "%d, %s",
                          task->cell_count, (unsigned long long)print, task->count, task->reference,
                          task->columns, (unsigned long long)s->seed, network_batch(s->network),
-                         s->request->common->network.type);
+                         network_arithmetic(&s->request->common->network));
 }
 
 static bool write_results(const Quality *s, const char *key, Error *error)

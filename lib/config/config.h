@@ -45,6 +45,7 @@ typedef enum FixedVariance { FIXED_BETA, FIXED_BETA_TILDE } FixedVariance;
 typedef enum Solver { SOLVER_AUTO, SOLVER_ADAM, SOLVER_EXACT } Solver;
 typedef enum OnNonfinite { NONFINITE_STOP, NONFINITE_SKIP } OnNonfinite;
 typedef enum PrecisionChoice { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16 } PrecisionChoice;
+typedef enum ConvolutionChoice { CONVOLUTION_AUTO, CONVOLUTION_DIRECT } ConvolutionChoice;
 
 typedef struct Config {
     /* Names the run, whose default directory is checkpoints/<name>. */
@@ -134,6 +135,8 @@ typedef struct Config {
     } train;
     uint64_t seed;
     PrecisionChoice precision;
+    /* CONVOLUTION_AUTO: by Winograd's algorithm where it is faster (engine/winograd.h). */
+    ConvolutionChoice convolution;
 } Config;
 
 /* Sets every key to its default, which holds where a text leaves the key out. */

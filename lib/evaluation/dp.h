@@ -30,6 +30,8 @@ typedef struct DpRequest {
     const char *data;
     /* The precision of the network. */
     DType type;
+    /* Its whole arithmetic in words (network_arithmetic). */
+    const char *arithmetic;
     /* fresh: make all tables anew. */
     bool fresh, quiet;
 } DpRequest;

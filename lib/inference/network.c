@@ -196,7 +196,8 @@ bool network_prepare(Network *network, int64_t count, Error *error)
         return false;
     network_release_graphs(network);
     network->graph =
-        graph_new(&network->params, (GraphOptions){.batch = batch, .type = network->type});
+        graph_new(&network->params,
+                  (GraphOptions){.batch = batch, .type = network->type, .direct = network->direct});
     network->unet = unet_build(network->graph, &network->config);
     if (!graph_finish(network->graph, error)) {
         network_release_graphs(network);
@@ -217,8 +218,9 @@ int network_batch(const Network *network)
 /* On the kept values of the trunk's graph, without a copy. */
 static bool build_head(Network *network, NetworkHead *head, Error *error)
 {
-    head->graph =
-        graph_new(&head->params, (GraphOptions){.batch = network->batch, .type = network->type});
+    head->graph = graph_new(
+        &head->params,
+        (GraphOptions){.batch = network->batch, .type = network->type, .direct = network->direct});
     head->head = head_build(head->graph, &head->config, head->bins.count, network->unet.features,
                             network->unet.temb);
     if (!graph_finish(head->graph, error)) {

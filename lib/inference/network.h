@@ -37,7 +37,12 @@ typedef struct NetworkOptions {
     int64_t batch;
     /* Of its products, and of the values between them. */
     DType type;
+    /* Convolutions are never computed by Winograd's algorithm. */
+    bool direct;
 } NetworkOptions;
+
+/* "f32", "bf16" or "f32 direct": the arithmetic that results depend on. */
+const char *network_arithmetic(const NetworkOptions *options);
 
 /* *network := the network; NULL after a failure. */
 bool network_open(Network **network, const NetworkOptions *options, Error *error);

@@ -47,6 +47,7 @@ struct Network {
 
     /* Of the graphs. batch is 0 before network_prepare. */
     DType type;
+    bool direct;
     int max_batch;
     int batch;
     Graph *graph;

@@ -226,6 +226,11 @@ static bool add_file(Network *network, const RunFiles *files, const char *path, 
     return ok;
 }
 
+const char *network_arithmetic(const NetworkOptions *options)
+{
+    return options->type == DTYPE_BF16 ? "bf16" : options->direct ? "f32 direct" : "f32";
+}
+
 bool network_open(Network **result, const NetworkOptions *options, Error *error)
 {
     *result = NULL;
@@ -237,6 +242,7 @@ bool network_open(Network **result, const NetworkOptions *options, Error *error)
     network->is_run = files.is_run;
     network->max_batch = (int)options->batch;
     network->type = options->type;
+    network->direct = options->direct;
 
     bool ok = true;
     for (int i = 0; ok && i < files.count; i++)

@@ -29,7 +29,7 @@ page=$(train --help)
 echo "$page" | awk 'length > 80 { print; exit 1 }' || fail "wider than 80"
 
 says "usage: train --stage 1 [options]"
-for option in stage loss config set run init resume fresh seed threads precision quiet help version; do
+for option in stage loss config set run init resume fresh seed threads precision convolution quiet help version; do
     says "
   --$option "
 done
