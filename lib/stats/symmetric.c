@@ -2,8 +2,8 @@
  *
  * Householder's reflections make the matrix tridiagonal, A = H T H' (Golub and Van Loan, Matrix
  * Computations, section 8.3). They take 4/3 n^3 operations, in all lanes at once. Each reflection
- * is also applied to the vector. The QL algorithm with implicit shifts then makes T diagonal, lane
- * by lane, and its rotations are applied to the vector as well: n^2 operations. Rotating a matrix
+ * is also applied to the vector. The QL algorithm with implicit shifts then makes T diagonal, and its
+ * rotations are applied to the vector as well: n^2 operations. Rotating a matrix
  * of eigenvectors would take 3 n^3 more.
  */
 #include "stats/symmetric.h"
@@ -133,66 +133,119 @@ VECTORISED static void make_tridiagonal(double *restrict matrix, double *restric
 
 /* -- The QL algorithm ------------------------------------------------------------------------- */
 
-/* One lane; element i of an array is at [i * LANES]. */
-typedef struct Lane {
+/* The tridiagonal matrices of all lanes, which the iterations make diagonal. */
+typedef struct Tridiagonal {
     int n;
-    /* The diagonal of T, the elements below it, and the vector. */
+    /* [n][LANES]: the diagonals, the elements below them, and the vectors. */
     double *d, *e, *x;
-} Lane;
+    /* The last row of the part that begins at the current row. A part ends where |e| is negligible.
+     * Doubles, so that comparisons give masks of the lanes' width. */
+    double last[LANES];
+} Tridiagonal;
 
-/* The first index from `from` on at which T falls apart: |e| is negligible there. */
-static int end_of_part(const Lane *t, int from)
+/* Finds the part of each lane that begins at row `first`. Returns the largest last row. A NaN
+ * compares as negligible, so a lane with NaNs ends at once. */
+INLINED int find_parts(Tridiagonal *t, int first)
 {
     const double epsilon = 0x1p-53;
-    int end = from;
-    while (end + 1 < t->n && fabs(t->e[end * LANES]) > epsilon * (fabs(t->d[end * LANES]) +
-                                                                  fabs(t->d[(end + 1) * LANES])))
-        end++;
-    return end;
-}
-
-/* One implicit QL iteration on rows first .. last, with Wilkinson's shift (Numerical Recipes,
- * section 11.3). */
-static void iterate(const Lane *t, int first, int last)
-{
-    double *d = t->d, *e = t->e, *x = t->x;
-    double g = (d[(first + 1) * LANES] - d[first * LANES]) / (2 * e[first * LANES]);
-    double r = sqrt(g * g + 1);
-    g = d[last * LANES] - d[first * LANES] + e[first * LANES] / (g + copysign(r, g));
-    double s = 1, c = 1, p = 0;
-    for (int i = last - 1; i >= first; i--) {
-        const double f = s * e[i * LANES], b = c * e[i * LANES];
-        r = sqrt(f * f + g * g);
-        e[(i + 1) * LANES] = r;
-        if (r == 0) { /* T falls apart here */
-            d[(i + 1) * LANES] -= p;
-            e[last * LANES] = 0;
-            return;
+    double open[LANES];
+    int highest = first;
+    for (int l = 0; l < LANES; l++)
+        open[l] = 1, t->last[l] = first;
+    for (int i = first; i + 1 < t->n; i++) {
+        const double *d = t->d + i * LANES, *e = t->e + i * LANES;
+        double any = 0;
+#pragma omp simd reduction(+ : any)
+        for (int l = 0; l < LANES; l++) {
+            const double limit = epsilon * (fabs(d[l]) + fabs(d[LANES + l]));
+            open[l] = fabs(e[l]) > limit ? open[l] : 0;
+            t->last[l] += open[l];
+            any += open[l];
         }
-        s = f / r;
-        c = g / r;
-        g = d[(i + 1) * LANES] - p;
-        r = (d[i * LANES] - g) * s + 2 * c * b;
-        p = s * r;
-        d[(i + 1) * LANES] = g + p;
-        g = c * r - b;
-        const double above = x[(i + 1) * LANES];
-        x[(i + 1) * LANES] = s * x[i * LANES] + c * above;
-        x[i * LANES] = c * x[i * LANES] - s * above;
+        if (any == 0)
+            break;
+        highest = i + 1;
     }
-    d[first * LANES] -= p;
-    e[first * LANES] = g;
-    e[last * LANES] = 0;
+    return highest;
 }
 
-/* Makes T diagonal. A NaN compares as negligible, so a lane with NaNs ends at once. */
-static void diagonalise(const Lane *t)
+/* The state of the rotations of an iteration, from the last row up (Numerical Recipes, section
+ * 11.3). `on` is 0 in lanes that take no part. */
+typedef struct Chase {
+    double on[LANES], s[LANES], c[LANES], g[LANES], p[LANES];
+} Chase;
+
+/* Begins with Wilkinson's shift. */
+INLINED Chase begin_chase(const Tridiagonal *t, int first)
+{
+    Chase chase;
+    for (int l = 0; l < LANES; l++) {
+        const double *d = t->d + first * LANES + l, *e = t->e + first * LANES + l;
+        const bool on = t->last[l] > first;
+        const double below = on ? *e : 1;
+        const double g = on ? (d[LANES] - d[0]) / (2 * below) : 0;
+        const double end = t->d[(int)t->last[l] * LANES + l];
+        chase.on[l] = on;
+        chase.s[l] = chase.c[l] = 1;
+        chase.p[l] = 0;
+        chase.g[l] = end - d[0] + below / (g + copysign(sqrt(g * g + 1), g));
+    }
+    return chase;
+}
+
+/* Rotates rows i and i + 1, in the lanes whose part has them. All branches are choices between two
+ * values, so that the loop becomes vector code. */
+INLINED void rotate_rows(const Tridiagonal *t, Chase *chase, int i)
+{
+    double *restrict d = t->d + i * LANES, *restrict e = t->e + i * LANES;
+    double *restrict x = t->x + i * LANES;
+    const double *restrict last = t->last;
+    double *restrict sine = chase->s, *restrict cosine = chase->c, *restrict g = chase->g;
+    double *restrict p = chase->p, *restrict on = chase->on;
+#pragma omp simd
+    for (int l = 0; l < LANES; l++) {
+        const double takes_part = last[l] > i ? on[l] : 0;
+        const double f = sine[l] * e[l], b = cosine[l] * e[l], norm = sqrt(f * f + g[l] * g[l]);
+        const double splits = norm == 0 ? 1 : 0; /* T falls apart here: the iteration ends */
+        const double turns = splits != 0 ? 0 : takes_part;
+        const double inverse = 1 / (norm + splits), s = f * inverse, c = g[l] * inverse;
+        const double rest = d[LANES + l] - p[l], r = (d[l] - rest) * s + 2 * c * b;
+        const double above = x[LANES + l], below = x[l];
+        e[LANES + l] = takes_part != 0 ? norm : e[LANES + l];
+        d[LANES + l] = turns != 0 ? rest + s * r : takes_part != 0 ? rest : d[LANES + l];
+        x[LANES + l] = turns != 0 ? s * below + c * above : above;
+        x[l] = turns != 0 ? c * below - s * above : below;
+        sine[l] = turns != 0 ? s : sine[l];
+        cosine[l] = turns != 0 ? c : cosine[l];
+        p[l] = turns != 0 ? s * r : p[l];
+        g[l] = turns != 0 ? c * r - b : g[l];
+        on[l] = takes_part != 0 ? turns : on[l];
+    }
+}
+
+INLINED void end_chase(const Tridiagonal *t, const Chase *chase, int first)
+{
+    double *d = t->d + first * LANES, *e = t->e + first * LANES;
+    for (int l = 0; l < LANES; l++) {
+        const bool took_part = t->last[l] > first;
+        d[l] -= chase->on[l] != 0 ? chase->p[l] : 0;
+        e[l] = chase->on[l] != 0 ? chase->g[l] : e[l];
+        if (took_part)
+            t->e[(int)t->last[l] * LANES + l] = 0;
+    }
+}
+
+/* Makes T diagonal in all lanes, row by row. */
+VECTORISED static void diagonalise(Tridiagonal *t)
 {
     for (int first = 0; first < t->n; first++) {
-        int last = end_of_part(t, first);
-        for (int i = 0; last > first && i < MOST_ITERATIONS; i++) {
-            iterate(t, first, last);
-            last = end_of_part(t, first);
+        int highest = find_parts(t, first);
+        for (int k = 0; highest > first && k < MOST_ITERATIONS; k++) {
+            Chase chase = begin_chase(t, first);
+            for (int i = highest - 1; i >= first; i--)
+                rotate_rows(t, &chase, i);
+            end_chase(t, &chase, first);
+            highest = find_parts(t, first);
         }
     }
 }
@@ -200,8 +253,7 @@ static void diagonalise(const Lane *t)
 void symmetric_rotate(double *matrix, double *vector, int n, double *value, double *scratch)
 {
     make_tridiagonal(matrix, vector, n, value, scratch);
-    for (int l = 0; l < LANES; l++)
-        diagonalise(&(Lane){.n = n, .d = value + l, .e = scratch + l, .x = vector + l});
+    diagonalise(&(Tridiagonal){.n = n, .d = value, .e = scratch, .x = vector});
 }
 
 /* -- Cholesky's factor ------------------------------------------------------------------------ */
