@@ -28,6 +28,7 @@ static const Command commands[] = {
      analytic_command},
     {"truth", "compare the variances with the exact one, on the built-in mixture", truth_command},
     {"data", "print what a data set is: images, labels, moments, duplicates", data_command},
+    {"import", "make a run of a network that another program trained", import_command},
     {"info", "print the content of a checkpoint", info_command},
     {"doctor", "check whether this machine computes right, and how fast", doctor_command},
 };
@@ -57,6 +58,7 @@ static void print_help(void)
          "  infer compare\n"
          "  infer predict --input points.h5 --output predictions.h5\n"
          "  infer analytic\n"
+         "  infer import ddpm-cifar10-32/ --run cifar10\n"
          "  infer info checkpoints/fashion-mnist/stage1.h5\n"
          "  infer data my-pictures/\n"
          "  infer doctor\n"

@@ -12,6 +12,7 @@
 #include "base/standard_error.h"
 #include "base/version.h"
 #include "config/recipe.h"
+#include "io/checkpoint.h"
 #include "model/precision.h"
 #include "train/loop.h"
 #include "train/stages.h"
@@ -149,6 +150,23 @@ static char *describe_arithmetic(const Config *config, const char *reason)
                          threads == 1 ? "" : "s");
 }
 
+/* The configuration in the run's network, if another program trained it and the user names no
+ * recipe: there is no other recipe. The caller frees; NULL if the recipe is to be read. */
+static char *imported_recipe(const Settings *settings, char **origin)
+{
+    Checkpoint *checkpoint = NULL;
+    Error unused;
+    char *text = NULL;
+    if (settings->stage != 2 || settings->config || !settings->run)
+        return NULL;
+    *origin = memory_format("%s/stage1.h5", settings->run);
+    if (access(*origin, F_OK) == 0 && checkpoint_open(&checkpoint, *origin, &unused) &&
+        checkpoint_attribute(checkpoint, "/", "imported", 0) == 1)
+        text = config_to_yaml(checkpoint_config(checkpoint));
+    checkpoint_close(checkpoint);
+    return text;
+}
+
 /* --seed, --precision and --convolution are short for overrides of those keys. The task has no losses in stage 1. */
 static bool load_config(const Settings *settings, const Stage2Task *task, Config *config,
                         const char **reason, Error *error)
@@ -166,7 +184,12 @@ static bool load_config(const Settings *settings, const Stage2Task *task, Config
     if (settings->convolution >= 0)
         string_list_add(&overrides, convolutions[settings->convolution]);
 
-    bool done = recipe_load(config, settings->config, overrides.items, overrides.count, error);
+    char *origin = NULL, *imported = imported_recipe(settings, &origin);
+    bool done =
+        imported ? config_parse(config, imported, origin, overrides.items, overrides.count, error)
+                 : recipe_load(config, settings->config, overrides.items, overrides.count, error);
+    memory_free(imported);
+    memory_free(origin);
     memory_free(seed);
     string_list_free(&overrides);
     if (done)

@@ -33,7 +33,11 @@ bool json_read_file(Json **json, const char *path, Error *error)
     bool ok = file && fread(text, 1, (size_t)size, file) == (size_t)size;
     if (text && !ok)
         error_input(error, "%s: %s", path, file ? "it can't be read" : strerror(errno));
-    ok = ok && json_parse(json, text, (size_t)size, path, error);
+    size_t at = 0;
+    while (ok && at < (size_t)size && strchr(" \t\r\n", text[at]))
+        at++;
+    const bool is_json = at < (size_t)size && text && text[at] == '{';
+    ok = ok && (is_json ? json_parse : yaml_parse)(json, text, (size_t)size, path, error);
     if (file)
         fclose(file);
     memory_free(text);

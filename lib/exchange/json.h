@@ -1,4 +1,5 @@
-/* JSON from outside: a tree that is read only. The one file that knows the library is json.c. */
+/* JSON and YAML from outside: a tree that is read only. Two files know the libraries, json.c and
+ * yaml_tree.c. */
 #pragma once
 
 #include "base/error.h"
@@ -13,7 +14,11 @@ typedef struct json_t Json;
  * Two members of one name are a failure. */
 bool json_parse(Json **json, const char *text, size_t size, const char *origin, Error *error);
 
-/* The same for a file of at most 64 MiB. */
+/* The same for YAML of at most 64 KiB, without anchors: mappings become objects, sequences arrays,
+ * plain scalars numbers and truth values where they look like them. */
+bool yaml_parse(Json **json, const char *text, size_t size, const char *origin, Error *error);
+
+/* The same for a file of at most 64 MiB, which is JSON if it begins with a brace, and else YAML. */
 bool json_read_file(Json **json, const char *path, Error *error);
 
 /* NULL is fine. */

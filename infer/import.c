@@ -1,0 +1,181 @@
+/* infer import: makes a run of a network that another program trained.
+ *
+ * The run gets one file, stage1.h5, as training would have left it: the configuration that the
+ * description of the network amounts to, and the weights under our names. Its attribute `imported`
+ * tells `train --stage 2` to take the recipe from it.
+ */
+#include "base/memory.h"
+#include "base/program.h"
+#include "exchange/foreign_network.h"
+#include "infer/command.h"
+#include "io/checkpoint.h"
+#include "io/file_kind.h"
+#include "io/run_lock.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: infer import FILE|DIR --run RUN [options]\n"
+    "\n"
+    "Makes the run directory RUN of a network that another program trained:\n"
+    "\n"
+    "  DIR    a model of diffusers (UNet2DModel), as save_pretrained writes it\n"
+    "  FILE   weights in safetensors or of torch.save: those of diffusers, of\n"
+    "         pesser/pytorch_diffusion, of ermongroup/ddim\n"
+    "\n"
+    "Format and family are found from the content. Of several networks in a file the\n"
+    "moving average is taken. Nothing in a file is executed. docs/import.md has the\n"
+    "table of all that is read.\n"
+    "\n"
+    "examples:\n"
+    "  infer import ddpm-cifar10-32/ --run cifar10\n"
+    "  infer import ema_diffusion_cifar10_model-790000.ckpt --resolution 32 --run cifar10\n"
+    "  infer import ckpt.pth --config cifar10.yml --run cifar10\n"
+    "  train --stage 2 --loss npr,sn --run cifar10 --set data.train=cifar10.h5\n"
+    "\n";
+
+typedef struct Import {
+    CommonOptions common;
+    StringList names;
+    const char *run, *config;
+    /* -1 or an index of "ddpm|diffusers"; -1 or an index of "t|t_minus_1|index". */
+    int family, time;
+    int64_t resolution;
+    bool fresh;
+
+    ForeignNetwork network;
+    RunLock lock;
+    char *path;
+    float *weights;
+} Import;
+
+static bool parse(Import *s, int argc, char **argv, bool *stop, Error *error)
+{
+    const Option options[] = {
+        option_heading("What to import"),
+        option_string("run", "DIR", &s->run, "the run directory to make; required"),
+        option_choice("family", "ddpm|diffusers", &s->family,
+                      "whose names the tensors must have (default: those that they have)"),
+        option_string("config", "FILE", &s->config,
+                      "the description of the network: config.json of diffusers, the recipe of "
+                      "ermongroup/ddim (default: config.json beside the weights)"),
+        option_choice("time", "t|t_minus_1|index", &s->time,
+                      "what the network is told at timestep t (default: what its program tells it; "
+                      "docs/import.md)"),
+        option_integer("resolution", "N", &s->resolution, 4, 1024,
+                       "height and width of the images (default: as described)"),
+        option_flag("fresh", &s->fresh, "replace the network that the run has"),
+    };
+    const CommandLine line = {
+        .usage = usage, .options = options, .count = sizeof options / sizeof options[0]};
+    return command_parse(&line, &s->common, argc, argv, &s->names, stop, error);
+}
+
+static bool check_arguments(const Import *s, Error *error)
+{
+    if (s->names.count != 1)
+        return error_input(error, "expected one FILE or DIR to import, got %d", s->names.count);
+    if (!s->run)
+        return error_input(error, "expected --run DIR, the run directory to make");
+    return true;
+}
+
+static bool check_run(const Import *s, Error *error)
+{
+    if (!file_kind_allows(s->path, FILE_CHECKPOINT, error))
+        return false;
+    if (!s->fresh && access(s->path, F_OK) == 0)
+        return error_input(error, "%s: is there already; --fresh replaces it, or name another run",
+                           s->path);
+    return true;
+}
+
+static bool open_network(Import *s, Error *error)
+{
+    static const NameStyle styles[] = {NAMES_DDPM, NAMES_DIFFUSERS};
+    const ForeignOptions options = {.path = s->names.items[0],
+                                    .config = s->config,
+                                    .style = s->family < 0 ? NAMES_UNKNOWN : styles[s->family],
+                                    .time = s->time,
+                                    .resolution = s->resolution};
+    if (!foreign_open(&s->network, &options, error))
+        return false;
+    /* The run is named by the last part of its directory, if that is a name. */
+    char *text = config_to_yaml(&s->network.config);
+    const char *base = s->run;
+    for (const char *slash = s->run; (slash = strchr(slash, '/')) != NULL; slash++)
+        base = slash[1] != '\0' ? slash + 1 : base;
+    char *name = memory_format("name=%.*s", (int)strcspn(base, "/"), base);
+    const char *override = name;
+    Error unused;
+    Config named;
+    if (config_parse(&named, text, s->path, &override, 1, &unused))
+        s->network.config = named;
+    memory_free(name);
+    memory_free(text);
+    return true;
+}
+
+static bool write_run(Import *s, Error *error)
+{
+    CheckpointWriter *writer = NULL;
+    if (!checkpoint_create(&writer, s->path, &s->network.config, 1, 0, error))
+        return false;
+    if (checkpoint_write_params(writer, "trunk_ema", &s->network.params, s->weights, error) &&
+        checkpoint_write_attribute(writer, "/", "imported", 1, error))
+        return checkpoint_commit(writer, error);
+    checkpoint_discard(writer);
+    return false;
+}
+
+static void report(const Import *s)
+{
+    static const char *const times[] = {"t", "t - 1", "t - 1, not scaled"};
+    static const char *const outputs[] = {"eps", "v", "x0"};
+    const Config *c = &s->network.config;
+    printf("%s: %zu numbers in %d tensors, from %s with the names of %s\n", s->path,
+           s->network.params.size, s->network.params.count,
+           tensor_file_format_name(s->network.file), names_of_style(s->network.style));
+    printf(
+        "  %d x %d images of %d channel%s; %s schedule, %d timesteps; the network is told %s and "
+        "predicts %s\n",
+        c->data.resolution, c->data.resolution, c->data.channels, c->data.channels == 1 ? "" : "s",
+        schedule_kind_name(c->diffusion.schedule), c->diffusion.timesteps, times[c->model.time],
+        outputs[c->model.predicts]);
+}
+
+static bool import(Import *s, Error *error)
+{
+    if (!check_arguments(s, error))
+        return false;
+    s->path = memory_format("%s/stage1.h5", s->run);
+    if (!check_run(s, error) || !open_network(s, error))
+        return false;
+    s->weights = memory_large(s->network.params.size, sizeof *s->weights, "the network", error);
+    if (!s->weights || !foreign_read(&s->network, s->weights, error) ||
+        !program_make_directory(s->run, error) || !run_lock_take(&s->lock, s->run, error) ||
+        !write_run(s, error))
+        return false;
+    foreign_notes_show(&s->network.notes);
+    if (!s->common.quiet)
+        report(s);
+    return true;
+}
+
+bool import_command(int argc, char **argv, Error *error)
+{
+    Import s = {.family = -1, .time = -1, .lock = {.fd = -1}};
+    bool stop = false;
+    common_defaults(&s.common);
+    const bool ok = parse(&s, argc, argv, &stop, error) && (stop || import(&s, error));
+    if (s.lock.path)
+        run_lock_release(&s.lock);
+    foreign_close(&s.network);
+    memory_free(s.weights);
+    memory_free(s.path);
+    string_list_free(&s.names);
+    common_free(&s.common);
+    return ok;
+}

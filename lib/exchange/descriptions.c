@@ -1,0 +1,87 @@
+/* Members of descriptions, and the complaints about them. */
+#include "exchange/descriptions.h"
+
+#include <string.h>
+
+static bool refuse(const Described *d, const char *key, const char *expected)
+{
+    const Json *member = json_member(d->json, key);
+    double number;
+    if (json_get_text(member))
+        return error_input(d->error, "%s: %s is \"%.60s\", expected %s", d->path, key,
+                           json_get_text(member), expected);
+    if (json_get_number(member, &number))
+        return error_input(d->error, "%s: %s is %.10g, expected %s", d->path, key, number,
+                           expected);
+    return error_input(d->error, "%s: %s has a value that can't be taken, expected %s", d->path,
+                       key, expected);
+}
+
+bool described_integer(const Described *d, const char *key, int64_t missing, int64_t low,
+                       int64_t high, int *value)
+{
+    const Json *member = json_member(d->json, key);
+    int64_t integer = missing;
+    if ((json_is_absent(member) || json_get_integer(member, &integer)) && integer >= low &&
+        integer <= high) {
+        *value = (int)integer;
+        return true;
+    }
+    return refuse(d, key, "an integer in range");
+}
+
+bool described_number(const Described *d, const char *key, double missing, double *value)
+{
+    const Json *member = json_member(d->json, key);
+    *value = missing;
+    return json_is_absent(member) || json_get_number(member, value) || refuse(d, key, "a number");
+}
+
+bool described_list(const Described *d, const char *key, int most, int *values, int *count)
+{
+    const Json *list = json_member(d->json, key);
+    if (!json_is_list(list) || json_count(list) > (size_t)most)
+        return refuse(d, key, "a list of integers");
+    *count = (int)json_count(list);
+    for (int i = 0; i < *count; i++) {
+        int64_t integer;
+        if (!json_get_integer(json_entry(list, (size_t)i), &integer) || integer < 1 ||
+            integer > 65536)
+            return refuse(d, key, "a list of integers");
+        values[i] = (int)integer;
+    }
+    return true;
+}
+
+bool described_text_is(const Described *d, const char *key, const char *only, const char *also)
+{
+    const Json *member = json_member(d->json, key);
+    const char *text = json_get_text(member);
+    return json_is_absent(member) ||
+           (text && (strcmp(text, only) == 0 || (also && strcmp(text, also) == 0))) ||
+           refuse(d, key, only);
+}
+
+bool described_is_absent(const Described *d, const char *key)
+{
+    return json_is_absent(json_member(d->json, key)) || refuse(d, key, "none");
+}
+
+bool described_number_is(const Described *d, const char *key, double missing, double only)
+{
+    double number;
+    if (!described_number(d, key, missing, &number))
+        return false;
+    return number == only ||
+           error_input(d->error, "%s: %s is %.10g, expected %.10g", d->path, key, number, only);
+}
+
+bool described_truth_is(const Described *d, const char *key, bool missing, bool only)
+{
+    const Json *member = json_member(d->json, key);
+    bool truth = missing;
+    if ((json_is_absent(member) || json_get_truth(member, &truth)) && truth == only)
+        return true;
+    return error_input(d->error, "%s: %s is %s, expected %s", d->path, key, only ? "false" : "true",
+                       only ? "true" : "false");
+}

@@ -1,0 +1,309 @@
+/* Chooses the weights in a file, builds our network from their description, and pairs the tensors.
+ *
+ * A file may hold several state dicts: the network, its moving average, an optimizer. The moving
+ * average is taken, as the programs themselves do when they sample.
+ */
+#include "exchange/foreign_network.h"
+
+#include "base/memory.h"
+#include "exchange/descriptions.h"
+#include "exchange/foreign_files.h"
+#include "model/unet.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* -- The weights ------------------------------------------------------------------------------- */
+
+/* Whether a group is a moving average: by its name, or as the last of the list of ermongroup/ddim
+ * [network, optimizer, epoch, step, average]. */
+static bool is_average(const TensorGroup *group)
+{
+    return strcasestr(group->name, "ema") != NULL || strcmp(group->name, "[4]") == 0;
+}
+
+static bool unknown_names(const TensorFile *file, Error *error)
+{
+    const TensorTable *table = tensor_file_table(file);
+    bool lucidrains = false;
+    for (int i = 0; i < table->tensor_count; i++)
+        lucidrains = lucidrains || strstr(table->tensors[i].name, "init_conv.weight");
+    if (lucidrains)
+        return error_input(error,
+                           "%s: looks like a U-Net of denoising-diffusion-pytorch (init_conv), "
+                           "which is another architecture and can't be imported",
+                           tensor_file_path(file));
+    return error_input(error,
+                       "%s: has %d tensors, and they are of no network that is known here (the "
+                       "first is %.60s); known are those of pesser/pytorch_diffusion, "
+                       "ermongroup/ddim and diffusers' UNet2DModel",
+                       tensor_file_path(file), table->tensor_count, table->tensors[0].name);
+}
+
+static bool choose_group(ForeignNetwork *n, Error *error)
+{
+    const TensorTable *table = tensor_file_table(n->file);
+    int found = 0;
+    for (int g = 0; g < table->group_count; g++) {
+        const NameStyle style = names_find_style(table, g);
+        if (style == NAMES_UNKNOWN)
+            continue;
+        if (found++ == 0 ||
+            (is_average(&table->groups[g]) && !is_average(&table->groups[n->group]))) {
+            n->group = g;
+            n->style = style;
+        }
+    }
+    if (found == 0)
+        return unknown_names(n->file, error);
+    if (found > 1)
+        foreign_note(&n->notes, "takes %s of %s, %s; there are %d networks in the file",
+                     table->groups[n->group].name, tensor_file_path(n->file),
+                     is_average(&table->groups[n->group]) ? "the moving average" : "the first",
+                     found);
+    return true;
+}
+
+/* -- The description --------------------------------------------------------------------------- */
+
+static bool read_schedule(ForeignNetwork *n, const ForeignFiles *files, Error *error)
+{
+    Json *json = NULL;
+    bool ok = !files->scheduler || json_read_file(&json, files->scheduler, error);
+    if (ok && !files->scheduler)
+        foreign_note(
+            &n->notes,
+            "finds no scheduler_config.json beside %s, and takes the linear schedule of 1000 "
+            "timesteps",
+            files->weights);
+    ok =
+        ok && diffusers_schedule(&n->config, json, files->scheduler ? files->scheduler : "", error);
+    json_free(json);
+    return ok;
+}
+
+static bool read_diffusers(ForeignNetwork *n, const ForeignFiles *files, int64_t resolution,
+                           Error *error)
+{
+    Json *json = NULL;
+    if (!files->config)
+        return error_input(error,
+                           "%s: has no config.json beside it, which describes a network of "
+                           "diffusers; --config FILE names it",
+                           files->weights);
+    const bool ok = json_read_file(&json, files->config, error) &&
+                    diffusers_network(&n->config, json, files->config, resolution, error) &&
+                    read_schedule(n, files, error);
+    json_free(json);
+    return ok;
+}
+
+/* The description that the user names, or the shapes. */
+static bool read_ddpm(ForeignNetwork *n, const ForeignFiles *files, const ForeignOptions *options,
+                      Error *error)
+{
+    Json *json = NULL;
+    if (!options->config)
+        return shapes_network(&n->config, tensor_file_table(n->file), n->group, files->weights,
+                              options->resolution, &n->notes, error);
+    bool ok = json_read_file(&json, options->config, error) &&
+              ddim_recipe(&n->config, json, options->config, error);
+    if (ok && options->resolution > 0)
+        n->config.data.resolution = (int)options->resolution;
+    json_free(json);
+    return ok;
+}
+
+/* The message of config_parse without the line, which is of a text that nobody has seen. */
+static bool without_line(const char *path, Error *error)
+{
+    const size_t length = strlen(path);
+    if (strncmp(error->message, path, length) != 0 || error->message[length] != ':')
+        return false;
+    char *at = error->message + length + 1;
+    const size_t digits = strspn(at, "0123456789");
+    if (digits > 0 && at[digits] == ':')
+        memmove(at, at + digits + 1, strlen(at + digits + 1) + 1);
+    return false;
+}
+
+/* The rules of configurations hold for foreign ones, too. */
+static bool check_config(ForeignNetwork *n, const char *path, Error *error)
+{
+    Config checked;
+    char *text = config_to_yaml(&n->config);
+    const bool ok = config_parse(&checked, text, path, NULL, 0, error) || without_line(path, error);
+    memory_free(text);
+    if (ok)
+        n->config = checked;
+    return ok;
+}
+
+static bool describe(ForeignNetwork *n, const ForeignFiles *files, const ForeignOptions *options,
+                     Error *error)
+{
+    config_defaults(&n->config);
+    snprintf(n->config.name, sizeof n->config.name, "imported");
+    memset(n->config.data.train, 0, sizeof n->config.data.train);
+    memset(n->config.data.test, 0, sizeof n->config.data.test);
+    const bool ok = n->style == NAMES_DDPM ? read_ddpm(n, files, options, error)
+                                           : read_diffusers(n, files, options->resolution, error);
+    if (ok && options->time >= 0)
+        n->config.model.time = (ModelTime)options->time;
+    return ok && check_config(n, files->weights, error);
+}
+
+/* -- Pairs of tensors -------------------------------------------------------------------------- */
+
+static void list_params(ForeignNetwork *n)
+{
+    params_init(&n->params);
+    Graph *graph = graph_new(&n->params, (GraphOptions){.batch = 1});
+    unet_build(graph, &n->config);
+    graph_free(graph);
+}
+
+/* Whether both shapes are the same but for ones at the end: a 1x1 convolution is a linear layer. */
+static bool fits(const Param *param, const Tensor *tensor)
+{
+    const int most = param->rank > tensor->rank ? param->rank : tensor->rank;
+    for (int i = 0; i < most; i++) {
+        const int64_t ours = i < param->rank ? param->shape[i] : 1;
+        const int64_t theirs = i < tensor->rank ? tensor->shape[i] : 1;
+        if (ours != theirs)
+            return false;
+    }
+    return true;
+}
+
+/* Tensors that networks have besides, and that their forward passes never read. */
+static bool is_spare(const char *name)
+{
+    return strcmp(name, "logvar") == 0 || strcmp(name, "module.logvar") == 0 ||
+           strstr(name, ".downsamplers.0.Conv2d_0.") || strstr(name, ".upsamplers.0.Conv2d_0.");
+}
+
+/* What does not fit: how many tensors, and the first of each kind. */
+typedef struct Misfits {
+    int missing, unknown, wrong;
+    char *first_missing;
+    const char *first_unknown;
+    char *first_wrong;
+} Misfits;
+
+static void pair(ForeignNetwork *n, bool *used, Misfits *misfits)
+{
+    const TensorTable *table = tensor_file_table(n->file);
+    for (int i = 0; i < n->params.count; i++) {
+        const Param *param = &n->params.items[i];
+        char *name = names_translate(n->style, n->config.model.levels, param->name);
+        const int index = n->tensors[i] = names_find(table, n->group, name);
+        const Tensor *tensor = index >= 0 ? &table->tensors[index] : NULL;
+        if (tensor)
+            used[index] = true;
+        if (!tensor && misfits->missing++ == 0)
+            misfits->first_missing = memory_string(name);
+        if (tensor && !fits(param, tensor) && misfits->wrong++ == 0) {
+            int64_t shape[PARAM_MAX_RANK];
+            for (int d = 0; d < param->rank; d++)
+                shape[d] = param->shape[d];
+            misfits->first_wrong =
+                memory_format("%s of shape %s instead of %s", name,
+                              tensor_shape_text(tensor->rank, tensor->shape).text,
+                              tensor_shape_text(param->rank, shape).text);
+        }
+        memory_free(name);
+    }
+    const TensorGroup *group = &table->groups[n->group];
+    for (int i = group->first; i < group->first + group->count; i++)
+        if (!used[i] && !is_spare(table->tensors[i].name) && misfits->unknown++ == 0)
+            misfits->first_unknown = table->tensors[i].name;
+}
+
+static bool complain(const ForeignNetwork *n, const Misfits *m, Error *error)
+{
+    if (m->missing + m->unknown + m->wrong == 0)
+        return true;
+    error_input(error, "%s: does not fit the network of the family %s that its description gives:",
+                tensor_file_path(n->file), names_of_style(n->style));
+    if (m->missing > 0)
+        error_add(error, " %d missing, the first %.100s;", m->missing, m->first_missing);
+    if (m->unknown > 0)
+        error_add(error, " %d unknown, the first %.100s;", m->unknown, m->first_unknown);
+    if (m->wrong > 0)
+        error_add(error, " %d of another shape, the first %.200s;", m->wrong, m->first_wrong);
+    return error_add(error, " of %d tensors", n->params.count);
+}
+
+static bool pair_tensors(ForeignNetwork *n, Error *error)
+{
+    Misfits misfits = {0};
+    bool *used = memory_small((size_t)tensor_file_table(n->file)->tensor_count, sizeof *used);
+    list_params(n);
+    n->tensors = memory_small((size_t)n->params.count, sizeof *n->tensors);
+    pair(n, used, &misfits);
+    const bool ok = complain(n, &misfits, error);
+    memory_free(misfits.first_missing);
+    memory_free(misfits.first_wrong);
+    memory_free(used);
+    return ok;
+}
+
+/* -- The whole --------------------------------------------------------------------------------- */
+
+static bool check_style(const ForeignNetwork *n, NameStyle wanted, Error *error)
+{
+    const bool same = wanted == n->style || (wanted == NAMES_DIFFUSERS && n->style != NAMES_DDPM);
+    return wanted == NAMES_UNKNOWN || same ||
+           error_input(error, "%s: has the names of the family %s, not of %s",
+                       tensor_file_path(n->file), names_of_style(n->style), names_of_style(wanted));
+}
+
+bool foreign_open(ForeignNetwork *n, const ForeignOptions *options, Error *error)
+{
+    ForeignFiles files = {0};
+    *n = (ForeignNetwork){0};
+    const bool ok = foreign_files_find(&files, options->path, options->config, error) &&
+                    tensor_file_open(&n->file, files.weights, error) && choose_group(n, error) &&
+                    check_style(n, options->style, error) && describe(n, &files, options, error) &&
+                    pair_tensors(n, error);
+    foreign_files_free(&files);
+    if (!ok)
+        foreign_close(n);
+    return ok;
+}
+
+void foreign_close(ForeignNetwork *n)
+{
+    tensor_file_close(n->file);
+    params_free(&n->params);
+    memory_free(n->tensors);
+    foreign_notes_free(&n->notes);
+    *n = (ForeignNetwork){0};
+}
+
+static bool check_finite(const ForeignNetwork *n, const float *weights, Error *error)
+{
+    const TensorTable *table = tensor_file_table(n->file);
+    for (int i = 0; i < n->params.count; i++) {
+        const Param *param = &n->params.items[i];
+        for (size_t k = 0; k < param->count; k++)
+            if (!isfinite(weights[param->offset + k]))
+                return error_input(error, "%s: the tensor %.80s has a number that is not finite",
+                                   tensor_file_path(n->file), table->tensors[n->tensors[i]].name);
+    }
+    return true;
+}
+
+bool foreign_read(ForeignNetwork *n, float *weights, Error *error)
+{
+    TensorWish *wishes = memory_small((size_t)n->params.count, sizeof *wishes);
+    for (int i = 0; i < n->params.count; i++)
+        wishes[i] =
+            (TensorWish){.tensor = n->tensors[i], .to = weights + n->params.items[i].offset};
+    const bool ok = tensor_file_read(n->file, wishes, n->params.count, error) &&
+                    check_finite(n, weights, error);
+    memory_free(wishes);
+    return ok;
+}

@@ -1,0 +1,31 @@
+/* The names of one network in different programs (docs/import.md has the table).
+ *
+ * Our names are those of pesser/pytorch_diffusion and ermongroup/ddim.
+ */
+#pragma once
+
+#include "engine/params.h"
+#include "exchange/tensor_table.h"
+
+#include <stdbool.h>
+
+typedef enum NameStyle {
+    /* Of pesser/pytorch_diffusion and ermongroup/ddim: our own. */
+    NAMES_DDPM,
+    /* Of diffusers' UNet2DModel: to_q, to_out.0; and before version 0.18: query, proj_attn. */
+    NAMES_DIFFUSERS,
+    NAMES_DIFFUSERS_OLD,
+    NAMES_UNKNOWN
+} NameStyle;
+
+/* "diffusers", a constant string. */
+const char *names_of_style(NameStyle style);
+
+/* The style of the tensors of a group: NAMES_UNKNOWN if they are those of no known network. */
+NameStyle names_find_style(const TensorTable *table, int group);
+
+/* The name in `style` of our tensor `ours`, of a network of `levels` levels. The caller frees. */
+char *names_translate(NameStyle style, int levels, const char *ours);
+
+/* The tensor of a group with that name, or with "module." before it; -1 if there is none. */
+int names_find(const TensorTable *table, int group, const char *name);

@@ -1,0 +1,275 @@
+/* Tests of `infer import`: networks that other programs wrote give what they give there, and what
+ * doesn't fit is refused in one line. Expected outputs are those of the programs' own forward
+ * passes in double. */
+#define SUITE_TIMEOUT 300
+#include "inference/network.h"
+
+#include "base/memory.h"
+#include "tests/infer_program.h"
+
+#include <dirent.h>
+
+#define IMPORT "tests/golden/import/"
+
+static Error error;
+
+/* The run "$D/run" as a network, ready for `count` images. */
+static Network *open_run(const char *run, int count)
+{
+    NetworkOptions options = {.batch = 8, .type = DTYPE_F32, .source = {.run = in_directory(run)}};
+    Network *network;
+    assert_ok(network_open(&network, &options, &error));
+    assert_ok(network_prepare(network, count, &error));
+    return network;
+}
+
+/* Evaluates the network at the x and t of an expected file; the caller frees. t counts from 0
+ * there. *dims := C, H, W. */
+static float *evaluate(Network *network, const char *expected, int64_t dims[GOLDEN_MAX_RANK])
+{
+    int rank, t[16];
+    float *x = golden_floats(expected, "x", &rank, dims);
+    int64_t *index = golden_ints(expected, "t", NULL, NULL);
+    const size_t count = (size_t)dims[0], size = golden_count(rank, dims);
+    for (size_t i = 0; i < count; i++)
+        t[i] = (int)index[i] + 1;
+    float *eps = malloc(size * sizeof *eps);
+    const Prediction outputs = {.eps = eps};
+    golden_to_nhwc(x, count, (size_t)dims[1], (size_t)dims[2], (size_t)dims[3]);
+    assert_ok(network_evaluate(network, x, t, (int)count, &outputs, &error));
+    free(x);
+    free(index);
+    return eps;
+}
+
+/* The relative error that is allowed: 1e-5, or twice that of the program's own float32. */
+static double tolerance(const char *expected, const char *array)
+{
+    double own = 0;
+    hid_t file = golden_open(expected), data = H5Dopen2(file, array, H5P_DEFAULT);
+    if (H5Aexists(data, "f32_error") > 0) {
+        hid_t attribute = H5Aopen(data, "f32_error", H5P_DEFAULT);
+        ck_assert(H5Aread(attribute, H5T_NATIVE_DOUBLE, &own) >= 0);
+        H5Aclose(attribute);
+    }
+    H5Dclose(data);
+    H5Fclose(file);
+    return larger(1e-5, 2 * own);
+}
+
+/* The run gives `array` of the expected file. */
+static void check_eps(const char *run, const char *expected, const char *array)
+{
+    int64_t dims[GOLDEN_MAX_RANK];
+    Network *network = open_run(run, 3);
+    float *eps = evaluate(network, expected, dims);
+    float *want = golden_floats(expected, array, NULL, NULL);
+    const size_t each = (size_t)(dims[1] * dims[2] * dims[3]);
+    double largest = 0, worst = 0;
+    golden_to_nhwc(want, (size_t)dims[0], (size_t)dims[1], (size_t)dims[2], (size_t)dims[3]);
+    for (size_t i = 0; i < each * (size_t)dims[0]; i++) {
+        largest = larger(largest, fabs((double)want[i]));
+        worst = larger(worst, fabs((double)eps[i] - (double)want[i]));
+    }
+    ck_assert_msg(worst <= tolerance(expected, array) * largest, "%s: off by %g of %g", expected,
+                  worst, largest);
+    free(want);
+    free(eps);
+    network_close(network);
+}
+
+static const struct {
+    const char *what, *expected;
+} networks[] = {
+    {"diffusers-new", "diffusers-new"},
+    {"diffusers-new/unet/diffusion_pytorch_model.safetensors", "diffusers-new"},
+    {"diffusers-old", "diffusers-old"},
+    {"diffusers-rezipped", "diffusers-old"},
+    {"diffusers-strided", "diffusers-strided"},
+    {"diffusers-fp16", "diffusers-fp16"},
+    {"pesser_legacy_half.ckpt --resolution 16", "pesser"},
+    {"ddim_ckpt.pth --config " IMPORT "ddim_ckpt.yml", "ddim_ckpt"},
+};
+
+START_TEST(networks_give_what_their_programs_give)
+{
+    program_begin();
+    for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++) {
+        char run[32], expected[256];
+        snprintf(run, sizeof run, "run%zu", i);
+        snprintf(expected, sizeof expected, IMPORT "%s_expected.h5", networks[i].expected);
+        infer_ok("import " IMPORT "%s --run $D/%s", networks[i].what, run);
+        check_eps(run, expected, "eps");
+    }
+    program_end();
+}
+END_TEST
+
+/* -- Refusals ---------------------------------------------------------------------------------- */
+
+/* No entry but for this list is left out, so that a new file is tested at once. */
+START_TEST(what_must_be_refused_is_refused_in_one_line)
+{
+    int count = 0;
+    program_begin();
+    DIR *entries = opendir(IMPORT "refuse");
+    ck_assert_ptr_nonnull(entries);
+    for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+        if (entry->d_name[0] == '.' || strcmp(entry->d_name, "expected.json") == 0)
+            continue;
+        infer_fails(2, "", "import " IMPORT "refuse/%s --run $D/run", entry->d_name);
+        count++;
+    }
+    closedir(entries);
+    ck_assert_int_eq(count, 52);
+    ck_assert_msg(access(in_directory("run"), F_OK) != 0, "a refusal left a run behind");
+    program_end();
+}
+END_TEST
+
+static const struct {
+    const char *what, *message;
+} refusals[] = {
+    {"lucidrains.pt", "denoising-diffusion-pytorch"},
+    {"unknown_names.pth", "3 tensors, and they are of no network that is known"},
+    {"net-missing", "1 missing, the first mid_block.resnets.1.conv2.bias; of 112 tensors"},
+    {"net-extra", "1 unknown, the first mid_block.resnets.2.conv1.bias;"},
+    {"net-shape", "conv_out.weight of shape [3, 8, 1, 1] instead of [3, 8, 3, 3]"},
+    {"net-nan", "up_blocks.0.resnets.0.conv1.weight has a number that is not finite"},
+    {"net-groups", "a divisor of model.channels = 8, got \"3\""},
+    {"cfg-classes", "num_class_embeds is 10"},
+    {"cfg-fourier", "time_embedding_type is \"fourier\""},
+    {"cfg-skip", "SkipDownBlock2D"},
+    {"cfg-condition", "UNet2DConditionModel"},
+    {"cfg-act", "act_fn is \"gelu\""},
+    {"cfg-scale", "mid_block_scale_factor is 1.41421356, expected 1"},
+};
+
+START_TEST(a_network_that_does_not_fit_is_refused_with_the_reason)
+{
+    program_begin();
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
+        infer_fails(2, refusals[i].message, "import " IMPORT "refuse/%s --run $D/run",
+                    refusals[i].what);
+    infer_fails(2, "not of ddpm", "import " IMPORT "diffusers-new --family ddpm --run $D/run");
+    infer_fails(2, "no section data",
+                "import " IMPORT "ddim_ckpt.pth --config " IMPORT
+                "diffusers-new/unet/config.json --run $D/run");
+    infer_fails(2, "--resolution", "import " IMPORT "diffusers-new/unet --run $D/run --resolution");
+    infer_fails(2, "without unet/", "import " IMPORT "refuse --run $D/run");
+    infer_fails(2, "expected --run DIR", "import " IMPORT "diffusers-new");
+    infer_fails(2, "got 2", "import a b --run $D/run");
+    program_end();
+}
+END_TEST
+
+/* -- Choices ------------------------------------------------------------------------------------ */
+
+START_TEST(every_guess_is_said)
+{
+    program_begin();
+    infer_ok("import " IMPORT "ddim_ckpt.pth --resolution 8 --run $D/a");
+    ck_assert_ptr_nonnull(strstr(program_output, "takes [4] of"));
+    ck_assert_ptr_nonnull(strstr(program_output, "the moving average"));
+    infer_ok("import " IMPORT "pesser_legacy_half.ckpt --run $D/b");
+    ck_assert_ptr_nonnull(strstr(program_output, "guesses 32 x 32 images"));
+    infer_ok("import " IMPORT "diffusers-strided --run $D/c");
+    ck_assert_ptr_nonnull(strstr(program_output, "takes the linear schedule"));
+    infer_ok("import " IMPORT "diffusers-new --run $D/d");
+    ck_assert_ptr_null(strstr(program_output, "note:"));
+    program_end();
+}
+END_TEST
+
+START_TEST(a_run_is_replaced_only_on_request)
+{
+    program_begin();
+    infer_ok("import " IMPORT "diffusers-new --run $D/run");
+    infer_fails(2, "--fresh replaces it", "import " IMPORT "diffusers-old --run $D/run");
+    check_eps("run", IMPORT "diffusers-new_expected.h5", "eps");
+    infer_ok("import " IMPORT "diffusers-old --run $D/run --fresh --quiet");
+    ck_assert_str_eq(program_output, "");
+    check_eps("run", IMPORT "diffusers-old_expected.h5", "eps");
+    program_end();
+}
+END_TEST
+
+/* Another time than the network was told in its training gives something else. */
+START_TEST(the_time_can_be_said)
+{
+    program_begin();
+    infer_ok("import " IMPORT "diffusers-new --time t --run $D/run");
+    Network *network = open_run("run", 3);
+    ck_assert_int_eq(network_config(network)->model.time, MODEL_TIME_T);
+    network_close(network);
+    infer_ok("import " IMPORT "diffusers-new --time index --run $D/run --fresh");
+    check_eps("run", IMPORT "diffusers-new_expected.h5", "eps"); /* the same for N = 1000 */
+    program_end();
+}
+END_TEST
+
+/* -- Samples ------------------------------------------------------------------------------------ */
+
+/* Ten steps of DDIM at the timesteps 100, 200, .., 1000 from the stored x_T, without clipping. (With
+ * clipping diffusers' own float32 is off by 5e-4.) */
+START_TEST(ten_steps_are_those_of_diffusers)
+{
+    int rank;
+    int64_t dims[GOLDEN_MAX_RANK];
+    const char *expected = IMPORT "diffusers-new_expected.h5";
+    float *x = golden_floats(expected, "ddim10_trailing_noclip/x_T", &rank, dims);
+    float *want = golden_floats(expected, "ddim10_trailing_noclip/x_0", NULL, NULL);
+    const size_t count = (size_t)dims[0], each = (size_t)(dims[1] * dims[2] * dims[3]);
+    golden_to_nhwc(x, count, (size_t)dims[1], (size_t)dims[2], (size_t)dims[3]);
+    golden_to_nhwc(want, count, (size_t)dims[1], (size_t)dims[2], (size_t)dims[3]);
+    program_begin();
+    infer_ok("import " IMPORT "diffusers-new --run $D/run");
+    Network *network = open_run("run", (int)count);
+    const Schedule *schedule = network_schedule(network);
+    float *eps = malloc(count * each * sizeof *eps);
+    const Prediction outputs = {.eps = eps};
+    double largest = 0;
+    for (size_t i = 0; i < count * each; i++)
+        largest = larger(largest, fabs((double)want[i]));
+    for (int t = 1000; t > 0; t -= 100) {
+        int times[16];
+        const int s = t - 100;
+        for (size_t i = 0; i < count; i++)
+            times[i] = t;
+        assert_ok(network_evaluate(network, x, times, (int)count, &outputs, &error));
+        for (size_t i = 0; i < count * each; i++) {
+            const double x_0 = ((double)x[i] - sqrt(schedule->beta_bar[t]) * (double)eps[i]) /
+                               sqrt(schedule->alpha_bar[t]);
+            x[i] = (float)(sqrt(schedule->alpha_bar[s]) * x_0 +
+                           sqrt(schedule->beta_bar[s]) * (double)eps[i]);
+        }
+    }
+    ck_arrays_close("x_0", x, want, count * each, 1e-4 * largest);
+    network_close(network);
+    free(eps);
+    free(x);
+    free(want);
+    program_end();
+}
+END_TEST
+
+/* `train --stage 2` needs no recipe: the imported network is one. */
+START_TEST(heads_are_trained_on_an_imported_network)
+{
+    program_begin();
+    infer_ok("import " IMPORT "diffusers-new --run $D/run");
+    ck_assert_int_eq(system("train --stage 2 --loss npr,sn --run $D/run --set data.format=mixture "
+                            "--set stage2.solver=adam --set stage2.steps=2 --set stage2.batch=2 "
+                            ">$D/output 2>&1"),
+                     0);
+    infer_ok("nll --run $D/run --variance beta,npr,sn --steps 5 --images 1");
+    infer_ok("info $D/run/stage2-npr+sn.h5");
+    program_end();
+}
+END_TEST
+
+SUITE_MAIN("import", networks_give_what_their_programs_give,
+           what_must_be_refused_is_refused_in_one_line,
+           a_network_that_does_not_fit_is_refused_with_the_reason, every_guess_is_said,
+           a_run_is_replaced_only_on_request, the_time_can_be_said,
+           ten_steps_are_those_of_diffusers, heads_are_trained_on_an_imported_network)
