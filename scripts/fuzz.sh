@@ -10,7 +10,8 @@ corpus=build/fuzz/corpus/$TARGET
 found=build/fuzz/found/$TARGET
 mkdir -p "$corpus" "$found"
 build/fuzz/seeds build/fuzz/seed-files
-set -- "$corpus" "build/fuzz/seed-files/$TARGET"
+set -- "$corpus"
+[ ! -d "build/fuzz/seed-files/$TARGET" ] || set -- "$@" "build/fuzz/seed-files/$TARGET"
 [ ! -d "tests/corpus/$TARGET" ] || set -- "$@" "tests/corpus/$TARGET"
 longest=16384
 case $TARGET in checkpoint | resume | classifier) longest=131072 ;; esac
@@ -22,6 +23,10 @@ export OMP_NUM_THREADS=1
 "build/fuzz/fuzz_$TARGET" "$@" -fork=1 -ignore_crashes=1 -ignore_timeouts=1 -ignore_ooms=1 \
     -max_total_time="$SEARCH_SECONDS" -max_len="$longest" -timeout=10 -rss_limit_mb=4096 \
     -artifact_prefix="$found/" >"build/fuzz/$TARGET.log" 2>&1 || true
+grep -q '^#' "build/fuzz/$TARGET.log" || {
+    echo "the search did not begin: $(tail -n 1 "build/fuzz/$TARGET.log")" >&2
+    exit 1
+}
 grep '^#' "build/fuzz/$TARGET.log" | tail -n 1
 
 unset ASAN_OPTIONS LSAN_OPTIONS

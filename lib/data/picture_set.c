@@ -193,7 +193,7 @@ static bool read_batches(const Reading *reading, PictureFiles *files, Error *err
             bytes += reading->items[n].file.size;
             n += more;
         }
-        ok = ok && decode_batch(reading, n, error);
+        ok = ok && (n == 0 || decode_batch(reading, n, error));
         forget_batch(reading->items, n);
         if (!ok)
             return false;
