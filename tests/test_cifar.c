@@ -172,6 +172,12 @@ START_TEST(missing_data_name_the_command_that_brings_them)
     const Config config = config_of("no/such/data/cifar10", "auto");
     assert_fails(dataset_open(&dataset, &config, DATASET_TRAIN, &error),
                  "data/cifar10: no such directory; make cifar10 fetches it");
+    const Config other = config_of("no/such/data/cifar10-mine.tar", "auto");
+    assert_fails(dataset_open(&dataset, &other, DATASET_TRAIN, &error),
+                 "cifar10-mine.tar: no such file, expected");
+    scratch_write(scratch_path("page"), "<html>", 6);
+    const Config page = config_of(scratch_path("page"), "auto");
+    assert_fails(dataset_open(&dataset, &page, DATASET_TRAIN, &error), "page: is an HTML page");
 }
 END_TEST
 

@@ -85,7 +85,8 @@ static bool explain_missing(const char *path, Error *error)
                            "%s: no such file; Debian's package dataset-fashion-mnist brings it "
                            "(make deps)",
                            path);
-    if (strstr(path, "data/cifar10"))
+    const char *cifar = strstr(path, "data/cifar10");
+    if (cifar && (strcmp(cifar, "data/cifar10") == 0 || strcmp(cifar, "data/cifar10/") == 0))
         return error_input(error, "%s: no such directory; make cifar10 fetches it", path);
     return true;
 }

@@ -18,7 +18,7 @@ static bool shape(const char *path, int *resolution, int *channels, Error *error
 
 static bool open_images(Dataset *dataset, Error *error)
 {
-    if (dataset->channels != 1)
+    if (dataset->channels != 1 && idx_detects(dataset->path)) /* idx_read reports all other files */
         return error_input(error, "%s: IDX images have 1 channel, but data.channels is %d",
                            dataset->path, dataset->channels);
     IdxImages *images = dataset->state = memory_small(1, sizeof *images);

@@ -115,9 +115,10 @@ static bool grow(const Reading *reading, int64_t n, Error *error)
     PictureSet *set = reading->set;
     if (set->count + n <= set->capacity)
         return true;
-    const int64_t capacity = set->capacity + set->capacity / 2 + n;
-    const double bytes = (double)capacity * (double)reading->image_size;
-    if (capacity > UINT32_MAX || bytes > memory_share * memory_of_machine())
+    const int64_t needed = set->count + n, grown = set->capacity + set->capacity / 2 + n;
+    const double possible = memory_share * memory_of_machine() / (double)reading->image_size;
+    const int64_t capacity = (double)grown > possible ? needed : grown;
+    if (capacity > UINT32_MAX || (double)capacity > possible)
         return error_runtime(
             error,
             "%s: its images need more memory than this machine has; HDF5 files are "
