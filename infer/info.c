@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "config/config_paths.h"
 #include "infer/command.h"
+#include "infer/info_foreign.h"
 #include "inference/network.h"
 #include "inference/run_files.h"
 #include "io/checkpoint.h"
@@ -25,8 +26,9 @@ static const char usage[] =
     "Prints the content of checkpoints: stage and step, network and heads, possible\n"
     "uses, data and recipe. Tensors are checked against the configuration; --verify\n"
     "reads all numbers and compares them with their checksums. Without FILE it\n"
-    "prints the checkpoints of the run directory. With --quiet the exit code is the\n"
-    "answer.\n"
+    "prints the checkpoints of the run directory. Of weights of another program it\n"
+    "prints the tensors, and whether infer import can make a run of them. With\n"
+    "--quiet the exit code is the answer.\n"
     "\n"
     "examples:\n"
     "  infer info\n"
@@ -351,6 +353,8 @@ static void print_yaml(const Checkpoint *checkpoint)
 static bool print_file(const Info *info, const char *path, Error *error)
 {
     Checkpoint *checkpoint = NULL;
+    if (!info->yaml && !info->verify && info_is_foreign(path))
+        return info_print_foreign(path, info->common.quiet, error);
     if (!checkpoint_open(&checkpoint, path, error))
         return false;
     bool ok = true;

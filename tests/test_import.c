@@ -268,8 +268,28 @@ START_TEST(heads_are_trained_on_an_imported_network)
 }
 END_TEST
 
+START_TEST(info_describes_files_of_other_programs)
+{
+    program_begin();
+    infer_ok("info " IMPORT "diffusers-fp16");
+    ck_assert_ptr_nonnull(strstr(program_output, "208 tensors, 64483 numbers of float16"));
+    ck_assert_ptr_nonnull(strstr(program_output, "16 x 16, 3 channels"));
+    ck_assert_ptr_nonnull(strstr(program_output, "import     possible"));
+    infer_ok("info " IMPORT "ddim_ckpt.pth");
+    ck_assert_ptr_nonnull(strstr(program_output, "[4]: 104 tensors"));
+    infer_ok("info " IMPORT "refuse/unknown_names.pth");
+    ck_assert_ptr_nonnull(strstr(program_output, "3 tensors"));
+    ck_assert_ptr_nonnull(strstr(program_output, "not possible: "));
+    infer_ok("info --quiet " IMPORT "diffusers-new");
+    ck_assert_str_eq(program_output, "");
+    infer_fails(2, "posix.system", "info " IMPORT "refuse/os_system.pth");
+    program_end();
+}
+END_TEST
+
 SUITE_MAIN("import", networks_give_what_their_programs_give,
            what_must_be_refused_is_refused_in_one_line,
            a_network_that_does_not_fit_is_refused_with_the_reason, every_guess_is_said,
            a_run_is_replaced_only_on_request, the_time_can_be_said,
-           ten_steps_are_those_of_diffusers, heads_are_trained_on_an_imported_network)
+           ten_steps_are_those_of_diffusers, heads_are_trained_on_an_imported_network,
+           info_describes_files_of_other_programs)

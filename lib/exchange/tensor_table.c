@@ -215,6 +215,13 @@ static bool choose_reader(TensorFile *file, Error *error)
     return file->reader || refuse(file->path, error);
 }
 
+bool tensor_file_is_known(const char *path)
+{
+    TensorFile file = {.path = (char *)path};
+    Error unused;
+    return input_file_check(path, expected, &file.size, &unused) && choose_reader(&file, &unused);
+}
+
 bool tensor_file_open(TensorFile **result, const char *path, Error *error)
 {
     TensorFile *file = memory_small(1, sizeof *file);

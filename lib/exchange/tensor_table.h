@@ -93,6 +93,9 @@ typedef struct TensorFile TensorFile;
 /* Opens a file of weights; the caller closes *file. */
 bool tensor_file_open(TensorFile **file, const char *path, Error *error);
 
+/* Whether the first bytes of a file are those of a format that is read here. */
+bool tensor_file_is_known(const char *path);
+
 /* NULL is fine. */
 void tensor_file_close(TensorFile *file);
 
