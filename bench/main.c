@@ -197,8 +197,8 @@ int main(int argc, char **argv)
                        "processor cores to use (default: all)"),
         option_flag("profile", &s.profile, "show where the time of a step goes, beside bounds"),
         option_string("rounding", "FILE", &s.rounding,
-                      "instead: how far bfloat16 moves the variances of a stage-2 checkpoint with "
-                      "both heads, on 64 test images"),
+                      "instead: how far Winograd's convolutions, and bfloat16, move the "
+                      "variances of a stage-2 checkpoint with both heads, on 64 test images"),
         option_string("csv", "FILE", &s.csv, "write the table there too"),
         option_flag("help", &s.help, "print this page"),
         option_flag("version", &s.version, "print the version"),
