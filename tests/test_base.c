@@ -256,9 +256,25 @@ START_TEST(file_size_limit_is_an_error)
 }
 END_TEST
 
-SUITE_MAIN("base", errors_have_a_kind_and_take_a_prefix, error_is_one_printable_line,
-           error_cuts_what_is_too_long, memory_large_is_aligned_and_zero,
-           memory_large_refuses_overflow, memory_large_reports_exhaustion,
-           small_memory_grows_and_holds_texts, without_memory_a_library_ends_without_a_word,
-           interrupt_sets_a_flag, sigint_counts_where_a_shell_ignores_it, interrupt_twice_exits,
+/* Under a sanitizer, aligned_alloc refuses sizes that are no multiple of the alignment. */
+START_TEST(a_large_block_may_have_any_size)
+{
+    static const size_t sizes[] = {(8 << 20) - 1, 8 << 20, (8 << 20) + 1, (9 << 20) + 64};
+    Error error;
+    for (int i = 0; i < 4; i++) {
+        unsigned char *block = memory_large(sizes[i], 1, "a block", &error);
+        ck_assert_ptr_nonnull(block);
+        ck_assert_uint_eq((uintptr_t)block % MEMORY_ALIGNMENT, 0);
+        ck_assert(block[0] == 0 && block[sizes[i] / 2] == 0 && block[sizes[i] - 1] == 0);
+        memory_free(block);
+    }
+}
+END_TEST
+
+SUITE_MAIN("base", a_large_block_may_have_any_size, errors_have_a_kind_and_take_a_prefix,
+           error_is_one_printable_line, error_cuts_what_is_too_long,
+           memory_large_is_aligned_and_zero, memory_large_refuses_overflow,
+           memory_large_reports_exhaustion, small_memory_grows_and_holds_texts,
+           without_memory_a_library_ends_without_a_word, interrupt_sets_a_flag,
+           sigint_counts_where_a_shell_ignores_it, interrupt_twice_exits,
            file_size_limit_is_an_error)

@@ -82,9 +82,11 @@ static void *allocate(size_t bytes)
 {
     if (bytes < WORTH_HUGE_PAGES)
         return aligned_alloc(MEMORY_ALIGNMENT, bytes);
-    void *memory = aligned_alloc(HUGE_PAGE, bytes);
-    if (memory)
+    void *memory = NULL; /* aligned_alloc would want whole huge pages: sanitizers insist on it */
+    if (posix_memalign(&memory, HUGE_PAGE, bytes) == 0)
         (void)madvise(memory, bytes - bytes % HUGE_PAGE, MADV_HUGEPAGE); /* it is only advice */
+    else
+        memory = NULL;
     return memory;
 }
 
