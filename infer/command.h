@@ -28,6 +28,7 @@ bool analytic_command(int argc, char **argv, Error *error);
 bool truth_command(int argc, char **argv, Error *error);
 bool info_command(int argc, char **argv, Error *error);
 bool data_command(int argc, char **argv, Error *error);
+bool export_command(int argc, char **argv, Error *error);
 bool import_command(int argc, char **argv, Error *error);
 bool doctor_command(int argc, char **argv, Error *error);
 

@@ -28,6 +28,8 @@ static const Command commands[] = {
      analytic_command},
     {"truth", "compare the variances with the exact one, on the built-in mixture", truth_command},
     {"data", "print what a data set is: images, labels, moments, duplicates", data_command},
+    {"export", "write the network for other programs: safetensors, diffusers, HDF5",
+     export_command},
     {"import", "make a run of a network that another program trained", import_command},
     {"info", "print the content of a checkpoint", info_command},
     {"doctor", "check whether this machine computes right, and how fast", doctor_command},

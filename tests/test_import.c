@@ -2,6 +2,7 @@
  * doesn't fit is refused in one line. Expected outputs are those of the programs' own forward
  * passes in double. */
 #define SUITE_TIMEOUT 300
+#include "exchange/tensor_table.h"
 #include "inference/network.h"
 
 #include "base/memory.h"
@@ -287,9 +288,72 @@ START_TEST(info_describes_files_of_other_programs)
 }
 END_TEST
 
+/* All tensors of the two runs are the same, bit for bit, and so are the outputs. */
+static void check_same_runs(const char *run, const char *other)
+{
+    int64_t dims[GOLDEN_MAX_RANK];
+    Network *a = open_run(run, 3), *b = open_run(other, 3);
+    float *left = evaluate(a, IMPORT "diffusers-new_expected.h5", dims);
+    float *right = evaluate(b, IMPORT "diffusers-new_expected.h5", dims);
+    ck_assert_uint_eq(network_fingerprint(a, &variance_beta),
+                      network_fingerprint(b, &variance_beta));
+    ck_assert_mem_eq(left, right, (size_t)(dims[0] * dims[1] * dims[2] * dims[3]) * sizeof *left);
+    free(left);
+    free(right);
+    network_close(a);
+    network_close(b);
+}
+
+START_TEST(an_exported_network_is_imported_bit_for_bit)
+{
+    program_begin();
+    infer_ok("import " IMPORT "diffusers-new --run $D/run");
+    infer_ok("export --run $D/run --format diffusers --out $D/model");
+    ck_assert_ptr_null(strstr(program_output, "note:"));
+    infer_ok("import $D/model --run $D/again");
+    check_same_runs("run", "again");
+    infer_ok("export --run $D/run --format safetensors --out $D/x.safetensors");
+    infer_ok("import $D/x.safetensors --run $D/third");
+    check_same_runs("run", "third");
+    infer_ok("export --run $D/run --format hdf5 --out $D/x.h5");
+    infer_ok("info $D/x.h5");
+    infer_fails(2, "is there already", "export --run $D/run --format hdf5 --out $D/x.h5");
+    infer_fails(2, "is there already", "export --run $D/run --format diffusers --out $D/model");
+    infer_fails(2, "expected --format", "export --run $D/run --out $D/y");
+    program_end();
+}
+END_TEST
+
+/* Names and shapes are those of the file that diffusers wrote. */
+START_TEST(an_exported_folder_has_the_names_and_shapes_of_diffusers)
+{
+    TensorFile *theirs, *ours;
+    program_begin();
+    infer_ok("import " IMPORT "diffusers-new --run $D/run");
+    infer_ok("export --run $D/run --format diffusers --out $D/model");
+    assert_ok(tensor_file_open(
+        &theirs, IMPORT "diffusers-new/unet/diffusion_pytorch_model.safetensors", &error));
+    assert_ok(tensor_file_open(
+        &ours, in_directory("model/unet/diffusion_pytorch_model.safetensors"), &error));
+    const TensorTable *want = tensor_file_table(theirs), *got = tensor_file_table(ours);
+    ck_assert_int_eq(got->tensor_count, want->tensor_count);
+    for (int i = 0; i < want->tensor_count; i++) {
+        const Tensor *tensor = &want->tensors[i];
+        const int index = tensor_find(got, 0, tensor->name);
+        ck_assert_msg(index >= 0, "%s is missing", tensor->name);
+        ck_assert_int_eq(got->tensors[index].rank, tensor->rank);
+        ck_assert_mem_eq(got->tensors[index].shape, tensor->shape, sizeof tensor->shape);
+    }
+    tensor_file_close(theirs);
+    tensor_file_close(ours);
+    program_end();
+}
+END_TEST
+
 SUITE_MAIN("import", networks_give_what_their_programs_give,
            what_must_be_refused_is_refused_in_one_line,
            a_network_that_does_not_fit_is_refused_with_the_reason, every_guess_is_said,
            a_run_is_replaced_only_on_request, the_time_can_be_said,
            ten_steps_are_those_of_diffusers, heads_are_trained_on_an_imported_network,
-           info_describes_files_of_other_programs)
+           info_describes_files_of_other_programs, an_exported_network_is_imported_bit_for_bit,
+           an_exported_folder_has_the_names_and_shapes_of_diffusers)

@@ -104,6 +104,9 @@ static bool read_ddpm(ForeignNetwork *n, const ForeignFiles *files, const Foreig
                       Error *error)
 {
     Json *json = NULL;
+    const char *recipe = tensor_file_table(n->file)->recipe;
+    if (!options->config && recipe)
+        return config_parse(&n->config, recipe, files->weights, NULL, 0, error);
     if (!options->config)
         return shapes_network(&n->config, tensor_file_table(n->file), n->group, files->weights,
                               options->resolution, &n->notes, error);

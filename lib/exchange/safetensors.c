@@ -85,8 +85,10 @@ static bool add_tensor(void *context, const char *name, const Json *entry)
     Tensor tensor = {0};
     TensorType type;
     int64_t begin, end, bytes;
-    if (strcmp(name, "__metadata__") == 0)
+    if (strcmp(name, "__metadata__") == 0) {
+        h->file->table.recipe = memory_string(json_get_text(json_member(entry, "varhead")));
         return true;
+    }
     if (!find_type(type_name, &type))
         return error_input(
             h->error, "%s: the tensor %.80s has the type %.40s, expected F32, F16, BF16 or F64",

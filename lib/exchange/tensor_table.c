@@ -247,6 +247,7 @@ void tensor_file_close(TensorFile *file)
         memory_free(file->table.groups[i].name);
     for (int i = 0; i < file->table.storage_count; i++)
         memory_free(file->table.storages[i].key);
+    memory_free(file->table.recipe);
     memory_free(file->table.tensors);
     memory_free(file->table.groups);
     memory_free(file->table.storages);

@@ -84,6 +84,8 @@ typedef struct TensorTable {
     int tensor_count;
     Storage *storages;
     int storage_count;
+    /* The recipe in a safetensors file that varhead wrote; NULL in others. Owned by the table. */
+    char *recipe;
 } TensorTable;
 
 typedef enum TensorFormat { FORMAT_SAFETENSORS, FORMAT_TORCH_ZIP, FORMAT_TORCH_OLD } TensorFormat;

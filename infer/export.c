@@ -1,0 +1,234 @@
+/* infer export: writes the network of a run for other programs.
+ *
+ *     safetensors   one file under our names, with the recipe in its metadata
+ *     diffusers     a folder as UNet2DModel.save_pretrained writes it, with a scheduler
+ *     hdf5          a checkpoint with the moving average alone
+ */
+#include "base/memory.h"
+#include "base/note.h"
+#include "base/program.h"
+#include "exchange/safetensors_write.h"
+#include "infer/command.h"
+#include "io/checkpoint.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: infer export --format safetensors|diffusers|hdf5 --out PATH [options]\n"
+    "\n"
+    "Writes the network of a run, its moving average, for other programs:\n"
+    "\n"
+    "  safetensors  a file with our names, those of pesser/pytorch_diffusion\n"
+    "  diffusers    a folder with unet/ and scheduler/: UNet2DModel.from_pretrained\n"
+    "  hdf5         a checkpoint with nothing but the network\n"
+    "\n"
+    "infer import reads all but the last again, bit for bit. Nothing is replaced.\n"
+    "\n"
+    "examples:\n"
+    "  infer export --format diffusers --out my-model\n"
+    "  infer export --run checkpoints/quick --format safetensors --out quick.safetensors\n"
+    "\n";
+
+enum { FORMAT_SAFE, FORMAT_DIFFUSERS, FORMAT_HDF5 };
+
+typedef struct Export {
+    CommonOptions common;
+    int format;
+    const char *out;
+
+    Checkpoint *checkpoint;
+    ParamSet trunk, head;
+    float *weights;
+} Export;
+
+static bool read_network(Export *s, Error *error)
+{
+    RunFiles files;
+    if (!run_files_find(&files, &s->common.network.source, error))
+        return false;
+    const bool ok = checkpoint_open(&s->checkpoint, files.paths[0], error);
+    run_files_free(&files);
+    if (!ok)
+        return false;
+    network_shapes(checkpoint_config(s->checkpoint), 1, &s->trunk, &s->head);
+    s->weights = checkpoint_load_params(s->checkpoint, "trunk_ema", &s->trunk, error);
+    return s->weights != NULL;
+}
+
+/* -- diffusers --------------------------------------------------------------------------------- */
+
+static bool attends(const Config *config, int level)
+{
+    for (int i = 0; i < config->model.attentions; i++)
+        if (config->model.attention[i] == config->data.resolution >> level)
+            return true;
+    return false;
+}
+
+static void put_blocks(FILE *to, const Config *config, bool down)
+{
+    const int levels = config->model.levels;
+    for (int i = 0; i < levels; i++)
+        fprintf(to, "%s\"%s%sBlock2D\"", i > 0 ? ", " : "",
+                attends(config, down ? i : levels - 1 - i) ? "Attn" : "", down ? "Down" : "Up");
+}
+
+static void put_network(FILE *to, const Config *config)
+{
+    fprintf(to, "{\n  \"_class_name\": \"UNet2DModel\",\n  \"act_fn\": \"silu\",\n"
+                "  \"add_attention\": true,\n  \"attention_head_dim\": null,\n"
+                "  \"block_out_channels\": [");
+    for (int i = 0; i < config->model.levels; i++)
+        fprintf(to, "%s%d", i > 0 ? ", " : "",
+                config->model.channels * config->model.channel_mult[i]);
+    fputs("],\n  \"center_input_sample\": false,\n  \"down_block_types\": [", to);
+    put_blocks(to, config, true);
+    fprintf(to,
+            "],\n  \"downsample_padding\": 0,\n  \"dropout\": %.17g,\n"
+            "  \"flip_sin_to_cos\": false,\n  \"freq_shift\": 1,\n  \"in_channels\": %d,\n"
+            "  \"layers_per_block\": %d,\n  \"mid_block_scale_factor\": 1,\n"
+            "  \"norm_eps\": 1e-06,\n  \"norm_num_groups\": %d,\n  \"out_channels\": %d,\n"
+            "  \"resnet_time_scale_shift\": \"default\",\n  \"sample_size\": %d,\n"
+            "  \"time_embedding_type\": \"positional\",\n  \"up_block_types\": [",
+            config->model.dropout, config->data.channels, config->model.res_blocks,
+            config->model.norm_groups, config->data.channels, config->data.resolution);
+    put_blocks(to, config, false);
+    fputs("]\n}\n", to);
+}
+
+static void put_scheduler(FILE *to, const Config *config)
+{
+    static const char *const kinds[] = {"linear", "squaredcos_cap_v2", "scaled_linear", "sigmoid"};
+    static const char *const predictions[] = {"epsilon", "v_prediction", "sample"};
+    const bool scaled = config->diffusion.schedule == SCHEDULE_LINEAR;
+    const double scale = scaled ? 1000.0 / config->diffusion.timesteps : 1;
+    const double start = config->diffusion.beta_start, end = config->diffusion.beta_end;
+    fprintf(to,
+            "{\n  \"_class_name\": \"DDPMScheduler\",\n  \"beta_end\": %.17g,\n"
+            "  \"beta_schedule\": \"%s\",\n  \"beta_start\": %.17g,\n  \"clip_sample\": true,\n"
+            "  \"num_train_timesteps\": %d,\n  \"prediction_type\": \"%s\",\n"
+            "  \"trained_betas\": null,\n  \"variance_type\": \"%s\"\n}\n",
+            end > 0 ? end : 0.02 * scale, kinds[config->diffusion.schedule],
+            start > 0 ? start : 1e-4 * scale, config->diffusion.timesteps,
+            predictions[config->model.predicts],
+            config->stage1.variance == FIXED_BETA ? "fixed_large" : "fixed_small");
+}
+
+static void put_index(FILE *to, const Config *config)
+{
+    (void)config;
+    fputs("{\n  \"_class_name\": \"DDPMPipeline\",\n  \"scheduler\": [\"diffusers\", "
+          "\"DDPMScheduler\"],\n  \"unet\": [\"diffusers\", \"UNet2DModel\"]\n}\n",
+          to);
+}
+
+/* Writes OUT/NAME with the text that `put` prints. */
+static bool write_text(const Export *s, const char *name, void (*put)(FILE *, const Config *),
+                       Error *error)
+{
+    char *text = NULL, *path = memory_format("%s/%s", s->out, name);
+    size_t size = 0;
+    FILE *to = open_memstream(&text, &size);
+    if (to)
+        put(to, checkpoint_config(s->checkpoint));
+    const bool ok = to && fclose(to) == 0 ? new_file_write(path, text, error)
+                                          : error_runtime(error, "%s: no memory", path);
+    memory_free(text);
+    memory_free(path);
+    return ok;
+}
+
+/* diffusers tells a network the index i = t - 1 of a timestep. */
+static void note_time(const Config *config)
+{
+    const bool scaled =
+        config->model.time != MODEL_TIME_INDEX && config->diffusion.timesteps != 1000;
+    if (config->model.time == MODEL_TIME_T || scaled)
+        note("diffusers tells a network t - 1, and this one was told %s: add this in your program",
+             config->model.time == MODEL_TIME_T ? "1000 t / N" : "1000 (t - 1) / N");
+}
+
+static bool write_diffusers(const Export *s, Error *error)
+{
+    const Config *config = checkpoint_config(s->checkpoint);
+    char *unet = memory_format("%s/unet", s->out),
+         *scheduler = memory_format("%s/scheduler", s->out);
+    char *weights = memory_format("%s/diffusion_pytorch_model.safetensors", unet);
+    const bool ok = program_make_directory(unet, error) &&
+                    program_make_directory(scheduler, error) &&
+                    safetensors_write(weights, &s->trunk, NAMES_DIFFUSERS, config->model.levels,
+                                      s->weights, NULL, error) &&
+                    write_text(s, "unet/config.json", put_network, error) &&
+                    write_text(s, "scheduler/scheduler_config.json", put_scheduler, error) &&
+                    write_text(s, "model_index.json", put_index, error);
+    if (ok)
+        note_time(config);
+    memory_free(unet);
+    memory_free(scheduler);
+    memory_free(weights);
+    return ok;
+}
+
+/* -- Others ------------------------------------------------------------------------------------ */
+
+static bool write_safetensors(const Export *s, Error *error)
+{
+    const Config *config = checkpoint_config(s->checkpoint);
+    char *recipe = config_to_yaml(config);
+    const bool ok = safetensors_write(s->out, &s->trunk, NAMES_DDPM, config->model.levels,
+                                      s->weights, recipe, error);
+    memory_free(recipe);
+    return ok;
+}
+
+static bool write_hdf5(const Export *s, Error *error)
+{
+    CheckpointWriter *writer = NULL;
+    if (access(s->out, F_OK) == 0)
+        return error_input(error, "%s: is there already; name another file to write", s->out);
+    if (!checkpoint_create(&writer, s->out, checkpoint_config(s->checkpoint), 1, 0, error))
+        return false;
+    if (checkpoint_write_params(writer, "trunk_ema", &s->trunk, s->weights, error))
+        return checkpoint_commit(writer, error);
+    checkpoint_discard(writer);
+    return false;
+}
+
+static bool export_network(Export *s, Error *error)
+{
+    static bool (*const write[])(const Export *, Error *) = {write_safetensors, write_diffusers,
+                                                             write_hdf5};
+    if (s->format < 0 || !s->out)
+        return error_input(error, "expected --format safetensors|diffusers|hdf5 and --out PATH");
+    if (!read_network(s, error) || !write[s->format](s, error))
+        return false;
+    if (!s->common.quiet)
+        printf("%s: %d tensors, %zu numbers of float32\n", s->out, s->trunk.count, s->trunk.size);
+    return true;
+}
+
+bool export_command(int argc, char **argv, Error *error)
+{
+    Export s = {.format = -1};
+    bool stop = false;
+    const Option options[] = {
+        option_heading("What to write"),
+        option_choice("format", "safetensors|diffusers|hdf5", &s.format, "for whom; required"),
+        option_string("out", "PATH", &s.out, "the file or folder to write; required"),
+    };
+    const CommandLine line = {.usage = usage,
+                              .options = options,
+                              .count = sizeof options / sizeof options[0],
+                              .common = COMMON_NETWORK};
+    common_defaults(&s.common);
+    const bool ok = command_parse(&line, &s.common, argc, argv, NULL, &stop, error) &&
+                    (stop || export_network(&s, error));
+    checkpoint_close(s.checkpoint);
+    params_free(&s.trunk);
+    params_free(&s.head);
+    memory_free(s.weights);
+    common_free(&s.common);
+    return ok;
+}
