@@ -234,7 +234,7 @@ $(BUILD)/seeds $(BUILD)/replay: $(BUILD)/%: $(BUILD)/fuzz/%.o $(target_objects) 
 # of them, which tells the sanitizer; gcc's can't. Four threads, however few cores. Check's tests are one process,
 # since Archer (of LLVM 14) crashes at the end of a child that was forked with it loaded.
 thread_suites := bound bound_mixture classifier dataset dropout epoch graph head_bins layers loop mixture model nn \
-                 objective optimizer params patch_gram progress quality_metrics random unet weight_gradient \
+                 objective optimizer params patch_gram progress quality_metrics random unet weight_gradient winograd \
                  analytic analytic_files infer nll quality train_continue train_exact
 thread_flags  := CC=clang BUILD=build/thread SANITIZE=thread CFLAGS='-O1 -g -Wno-pass-failed' # loops not vectorised
 archer         = $(abspath $(dir $(realpath $(shell command -v clang)))../lib/libarcher.so)

@@ -314,6 +314,8 @@ END_TEST
 
 START_TEST(the_variable_of_onednn_holds_these_kernels_too)
 {
+    unsetenv("ONEDNN_MAX_CPU_ISA");
+    unsetenv("DNNL_MAX_CPU_ISA");
     const CpuVectors best = cpu_vectors();
     setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);
     ck_assert_int_eq(cpu_vectors(), best < CPU_VECTORS_AVX2 ? best : CPU_VECTORS_AVX2);
