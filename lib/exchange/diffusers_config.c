@@ -38,7 +38,7 @@ static bool block_types(const Described *d, const char *key, const char *side, i
 
 static bool attention(Config *config, const Described *d)
 {
-    bool down[CONFIG_MAX_LEVELS], up[CONFIG_MAX_LEVELS];
+    bool down[CONFIG_MAX_LEVELS] = {0}, up[CONFIG_MAX_LEVELS] = {0};
     const int levels = config->model.levels;
     if (!block_types(d, "down_block_types", "Down", levels, down) ||
         !block_types(d, "up_block_types", "Up", levels, up))
@@ -58,7 +58,7 @@ static bool attention(Config *config, const Described *d)
 
 static bool widths(Config *config, const Described *d)
 {
-    int channels[CONFIG_MAX_LEVELS], levels;
+    int channels[CONFIG_MAX_LEVELS] = {0}, levels = 0;
     if (!described_list(d, "block_out_channels", CONFIG_MAX_LEVELS, channels, &levels))
         return false;
     config->model.levels = levels;
@@ -75,7 +75,7 @@ static bool widths(Config *config, const Described *d)
 
 static bool resolution(Config *config, const Described *d, int64_t wanted)
 {
-    int size;
+    int size = 0;
     if (wanted == 0 && json_is_absent(json_member(d->json, "sample_size")))
         return error_input(d->error, "%s: has no sample_size; --resolution N says it", d->path);
     if (wanted == 0 && !described_integer(d, "sample_size", 0, 4, 1024, &size))
@@ -86,7 +86,7 @@ static bool resolution(Config *config, const Described *d, int64_t wanted)
 
 static bool images(Config *config, const Described *d)
 {
-    int out;
+    int out = 0;
     if (!described_integer(d, "in_channels", 3, 1, 64, &config->data.channels) ||
         !described_integer(d, "out_channels", 3, 1, 128, &out))
         return false;

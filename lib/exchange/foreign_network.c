@@ -10,6 +10,7 @@
 #include "exchange/foreign_files.h"
 #include "model/unet.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -218,6 +219,7 @@ static void pair(ForeignNetwork *n, bool *used, Misfits *misfits)
         }
         memory_free(name);
     }
+    assert(table->groups && table->tensors); /* choose_group has found some */
     const TensorGroup *group = &table->groups[n->group];
     for (int i = group->first; i < group->first + group->count; i++)
         if (!used[i] && !is_spare(table->tensors[i].name) && misfits->unknown++ == 0)

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char module[] = "module.";
@@ -90,23 +91,37 @@ static char *part_of(const char *before, bool attention, bool old, const char *p
     return memory_format("%s.%s%s", before, name ? name : "", rest);
 }
 
+/* The text after "WORD" and a number with its dot, "block.3."; NULL if `text` does not begin so. */
+static const char *after_number(const char *text, const char *word, int *number)
+{
+    const size_t length = strlen(word);
+    char *end;
+    if (strncmp(text, word, length) != 0)
+        return NULL;
+    const long value = strtol(text + length, &end, 10);
+    if (end == text + length || *end != '.' || value < 0 || value > 1000)
+        return NULL;
+    *number = (int)value;
+    return end + 1;
+}
+
 static char *diffusers_level(int levels, const char *ours, bool old)
 {
     const bool down = strncmp(ours, "down.", 5) == 0;
-    int level = 0, index = 0, used = 0;
+    int level = 0, index = 0;
     char before[128];
-    const char *part = strchr(ours, '.') + 1;
-    const int count = sscanf(part, "%d.%n", &level, &used);
-    part += count == 1 ? used : 0;
+    const char *part = after_number(ours, down ? "down." : "up.", &level), *rest;
+    if (!part) /* no tensor of ours */
+        return memory_string(ours);
     const int n = down ? level : levels - 1 - level;
     const char *side = down ? "down_blocks" : "up_blocks";
-    if (sscanf(part, "block.%d.%n", &index, &used) == 1) {
+    if ((rest = after_number(part, "block.", &index)) != NULL) {
         snprintf(before, sizeof before, "%s.%d.resnets.%d", side, n, index);
-        return part_of(before, false, old, part + used);
+        return part_of(before, false, old, rest);
     }
-    if (sscanf(part, "attn.%d.%n", &index, &used) == 1) {
+    if ((rest = after_number(part, "attn.", &index)) != NULL) {
         snprintf(before, sizeof before, "%s.%d.attentions.%d", side, n, index);
-        return part_of(before, true, old, part + used);
+        return part_of(before, true, old, rest);
     }
     part = strchr(part, '.') + 1; /* "downsample.conv.weight" */
     return memory_format("%s.%d.%s.0.%s", side, n, down ? "downsamplers" : "upsamplers", part);

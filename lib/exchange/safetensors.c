@@ -124,9 +124,11 @@ static int by_place(const void *left, const void *right)
 static bool check_places(const Header *h)
 {
     const TensorTable *table = &h->file->table;
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are sorted */
     const Storage **order = memory_small((size_t)table->storage_count + 1, sizeof *order);
     for (int i = 0; i < table->storage_count; i++)
         order[i] = &table->storages[i];
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression) */
     qsort(order, (size_t)table->storage_count, sizeof *order, by_place);
     int64_t at = h->data;
     bool ok = true;
