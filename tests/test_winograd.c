@@ -285,6 +285,12 @@ START_TEST(a_fixed_rule_says_where_it_is_taken)
     ck_assert_str_ne(implementation(&shape, false), winograd_kernels()->name);
     shape = shape_of((int[]){4, 2, 2, 64, 32});
     ck_assert_str_ne(implementation(&shape, false), winograd_kernels()->name);
+    shape = shape_of((int[]){1, 8, 8, 64, 32});
+    ck_assert_str_ne(implementation(&shape, false), winograd_kernels()->name);
+    shape = shape_of((int[]){4, 5, 5, 64, 32});
+    ck_assert_str_ne(implementation(&shape, false), winograd_kernels()->name);
+    shape = shape_of((int[]){4, 6, 6, 64, 32});
+    ck_assert_str_eq(implementation(&shape, false), winograd_kernels()->name);
     shape = shape_of((int[]){4, 8, 8, 64, 32});
     shape.stride = 2;
     shape.out_height = shape.out_width = 4;

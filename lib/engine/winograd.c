@@ -30,11 +30,16 @@ bool winograd_can(const ConvShape *s)
            s->in_channels <= WINOGRAD_MOST_CHANNELS && s->out_channels <= WINOGRAD_MOST_CHANNELS;
 }
 
+/* Fewer tiles are not worth the transform of the weights. More than half of the tiles' pixels have
+ * to exist: images of 5 x 5 pixels are slower than direct ones, those of 6 x 6 faster. */
 bool winograd_is_better(const ConvShape *s)
 {
-    const int least = 32;
-    return winograd_can(s) && s->in_channels >= least && s->out_channels >= least &&
-           s->in_height >= 4 && s->in_width >= 4;
+    enum { CHANNELS = 32, TILES = 8, PIXELS = WINOGRAD_TILE * WINOGRAD_TILE };
+    const int64_t across = divide_up(s->in_width, WINOGRAD_TILE);
+    const int64_t tiles = s->n * across * divide_up(s->in_height, WINOGRAD_TILE);
+    return winograd_can(s) && s->in_channels >= CHANNELS && s->out_channels >= CHANNELS &&
+           s->in_height >= WINOGRAD_TILE && s->in_width >= WINOGRAD_TILE && tiles >= TILES &&
+           2 * (int64_t)s->n * s->in_height * s->in_width > tiles * PIXELS;
 }
 
 size_t winograd_scratch_bytes(const Winograd *w)
