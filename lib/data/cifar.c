@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "data/bundle.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -215,10 +216,10 @@ static bool read_archive(Files *files, Error *error)
             ok = read_wholly(files, which, bundle, NULL, error);
     }
     bundle_close(bundle);
-    return ok && (files->kind || error_input(error,
-                                             "%s: holds neither CIFAR-10 nor CIFAR-100 in binary "
-                                             "files",
-                                             files->path));
+    if (ok && !files->kind)
+        return error_input(error, "%s: holds neither CIFAR-10 nor CIFAR-100 in binary files",
+                           files->path);
+    return ok;
 }
 
 /* -- Images ------------------------------------------------------------------------------------ */
@@ -227,6 +228,7 @@ static bool read_archive(Files *files, Error *error)
 static bool check_files(const Files *files, int64_t *count, Error *error)
 {
     const Kind *kind = files->kind;
+    assert(kind); /* the files have been read */
     *count = 0;
     for (int f = 0; f < kind->files; f++) {
         if (!is_wanted(files, f))

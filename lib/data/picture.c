@@ -43,9 +43,9 @@ static bool turn(Picture *picture, int orientation, Error *error)
     const Picture old = *picture;
     const bool across = ways[orientation].transposed;
     picture->pixels = NULL;
-    const bool ok = picture_make(picture, across ? old.height : old.width,
-                                 across ? old.width : old.height, old.channels, error);
-    for (int y = 0; ok && y < picture->height; y++)
+    picture_make(picture, across ? old.height : old.width, across ? old.width : old.height,
+                 old.channels, error);
+    for (int y = 0; picture->pixels && y < picture->height; y++)
         for (int x = 0; x < picture->width; x++) {
             const int u = ways[orientation].mirrored ? picture->width - 1 - x : x;
             const int v = ways[orientation].upside_down ? picture->height - 1 - y : y;
@@ -56,7 +56,7 @@ static bool turn(Picture *picture, int orientation, Error *error)
                    old.pixels + from * (size_t)old.channels, (size_t)old.channels);
         }
     memory_free(old.pixels);
-    return ok;
+    return picture->pixels != NULL;
 }
 
 bool picture_decode(Picture *picture, const uint8_t *bytes, size_t size, Error *error)

@@ -27,7 +27,7 @@ static bool convert(const Picture *picture, const PictureRule *rule, const uint8
     const bool has_alpha = picture->channels % 2 == 0;
     const int colours = picture->channels - has_alpha;
     const int alpha = has_alpha ? from[colours] : 255;
-    int seen[3];
+    int seen[3] = {0};
     if (alpha < 255 && rule->background == BACKGROUND_REFUSE)
         return error_input(error, "has transparent pixels; say by data.background what is behind "
                                   "them: black, grey or white");

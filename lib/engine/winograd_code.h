@@ -122,7 +122,7 @@ static void weights(const WinogradWeights *weights, int first, int last, int out
 INLINED void multiply_rows(int rows, int in, const float *v, const float *u, float *products)
 {
     Vec sum[ROWS][2] = {{{0}}};
-    for (int c = 0; c < in; c += LANES, v += NEXT_VECTOR, u += LANES * COLUMNS)
+    for (int c = 0; c < in; c += LANES, v += NEXT_VECTOR, u += LANES * COLUMNS) {
 #pragma GCC unroll 16
         for (int i = 0; i < LANES; i++) {
             if (i * 16 < ROWS * LANES)
@@ -135,6 +135,7 @@ INLINED void multiply_rows(int rows, int in, const float *v, const float *u, flo
                 sum[r][1] += factor * right;
             }
         }
+    }
 #pragma GCC unroll 12
     for (int r = 0; r < rows; r++) {
         store_vec(products + r * POINTS * COLUMNS, sum[r][0]);
