@@ -27,7 +27,8 @@ typedef struct BoundRunner {
     double *ms_eps;     /* [N + 1] */
     float *ms_eps_diag; /* [N + 1, dims] */
     int *timesteps[LENGTHS];
-    const Variance *variances[VARIANCE_COUNT]; /* those of the table that need no mixture */
+    const Variance
+        *variances[VARIANCE_COUNT]; /* those of the table that need no mixture and no other head */
     int variance_count;
     BoundCell cells[LENGTHS * VARIANCE_COUNT];
     Predictor predictor;
@@ -95,7 +96,7 @@ static bool make_data(BoundRunner *r, Error *error)
 static void choose_variances(BoundRunner *r)
 {
     for (int v = 0; v < VARIANCE_COUNT; v++)
-        if (!variance_table[v]->needs_mixture)
+        if (!variance_table[v]->needs_mixture && net_has_head(variance_table[v]->head))
             r->variances[r->variance_count++] = variance_table[v];
 }
 

@@ -94,6 +94,14 @@ bool net_run(Net *net, const float *x_t, size_t count, double time, int images, 
     return done;
 }
 
+bool net_has_head(const char *name)
+{
+    for (int k = 0; name && k < NET_HEADS; k++)
+        if (strcmp(losses[k], name) == 0)
+            return true;
+    return !name;
+}
+
 void net_read_head(const Net *net, int k, int t, int images, float *out)
 {
     int *bin = memory_small((size_t)images, sizeof *bin);

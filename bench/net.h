@@ -30,5 +30,8 @@ void net_free(Net *net); /* fine on a zeroed struct */
  * the values of the graphs. */
 bool net_run(Net *net, const float *x_t, size_t count, double time, int images, Error *error);
 
+/* Whether the network has this head, "npr" say. NULL, none at all, is true. */
+bool net_has_head(const char *name);
+
 /* After net_run: out [images, dims] := the output of head k in the bin of timestep t. */
 void net_read_head(const Net *net, int k, int t, int images, float *out);

@@ -11,6 +11,7 @@
 #include "inference/network.h"
 #include "inference/run_files.h"
 #include "io/checkpoint.h"
+#include "io/correlation_file.h"
 #include "model/precision.h"
 #include "variance/variance.h"
 
@@ -175,6 +176,23 @@ static void print_fit(Checkpoint *checkpoint, const char *head)
              grouped((uint64_t)images[levels - 1]).text, loss);
 }
 
+/* The blocks of the head's correlations; nothing if it has none. Damaged ones are an error of the
+ * commands that read them. */
+static void print_correlation(Checkpoint *checkpoint, const char *head)
+{
+    BlockCorrelation correlation;
+    Error unused;
+    if (!correlation_file_has(checkpoint, head) ||
+        !correlation_file_read(checkpoint, head, &correlation, &unused))
+        return;
+    const int size = correlation.shape.size;
+    const double gain = correlation_file_gain(checkpoint, head, correlation.bins.count);
+    line("",
+         "%s: correlations within blocks of %dx%d pixels; they gain %.3g bits/dim in a step to 1",
+         head, size, size, gain);
+    memory_free(correlation.matrix);
+}
+
 static void print_heads(Checkpoint *checkpoint, const ParamSet *head)
 {
     if (checkpoint_heads(checkpoint) == 0) {
@@ -194,6 +212,8 @@ static void print_heads(Checkpoint *checkpoint, const ParamSet *head)
         line("", "trained by Adam");
     for (int i = 0; i < checkpoint_heads(checkpoint); i++)
         print_fit(checkpoint, checkpoint_head(checkpoint, i));
+    for (int i = 0; i < checkpoint_heads(checkpoint); i++)
+        print_correlation(checkpoint, checkpoint_head(checkpoint, i));
 }
 
 static void print_data(const Config *config)

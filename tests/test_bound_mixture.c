@@ -37,7 +37,14 @@ typedef struct Oracle {
     int images;
 } Oracle;
 
-enum { ORACLE_SN, ORACLE_NPR };
+enum { ORACLE_SN, ORACLE_NPR, ORACLE_NLL };
+
+/* SNR_t / SNR_1, which a head for nll adds to E[(eps - eps_hat)^2 | x_t]. */
+static double least_ratio(const Oracle *o, int t)
+{
+    const double *alpha = o->schedule.alpha_bar, *beta = o->schedule.beta_bar;
+    return alpha[t] / beta[t] * beta[1] / alpha[1];
+}
 
 static bool oracle_predict(void *context, const float *x_t, const int *t, int count,
                            const Prediction *prediction, Error *error)
@@ -60,23 +67,36 @@ static bool oracle_predict(void *context, const float *x_t, const int *t, int co
                 prediction->heads[ORACLE_SN][at] = (float)eps2[k];
             if (prediction->heads[ORACLE_NPR])
                 prediction->heads[ORACLE_NPR][at] = (float)(eps2[k] - 2 * hat * eps[k] + hat * hat);
+            if (prediction->heads[ORACLE_NLL])
+                prediction->heads[ORACLE_NLL][at] =
+                    (float)log(eps2[k] - 2 * hat * eps[k] + hat * hat + least_ratio(o, t[i]));
         }
         memory_free(x);
     }
     return true;
 }
 
+/* Correlations of 2x2 blocks that are none: nll_block is nll. */
+static float no_correlations[4 * 4] = {[0] = 1, [5] = 1, [10] = 1, [15] = 1};
+
+static BlockCorrelation block_correlation;
+
 static Predictor oracle_predictor(Oracle *o)
 {
+    block_correlation = (BlockCorrelation){
+        .shape = {.side = (int)sqrt((double)o->mixture.dims), .channels = 1, .size = 2},
+        .bins = time_bins_even(1, o->schedule.timesteps),
+        .matrix = no_correlations};
     return (Predictor){.network = o,
                        .predict = oracle_predict,
-                       .heads = {[ORACLE_SN] = "sn", [ORACLE_NPR] = "npr"},
+                       .heads = {[ORACLE_SN] = "sn", [ORACLE_NPR] = "npr", [ORACLE_NLL] = "nll"},
                        .batch = 64,
                        .source = {.schedule = &o->schedule,
                                   .dims = o->mixture.dims,
                                   .ms_eps = o->ms_eps,
                                   .ms_eps_diag = o->ms_eps_diag,
                                   .mixture = &o->mixture,
+                                  .correlation = &block_correlation,
                                   .clip_x0 = true,
                                   .options = estimate_defaults()}};
 }
@@ -290,6 +310,8 @@ START_TEST(with_a_perfect_network_all_heads_are_exact)
     ck_assert_double_eq_tol(bits_of(&s, &variance_sn), exact, 1e-4);
     ck_assert_double_eq_tol(bits_of(&s, &variance_npr), exact, 1e-4);
     ck_assert_double_eq_tol(bits_of(&s, &variance_sn), bits_of(&s, &variance_npr), 1e-4);
+    ck_assert_double_eq_tol(bits_of(&s, &variance_nll), exact, 1e-3); /* tiny ones are raised */
+    ck_assert_double_eq_tol(bits_of(&s, &variance_nll_block), bits_of(&s, &variance_nll), 1e-4);
     for (int v = 0; v < VARIANCE_COUNT; v++)
         ck_assert_msg(bits_of(&s, variance_table[v]) > exact - 1e-4, "%s beats the exact variance",
                       variance_table[v]->name);

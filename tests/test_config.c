@@ -30,7 +30,7 @@ START_TEST(defaults_are_the_documented_ones)
         "stage1: {variance: beta_tilde, steps: 20000, batch: 128, lr: 2.0e-4, warmup: 500,\n"
         "         grad_clip: 1.0, ema: 0.9999}\n"
         "stage2: {solver: auto, steps: 5000, batch: 128, lr: 1.0e-4, ema: 0.999, images: 10000,\n"
-        "         time_bins: 0, ridge: -1, trunk_dropout: false}\n"
+        "         time_bins: 0, ridge: -1, memory: 1, trunk_dropout: false, correlation: auto}\n"
         "checkpoint: {every: 1000, keep: 0}\n"
         "train: {on_nonfinite: stop}\n"
         "seed: 1234\n"
@@ -366,7 +366,9 @@ START_TEST(yaml_has_every_key)
                            "  images: 10000\n"
                            "  time_bins: 0\n"
                            "  ridge: -1.0\n"
+                           "  memory: 1.0\n"
                            "  trunk_dropout: false\n"
+                           "  correlation: auto\n"
                            "checkpoint:\n"
                            "  every: 1000\n"
                            "  keep: 0\n"
@@ -480,7 +482,9 @@ START_TEST(every_key_makes_a_difference)
                                           "stage2.images=1",
                                           "stage2.time_bins=2",
                                           "stage2.ridge=0",
+                                          "stage2.memory=2",
                                           "stage2.trunk_dropout=true",
+                                          "stage2.correlation=none",
                                           "checkpoint.every=1",
                                           "checkpoint.keep=1",
                                           "train.on_nonfinite=skip",

@@ -12,6 +12,8 @@
 #include "engine/profile.h"
 #include "model/unet.h"
 
+#include <string.h>
+
 bool batch_make(Batch *batch, const Config *config, int stage, int size, Error *error)
 {
     const size_t count = (size_t)size, side = (size_t)config->data.resolution;
@@ -24,7 +26,9 @@ bool batch_make(Batch *batch, const Config *config, int stage, int size, Error *
     batch->times = memory_small(count, sizeof *batch->times);
     batch->losses = memory_small(count, sizeof *batch->losses);
     batch->eps = memory_large(count * batch->dims, sizeof(float), "a batch", error);
-    return batch->eps && config_make_schedule(&batch->schedule, config, error) &&
+    batch->x_0 =
+        batch->eps ? memory_large(count * batch->dims, sizeof(float), "a batch", error) : NULL;
+    return batch->x_0 && config_make_schedule(&batch->schedule, config, error) &&
            dataset_open(&batch->dataset, config, DATASET_TRAIN, error) &&
            dataset_fingerprint(batch->dataset, DATASET_FINGERPRINT_BYTES, &batch->print, error) &&
            epoch_make(&batch->order, config->seed, dataset_count(batch->dataset), error);
@@ -37,6 +41,7 @@ void batch_free(Batch *batch)
     memory_free(batch->times);
     memory_free(batch->losses);
     memory_free(batch->eps);
+    memory_free(batch->x_0);
     schedule_free(&batch->schedule);
     dataset_close(batch->dataset);
     epoch_free(&batch->order);
@@ -53,6 +58,7 @@ static bool make_inputs(Batch *batch, uint32_t step, float *x_t, float *time, Er
                            .stream = batch->stage == 1 ? FLIP_STAGE1 : FLIP_STAGE2,
                            .step = step};
     flip_at_random(batch->config, &coins, batch->size, x_t);
+    memcpy(batch->x_0, x_t, count * batch->dims * sizeof *x_t);
     forward_noise(&batch->schedule, batch->t, x_t, batch->eps, count, batch->dims, x_t);
     for (int i = 0; i < batch->size; i++)
         batch->times[i] = schedule_model_time(&batch->schedule, batch->t[i]);
@@ -117,5 +123,6 @@ ObjectiveBatch batch_objective(const Batch *batch, const float *eps_hat)
         .t = batch->t,
         .eps = batch->eps,
         .eps_hat = eps_hat,
+        .x_0 = batch->x_0,
     };
 }

@@ -29,8 +29,8 @@ typedef struct Batch {
     int64_t *indices;
     int *t;
     double *times;
-    /* [size, dims]: the noise of the last batch drawn. */
-    float *eps;
+    /* [size, dims]: the noise of the last batch drawn, and its images without noise. */
+    float *eps, *x_0;
     /* [size]: room for the losses of single images. */
     double *losses;
 } Batch;

@@ -15,6 +15,7 @@
 #include "train/stages.h"
 
 typedef struct Exact Exact;
+typedef struct Stage2Correlation Stage2Correlation;
 
 typedef struct Stage2 {
     Stage stage; /* first: the loop's callbacks get a pointer to it */
@@ -40,6 +41,8 @@ typedef struct Stage2 {
     float *gradient;
     /* NULL if Adam fits. */
     Exact *exact;
+    /* The correlations beside a head; NULL: not fitted yet, or not wanted. */
+    Stage2Correlation *correlation;
 } Stage2;
 
 /* The trunk, the data and the heads of a task. The stage cannot be stepped until one of the two

@@ -6,6 +6,7 @@
 #include "train/stage2.h"
 
 #include "base/memory.h"
+#include "train/stage2_correlation.h"
 
 #include <string.h>
 
@@ -32,14 +33,32 @@ static bool evaluate(Stage *stage, uint32_t step, double *losses, Error *error)
     return true;
 }
 
+/* Correlations are fitted once, to the last weights. */
+static bool before_save(Stage *stage, int64_t step, Error *error)
+{
+    return step < stage->steps || correlation_measure((Stage2 *)stage, error);
+}
+
 static bool write_extra(Stage *stage, CheckpointWriter *writer, Error *error)
 {
-    return stage2_write_common((Stage2 *)stage, writer, error);
+    return stage2_write_common((Stage2 *)stage, writer, error) &&
+           correlation_write((Stage2 *)stage, writer, error);
 }
 
 static bool read_extra(Stage *stage, Checkpoint *checkpoint, Error *error)
 {
     return stage2_check_common((Stage2 *)stage, checkpoint, error);
+}
+
+static void report(const Stage *stage)
+{
+    correlation_report((const Stage2 *)stage);
+}
+
+static void release(Stage *stage)
+{
+    correlation_free((Stage2 *)stage);
+    stage2_release(stage);
 }
 
 /* -- The start -------------------------------------------------------------------------------- */
@@ -80,8 +99,11 @@ bool stage2_adam_begin(Stage2 *s, Error *error)
     s->stage.smoothing = 0.02;
     s->stage.settings = (OptimizerSettings){.lr = config->stage2.lr, .ema = config->stage2.ema};
     s->stage.evaluate = evaluate;
+    s->stage.before_save = before_save;
     s->stage.write_extra = write_extra;
     s->stage.read_extra = read_extra;
+    s->stage.report = report;
+    s->stage.release = release;
     s->gradient = memory_large((size_t)s->batch.size * s->batch.dims, sizeof(float),
                                "a head's gradient", error);
     bool done = s->gradient != NULL;

@@ -6,6 +6,9 @@
  * side is the same for every target (layers/patch_gram.h). One pass over some thousands of images
  * is enough.
  *
+ * The likelihood's loss is no square, but its minimum needs the same matrix and a sample of the
+ * observations (stage2_sample.h), which the same pass keeps.
+ *
  * Batches take turns in the bins of timesteps, so that a batch adds to the sums of one bin. The
  * first rounds of batches are held out: on their sums every bin's ridge, and its share borrowed
  * from the other bins, are tried out (stats/shrinkage.h). The heads are solved for after 1, 2, 4,
@@ -15,6 +18,7 @@
 
 #include "base/memory.h"
 #include "engine/profile.h"
+#include "train/stage2_correlation.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -88,7 +92,7 @@ static bool is_finite(const Stage2 *s)
 {
     const size_t count = (size_t)s->batch.size * s->batch.dims;
     bool finite = all_finite(value_data(s->trunk.eps), count);
-    for (int i = 0; i < s->task.count; i++)
+    for (int i = 0; i < s->exact->squares; i++)
         finite = finite && all_finite(s->exact->y[i], count);
     return finite;
 }
@@ -96,8 +100,29 @@ static bool is_finite(const Stage2 *s)
 static void make_targets(Stage2 *s)
 {
     const ObjectiveBatch batch = batch_objective(&s->batch, value_data(s->trunk.eps));
+    const Exact *e = s->exact;
     for (int i = 0; i < s->task.count; i++)
-        objective_targets(s->task.losses[i], &batch, s->exact->y[i]);
+        if (e->square_of[i] >= 0)
+            objective_targets(s->task.losses[i], &batch, e->y[e->square_of[i]]);
+    if (exact_samples(e))
+        objective_residuals(&batch, e->sample.residuals);
+}
+
+/* Offers the batch to the sample. */
+static void offer_batch(const Stage2 *s, int64_t step)
+{
+    const HeadSample *sample = &s->exact->sample;
+    const double begin = profile_begin();
+    value_read(s->exact->basis, sample->features);
+    block_sample_offer(step < s->exact->held_steps ? sample->held : sample->fitted,
+                       bin_of_step(s, step),
+                       &(BlockOffer){.seed = s->stage.config->seed,
+                                     .step = (uint32_t)step,
+                                     .images = s->batch.size,
+                                     .t = s->batch.t,
+                                     .features = sample->features,
+                                     .residuals = sample->residuals});
+    profile_end(begin, "a sample of blocks", PROFILE_OTHER);
 }
 
 /* Adds a batch to the sums. A batch with a NaN stays out: the sums would keep it for ever. */
@@ -111,6 +136,8 @@ static bool add_batch(Stage2 *s, int64_t step, bool *added, Error *error)
     *added = is_finite(s);
     if (!*added)
         return true;
+    if (exact_samples(e))
+        offer_batch(s, step);
     const double begin = profile_begin();
     add_squares(s, &sums);
     const bool done =
@@ -127,20 +154,27 @@ static double *weights_of_bin(const Stage2 *s, int bin)
     return e->w + (size_t)bin * (size_t)e->targets * (size_t)e->features;
 }
 
-/* The loss of head i per image, over the observations of one part. */
+/* Elements of an image in one channel. */
+static double pixels(const Stage2 *s)
+{
+    return (double)(s->batch.dims / (size_t)s->exact->outputs);
+}
+
+/* The loss of head i per image, a square, over the observations of one part. */
 static double loss_of(const Stage2 *s, int part, int i)
 {
     const Exact *e = s->exact;
+    const int first = e->square_of[i] * e->outputs;
     double sum = 0, count = 0;
     for (int bin = 0; bin < s->bins.count; bin++) {
         const NormalSums sums = sums_of(s, part, bin);
-        for (int k = i * e->outputs; *sums.count > 0 && k < (i + 1) * e->outputs; k++)
+        for (int k = first; *sums.count > 0 && k < first + e->outputs; k++)
             sum += *sums.count *
                    normal_sums_loss(&sums, k,
                                     weights_of_bin(s, bin) + (size_t)k * (size_t)e->features);
         count += *sums.count;
     }
-    return sum / count * (double)(s->batch.dims / (size_t)e->outputs);
+    return sum / count * pixels(s);
 }
 
 /* The tensor `name` in the weights of a learner. */
@@ -148,6 +182,15 @@ static float *tensor(Learner *learner, const char *name)
 {
     const int index = params_find(&learner->params, name);
     return learner->state.weights + learner->params.items[index].offset;
+}
+
+/* [outputs, features]: the solution of head i in a bin. */
+static const double *solution(const Stage2 *s, int i, int bin)
+{
+    const Exact *e = s->exact;
+    const size_t head = (size_t)e->outputs * (size_t)e->features;
+    return e->square_of[i] >= 0 ? weights_of_bin(s, bin) + (size_t)e->square_of[i] * head
+                                : e->gamma_w[i] + (size_t)bin * head;
 }
 
 static void set_weights(Stage2 *s, int i)
@@ -158,15 +201,29 @@ static void set_weights(Stage2 *s, int i)
     float *kernel = tensor(learner, "conv_out.weight"), *bias = tensor(learner, "conv_out.bias");
     for (int bin = 0; bin < s->bins.count; bin++)
         for (int c = 0; c < e->outputs; c++, kernel += e->features - 1, bias++)
-            patch_gram_weights(weights_of_bin(s, bin) +
-                                   (size_t)(i * e->outputs + c) * (size_t)e->features,
-                               channels, kernel, bias);
+            patch_gram_weights(solution(s, i, bin) + (size_t)c * (size_t)e->features, channels,
+                               kernel, bias);
     memcpy(learner->state.ema, learner->state.weights, learner->state.size * sizeof(float));
 }
 
 static double images_fitted(const Stage2 *s, int64_t step)
 {
     return (double)((step - s->exact->held_steps) * s->batch.size);
+}
+
+/* The squared losses of one bin. */
+static bool fit_squares(Stage2 *s, const NormalSums *all, int bin, Error *error)
+{
+    Exact *e = s->exact;
+    const NormalSums own = sums_of(s, FITTED, bin), held = sums_of(s, HELD, bin);
+    Shrinkage chosen[MAX_LEARNERS];
+    if (!shrinkage_fit(&own, s->bins.count > 1 ? all : NULL, &held, e->outputs,
+                       s->stage.config->stage2.ridge, chosen, weights_of_bin(s, bin), error))
+        return false;
+    for (int i = 0; i < s->task.count; i++)
+        if (e->square_of[i] >= 0)
+            e->chosen[i][bin] = chosen[e->square_of[i]];
+    return true;
 }
 
 static bool fit_bins(Stage2 *s, Error *error)
@@ -179,13 +236,37 @@ static bool fit_bins(Stage2 *s, Error *error)
         const NormalSums own = sums_of(s, FITTED, bin);
         normal_sums_add(&all, &own);
     }
-    for (int bin = 0; bin < bins; bin++) {
-        const NormalSums own = sums_of(s, FITTED, bin), held = sums_of(s, HELD, bin);
-        if (!shrinkage_fit(&own, bins > 1 ? &all : NULL, &held, e->outputs,
-                           s->stage.config->stage2.ridge, s->exact->chosen[bin],
-                           weights_of_bin(s, bin), error))
+    for (int bin = 0; bin < bins && e->squares > 0; bin++)
+        if (!fit_squares(s, &all, bin, error))
             return false;
-    }
+    return true;
+}
+
+/* Head i by a gamma regression, after fit_bins. */
+static bool fit_gamma(Stage2 *s, int i, Level *level, Error *error)
+{
+    Exact *e = s->exact;
+    const double begin = profile_begin();
+    const NormalSums all = normal_sums_at(e->all, e->features, e->targets);
+    NormalSums own[TIME_BINS_MAX];
+    for (int bin = 0; bin < s->bins.count; bin++)
+        own[bin] = sums_of(s, FITTED, bin);
+    HeadFit fit = {.sample = &e->sample,
+                   .loss = s->task.losses[i],
+                   .schedule = &s->batch.schedule,
+                   .bins = s->bins.count,
+                   .outputs = e->outputs,
+                   .features = e->features,
+                   .own = own,
+                   .all = &all,
+                   .ridge = s->stage.config->stage2.ridge,
+                   .w = e->gamma_w[i],
+                   .chosen = e->chosen[i]};
+    if (!head_sample_fit(&fit, error))
+        return false;
+    level->fitted[i] = fit.fitted_loss * (double)s->batch.dims;
+    level->held[i] = fit.held_loss * (double)s->batch.dims;
+    profile_end(begin, "gamma regression", PROFILE_OTHER);
     return true;
 }
 
@@ -199,8 +280,12 @@ static bool solve(Stage2 *s, int64_t step, Error *error)
     Level *level = &e->levels[e->level_count++];
     level->images = images_fitted(s, step);
     for (int i = 0; i < s->task.count; i++) {
-        level->fitted[i] = loss_of(s, FITTED, i);
-        level->held[i] = loss_of(s, HELD, i);
+        if (e->square_of[i] >= 0) {
+            level->fitted[i] = loss_of(s, FITTED, i);
+            level->held[i] = loss_of(s, HELD, i);
+        } else if (!fit_gamma(s, i, level, error)) {
+            return false;
+        }
         set_weights(s, i);
     }
     memset(e->held_stderr, 0, sizeof e->held_stderr);
@@ -224,12 +309,14 @@ static bool is_solved(const Stage2 *s, int64_t step)
     return e->level_count > 0 && e->levels[e->level_count - 1].images == images_fitted(s, step);
 }
 
-/* The standard error of the held-out losses: runs the held-out images once more, through the heads
+/* The standard error of the held-out losses, and correlations: runs the held-out images once more, through the heads
  * as they are saved, and takes the variance of the images' losses. */
 static bool measure_held_out_error(Stage2 *s, Error *error)
 {
     Exact *e = s->exact;
     double sum[MAX_LEARNERS] = {0}, square[MAX_LEARNERS] = {0}, count = 0;
+    if (!correlation_begin(s, e->held_steps * s->batch.size, error))
+        return false;
     for (int64_t step = 0; step < e->held_steps; step++) {
         if (!run_trunk(s, step, error))
             return false;
@@ -240,6 +327,8 @@ static bool measure_held_out_error(Stage2 *s, Error *error)
         for (int i = 0; i < s->task.count; i++) {
             if (!stage2_run_head(s, i, s->stage.learners[i].state.ema, 0, error))
                 return false;
+            if (i == correlation_head(s))
+                correlation_add(s);
             const ObjectiveBatch batch = batch_objective(&s->batch, value_data(s->trunk.eps));
             objective_loss(s->task.losses[i], &batch, s->output, s->batch.losses, NULL);
             for (int j = 0; j < s->batch.size; j++) {
@@ -253,20 +342,35 @@ static bool measure_held_out_error(Stage2 *s, Error *error)
         /* Equal losses can give a variance below 0, by rounding. A NaN stays. */
         e->held_stderr[i] = variance < 0 || count < 2 ? 0 : sqrt(variance / (count - 1));
     }
-    return true;
+    return correlation_finish(s, error);
 }
 
 /* -- The loop's callbacks --------------------------------------------------------------------- */
+
+/* The loss per image of a gamma regression with l = 0, the mean of r, over the last batch. */
+static double mean_ratio(const Stage2 *s, int i)
+{
+    double sum = 0;
+    for (int image = 0; image < s->batch.size; image++)
+        for (size_t j = 0; j < s->batch.dims; j++)
+            sum += s->task.losses[i]->ratio(
+                &s->batch.schedule, s->batch.t[image],
+                (double)s->exact->sample.residuals[(size_t)image * s->batch.dims + j]);
+    return sum / s->batch.size;
+}
 
 /* The loss of a head whose output is 0: shown before the first solution. */
 static double loss_of_zeros(const Stage2 *s, int64_t step, int i)
 {
     const Exact *e = s->exact;
+    if (e->square_of[i] < 0)
+        return mean_ratio(s, i);
+    const int first = e->square_of[i] * e->outputs;
     const NormalSums sums = sums_of(s, step < e->held_steps ? HELD : FITTED, bin_of_step(s, step));
     double sum = 0;
-    for (int k = i * e->outputs; k < (i + 1) * e->outputs; k++)
+    for (int k = first; k < first + e->outputs; k++)
         sum += sums.squares[k];
-    return sum / *sums.count * (double)(s->batch.dims / (size_t)e->outputs);
+    return sum / *sums.count * pixels(s);
 }
 
 static bool is_power_of_two(int64_t n)
@@ -339,6 +443,7 @@ static void report(const Stage *stage)
         printf("   %13s %10.4f", "", e->held_stderr[i]);
     printf("\n\nLosses are per image, held out on %lld images; +- is a standard error.\n",
            (long long)(e->held_steps * s->batch.size));
+    correlation_report(s);
 }
 
 /* -- The start -------------------------------------------------------------------------------- */
@@ -363,7 +468,7 @@ static bool build_basis(Stage2 *s, Error *error)
                   (GraphOptions){.batch = s->batch.size,
                                  .type = s->type,
                                  .direct = s->stage.config->convolution == CONVOLUTION_DIRECT});
-    const Value *basis = head_basis_build(e->basis_graph, s->stage.config, s->trunk.features);
+    e->basis = head_basis_build(e->basis_graph, s->stage.config, s->trunk.features);
     e->basis_weights =
         memory_large(e->basis_params.size, sizeof(float), "the normalisation", error);
     if (!e->basis_weights)
@@ -372,7 +477,7 @@ static bool build_basis(Stage2 *s, Error *error)
     if (!graph_finish(e->basis_graph, error))
         return false;
     graph_load_weights(e->basis_graph, e->basis_weights);
-    return patch_gram_make(&e->gram, basis, s->task.count, e->outputs, error);
+    return patch_gram_make(&e->gram, e->basis, e->squares, e->outputs, error);
 }
 
 /* The sums grow with the square of the trunk's width, and every checkpoint holds them, so that a
@@ -399,13 +504,58 @@ static bool check_size(Stage2 *s, Error *error)
     return true;
 }
 
+/* Numbers the squared losses. */
+static void number_squares(const Stage2 *s)
+{
+    Exact *e = s->exact;
+    for (int i = 0; i < s->task.count; i++)
+        e->square_of[i] = objective_is_quadratic(s->task.losses[i]) ? e->squares++ : -1;
+}
+
+/* The sample must leave memory for the rest of the program. */
+static bool make_sample(Stage2 *s, Error *error)
+{
+    const double share = 0.5, bytes = s->stage.config->stage2.memory * 0x1p30;
+    const double memory = memory_of_machine();
+    Exact *e = s->exact;
+    if (bytes > share * memory)
+        return error_input(error,
+                           "stage2.memory: %g GiB is more than half of the %.1f GiB that there "
+                           "are; expected less",
+                           s->stage.config->stage2.memory, memory / 0x1p30);
+    const HeadSampleSize size = {.shape = {.side = s->stage.config->data.resolution,
+                                           .features = value_channels(s->trunk.features),
+                                           .channels = e->outputs},
+                                 .bins = s->bins.count,
+                                 .batch = s->batch.size,
+                                 .bytes = bytes,
+                                 .fitted = (s->stage.steps - e->held_steps) / s->bins.count,
+                                 .held = e->held_steps / s->bins.count};
+    return head_sample_make(&e->sample, &size, error);
+}
+
+/* What a loss needs besides the sums and the sample. */
+static bool allocate_head(Stage2 *s, int i, Error *error)
+{
+    Exact *e = s->exact;
+    if (e->square_of[i] >= 0) {
+        float **y = &e->y[e->square_of[i]];
+        *y = memory_large((size_t)s->batch.size * s->batch.dims, sizeof(float), "targets", error);
+        return *y != NULL;
+    }
+    e->gamma_w[i] = memory_large((size_t)(s->bins.count * e->outputs) * (size_t)e->features,
+                                 sizeof(double), "a regression", error);
+    return e->gamma_w[i] != NULL;
+}
+
 static bool allocate(Stage2 *s, Error *error)
 {
     Exact *e = s->exact;
-    const size_t bins = (size_t)s->bins.count, batch = (size_t)s->batch.size;
+    const size_t bins = (size_t)s->bins.count;
     static const char what[] = "the sums of least squares";
+    number_squares(s);
     e->outputs = s->stage.config->data.channels;
-    e->targets = s->task.count * e->outputs;
+    e->targets = e->squares * e->outputs;
     e->features = patch_gram_features(value_channels(s->trunk.features));
     if (!check_size(s, error))
         return false;
@@ -414,11 +564,10 @@ static bool allocate(Stage2 *s, Error *error)
     e->w = e->all ? memory_large(bins * (size_t)(e->targets * e->features), sizeof(double), what,
                                  error)
                   : NULL;
-    bool done = e->w != NULL;
+    bool done = e->w != NULL && (e->squares == s->task.count || make_sample(s, error));
     for (int i = 0; done && i < s->task.count; i++) {
         Learner *learner = &s->stage.learners[i];
-        e->y[i] = memory_large(batch * s->batch.dims, sizeof(float), "targets", error);
-        done = e->y[i] && learner_allocate_solved(learner, error);
+        done = allocate_head(s, i, error) && learner_allocate_solved(learner, error);
         if (done) {
             copy_norm(s, &learner->params, learner->state.weights);
             memcpy(learner->state.ema, learner->state.weights, learner->state.size * sizeof(float));
@@ -453,13 +602,17 @@ static void release(Stage *stage)
     graph_free(e->basis_graph);
     params_free(&e->basis_params);
     memory_free(e->basis_weights);
-    for (int i = 0; i < MAX_LEARNERS; i++)
+    for (int i = 0; i < MAX_LEARNERS; i++) {
         memory_free(e->y[i]);
+        memory_free(e->gamma_w[i]);
+    }
+    head_sample_free(&e->sample);
     memory_free(e->note);
     memory_free(e->blocks);
     memory_free(e->all);
     memory_free(e->w);
     memory_free(e);
+    correlation_free((Stage2 *)stage);
     stage2_release(stage);
 }
 

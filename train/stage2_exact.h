@@ -6,6 +6,7 @@
 #include "layers/patch_gram.h"
 #include "stats/shrinkage.h"
 #include "train/stage2.h"
+#include "train/stage2_sample.h"
 
 /* The largest number of solutions: after 1, 2, 4, ... rounds. 2^62 rounds are never reached. */
 enum { EXACT_MAX_LEVELS = 64 };
@@ -23,20 +24,28 @@ struct Exact {
     ParamSet basis_params;
     float *basis_weights;
     Graph *basis_graph;
+    const Value *basis;
     PatchGram *gram;
-    /* Elements of phi (patch_gram.h); image channels of one loss; those of all losses. */
+    /* Elements of phi (patch_gram.h); image channels of one loss; those of all squared losses. */
     int features, outputs, targets;
-    /* [losses][batch, dims]: the targets of the batch. */
+    /* The squared losses, and of each loss its number among them; -1: it is a gamma regression. */
+    int squares, square_of[MAX_LEARNERS];
+    /* [squares][batch, dims]: the targets of the batch. */
     float *y[MAX_LEARNERS];
+    /* The blocks that gamma regressions read; empty without such a loss. */
+    HeadSample sample;
     /* Tells the size of large sums; NULL: they are small. */
     char *note;
     /* [PARTS, bins]: sums of exact_block doubles each. */
     double *blocks;
     /* The fitted sums of all bins together. */
     double *all;
-    /* [bins, targets, features]: the weights of the last solution, and how they were chosen. */
+    /* [bins, targets, features]: the weights of the last solution of squared losses. */
     double *w;
-    Shrinkage chosen[TIME_BINS_MAX][MAX_LEARNERS];
+    /* [losses][bins, outputs, features]: those of gamma regressions. */
+    double *gamma_w[MAX_LEARNERS];
+    /* How the weights were chosen. */
+    Shrinkage chosen[MAX_LEARNERS][TIME_BINS_MAX];
     /* The steps that are held out, and the number of different images in them. */
     int64_t held_steps, held_images;
     Level levels[EXACT_MAX_LEVELS];
@@ -44,6 +53,12 @@ struct Exact {
     /* The standard errors of the last level's held-out losses; 0: not known yet. */
     double held_stderr[MAX_LEARNERS];
 };
+
+/* Whether any loss is a gamma regression. */
+static inline bool exact_samples(const Exact *e)
+{
+    return e->sample.fitted != NULL;
+}
 
 /* Doubles in the sums of one part and bin. */
 static inline size_t exact_block(const Exact *e)

@@ -1,10 +1,11 @@
-/* Solved heads in a checkpoint (checkpoints/README.md: /least_squares, /fit): the sums, from which
- * a run continues, and the losses at each number of images.
+/* Solved heads in a checkpoint (checkpoints/README.md: /least_squares, /sample, /fit): the sums and
+ * the sample, from which a run continues, and the losses at each number of images.
  *
  * The sums are one array of doubles, as they lie in memory. The levels are written as columns, a
  * data set for each field, so that other programs can plot them.
  */
 #include "base/memory.h"
+#include "train/stage2_correlation.h"
 #include "train/stage2_exact.h"
 
 #include <math.h>
@@ -42,8 +43,8 @@ static bool write_fit(const Stage2 *s, int i, CheckpointWriter *writer, Error *e
     column(e, offsetof(Level, fitted) + (size_t)i * sizeof(double), fitted);
     column(e, offsetof(Level, held) + (size_t)i * sizeof(double), held);
     for (int bin = 0; bin < s->bins.count; bin++) {
-        ridge[bin] = e->chosen[bin][i].ridge;
-        borrow[bin] = e->chosen[bin][i].borrow;
+        ridge[bin] = e->chosen[i][bin].ridge;
+        borrow[bin] = e->chosen[i][bin].borrow;
     }
     return write_doubles(writer, loss, "training_loss", e->level_count, fitted, error) &&
            write_doubles(writer, loss, "held_out_loss", e->level_count, held, error) &&
@@ -60,14 +61,15 @@ bool exact_write(Stage *stage, CheckpointWriter *writer, Error *error)
     double images[EXACT_MAX_LEVELS];
     column(e, offsetof(Level, images), images);
     bool ok = stage2_write_common(s, writer, error) &&
-              checkpoint_write_doubles(writer, "least_squares/sums", doubles, e->blocks, error);
+              checkpoint_write_doubles(writer, "least_squares/sums", doubles, e->blocks, error) &&
+              (!exact_samples(e) || head_sample_write(&e->sample, writer, error));
     if (!ok || e->level_count == 0)
         return ok;
     ok = checkpoint_write_doubles(writer, "fit/images", e->level_count, images, error) &&
          checkpoint_write_attribute(writer, "fit", "levels", e->level_count, error);
     for (int i = 0; ok && i < stage->learner_count; i++)
         ok = write_fit(s, i, writer, error);
-    return ok;
+    return ok && correlation_write(s, writer, error);
 }
 
 static bool read_doubles(Checkpoint *checkpoint, const char *loss, const char *name, int64_t count,
@@ -94,7 +96,7 @@ static bool read_fit(Stage2 *s, int i, Checkpoint *checkpoint, Error *error)
     set_column(e, offsetof(Level, fitted) + (size_t)i * sizeof(double), fitted);
     set_column(e, offsetof(Level, held) + (size_t)i * sizeof(double), held);
     for (int bin = 0; bin < s->bins.count; bin++)
-        e->chosen[bin][i] = (Shrinkage){.ridge = ridge[bin], .borrow = borrow[bin]};
+        e->chosen[i][bin] = (Shrinkage){.ridge = ridge[bin], .borrow = borrow[bin]};
     return true;
 }
 
@@ -127,7 +129,8 @@ bool exact_read(Stage *stage, Checkpoint *checkpoint, Error *error)
                            stage->path, EXACT_MAX_LEVELS, (long long)levels);
     e->level_count = (int)levels;
     if (!stage2_check_common(s, checkpoint, error) ||
-        !checkpoint_read_doubles(checkpoint, "least_squares/sums", doubles, e->blocks, error))
+        !checkpoint_read_doubles(checkpoint, "least_squares/sums", doubles, e->blocks, error) ||
+        (exact_samples(e) && !head_sample_read(&e->sample, checkpoint, error)))
         return false;
     if (levels == 0)
         return true;

@@ -10,7 +10,7 @@
 static const Objective *first_unsolvable(const Stage2Task *task)
 {
     for (int i = 0; i < task->count; i++)
-        if (!objective_is_quadratic(task->losses[i]))
+        if (!objective_is_quadratic(task->losses[i]) && !objective_is_gamma(task->losses[i]))
             return task->losses[i];
     return NULL;
 }

@@ -6,6 +6,7 @@
  */
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "infer/compare/compare_correlation.h"
 #include "infer/compare/compare_costs.h"
 #include "infer/compare/compare_figures.h"
 #include "infer/compare/compare_maps.h"
@@ -282,8 +283,8 @@ static bool work(Compare *s, Error *error)
 {
     Comparison *c = &s->c;
     if (!compare_find_tables(c, error) || !compare_draw_figures(c, error) ||
-        !compare_draw_maps(c, error) || !compare_measure_costs(c, error) ||
-        !compare_write_page(c, s->page, error))
+        !compare_draw_maps(c, error) || !compare_draw_correlation(c, error) ||
+        !compare_measure_costs(c, error) || !compare_write_page(c, s->page, error))
         return explain_stop(c, error);
     if (!s->common.quiet)
         printf("%s: written\n", s->page);
@@ -308,6 +309,7 @@ static void release(Compare *s)
     for (int i = 0; i < c->sampler_count; i++)
         memory_free(c->grids[i]);
     memory_free(c->maps);
+    memory_free(c->correlation);
     memory_free(s->directory);
     memory_free(s->page);
     network_close(c->network);

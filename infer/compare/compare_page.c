@@ -20,7 +20,7 @@ typedef struct Page {
     FILE *to;
     const Comparison *c;
     /* PNG */
-    PlotBytes grids[LISTS_SAMPLERS], maps;
+    PlotBytes grids[LISTS_SAMPLERS], maps, correlation;
 } Page;
 
 static const char style[] =
@@ -222,6 +222,30 @@ static void put_maps(const Page *page)
     end_section(page);
 }
 
+static void put_correlation(const Page *page)
+{
+    const Comparison *c = page->c;
+    if (!c->correlation)
+        return;
+    begin_section(
+        page, "Correlations of neighbouring pixels",
+        "The correlations of x₀ given x_t within a block of pixels: row i of a matrix has "
+        "those of element i with all elements of the block. White is 1, grey 0, black −1. "
+        "The other variances take all elements to be independent.");
+    char *what = memory_format("Correlations within blocks by %s", c->correlated->name);
+    put_picture(page, &page->correlation, what);
+    memory_free(what);
+    fputs(
+        "<div class=\"wide\"><table>\n<thead><tr><th>t</th><th>mean correlation of neighbours</th>"
+        "</tr></thead>\n<tbody>\n",
+        page->to);
+    for (int k = 0; k < COMPARE_MAP_TIMES; k++)
+        fprintf(page->to, "<tr><th>%d</th><td>%.3f</td></tr>\n", c->correlation_rows[k].t,
+                c->correlation_rows[k].neighbours);
+    fputs("</tbody></table></div>\n", page->to);
+    end_section(page);
+}
+
 static void put_calibration(const Page *page)
 {
     begin_section(page, "Calibration",
@@ -290,6 +314,7 @@ static void write_page(FILE *to, const void *context)
     put_quality(&page);
     put_samples(&page);
     put_maps(&page);
+    put_correlation(&page);
     put_calibration(&page);
     put_costs(&page);
     fputs("</body>\n</html>\n", to);
@@ -312,12 +337,14 @@ static bool read_bytes(PlotBytes *bytes, const char *path, Error *error)
 bool compare_write_page(const Comparison *c, const char *path, Error *error)
 {
     Page page = {.c = c};
-    bool ok = !c->maps || read_bytes(&page.maps, c->maps, error);
+    bool ok = (!c->maps || read_bytes(&page.maps, c->maps, error)) &&
+              (!c->correlation || read_bytes(&page.correlation, c->correlation, error));
     for (int i = 0; ok && i < c->sampler_count; i++)
         ok = read_bytes(&page.grids[i], c->grids[i], error);
     ok = ok && output_text(path, FILE_PAGE, write_page, &page, error);
     for (int i = 0; i < c->sampler_count; i++)
         memory_free(page.grids[i].data);
     memory_free(page.maps.data);
+    memory_free(page.correlation.data);
     return ok;
 }

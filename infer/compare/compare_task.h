@@ -9,6 +9,7 @@
  *                        stored ones if they serve, or new ones
  *     compare_figures    the charts
  *     compare_maps       sigma per pixel, SN beside NPR
+ *     compare_correlation   correlations within blocks of pixels
  *     compare_costs      the time of the network, with and without heads
  *     compare_table      the tables of the page
  *     compare_task       this file: names of files, rows of stored tables
@@ -54,6 +55,12 @@ typedef struct MapRow {
     double correlation;
 } MapRow;
 
+/* The correlations of neighbouring pixels at one timestep: their mean. */
+typedef struct CorrelationRow {
+    int t;
+    double neighbours;
+} CorrelationRow;
+
 typedef struct Comparison {
     CommonOptions *common;
     Network *network;
@@ -98,6 +105,10 @@ typedef struct Comparison {
     const Variance *map_variances[2];
     MapRow map_rows[COMPARE_MAP_TIMES];
     int map_count;
+    /* The path of the picture of correlations, and the variance that has them; NULL: none has. */
+    char *correlation;
+    const Variance *correlated;
+    CorrelationRow correlation_rows[COMPARE_MAP_TIMES];
 } Comparison;
 
 /* The beginning of a file's name: "nll" for the linear trajectory, "nll-quad" for another;

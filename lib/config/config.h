@@ -43,6 +43,12 @@ typedef enum OnBroken { BROKEN_STOP, BROKEN_SKIP } OnBroken;
 typedef enum HeadType { HEAD_SIMPLE, HEAD_COMPLEX } HeadType;
 typedef enum FixedVariance { FIXED_BETA, FIXED_BETA_TILDE } FixedVariance;
 typedef enum Solver { SOLVER_AUTO, SOLVER_ADAM, SOLVER_EXACT } Solver;
+typedef enum CorrelationChoice {
+    CORRELATION_NONE,
+    CORRELATION_BLOCK2,
+    CORRELATION_BLOCK4,
+    CORRELATION_AUTO,
+} CorrelationChoice;
 typedef enum OnNonfinite { NONFINITE_STOP, NONFINITE_SKIP } OnNonfinite;
 typedef enum PrecisionChoice { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16 } PrecisionChoice;
 typedef enum ConvolutionChoice { CONVOLUTION_AUTO, CONVOLUTION_DIRECT } ConvolutionChoice;
@@ -119,8 +125,13 @@ typedef struct Config {
         int time_bins;
         /* For SOLVER_EXACT (stats/least_squares.h); below 0: chosen on held-out images. */
         double ridge;
+        /* For SOLVER_EXACT and the loss nll: GiB of the sample of blocks that it is fitted to. */
+        double memory;
         /* true reproduces the published code (train/stage2.c). */
         bool trunk_dropout;
+        /* The correlations within blocks of pixels that are fitted beside a head
+         * (variance/block_covariance.h). AUTO: the blocks whose held-out likelihood is best. */
+        CorrelationChoice correlation;
     } stage2;
     struct {
         /* Steps between periodic checkpoints. */

@@ -5,6 +5,7 @@
  * adds the line where the key was written.
  */
 #include "config/config_keys.h"
+#include "variance/block_covariance.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -135,6 +136,19 @@ static void set_test(Config *config, const char *path)
     strcpy(config->data.test, path);
 }
 
+/* A block has all channels of its pixels. */
+static bool check_correlation(const Config *config, Complaint *complaint)
+{
+    *complaint = (Complaint){.key = "stage2.correlation", .others = {"data.channels"}};
+    const bool is_named = config->stage2.correlation == CORRELATION_BLOCK4 ||
+                          config->stage2.correlation == CORRELATION_BLOCK2;
+    const int size = config->stage2.correlation == CORRELATION_BLOCK4 ? 4 : 2;
+    if (is_named && size * size * config->data.channels > BLOCK_MOST_ROWS)
+        return COMPLAIN(complaint, "auto or none: a block may have %d elements, and has %d",
+                        BLOCK_MOST_ROWS, size * size * config->data.channels);
+    return true;
+}
+
 bool config_choose_files(Config *config, GivenData given, Complaint *complaint)
 {
     Config defaults;
@@ -168,5 +182,6 @@ bool config_check(const Config *config, Complaint *complaint)
     return check_embedding(config, complaint) && check_resolution(config, complaint) &&
            check_width(config, complaint) && check_attention(config, complaint) &&
            check_norm(config, complaint) && check_timesteps(config, complaint) &&
-           check_data(config, complaint) && check_solver(config, complaint);
+           check_data(config, complaint) && check_solver(config, complaint) &&
+           check_correlation(config, complaint);
 }

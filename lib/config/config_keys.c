@@ -135,9 +135,16 @@ const ConfigKey config_keys[] = {
     {"stage2.ridge", KEY_REAL, AT(stage2.ridge), RANGE(-1, 1), .fallback = "-1",
      .ignored_in = STAGE1 | NETWORK,
      .help = "ridge of exact, in units of the diagonal; below 0: chosen on held-out images"},
+    {"stage2.memory", KEY_REAL, AT(stage2.memory), RANGE(0, 1e6), .above_low = true,
+     .fallback = "1", .ignored_in = STAGE1 | NETWORK,
+     .help = "GiB that exact keeps of the pass for the loss nll, a uniform sample of its pixels"},
     {"stage2.trunk_dropout", KEY_BOOL, AT(stage2.trunk_dropout), .fallback = "false",
      .ignored_in = STAGE1 | NETWORK,
      .help = "leave the frozen trunk's dropout on, as the published code does"},
+    {"stage2.correlation", KEY_CHOICE, AT(stage2.correlation),
+     .choices = CHOICES("none", "block2", "block4", "auto"), .fallback = "auto",
+     .ignored_in = STAGE1 | NETWORK,
+     .help = "correlations of the head nll within blocks of 2x2 or 4x4 pixels, for nll_block"},
 
     {"checkpoint.every", KEY_INT64, AT(checkpoint.every), RANGE(1, 1e9), .fallback = "1000",
      .ignored_in = EVERYTHING, .help = "steps between periodic checkpoints"},
@@ -170,7 +177,8 @@ _Static_assert(sizeof(DataFormat) == sizeof(int) && sizeof(DataFloats) == sizeof
                    sizeof(OnBroken) == sizeof(int) && sizeof(ScheduleKind) == sizeof(int) &&
                    sizeof(HeadType) == sizeof(int) && sizeof(FixedVariance) == sizeof(int) &&
                    sizeof(Solver) == sizeof(int) && sizeof(OnNonfinite) == sizeof(int) &&
-                   sizeof(PrecisionChoice) == sizeof(int),
+                   sizeof(PrecisionChoice) == sizeof(int) &&
+                   sizeof(CorrelationChoice) == sizeof(int),
                "an enum is an int");
 
 /* -- Finding keys ------------------------------------------------------------------------------ */

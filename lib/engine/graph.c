@@ -361,6 +361,13 @@ float *value_data(const Value *value)
     return value->data;
 }
 
+void value_read(const Value *value, float *out)
+{
+    const size_t count = value_count(value);
+    for (size_t i = 0; i < count; i++)
+        out[i] = load(value->data, value->type, i);
+}
+
 float *value_gradient(const Value *value)
 {
     assert(value->type == DTYPE_F32);

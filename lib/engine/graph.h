@@ -84,6 +84,9 @@ bool graph_backward(Graph *graph, float *gradients, Error *error);
 /* Contents of a float32 value, [n, h, w, c]: of an input (to write), of a kept value (to read). */
 float *value_data(const Value *value);
 
+/* out [n, h, w, c] := the contents of a kept value of any type. */
+void value_read(const Value *value, float *out);
+
 /* Gradient of a float32 value that is seeded (to write) or an input (to read, after graph_backward,
  * if a seeded value depends on it). */
 float *value_gradient(const Value *value);

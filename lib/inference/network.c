@@ -96,6 +96,14 @@ static const void *constants_of(const Network *network, const char *name, size_t
     return NULL;
 }
 
+static uint64_t fingerprint_of_correlation(uint64_t print, const BlockCorrelation *correlation)
+{
+    const size_t n = (size_t)block_rows(&correlation->shape);
+    print = fingerprint(print, correlation->bins.first, sizeof correlation->bins.first);
+    return fingerprint(print, correlation->matrix,
+                       (size_t)correlation->bins.count * n * n * sizeof *correlation->matrix);
+}
+
 uint64_t network_fingerprint(const Network *network, const Variance *variance)
 {
     const size_t entries = (size_t)network->schedule.timesteps + 1;
@@ -109,6 +117,8 @@ uint64_t network_fingerprint(const Network *network, const Variance *variance)
         const NetworkHead *head = &network->heads[index];
         print = fingerprint(print, head->weights, head->size * sizeof *head->weights);
         print = fingerprint(print, head->bins.first, sizeof head->bins.first);
+        if (variance->is_correlated)
+            print = fingerprint_of_correlation(print, &head->correlation);
     }
     return constants ? fingerprint(print, constants, bytes) : print;
 }
@@ -135,6 +145,13 @@ const char *network_file(const Network *network, int file)
     return network->files[file];
 }
 
+const BlockCorrelation *network_correlation(const Network *network, const Variance *variance)
+{
+    const int head = network_find_head(network, variance->head);
+    const BlockCorrelation *correlation = head < 0 ? NULL : &network->heads[head].correlation;
+    return correlation && correlation->matrix ? correlation : NULL;
+}
+
 bool network_check_variance(const Network *network, const Variance *variance, Error *error)
 {
     const char *head = variance->head;
@@ -142,6 +159,12 @@ bool network_check_variance(const Network *network, const Variance *variance, Er
         return error_input(error,
                            "the variance %s needs an %s head, and %s has none; train --stage 2 "
                            "--loss %s makes one",
+                           variance->name, head, network->origin, head);
+    if (variance->is_correlated && !network_correlation(network, variance))
+        return error_input(error,
+                           "the variance %s needs correlations beside the %s head, and %s has "
+                           "none; train --stage 2 --loss %s fits them unless "
+                           "stage2.correlation is none or finds no gain in them",
                            variance->name, head, network->origin, head);
     if (variance->needs_mixture && !network_mixture(network))
         return error_input(error,
@@ -311,5 +334,8 @@ Predictor network_predictor(Network *network, const EstimateOptions *options)
     };
     for (int i = 0; i < network->head_count; i++)
         predictor.heads[i] = network->heads[i].name;
+    for (int v = 0; v < VARIANCE_COUNT; v++)
+        if (variance_table[v]->is_correlated)
+            predictor.source.correlation = network_correlation(network, variance_table[v]);
     return predictor;
 }

@@ -76,6 +76,9 @@ const double *network_ms_eps(const Network *network);
  * checkpoint has it. */
 const float *network_ms_eps_diag(const Network *network);
 
+/* The correlations that the variance reads, if it is_correlated; NULL if there are none. */
+const BlockCorrelation *network_correlation(const Network *network, const Variance *variance);
+
 /* The mixture that the network's data are drawn from: needed by the variance true; NULL where
  * they are something else. */
 const Mixture *network_mixture(const Network *network);

@@ -18,6 +18,8 @@ typedef struct NetworkHead {
     /* [size] */
     float *weights;
     size_t size;
+    /* The correlations that were fitted with the head; matrix is NULL if there are none. */
+    BlockCorrelation correlation;
     /* NULL until the head is first evaluated. */
     Graph *graph;
     Head head;

@@ -7,6 +7,7 @@
 #include "base/note.h"
 #include "inference/network_internal.h"
 #include "inference/run_files.h"
+#include "io/correlation_file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -96,7 +97,8 @@ static bool add_head(Network *network, Checkpoint *checkpoint, const char *name,
                           .bins = *checkpoint_bins(checkpoint),
                           .size = set->size,
                           .weights = weights};
-    return true;
+    return !correlation_file_has(checkpoint, name) ||
+           correlation_file_read(checkpoint, name, &head->correlation, error);
 }
 
 /* A run that solves for its heads saves sums before it has a solution. The heads in such a file
@@ -265,6 +267,7 @@ void network_close(Network *network)
         memory_free(head->name);
         memory_free(head->path);
         memory_free(head->weights);
+        memory_free(head->correlation.matrix);
         params_free(&head->params);
     }
     params_free(&network->params);

@@ -259,6 +259,16 @@ const BlockSampleShape *block_sample_shape(const BlockSample *s)
     return &s->shape;
 }
 
+int64_t block_sample_capacity(const BlockSample *s)
+{
+    return s->capacity;
+}
+
+int block_sample_groups(const BlockSample *s)
+{
+    return s->groups;
+}
+
 double block_sample_bytes(const BlockSample *s)
 {
     return (double)s->groups * (double)s->capacity *

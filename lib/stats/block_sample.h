@@ -79,6 +79,10 @@ int64_t block_sample_count(const BlockSample *sample, int group);
 Block block_sample_at(const BlockSample *sample, int group, int64_t index);
 
 const BlockSampleShape *block_sample_shape(const BlockSample *sample);
+int block_sample_groups(const BlockSample *sample);
+
+/* The most blocks that a group keeps. */
+int64_t block_sample_capacity(const BlockSample *sample);
 
 /* Bytes of memory that the sample takes. */
 double block_sample_bytes(const BlockSample *sample);

@@ -40,6 +40,20 @@ bool block_correlation_is_valid(const float *matrix, int n)
     return valid;
 }
 
+double block_correlation_of_neighbours(const BlockShape *shape, const float *matrix)
+{
+    const int n = block_rows(shape), right = shape->channels, down = right * shape->size;
+    double sum = 0;
+    int pairs = 0;
+    for (int i = 0; i < n; i++) {
+        if (i % down + right < down)
+            sum += matrix[i * n + i + right], pairs++;
+        if (i + down < n)
+            sum += matrix[i * n + i + down], pairs++;
+    }
+    return sum / pairs;
+}
+
 /* -- Regions ---------------------------------------------------------------------------------- */
 
 /* Blocks of the same height and width, and scratch for LANES of them. */

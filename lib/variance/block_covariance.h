@@ -54,6 +54,10 @@ const float *block_correlation_at(const BlockCorrelation *correlation, int t);
 /* Whether R [n, n] is symmetric and positive definite, and has a diagonal of 1. */
 bool block_correlation_is_valid(const float *matrix, int n);
 
+/* The mean correlation of pixels side by side, or one below the other, in R [n, n] of blocks of
+ * `shape`, over the pairs of a block and the channels. */
+double block_correlation_of_neighbours(const BlockShape *shape, const float *matrix);
+
 /* The eigenvalues of Cov, and the squared coefficients of x_0 - x_0_hat.
  *   correlation      R [n, n]
  *   cov [dims]       D, in [0, infinity); smaller estimates count as 0

@@ -9,6 +9,8 @@
 
 #include "base/memory.h"
 
+#include <math.h>
+
 #define OBJECTIVE_ADDRESS(name) &objective_##name,
 const Objective *const objective_table[OBJECTIVE_COUNT] = {OBJECTIVES(OBJECTIVE_ADDRESS)};
 #undef OBJECTIVE_ADDRESS
@@ -22,6 +24,7 @@ static ObjectiveInput input_of(const ObjectiveBatch *batch, size_t image)
         .dims = batch->dims,
         .eps = batch->eps + at,
         .eps_hat = batch->eps_hat ? batch->eps_hat + at : NULL,
+        .x_0 = batch->x_0 ? batch->x_0 + at : NULL,
     };
 }
 
@@ -54,10 +57,57 @@ static double squared_error(const float *output, size_t dims, double *y)
     return sum;
 }
 
+/* residual [dims] := x_0 - x_0_hat. Here x_0_hat is x_0 + sqrt(beta_bar / alpha_bar)
+ * (eps - eps_hat), which is x_t / sqrt(alpha_bar) - sqrt(beta_bar / alpha_bar) eps_hat without the
+ * rounding of x_t, and is then clipped. */
+static void residuals_of(const ObjectiveInput *in, double *residual)
+{
+    const double scale = sqrt(in->schedule->beta_bar[in->t] / in->schedule->alpha_bar[in->t]);
+    for (size_t i = 0; i < in->dims; i++) {
+        const double x_0 = in->x_0[i];
+        const double x_0_hat = x_0 + scale * ((double)in->eps[i] - in->eps_hat[i]);
+        residual[i] = x_0 - (x_0_hat < -1 ? -1 : x_0_hat > 1 ? 1 : x_0_hat);
+    }
+}
+
+void objective_residuals(const ObjectiveBatch *batch, float *out)
+{
+    const size_t dims = batch->dims;
+#pragma omp parallel
+    {
+        double *residual = memory_small(dims, sizeof *residual);
+#pragma omp for schedule(static)
+        for (size_t image = 0; image < batch->images; image++) {
+            const ObjectiveInput in = input_of(batch, image);
+            residuals_of(&in, residual);
+            for (size_t i = 0; i < dims; i++)
+                out[image * dims + i] = (float)residual[i];
+        }
+        memory_free(residual);
+    }
+}
+
+/* Returns the sum of l + r exp(-l), l being the output; gradient [dims] := 1 - r exp(-l). */
+static double gamma_loss(const Objective *objective, const ObjectiveInput *in, const float *output,
+                         double *gradient)
+{
+    double sum = 0;
+    residuals_of(in, gradient);
+    for (size_t i = 0; i < in->dims; i++) {
+        const double r = objective->ratio(in->schedule, in->t, gradient[i]);
+        const double share = r * exp(-(double)output[i]);
+        sum += (double)output[i] + share;
+        gradient[i] = 1 - share;
+    }
+    return sum;
+}
+
 /* Returns the loss of one image; gradient [dims] := its gradient with respect to output [dims]. */
 static double image_loss(const Objective *objective, const ObjectiveInput *in, const float *output,
                          double *gradient)
 {
+    if (objective_is_gamma(objective))
+        return gamma_loss(objective, in, output, gradient);
     if (!objective_is_quadratic(objective))
         return objective->loss(in, output, gradient);
     objective->target(in, gradient);

@@ -1,6 +1,7 @@
 /* The objectives that networks and heads are trained with: a table, with one file for each.
  *
  *     eps  ||eps - eps_hat||^2           the mean, stage 1 (Ho et al. 2020, equation 14)
+ *     nll  sum l + r exp(-l)             the likelihood: exp(l) -> E[r | x_t] (objective_nll.c)
  *     npr  ||(eps - eps_hat)^2 - g||^2   g -> E[(eps - eps_hat)^2 | x_t]
  *     sn   ||eps^2 - h||^2               h -> E[eps^2 | x_t]
  *
@@ -42,9 +43,11 @@ typedef struct ObjectiveInput {
     const float *eps;
     /* [dims]: the network's prediction of eps. NULL if the objective does not read it. */
     const float *eps_hat;
+    /* [dims]: the image without noise. Only objectives with a `ratio` read it. */
+    const float *x_0;
 } ObjectiveInput;
 
-/* An objective sets either `target` or `loss`. Several threads call these functions at once, each
+/* An objective sets one of `target`, `ratio` and `loss`. Several threads call these functions at once, each
  * for another image. So a result must depend on its own image alone. */
 typedef struct Objective {
     /* Lower-case letters, digits and underscores. It is also the name of the head: of its groups in
@@ -59,18 +62,23 @@ typedef struct Objective {
     unsigned seed_offset;
 
     /* y [dims] := the target of the output. The loss is ||output - y||^2. So the head can be fitted
-     * by least squares, or trained by Adam. NULL: the objective has a `loss`. */
+     * by least squares, or trained by Adam. */
     void (*target)(const ObjectiveInput *in, double *y);
 
+    /* Returns r >= 0 of one element, for its residual x_0 - x_0_hat, where x_0_hat is clipped to
+     * [-1, 1]. The loss is the sum of l + r exp(-l) over the elements, l being the output. So the
+     * head can be fitted by a gamma regression (stats/gamma_regression.h), or trained by Adam. */
+    double (*ratio)(const Schedule *schedule, int t, double residual);
+
     /* Returns any other loss of one image, for output [dims]. gradient [dims] := d loss / d output,
-     * unless gradient is NULL. Only Adam can minimise such a loss. NULL: the objective has a
-     * `target`. */
+     * unless gradient is NULL. Only Adam can minimise such a loss. */
     double (*loss)(const ObjectiveInput *in, const float *output, double *gradient);
 } Objective;
 
 /* The table, sorted by name. objective_<name>.c defines objective_<name>. */
 #define OBJECTIVES(LINE)                                                                           \
     LINE(eps)                                                                                      \
+    LINE(nll)                                                                                      \
     LINE(npr)                                                                                      \
     LINE(sn)
 
@@ -90,6 +98,12 @@ static inline bool objective_is_quadratic(const Objective *objective)
     return objective->target != NULL;
 }
 
+/* Whether the loss is that of a gamma regression. Only such a loss has objective_residuals. */
+static inline bool objective_is_gamma(const Objective *objective)
+{
+    return objective->ratio != NULL;
+}
+
 /* Whether stage 2 can fit a head with this objective. */
 static inline bool objective_trains_head(const Objective *objective)
 {
@@ -105,11 +119,14 @@ typedef struct ObjectiveBatch {
     /* [images, dims] */
     const float *eps;
     /* [images, dims]; NULL if the objective does not read it. */
-    const float *eps_hat;
+    const float *eps_hat, *x_0;
 } ObjectiveBatch;
 
 /* y [images, dims] := the targets of a quadratic objective, rounded to single precision. */
 void objective_targets(const Objective *objective, const ObjectiveBatch *batch, float *y);
+
+/* out [images, dims] := x_0 - x_0_hat, where x_0_hat is clipped to [-1, 1]. */
+void objective_residuals(const ObjectiveBatch *batch, float *out);
 
 /* Returns the mean loss of the images.
  *   output [images, dims]    the values to judge: eps_hat for the objective eps, or the raw output

@@ -15,6 +15,7 @@
  *     analytic_diag  u = 1 - E[eps_hat_i^2]        the same for each dimension
  *     sn             u = h - eps_hat^2             a head's h estimates E[eps^2 | x_t]
  *     npr            u = g                         a head's g estimates E[(eps - eps_hat)^2 | x_t]
+ *     nll            u = exp(l) - SNR_t / SNR_1    a head's l minimises the likelihood's loss
  *     true           Cov = E[(x_0 - x_0_hat)^2 | x_t], known if the data are a Gaussian mixture
  *
  * The estimate may be the diagonal of a covariance with correlations between neighbouring pixels
@@ -106,7 +107,9 @@ typedef struct Variance {
     VARIANCE(variance_analytic_diag)                                                               \
     VARIANCE(variance_sn)                                                                          \
     VARIANCE(variance_npr)                                                                         \
-    VARIANCE(variance_true)
+    VARIANCE(variance_true)                                                                        \
+    VARIANCE(variance_nll)                                                                         \
+    VARIANCE(variance_nll_block)
 
 #define VARIANCE_DECLARATION(variance) extern const Variance variance;
 VARIANCES(VARIANCE_DECLARATION)

@@ -45,7 +45,7 @@ not_searched() {
     ! grep -q "^steps:" errors || problem "$1: searched again: $(cat errors)"
 }
 
-tiny_run r npr,sn
+tiny_run r npr,sn,nll
 
 # -- Refused before any work
 state=$(cksum r/*)
@@ -68,8 +68,8 @@ fails "--dp-images: the mixture has 60000 images" \
     nll --run r --trajectory dp --dp-images 100000
 fails "infer nll --trajectory dp --variance sn --run r makes it" \
     sample --run r --trajectory dp --variance sn --steps 5 --out x.png
-fails "infer nll --trajectory dp --variance sn --checkpoint r/stage2-npr+sn.h5 makes it" \
-    sample --checkpoint r/stage2-npr+sn.h5 --trajectory dp --variance sn --steps 5 --out x.png
+fails "infer nll --trajectory dp --variance sn --checkpoint r/stage2-nll+npr+sn.h5 makes it" \
+    sample --checkpoint r/stage2-nll+npr+sn.h5 --trajectory dp --variance sn --steps 5 --out x.png
 [ "$(cksum r/*)" = "$state" ] || problem "a refused command changed the run"
 [ "$(echo *.h5 *.csv *.png)" = "*.h5 *.csv *.png" ] || problem "a refused command wrote: $(ls)"
 
@@ -120,14 +120,19 @@ rows $((2 * all)) here.csv ".*,1,"
 works infer nll --run r --steps 1 --images 1 --variance sn --out one.csv
 rows 1 one.csv "sn,linear,1,[0-9.]*,nan,1$"
 here=$(echo *)
-works infer nll --checkpoint r/stage2-npr+sn.h5 --steps 5 --images 3
+works infer nll --checkpoint r/stage2-nll+npr+sn.h5 --steps 5 --images 3
 grep -q "^true " printed || problem "expected a table in: $(cat printed)"
 ! grep -q "written" printed || problem "said: $(cat printed)"
 [ "$(echo *)" = "$here" ] || problem "--checkpoint without --out wrote: $(ls)"
 [ "$(cksum r/*)" = "$state" ] || problem "results that go elsewhere changed the run"
 works infer nll --run r --average-cov --steps 3 --images 3 --out average.csv
 [ "$(tail -n +2 average.csv | cut -d, -f1 | xargs)" = \
-    "$(echo " $variances " | sed 's/ sn / sn-average /; s/ npr / npr-average /' | xargs)" ] ||
+    "$(for variance in $variances; do
+        case $variance in
+        sn | npr | nll*) echo "$variance-average" ;;
+        *) echo "$variance" ;;
+        esac
+    done | xargs)" ] ||
     problem "--average-cov: $(cat average.csv)"
 rows 3 average-calibration.csv "sn-average,"
 grep -q "^npr-average " printed || problem "expected npr-average in: $(cat printed)"
@@ -227,7 +232,7 @@ not_searched "a second time"
 same r/nll.csv again.csv
 works infer nll --run r --trajectory dp --steps 7 --images 3 --dp-images 100 --out again.csv
 not_searched "--dp-images as they are"
-works infer nll --checkpoint r/stage2-npr+sn.h5 --trajectory dp --steps 7 --images 3
+works infer nll --checkpoint r/stage2-nll+npr+sn.h5 --trajectory dp --steps 7 --images 3
 not_searched "beside the checkpoint"
 [ "$(cksum r/dp-*.h5)" = "$state" ] || problem "a second run changed the files of dp"
 works infer sample --quiet --run r --trajectory dp --variance sn --steps 5 --count 2 --out dp.h5
@@ -420,7 +425,7 @@ rm r/nll*
 # Where there is no place for results there is none for half of them.
 here=$(echo * r/*)
 # shellcheck disable=SC2086
-begins_anew --checkpoint r/stage2-npr+sn.h5 $sweep --images 400
+begins_anew --checkpoint r/stage2-nll+npr+sn.h5 $sweep --images 400
 [ "$(echo * r/*)" = "$here" ] || problem "without --out, but wrote: $(ls . r)"
 
 # The search for trajectories too, and then the bounds.
@@ -447,6 +452,6 @@ for file in nll.csv nll-calibration.csv dp-beta.h5 dp-sn.h5; do
 done
 
 expected="dp-beta.h5 dp-sn.h5 metrics.csv nll-calibration.csv nll.csv nll.h5 stage1.h5 \
-stage2-npr+sn.h5"
+stage2-nll+npr+sn.h5"
 [ "$(cd r && echo *)" = "$expected" ] || problem "left behind: $(ls r)"
 exit $result
