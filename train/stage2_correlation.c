@@ -9,6 +9,7 @@
 #include "io/correlation_file.h"
 #include "variance/estimate.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -227,6 +228,7 @@ bool correlation_measure(Stage2 *s, Error *error)
         return true;
     Evaluation e = {0};
     bool ok = correlation_begin(s, IMAGES, error) && evaluation_open(&e, s, head, error);
+    assert(!ok || s->correlation); /* there is such a head */
     for (int64_t k = 0; ok && k * s->batch.size < IMAGES; k++)
         ok = pass_batch(s, &e, (uint32_t)(s->stage.steps + k), k * s->batch.size,
                         (int)(k % s->correlation->bins.count), error);

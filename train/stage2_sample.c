@@ -1,6 +1,7 @@
 /* The regression of each bin begins at the solution of all bins together, which is fitted to a part
  * of the sample as large as one bin's. The ridge and the share that a bin borrows are chosen on the
- * first channel of images, by held-out blocks (stats/gamma_shrinkage.h).
+ * first channel of images, by held-out blocks (stats/gamma_shrinkage.h). The search for them solves
+ * many regressions, so it reads a part of a large bin's blocks only.
  */
 #include "train/stage2_sample.h"
 
@@ -154,9 +155,50 @@ typedef struct Losses {
     double fitted, held, fitted_rows, held_rows;
 } Losses;
 
-static bool fit_channel(HeadFit *fit, const Common *common, Lines *own, Lines *held, int bin,
-                        int channel, Losses *losses, Error *error)
+/* The rows of one bin: all that are fitted, those that the search reads, and those held out. */
+typedef struct BinLines {
+    Lines own, some, held;
+} BinLines;
+
+/* One block in so many is enough for the search. */
+static int search_stride(const HeadFit *fit, const Lines *own)
 {
+    const size_t rows_per_feature = 128, most = 8;
+    const size_t stride = block_rows_count(own->rows) / (rows_per_feature * (size_t)fit->features);
+    return stride < 1 ? 1 : (int)(stride < most ? stride : most);
+}
+
+static bool make_bin_lines(BinLines *lines, const HeadFit *fit, int bin, Error *error)
+{
+    *lines = (BinLines){0};
+    return make_lines(&lines->own, fit->sample->fitted, bin, 1, error) &&
+           make_lines(&lines->some, fit->sample->fitted, bin, search_stride(fit, &lines->own),
+                      error) &&
+           make_lines(&lines->held, fit->sample->held, bin, 1, error);
+}
+
+static void free_bin_lines(BinLines *lines)
+{
+    free_lines(&lines->own);
+    free_lines(&lines->some);
+    free_lines(&lines->held);
+}
+
+/* fit->chosen[bin] := the best ridge and share; w := the solution with them on the part. */
+static bool choose(HeadFit *fit, const GammaBin *bin_data, Lines *some, int bin, double *w,
+                   Error *error)
+{
+    GammaBin part = *bin_data;
+    take_channel(fit, some, 0);
+    part.own = &some->maps;
+    part.r = some->r;
+    return gamma_shrinkage_fit(&part, fit->ridge, &fit->chosen[bin], w, error);
+}
+
+static bool fit_channel(HeadFit *fit, const Common *common, BinLines *lines, int bin, int channel,
+                        Losses *losses, Error *error)
+{
+    Lines *own = &lines->own, *held = &lines->held;
     const size_t features = (size_t)fit->features;
     const double *center = common->center + (size_t)channel * features;
     double *w = fit->w + ((size_t)bin * (size_t)fit->outputs + (size_t)channel) * features;
@@ -170,23 +212,20 @@ static bool fit_channel(HeadFit *fit, const Common *common, Lines *own, Lines *h
     take_channel(fit, own, channel);
     take_channel(fit, held, channel);
     memcpy(w, center, features * sizeof *w);
-    const bool done = channel == 0
-                          ? gamma_shrinkage_fit(&data, fit->ridge, &fit->chosen[bin], w, error)
-                          : gamma_shrinkage_solve(&data, fit->chosen[bin], w, error);
-    return done && add_loss(own, w, &losses->fitted, &losses->fitted_rows, error) &&
+    return (channel > 0 || choose(fit, &data, &lines->some, bin, w, error)) &&
+           gamma_shrinkage_solve(&data, fit->chosen[bin], w, error) &&
+           add_loss(own, w, &losses->fitted, &losses->fitted_rows, error) &&
            add_loss(held, w, &losses->held, &losses->held_rows, error);
 }
 
 static bool fit_bin(HeadFit *fit, const Common *common, int bin, Losses *losses, Error *error)
 {
-    Lines own, held = {0};
+    BinLines lines;
     mean_products(&fit->own[bin], common->fisher);
-    bool ok = make_lines(&own, fit->sample->fitted, bin, 1, error) &&
-              make_lines(&held, fit->sample->held, bin, 1, error);
+    bool ok = make_bin_lines(&lines, fit, bin, error);
     for (int c = 0; ok && c < fit->outputs; c++)
-        ok = fit_channel(fit, common, &own, &held, bin, c, losses, error);
-    free_lines(&own);
-    free_lines(&held);
+        ok = fit_channel(fit, common, &lines, bin, c, losses, error);
+    free_bin_lines(&lines);
     return ok;
 }
 

@@ -179,8 +179,8 @@ static void forget_batch(Item *items, int n)
     for (int i = 0; i < n; i++) {
         memory_free(items[i].file.name);
         memory_free(items[i].file.bytes);
+        items[i] = (Item){0};
     }
-    memset(items, 0, (size_t)n * sizeof *items);
 }
 
 static bool read_batches(const Reading *reading, PictureFiles *files, Error *error)

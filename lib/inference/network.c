@@ -147,6 +147,7 @@ const char *network_file(const Network *network, int file)
 
 const BlockCorrelation *network_correlation(const Network *network, const Variance *variance)
 {
+    assert(variance->head); /* correlations lie beside a head */
     const int head = network_find_head(network, variance->head);
     const BlockCorrelation *correlation = head < 0 ? NULL : &network->heads[head].correlation;
     return correlation && correlation->matrix ? correlation : NULL;

@@ -149,7 +149,7 @@ static bool attention_prepare(Graph *graph, Op *op, Error *error)
  * positive NaN is larger than any number. */
 INLINED int32_t ordered(int32_t bits)
 {
-    return bits ^ (bits >> 31 & INT32_MAX);
+    return bits ^ (bits < 0 ? INT32_MAX : 0);
 }
 
 /* The largest of a row. The compilers vectorise the maximum of integers, and not that of floats,

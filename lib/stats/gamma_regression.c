@@ -340,9 +340,9 @@ static bool factorise(const State *s, double more)
 /* The factor only guides the steps, so a singular matrix is mended by a little more diagonal. */
 static bool make_factor(const State *s, Error *error)
 {
-    const double least = 1e-10, most = 1;
-    for (double more = least; more <= most; more *= 10)
-        if (factorise(s, more))
+    static const double more[] = {1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1};
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+        if (factorise(s, more[i]))
             return true;
     return error_runtime(error, "a regression: its features are not finite");
 }

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -31,7 +32,8 @@ typedef struct Search {
 
 bool gamma_shrinkage_solve(const GammaBin *bin, Shrinkage shrinkage, double *w, Error *error)
 {
-    if (shrinkage.borrow >= 1) {
+    assert(bin->center || shrinkage.borrow == 0);
+    if (bin->center && shrinkage.borrow >= 1) {
         memcpy(w, bin->center, (size_t)bin->own->features * sizeof *w);
         return true;
     }

@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 
+#include <assert.h>
 #include <math.h>
 
 #define OBJECTIVE_ADDRESS(name) &objective_##name,
@@ -62,6 +63,7 @@ static double squared_error(const float *output, size_t dims, double *y)
  * rounding of x_t, and is then clipped. */
 static void residuals_of(const ObjectiveInput *in, double *residual)
 {
+    assert(in->x_0 && in->eps_hat);
     const double scale = sqrt(in->schedule->beta_bar[in->t] / in->schedule->alpha_bar[in->t]);
     for (size_t i = 0; i < in->dims; i++) {
         const double x_0 = in->x_0[i];
