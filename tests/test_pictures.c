@@ -590,7 +590,7 @@ static void write_everywhere(const uint8_t *pixels)
             rows[i * (COLOUR + 1) + 1 + p % 3 * 1024 + p / 3] = pixels[i * COLOUR + p];
         files[i] = made_plain_png(32, 32, 3, pixels + (size_t)i * COLOUR);
         snprintf(names[i], sizeof names[i], "%03d.png", i);
-        snprintf(path, sizeof path, "png/%s", names[i]);
+        snprintf(path, sizeof path, "png/%.50s", names[i]);
         scratch_write(scratch_path(path), files[i].bytes, files[i].size);
         archived[MANY - 1 - i] = (ArchiveFile){names[i], files[i].bytes, files[i].size, NULL};
     }
