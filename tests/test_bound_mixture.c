@@ -369,7 +369,7 @@ START_TEST(with_a_wrong_mean_npr_stays_calibrated_and_sn_does_not)
         if (getenv("VARHEAD_TABLE"))
             print_table(&s);
         for (int k = 1; k <= K; k++) {
-            double of_sn, of_npr;
+            double of_sn = 0, of_npr = 0;
             double sn = calibration_of(&s, &variance_sn, s.timesteps[k], &of_sn);
             double npr = calibration_of(&s, &variance_npr, s.timesteps[k], &of_npr);
             ck_assert_msg(fabs(npr - 1) <= 4 * of_npr && of_npr < 0.1,
