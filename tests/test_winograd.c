@@ -298,10 +298,11 @@ START_TEST(a_fixed_rule_says_where_it_is_taken)
 }
 END_TEST
 
-/* The check finds a rounding error within its bound, and above zero: it looked at something. */
+/* The check finds a rounding error within its bound, and above zero: it looked at something. No other
+ * test has this shape, whose products may be in the same log. */
 START_TEST(every_product_is_checked_when_it_is_made)
 {
-    const ConvShape shape = shape_of((int[]){4, 8, 8, 64, 32});
+    const ConvShape shape = shape_of((int[]){3, 12, 12, 48, 40});
     for (int pass = CONV_FORWARD; pass <= CONV_BACKWARD_WEIGHTS; pass++) {
         Error error = {0};
         Primitive *p = NULL;
@@ -309,7 +310,10 @@ START_TEST(every_product_is_checked_when_it_is_made)
         primitive_free(p);
     }
     int count = 0;
-    for (const ProductLog *log = product_log_first(); log; log = log->next, count++) {
+    for (const ProductLog *log = product_log_first(); log; log = log->next) {
+        if (!strstr(log->product, "[3, 12, 12, 48]"))
+            continue;
+        count++;
         ck_assert_str_eq(log->chosen.implementation, winograd_kernels()->name);
         ck_assert_msg(log->is_checked && log->off > 0 && log->off <= 0.5, "off by %g of the bound",
                       log->off);
