@@ -28,7 +28,7 @@ typedef struct BoundRunner {
     float *ms_eps_diag; /* [N + 1, dims] */
     int *timesteps[LENGTHS];
     const Variance
-        *variances[VARIANCE_COUNT]; /* those of the table that need no mixture and no other head */
+        *variances[VARIANCE_COUNT]; /* all that need no mixture, and no head but npr and sn */
     int variance_count;
     BoundCell cells[LENGTHS * VARIANCE_COUNT];
     Predictor predictor;
