@@ -20,6 +20,7 @@ SKIP     ?=
 JOBS     ?=
 PREFIX   ?= /usr/local
 DESTDIR  ?=
+MPI      ?=
 
 # make takes names apart at spaces, and with an empty name objects would go to /lib.
 $(if $(and $(filter 1,$(words $(BUILD))),$(filter-out /,$(BUILD))),,$(error \
@@ -40,6 +41,10 @@ link_flags     := -fopenmp $(sanitize_flags)
 # or `make demo` may have installed them. $(eval) keeps the answer.
 library_cflags = $(eval library_cflags := $$(shell pkg-config --cflags $(packages)))$(library_cflags)
 library_libs   = $(eval library_libs := -ldnnl $$(shell pkg-config --libs $(packages)) -lm)$(library_libs)
+# MPI may be there or not; MPI=0 does without. Programs alone are linked with it, and one file is compiled with it.
+mpi_cflags     = $(eval mpi_cflags := $$(shell $(ask_mpi) cflags))$(mpi_cflags)
+mpi_libs       = $(eval mpi_libs := $$(shell $(ask_mpi) libs))$(mpi_libs)
+ask_mpi        = MPI='$(MPI)' sh scripts/mpi_flags.sh
 check_libs     = $(eval check_libs := $$(shell pkg-config --libs check))$(check_libs)
 # gcc 12 for 64-bit Arm ends with an internal error where it vectorises some of our sums: the preprocessor says whether
 # this is it. (Loops that say `omp simd` are vectorised all the same.)
@@ -122,9 +127,10 @@ $(BUILD)/varhead.pc: lib/library/varhead.pc.in lib/base/version.h
 $(BIN)/train: $(call to_objects,$(train_sources)) $(library)
 $(BIN)/infer: $(call to_objects,$(infer_sources)) $(library)
 $(BIN)/bench: $(call to_objects,$(bench_sources)) $(library)
+$(programs): more_libs = $(mpi_libs)
 $(programs) $(BIN)/bench:
 	@mkdir -p $(@D)
-	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) $^ $(library_libs) -o $@
+	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) $^ $(library_libs) $(more_libs) -o $@
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(call to_objects,$(helper_sources)) $(library)
 	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) $(filter %.o,$^) $(library) $(check_libs) $(library_libs) -o $@
@@ -149,6 +155,15 @@ $(BUILD)/%.o: %.c $(BUILD)/flags | have-deps
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(CPPFLAGS) $(compile_flags) $(spared_flags) $(more_flags) $(library_cflags) $(CFLAGS) -MMD -MP -c $< -o $@
 
+# The file that knows of MPI is compiled anew when MPI comes or goes.
+$(BUILD)/lib/base/group_mpi.o: $(BUILD)/mpi
+$(BUILD)/lib/base/group_mpi.o: more_flags = $(shared_flags) $(mpi_cflags)
+.PHONY: ask-mpi
+ask-mpi:
+$(BUILD)/mpi: ask-mpi | have-deps
+	@mkdir -p $(@D)
+	@echo '$(mpi_cflags) $(mpi_libs)' | cmp -s - $@ || echo '$(mpi_cflags) $(mpi_libs)' >$@
+
 -include $(patsubst %.o,%.d,$(call to_objects,$(sources)))
 
 # Holds the compiler and its flags; rewritten, and so newer than every object, when they change.
@@ -167,7 +182,7 @@ $(BUILD)/flags:
 fresh_machine_goals := test test-suites demo
 
 deps:
-	@CC='$(CC)' sh scripts/deps.sh install dataset
+	@CC='$(CC)' MPI='$(MPI)' sh scripts/deps.sh install mpi dataset
 
 have-deps:
 	@CC='$(CC)' sh scripts/deps.sh $(if $(filter $(fresh_machine_goals),$(MAKECMDGOALS)),install,check)
@@ -254,7 +269,7 @@ check-format:
 
 # A file at a time: clang-tidy 14 mistakes va_list where it is given several.
 linted     := $(library_sources) $(train_sources) $(infer_sources) $(target_sources) fuzz/seeds.c fuzz/replay.c
-lint_flags  = -std=c17 -D_GNU_SOURCE -Ilib -I. -fopenmp $(library_cflags)
+lint_flags  = -std=c17 -D_GNU_SOURCE -Ilib -I. -fopenmp $(library_cflags) $(mpi_cflags)
 
 lint:
 	@scripts/check_rooms.sh
@@ -298,7 +313,7 @@ help:
 #H                     search for files that break a reader, with clang (fuzz/target.h)
 #H   make tsan         look for races between threads with clang's ThreadSanitizer; SUITE=layers in one
 #H   make deps         install the Debian packages that varhead needs and that are missing
-#H                     (make test and make demo do so themselves)
+#H                     (make test and make demo do so themselves), and Open MPI
 #H   make install      copy the programs to PREFIX/bin, the recipes to PREFIX/share/varhead, and the library
 #H                     with its header to PREFIX/lib and PREFIX/include (docs/library.md)
 #H   make uninstall    remove them again, and nothing else
@@ -315,6 +330,7 @@ help:
 #H   SUITE="layers train"            of the tests only these; SKIP="corpus" all but these
 #H   JOBS=1                          how many tests run at once; as many as there are cores
 #H   WERROR=1                        warnings are errors
+#H   MPI=0                           build without MPI, even where it is there
 #H   SANITIZE=address,undefined      build with sanitizers, in build/sanitize
 #H   V=1                             show the commands
 #H   BUILD=DIR                       where objects go; programs go to DIR/bin, for build to bin

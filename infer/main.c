@@ -3,10 +3,13 @@
  * The first argument names a command. This file finds its function in a table and prints errors;
  * everything else is in the files of the commands.
  */
+#include "base/group.h"
+#include "base/group_mpi.h"
 #include "base/idle_threads.h"
 #include "base/nearest.h"
 #include "base/program.h"
 #include "base/version.h"
+#include "hdf5/hdf5_trial.h"
 #include "infer/command.h"
 
 #include <stdio.h>
@@ -16,23 +19,30 @@ typedef struct Command {
     const char *name;
     const char *summary;
     bool (*run)(int argc, char **argv, Error *error);
+    /* Whether several processes share the work (base/group.h). Otherwise the first one does it. */
+    bool is_shared;
 } Command;
 
 static const Command commands[] = {
-    {"sample", "draw samples with any reverse variance: a picture or an array", sample_command},
-    {"nll", "bits per dimension of any variances at any numbers of steps", nll_command},
-    {"quality", "how far samples are from held-out images, by several measures", quality_command},
-    {"compare", "all of that on one page: tables, curves, samples, maps, costs", compare_command},
-    {"predict", "evaluate the network and its variance heads at given x_t and t", predict_command},
-    {"analytic", "measure the constants of the variance analytic, and store them",
-     analytic_command},
-    {"truth", "compare the variances with the exact one, on the built-in mixture", truth_command},
-    {"data", "print what a data set is: images, labels, moments, duplicates", data_command},
-    {"export", "write the network for other programs: safetensors, diffusers, HDF5",
-     export_command},
-    {"import", "make a run of a network that another program trained", import_command},
-    {"info", "print the content of a checkpoint", info_command},
-    {"doctor", "check whether this machine computes right, and how fast", doctor_command},
+    {"sample", "draw samples with any reverse variance: a picture or an array", sample_command,
+     true},
+    {"nll", "bits per dimension of any variances at any numbers of steps", nll_command, true},
+    {"quality", "how far samples are from held-out images, by several measures", quality_command,
+     true},
+    {"compare", "all of that on one page: tables, curves, samples, maps, costs", compare_command,
+     true},
+    {"predict", "evaluate the network and its variance heads at given x_t and t", predict_command,
+     true},
+    {"analytic", "measure the constants of the variance analytic, and store them", analytic_command,
+     true},
+    {"truth", "compare the variances with the exact one, on the built-in mixture", truth_command,
+     true},
+    {"data", "print what a data set is: images, labels, moments, duplicates", data_command, false},
+    {"export", "write the network for other programs: safetensors, diffusers, HDF5", export_command,
+     false},
+    {"import", "make a run of a network that another program trained", import_command, false},
+    {"info", "print the content of a checkpoint", info_command, false},
+    {"doctor", "check whether this machine computes right, and how fast", doctor_command, false},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -82,6 +92,16 @@ static bool unknown_command(const char *name, Error *error)
     return error_input(error, "unknown command \"%.60s\"; infer --help lists the commands", name);
 }
 
+static bool run_command(const Command *command, int argc, char **argv, Error *error)
+{
+    if (command->is_shared)
+        return command->run(argc, argv, error);
+    if (!group_is_first())
+        return true;
+    group_alone(true);
+    return command->run(argc, argv, error);
+}
+
 static bool run(int argc, char **argv, Error *error)
 {
     if (argc < 2)
@@ -97,7 +117,7 @@ static bool run(int argc, char **argv, Error *error)
     }
     for (int i = 0; i < COMMANDS; i++)
         if (strcmp(name, commands[i].name) == 0)
-            return commands[i].run(argc - 2, argv + 2, error);
+            return run_command(&commands[i], argc - 2, argv + 2, error);
     return unknown_command(name, error);
 }
 
@@ -106,6 +126,10 @@ int main(int argc, char **argv)
     idle_threads_sleep(argv);
     Error error = {0};
     program_start();
-    bool done = run(argc, argv, &error);
+    bool done = group_mpi_start(&error);
+    if (group_mpi_is_running())
+        hdf5_trial_wanted(false);
+    done = done && run(argc, argv, &error);
+    done = group_mpi_end("infer", done, &error);
     return program_end("infer", done, &error);
 }

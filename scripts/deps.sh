@@ -3,7 +3,8 @@
 #
 #     sh scripts/deps.sh check             say what is missing; exit status 1 if anything is
 #     sh scripts/deps.sh install           install what is missing
-#     sh scripts/deps.sh install dataset   Fashion-MNIST too, if it can be had
+#     sh scripts/deps.sh install mpi       MPI too, if it can be had
+#     sh scripts/deps.sh install dataset   Fashion-MNIST too, if it can be had; `mpi dataset` for both
 #     sh scripts/deps.sh list              the packages of all libraries, missing or not
 #
 # A library counts as present when the compiler finds its header, wherever it came from; Debian's
@@ -13,7 +14,8 @@ set -u
 
 CC=${CC:-cc}
 action=${1:-check}
-extra=${2:-}
+[ $# -eq 0 ] || shift
+extras=" $* "
 fashion_mnist=/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz
 
 compiler=$(basename "${CC%% *}")
@@ -47,6 +49,14 @@ libcairo2-dev           cairo     cairo-svg.h
 libjansson-dev          jansson   jansson.h
 check                   check     check.h
 END
+}
+
+# What varhead does without where it can't be had: MPI, and the mpirun of the tests. MPI=0 asks for none.
+install_mpi() {
+    if [ "${MPI:-1}" = 0 ] || pkg-config --exists mpi-c || command -v mpicc >/dev/null 2>&1; then
+        return
+    fi
+    apt_install libopenmpi-dev openmpi-bin || echo "Going on without MPI." >&2
 }
 
 # Reads that table and prints the packages that are missing: those whose module is unknown, and,
@@ -135,6 +145,11 @@ if [ -n "$missing" ]; then
 fi
 
 # The data set is a convenience: without it the demo trains on the built-in mixture.
-if [ "$extra" = dataset ] && [ ! -e "$fashion_mnist" ]; then
-    apt_install dataset-fashion-mnist || echo "Going on without Fashion-MNIST." >&2
-fi
+case $extras in
+*' dataset '*)
+    [ -e "$fashion_mnist" ] || apt_install dataset-fashion-mnist || echo "Going on without Fashion-MNIST." >&2
+    ;;
+esac
+case $extras in
+*' mpi '*) install_mpi ;;
+esac

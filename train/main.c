@@ -3,6 +3,8 @@
  * The options become a Config, a run directory and, for stage 2, a task. A stage is made of them,
  * and the loop runs it. All input is checked before the first file is written.
  */
+#include "base/group.h"
+#include "base/group_mpi.h"
 #include "base/idle_threads.h"
 #include "base/memory.h"
 #include "base/memory_limit.h"
@@ -12,6 +14,7 @@
 #include "base/standard_error.h"
 #include "base/version.h"
 #include "config/recipe.h"
+#include "hdf5/hdf5_trial.h"
 #include "io/checkpoint.h"
 #include "model/precision.h"
 #include "train/loop.h"
@@ -315,7 +318,10 @@ int main(int argc, char **argv)
     Error error = {0};
 
     program_start();
-    bool done = options_parse(options, count, argc - 1, argv + 1, NULL, &error);
+    bool done = group_mpi_start(&error);
+    if (group_mpi_is_running())
+        hdf5_trial_wanted(false);
+    done = done && options_parse(options, count, argc - 1, argv + 1, NULL, &error);
     if (done && s.help)
         print_help(options, count);
     else if (done && s.version)
@@ -323,6 +329,7 @@ int main(int argc, char **argv)
     else if (done)
         done = run(&s, &error);
     string_list_free(&s.overrides);
+    done = group_mpi_end("train", done, &error);
     /* A run that a signal stopped ends with 128 and its number, which promises that all was
      * saved. */
     int code = program_end("train", done, &error);

@@ -14,6 +14,9 @@ enum { SIGNAL_EXIT_BASE = 128 };
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a signal handler needs lock-free atomics");
 /* The first signal; 0: none. */
 static atomic_int received;
+/* Whether the signal that counts is `agreed`, and not `received`. */
+static bool is_shared;
+static int agreed;
 /* How many signals were SIGINT or SIGTERM. */
 static atomic_int insisted;
 /* Whether the program waits for somebody else (interrupt_wait_begin). */
@@ -76,8 +79,8 @@ void interrupt_install(void)
 void interrupt_wait_begin(void)
 {
     atomic_store(&waiting, 1);
-    if (interrupt_requested()) /* a signal came before `waiting` was set */
-        _exit(interrupt_exit_code());
+    if (interrupt_received()) /* a signal came before `waiting` was set */
+        _exit(SIGNAL_EXIT_BASE + interrupt_received());
 }
 
 void interrupt_wait_end(void)
@@ -85,9 +88,25 @@ void interrupt_wait_end(void)
     atomic_store(&waiting, 0);
 }
 
-int interrupt_requested(void)
+int interrupt_received(void)
 {
     return atomic_load(&received);
+}
+
+void interrupt_share(void)
+{
+    is_shared = true;
+}
+
+void interrupt_agree(int signal)
+{
+    if (agreed == 0)
+        agreed = signal;
+}
+
+int interrupt_requested(void)
+{
+    return is_shared ? agreed : interrupt_received();
 }
 
 const char *interrupt_name(void)

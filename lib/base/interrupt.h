@@ -29,8 +29,15 @@ void interrupt_install(void);
 void interrupt_wait_begin(void);
 void interrupt_wait_end(void);
 
-/* The first signal received; 0: none. */
+/* The first signal received; 0: none. In a group of processes: the signal that they have agreed on. */
 int interrupt_requested(void);
+
+/* For processes that work together and have to stop together (base/group.h). After interrupt_share
+ * a signal counts for interrupt_requested only when interrupt_agree has been called with it; the
+ * first one stays. interrupt_received is the signal that came to this process. */
+void interrupt_share(void);
+int interrupt_received(void);
+void interrupt_agree(int signal);
 
 /* False once a signal has come, with a run-time error that says so: for loops whose work is lost
  * when they end early. */

@@ -13,6 +13,10 @@
 
 #include <stdbool.h>
 
+/* Drops every line from now on, or no longer: of several processes that work together one speaks
+ * (base/group.h). */
+void standard_error_mute(bool mute);
+
 /* Writes the text if stderr takes it at once. Returns whether stderr did. */
 bool standard_error_offer(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -6,7 +6,7 @@ set -eu
 machine=$(mktemp -d)
 trap 'rm -rf "$machine"' EXIT
 compiler=$(command -v gcc || command -v cc)
-export CC=gcc
+export CC=gcc MPI=0
 
 fail() {
     echo "$*" >&2
@@ -119,6 +119,37 @@ deps 0 install
 expected='-qq update
 -qq install --yes --no-install-recommends check'
 [ "$(cat "$machine/log")" = "$expected" ] || fail "ran: $(cat "$machine/log")"
+
+# MPI, where it is asked for. Without it everything else is there.
+new_machine
+add_apt_get
+echo 'echo 0' | command_is id
+echo 'exit 1' | command_is pkg-config
+touch "$machine/installed"
+export MPI=
+deps 1 install mpi
+case $(cat "$machine/log") in *mpi*) fail "MPI was asked for before what is needed" ;; esac
+command_is pkg-config <<END
+case "\$*" in
+*mpi*) exit 1 ;;
+*) $(command -v pkg-config) "\$@" ;;
+esac
+END
+rm "$machine/log"
+deps 0 install
+[ ! -e "$machine/log" ] || fail "MPI was installed unasked"
+deps 0 install mpi
+expected='-qq update
+-qq install --yes --no-install-recommends libopenmpi-dev openmpi-bin'
+[ "$(cat "$machine/log")" = "$expected" ] || fail "ran: $(cat "$machine/log")"
+echo 'exit 100' | command_is apt-get
+deps 0 install mpi
+says "Going on without MPI"
+export MPI=0
+rm "$machine/log"
+add_apt_get
+deps 0 install mpi
+[ ! -e "$machine/log" ] || fail "MPI=0 was not heard"
 
 # apt-get fails.
 new_machine

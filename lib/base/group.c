@@ -1,0 +1,129 @@
+/* Passes each call on to the way that the group has (group_way.h), and builds shares, agreement and
+ * notice on its functions. */
+#include "base/group.h"
+
+#include "base/group_way.h"
+#include "base/interrupt.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+static const GroupWay *whole = &group_serial;
+static bool is_alone;
+
+static const GroupWay *way(void)
+{
+    return is_alone ? &group_serial : whole;
+}
+
+void group_use(const GroupWay *new_way)
+{
+    whole = new_way;
+}
+
+int group_rank(void)
+{
+    return way()->rank;
+}
+
+int group_size(void)
+{
+    return way()->size;
+}
+
+bool group_is_first(void)
+{
+    return way()->rank == 0;
+}
+
+/* Where the part of process `rank` begins. */
+static int64_t start_of(int64_t count, int rank)
+{
+    const int64_t size = way()->size;
+    return count / size * rank + count % size * rank / size;
+}
+
+GroupShare group_share(int64_t count)
+{
+    const int rank = way()->rank;
+    const int64_t first = start_of(count, rank);
+    return (GroupShare){.first = first, .count = start_of(count, rank + 1) - first};
+}
+
+void group_sum_floats(float *values, size_t count)
+{
+    way()->sum_floats(values, count);
+}
+
+void group_sum_doubles(double *values, size_t count)
+{
+    way()->sum_doubles(values, count);
+}
+
+void group_collect_doubles(double *values, size_t count)
+{
+    way()->collect_doubles(values, count);
+    if (!group_is_first())
+        memset(values, 0, count * sizeof *values);
+}
+
+void group_broadcast(void *data, size_t bytes)
+{
+    way()->broadcast(data, bytes, 0);
+}
+
+void group_bring(void *data, size_t bytes, int from)
+{
+    way()->bring(data, bytes, from);
+}
+
+void group_gather(void *rows, int64_t count, size_t bytes)
+{
+    const int size = way()->size;
+    if (size == 1)
+        return;
+    size_t *starts = memory_small((size_t)size + 1, sizeof *starts);
+    for (int rank = 0; rank <= size; rank++)
+        starts[rank] = (size_t)start_of(count, rank) * bytes;
+    way()->gather(rows, starts);
+    memory_free(starts);
+}
+
+int group_largest(int value)
+{
+    return way()->largest(value);
+}
+
+bool group_any(bool condition)
+{
+    return group_largest(condition) != 0;
+}
+
+void group_barrier(void)
+{
+    (void)group_largest(0);
+}
+
+bool group_agree(bool ok, Error *error)
+{
+    /* The first process has the largest number. */
+    const int number = way()->size - way()->rank;
+    const int failed = group_largest(ok ? 0 : number);
+    if (failed == 0)
+        return true;
+    way()->broadcast(error, sizeof *error, way()->size - failed);
+    return false;
+}
+
+void group_notice(void)
+{
+    if (way()->size > 1)
+        interrupt_agree(group_largest(interrupt_received()));
+}
+
+bool group_alone(bool alone)
+{
+    const bool before = is_alone;
+    is_alone = alone;
+    return before;
+}

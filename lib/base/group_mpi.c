@@ -1,0 +1,264 @@
+/* A group of processes by MPI. This file alone knows of MPI.
+ *
+ * The launcher shows itself by variables of the environment. Without one of them MPI is not
+ * initialised, which would take a tenth of a second and leave threads and files behind.
+ *
+ * A process that waits for another one sleeps: the cores may be needed by the others' threads. MPI
+ * itself would spin. So `largest`, the call before each long exchange, looks for its result again
+ * and again and sleeps meanwhile, 50 us at first and a millisecond at most.
+ *
+ * The end has a communicator of its own. So a process that fails anywhere can meet those that have
+ * come to their ends, and cannot be mistaken for one that takes part in a sum.
+ *
+ * MPI's counts are ints, so long arrays go in pieces.
+ */
+#include "base/group_mpi.h"
+
+#include <stdlib.h>
+
+/* Of Open MPI, of PMIx (srun --mpi=pmix), of MPICH and of srun --mpi=pmi2. */
+static const char *const launched[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK", "PMI_SIZE"};
+
+static bool is_launched(void)
+{
+    for (size_t i = 0; i < sizeof launched / sizeof launched[0]; i++)
+        if (getenv(launched[i]))
+            return true;
+    return false;
+}
+
+#ifndef VARHEAD_MPI
+
+/* How many processes a launcher says that there are; 1 if it says nothing. */
+static int launched_size(void)
+{
+    const char *size = getenv("OMPI_COMM_WORLD_SIZE");
+    size = size ? size : getenv("PMI_SIZE");
+    return size ? atoi(size) : 1;
+}
+
+bool group_mpi_start(Error *error)
+{
+    return !is_launched() || launched_size() <= 1 ||
+           error_input(error,
+                       "started as one of %d processes, but built without MPI; install Open MPI "
+                       "(apt-get install libopenmpi-dev) and run make again",
+                       launched_size());
+}
+
+bool group_mpi_is_running(void)
+{
+    return false;
+}
+
+bool group_mpi_end(const char *program, bool done, Error *error)
+{
+    (void)program;
+    (void)error;
+    return done;
+}
+
+#else
+
+#include "base/clock.h"
+#include "base/group_way.h"
+#include "base/interrupt.h"
+#include "base/standard_error.h"
+
+#include <fcntl.h>
+#include <mpi.h>
+#include <stddef.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Elements, or bytes, of one call. */
+enum { PIECE = 1 << 28 };
+
+static MPI_Comm ends = MPI_COMM_NULL;
+static bool is_running;
+
+/* -- Waiting ---------------------------------------------------------------------------------- */
+
+/* Waits until the request is complete, for so many seconds at most. */
+static bool await(MPI_Request *request, double patience)
+{
+    const double begin = clock_seconds();
+    const long shortest = 50000, longest = 1000000; /* nanoseconds */
+    long pause = shortest;
+    for (;;) {
+        int complete = 0;
+        MPI_Test(request, &complete, MPI_STATUS_IGNORE);
+        if (complete)
+            return true;
+        const double waited = clock_seconds() - begin;
+        if (waited > patience)
+            return false;
+        if (waited < (double)shortest * 1e-9)
+            continue;
+        nanosleep(&(struct timespec){.tv_nsec = pause}, NULL);
+        pause = pause * 2 < longest ? pause * 2 : longest;
+    }
+}
+
+static const double for_ever = 1e18;
+
+/* -- The way ---------------------------------------------------------------------------------- */
+
+static int piece_of(size_t left)
+{
+    return left < PIECE ? (int)left : PIECE;
+}
+
+static void sum_floats(float *values, size_t count)
+{
+    for (size_t at = 0; at < count; at += PIECE)
+        MPI_Allreduce(MPI_IN_PLACE, values + at, piece_of(count - at), MPI_FLOAT, MPI_SUM,
+                      MPI_COMM_WORLD);
+}
+
+static void sum_doubles(double *values, size_t count)
+{
+    for (size_t at = 0; at < count; at += PIECE)
+        MPI_Allreduce(MPI_IN_PLACE, values + at, piece_of(count - at), MPI_DOUBLE, MPI_SUM,
+                      MPI_COMM_WORLD);
+}
+
+static GroupWay way;
+
+static void collect_doubles(double *values, size_t count)
+{
+    for (size_t at = 0; at < count; at += PIECE)
+        MPI_Reduce(way.rank == 0 ? MPI_IN_PLACE : values + at, way.rank == 0 ? values + at : NULL,
+                   piece_of(count - at), MPI_DOUBLE, MPI_SUM, 0, MPI_COMM_WORLD);
+}
+
+static void broadcast_in(MPI_Comm group, void *data, size_t bytes, int from)
+{
+    for (size_t at = 0; at < bytes; at += PIECE)
+        MPI_Bcast((char *)data + at, piece_of(bytes - at), MPI_BYTE, from, group);
+}
+
+static void broadcast(void *data, size_t bytes, int from)
+{
+    broadcast_in(MPI_COMM_WORLD, data, bytes, from);
+}
+
+static void bring(void *data, size_t bytes, int from)
+{
+    for (size_t at = 0; at < bytes; at += PIECE)
+        if (way.rank == 0)
+            MPI_Recv((char *)data + at, piece_of(bytes - at), MPI_BYTE, from, 0, MPI_COMM_WORLD,
+                     MPI_STATUS_IGNORE);
+        else
+            MPI_Send((char *)data + at, piece_of(bytes - at), MPI_BYTE, 0, 0, MPI_COMM_WORLD);
+}
+
+/* One broadcast for each process if the whole is too long for MPI's counts. */
+static void gather(void *data, const size_t *starts)
+{
+    const size_t size = (size_t)way.size;
+    char *bytes = data;
+    if (starts[size] >= PIECE) {
+        for (size_t r = 0; r < size; r++)
+            broadcast(bytes + starts[r], starts[r + 1] - starts[r], (int)r);
+        return;
+    }
+    int *counts = calloc(2 * size, sizeof *counts);
+    if (!counts)
+        MPI_Abort(MPI_COMM_WORLD, ERROR_RUNTIME);
+    for (size_t r = 0; r < size; r++) {
+        counts[r] = (int)(starts[r + 1] - starts[r]);
+        counts[size + r] = (int)starts[r];
+    }
+    MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, data, counts, counts + size, MPI_BYTE,
+                   MPI_COMM_WORLD);
+    free(counts);
+}
+
+static int largest(int value)
+{
+    MPI_Request request;
+    int result = value;
+    MPI_Iallreduce(&value, &result, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD, &request);
+    await(&request, for_ever);
+    return result;
+}
+
+static GroupWay way = {
+    .sum_floats = sum_floats,
+    .sum_doubles = sum_doubles,
+    .collect_doubles = collect_doubles,
+    .broadcast = broadcast,
+    .bring = bring,
+    .gather = gather,
+    .largest = largest,
+};
+
+/* -- The start and the end -------------------------------------------------------------------- */
+
+/* Output goes nowhere from now on. */
+static void fall_silent(void)
+{
+    const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere >= 0) {
+        (void)dup2(nowhere, STDOUT_FILENO);
+        close(nowhere);
+    }
+    standard_error_mute(true);
+}
+
+bool group_mpi_start(Error *error)
+{
+    int provided;
+    if (!is_launched())
+        return true;
+    if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
+        return error_runtime(error, "MPI cannot be initialised");
+    is_running = true;
+    MPI_Comm_rank(MPI_COMM_WORLD, &way.rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &way.size);
+    MPI_Comm_dup(MPI_COMM_WORLD, &ends);
+    if (way.size == 1)
+        return true;
+    group_use(&way);
+    interrupt_share();
+    if (way.rank > 0)
+        fall_silent();
+    return true;
+}
+
+bool group_mpi_is_running(void)
+{
+    return is_running;
+}
+
+/* Ends all processes, after the error of this one is printed. */
+static void end_all(const char *program, const Error *error)
+{
+    standard_error_mute(false);
+    standard_error_say("%s: %s%s\n", program, way.rank > 0 ? "on another process: " : "",
+                       error->message);
+    MPI_Abort(MPI_COMM_WORLD, (int)error->kind);
+}
+
+bool group_mpi_end(const char *program, bool done, Error *error)
+{
+    const double patience = 3; /* seconds, for others that fail of the same error */
+    if (!is_running)
+        return done;
+    MPI_Request request;
+    const int number = done ? 0 : way.size - way.rank;
+    int failed = 0;
+    MPI_Iallreduce(&number, &failed, 1, MPI_INT, MPI_MAX, ends, &request);
+    if (!await(&request, done ? for_ever : patience))
+        end_all(program, error);
+    if (failed > 0)
+        broadcast_in(ends, error, sizeof *error, way.size - failed);
+    MPI_Comm_free(&ends);
+    MPI_Finalize();
+    is_running = false;
+    return failed == 0;
+}
+
+#endif

@@ -1,0 +1,102 @@
+/* Tests of base/group.h in one process: a group of one, and the shares of a group of any size. The
+ * groups of mpirun are tested by tests/cli/mpi_*.sh. */
+#include "base/group.h"
+#include "base/group_way.h"
+#include "base/interrupt.h"
+#include "tests/expect.h"
+#include "tests/suite.h"
+
+#include <signal.h>
+
+static Error error; /* of the last call */
+
+/* Process `rank` of `size` as the front sees it. Only its numbers are asked for. */
+static void become(GroupWay *way, int rank, int size)
+{
+    *way = group_serial;
+    way->rank = rank;
+    way->size = size;
+    group_use(way);
+}
+
+START_TEST(a_group_of_one_has_everything)
+{
+    float floats[2] = {1, 2};
+    double doubles[2] = {3, 4};
+    const GroupShare share = group_share(7);
+    ck_assert_int_eq(group_size(), 1);
+    ck_assert(group_is_first());
+    ck_assert_int_eq(share.first, 0);
+    ck_assert_int_eq(share.count, 7);
+    group_sum_floats(floats, 2);
+    group_sum_doubles(doubles, 2);
+    group_collect_doubles(doubles, 2);
+    group_broadcast(doubles, sizeof doubles);
+    group_gather(doubles, 2, sizeof *doubles);
+    ck_assert_float_eq(floats[1], 2);
+    ck_assert_double_eq(doubles[1], 4);
+    ck_assert_int_eq(group_largest(-3), -3);
+    ck_assert(group_any(true) && !group_any(false));
+    group_barrier();
+}
+END_TEST
+
+START_TEST(a_group_of_one_agrees_with_itself)
+{
+    assert_ok(group_agree(true, &error));
+    error_input(&error, "no such file");
+    ck_assert(!group_agree(false, &error));
+    ck_assert_int_eq(error.kind, ERROR_INPUT);
+    ck_assert_str_eq(error.message, "no such file");
+}
+END_TEST
+
+START_TEST(shares_follow_one_another_and_differ_by_one_at_most)
+{
+    static GroupWay way;
+    const int64_t counts[] = {0, 1, 5, 64, 1000003, INT64_C(1) << 40};
+    for (int size = 1; size <= 9; size++)
+        for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+            int64_t next = 0;
+            for (int rank = 0; rank < size; rank++) {
+                become(&way, rank, size);
+                const GroupShare share = group_share(counts[c]);
+                ck_assert_int_eq(share.first, next);
+                ck_assert(share.count == counts[c] / size || share.count == counts[c] / size + 1);
+                next += share.count;
+            }
+            ck_assert_int_eq(next, counts[c]);
+        }
+}
+END_TEST
+
+START_TEST(a_process_can_work_alone_for_a_while)
+{
+    static GroupWay way;
+    become(&way, 2, 4);
+    ck_assert(!group_is_first());
+    ck_assert(!group_alone(true));
+    ck_assert_int_eq(group_size(), 1);
+    ck_assert(group_is_first());
+    ck_assert(group_alone(false));
+    ck_assert_int_eq(group_size(), 4);
+}
+END_TEST
+
+START_TEST(a_shared_signal_counts_when_it_is_agreed_on)
+{
+    interrupt_install();
+    interrupt_share();
+    raise(SIGTERM);
+    ck_assert_int_eq(interrupt_requested(), 0);
+    ck_assert_int_eq(interrupt_received(), SIGTERM);
+    interrupt_agree(SIGUSR1);
+    interrupt_agree(SIGTERM);
+    ck_assert_int_eq(interrupt_requested(), SIGUSR1);
+    ck_assert_str_eq(interrupt_name(), "SIGUSR1");
+}
+END_TEST
+
+SUITE_MAIN("group", a_group_of_one_has_everything, a_group_of_one_agrees_with_itself,
+           shares_follow_one_another_and_differ_by_one_at_most,
+           a_process_can_work_alone_for_a_while, a_shared_signal_counts_when_it_is_agreed_on)
