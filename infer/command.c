@@ -23,7 +23,7 @@ enum {
     DEFAULT_BATCH = 64,
     MAX_BATCH = 65536,
     /* At least the number of common options and their headings. */
-    COMMON_LIMIT = 28,
+    COMMON_LIMIT = 32,
 };
 
 void common_defaults(CommonOptions *common)
@@ -38,6 +38,7 @@ void common_free(CommonOptions *common)
 {
     string_list_free(&common->network.source.overrides);
     string_list_free(&common->network.source.checkpoints);
+    string_list_free(&common->correction.dcw);
 }
 
 static int sampling_options(Option *at, CommonOptions *common)
@@ -54,6 +55,22 @@ static int sampling_options(Option *at, CommonOptions *common)
         option_number("clip-pixel", "P", &sampling->clip_pixel, 0, 1e6,
                       "bound the last noise added to a mean magnitude of P grey levels of 255; "
                       "0: no bound (default: 2 for ddpm, 1 for ddim)"),
+    };
+    memcpy(at, options, sizeof options);
+    return sizeof options / sizeof options[0];
+}
+
+static int correction_options(Option *at, CommonOptions *common)
+{
+    const Option options[] = {
+        option_heading("What is done to the mean"),
+        option_string("eps-scale", "LIST", &common->correction.eps_scales,
+                      "divide the predicted noise by each of these numbers, 0.5 to 2, for example "
+                      "1,1.005,1.01 (default: 1)"),
+        option_list("dcw", "LOW,HIGH", &common->correction.dcw,
+                    "after each step, move x_s away from the predicted x_0 by LOW in the low band "
+                    "of a wavelet transform and by HIGH in its high bands, for example 0.05,0.01; "
+                    "repeatable: each pair is a row (default: 0,0)"),
     };
     memcpy(at, options, sizeof options);
     return sizeof options / sizeof options[0];
@@ -188,6 +205,8 @@ bool command_parse(const CommandLine *line, CommonOptions *common, int argc, cha
         memcpy(table, line->options, (size_t)count * sizeof *table);
     if (line->common & COMMON_SAMPLING)
         count += sampling_options(table + count, common);
+    if (line->common & COMMON_CORRECTION)
+        count += correction_options(table + count, common);
     if (line->common & COMMON_ESTIMATE)
         count += estimate_options(table + count, common);
     if (line->common & COMMON_CLIP)

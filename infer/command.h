@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/options.h"
+#include "infer/corrections.h"
 #include "inference/network.h"
 #include "io/output.h"
 #include "variance/estimate.h"
@@ -60,6 +61,8 @@ typedef struct CommonOptions {
     /* What is done to an estimate of Cov[x_0 | x_t]. */
     EstimateOptions estimate;
     SamplingOptions sampling;
+    /* Corrections of the mean; corrections_read makes a list of them. */
+    CorrectionOptions correction;
     bool quiet;
     bool help;
     bool version;
@@ -69,10 +72,11 @@ typedef struct CommonOptions {
 enum {
     COMMON_NETWORK = 1,
     COMMON_COMPUTE = 2,
-    COMMON_ESTIMATE = 4,  /* --average-cov, --cov-floor */
-    COMMON_SCALE = 8,     /* --cov-scale, one number */
-    COMMON_CLIP = 16,     /* --clip-cov */
-    COMMON_SAMPLING = 32, /* --trajectory, one; --eta, --clip-pixel */
+    COMMON_ESTIMATE = 4,    /* --average-cov, --cov-floor */
+    COMMON_SCALE = 8,       /* --cov-scale, one number */
+    COMMON_CLIP = 16,       /* --clip-cov */
+    COMMON_SAMPLING = 32,   /* --trajectory, one; --eta, --clip-pixel */
+    COMMON_CORRECTION = 64, /* --eps-scale, --dcw */
 };
 
 /* The command line of a command. */

@@ -44,6 +44,7 @@ static const char usage[] =
     "  infer compare\n"
     "  infer compare --steps 10,25,50,100 --images 100 --samples 1000\n"
     "  infer compare --trajectory linear,quad --sampler ddpm,ddim --steps 10,25\n"
+    "  infer compare --eps-scale 1,1.01 --variance sn,npr --steps 10,25\n"
     "  infer compare --cov-floor 0.03 --out checkpoints/fashion-mnist/compare-floor\n"
     "  infer compare --run checkpoints/quick --variance beta_tilde,npr,sn --samples 0\n"
     "\n";
@@ -82,8 +83,8 @@ static bool parse(Compare *s, int argc, char **argv, bool *stop, Error *error)
     const CommandLine line = {.usage = usage,
                               .options = options,
                               .count = sizeof options / sizeof options[0],
-                              .common =
-                                  COMMON_ESTIMATE | COMMON_SCALE | COMMON_NETWORK | COMMON_COMPUTE};
+                              .common = COMMON_ESTIMATE | COMMON_SCALE | COMMON_CORRECTION |
+                                        COMMON_NETWORK | COMMON_COMPUTE};
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
 
@@ -93,7 +94,8 @@ static bool check_options(Compare *s, Error *error)
     if (!lists_variances(s->variance_list, c->variances, &c->variance_count, error) ||
         !lists_steps(s->steps_list, c->steps, &c->steps_count, error) ||
         !lists_trajectories(s->trajectory_list, c->trajectories, &c->trajectory_count, error) ||
-        !lists_samplers(s->sampler_list, c->samplers, &c->sampler_count, error))
+        !lists_samplers(s->sampler_list, c->samplers, &c->sampler_count, error) ||
+        !corrections_read(&s->common.correction, &c->corrections, error))
         return false;
     if (c->trajectory_count == 0)
         c->trajectories[c->trajectory_count++] = TRAJECTORY_LINEAR;

@@ -14,12 +14,16 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A chart while it is gathered: a series for each variance, and one level. */
+/* The most series of a chart: a chart with more lines could not be read. */
+enum { CHART_SERIES = PLOT_LOOKS };
+
+/* A chart while it is gathered: a series for each row of a table, and one level. */
 typedef struct Chart {
     Plot plot;
-    PlotSeries series[VARIANCE_COUNT + 1];
+    PlotSeries series[CHART_SERIES + 1];
     /* [3, count] of each series: x, y, error */
-    double *numbers[VARIANCE_COUNT + 1];
+    double *numbers[CHART_SERIES + 1];
+    EstimateLabel names[CHART_SERIES];
 } Chart;
 
 _Static_assert((int)VARIANCE_COUNT <= (int)PLOT_LOOKS,
@@ -110,23 +114,40 @@ static bool finish(Comparison *c, Chart *chart, CompareSection section, char *na
 /* -- The charts
  * ------------------------------------------------------------------------------------ */
 
-/* Adds a curve over the numbers of steps for each variance. `key` holds the rest of the subject. */
-static void add_over_steps(Chart *chart, const Comparison *c, const Csv *table, const char *column,
-                           CompareKey key)
+/* Adds the curve of a row over the numbers of steps. `key` holds the rest of the subject. */
+static void add_curve(Chart *chart, const Comparison *c, const Csv *table, const char *column,
+                      int look, CompareKey key)
 {
-    for (int v = 0; v < c->variance_count; v++) {
-        if (key.metric && !compare_possible(key.sampler, c->variances[v]))
-            continue;
-        key.variance = c->labels[v].text;
-        PlotSeries *series =
-            add_series(chart, key.variance, variance_index(c->variances[v]), c->steps_count);
-        for (int k = 0; k < c->steps_count; k++) {
-            key.steps = c->steps[k];
-            const int row = compare_row(table, &key);
-            if (row >= 0)
-                add_point(series, c->steps_count, key.steps, csv_number(table, row, column),
-                          csv_number(table, row, "stderr"));
-        }
+    PlotSeries *series = add_series(chart, key.variance, look, c->steps_count);
+    for (int k = 0; k < c->steps_count; k++) {
+        key.steps = c->steps[k];
+        const int row = compare_row(table, &key);
+        if (row >= 0)
+            add_point(series, c->steps_count, key.steps, csv_number(table, row, column),
+                      csv_number(table, row, "stderr"));
+    }
+}
+
+static void add_bounds(Chart *chart, const Comparison *c, TrajectoryKind trajectory)
+{
+    for (int v = 0; v < c->variance_count; v++)
+        add_curve(chart, c, &c->nll, "bits_per_dim", variance_index(c->variances[v]),
+                  (CompareKey){.variance = c->labels[v].text, .trajectory = trajectory});
+}
+
+/* A variance looks the same in all charts. With corrections of the mean it has several curves, and
+ * looks go by rows. Rows after the last look are in tables only. */
+static void add_samples(Chart *chart, const Comparison *c, const char *metric, Sampler sampler)
+{
+    const bool corrected = c->corrections.count > 1;
+    for (int row = 0; row < compare_sample_rows(c) && chart->plot.count < CHART_SERIES; row++) {
+        const Variance *variance = compare_sample_variance(c, row);
+        EstimateLabel *name = &chart->names[chart->plot.count];
+        *name = compare_sample_label(c, row);
+        if (compare_possible(sampler, variance))
+            add_curve(chart, c, &c->quality, "value",
+                      corrected ? chart->plot.count : variance_index(variance),
+                      (CompareKey){.variance = name->text, .sampler = sampler, .metric = metric});
     }
 }
 
@@ -147,7 +168,7 @@ static bool draw_nll(Comparison *c, TrajectoryKind trajectory, Error *error)
 {
     Chart chart = {.plot = {.x_label = "steps K", .y_label = "bits/dim", .log_x = true}};
     const char *name = trajectory_name(trajectory);
-    add_over_steps(&chart, c, &c->nll, "bits_per_dim", (CompareKey){.trajectory = trajectory});
+    add_bounds(&chart, c, trajectory);
     chart.plot.log_y = spans_decades(&chart);
     return finish(c, &chart, COMPARE_NLL, compare_trajectory_stem("nll", trajectory),
                   memory_format("Bound on bits per dimension over K, %s", name), error);
@@ -159,8 +180,7 @@ static bool draw_quality(Comparison *c, const char *metric, Sampler sampler, Err
         return true;
     Chart chart = {.plot = {.x_label = "steps K", .y_label = metric, .log_x = true}};
     const char *name = sampler_name(sampler);
-    add_over_steps(&chart, c, &c->quality, "value",
-                   (CompareKey){.sampler = sampler, .metric = metric});
+    add_samples(&chart, c, metric, sampler);
     const int real = compare_real_row(&c->quality, metric);
     if (real >= 0)
         add_level(&chart, "real", csv_number(&c->quality, real, "value"));

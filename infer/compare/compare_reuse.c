@@ -44,40 +44,54 @@ static int possible_variances(const Comparison *c, const Sampler *samplers, int 
 
 /* -- Tables ----------------------------------------------------------------------------------- */
 
-static bool holds(const Comparison *c, const Csv *table, CompareKey key, int64_t images)
+/* Whether the table has the row of the variance for every number of steps, of so many images at
+ * least. `key` holds the rest of the subject. */
+static bool holds_row(const Comparison *c, const Csv *table, const Variance *variance,
+                      CompareKey key, int64_t images)
 {
-    for (int v = 0; v < c->variance_count; v++) {
-        key.variance = c->labels[v].text;
-        for (int k = 0; k < c->steps_count; k++) {
-            key.steps = c->steps[k];
-            const int row = compare_row(table, &key);
-            const bool wanted = compare_possible(key.sampler, c->variances[v]);
-            if (wanted && (row < 0 || !(csv_number(table, row, "images") >= (double)images)))
-                return false;
-        }
+    for (int k = 0; k < c->steps_count && compare_possible(key.sampler, variance); k++) {
+        key.steps = c->steps[k];
+        const int row = compare_row(table, &key);
+        if (row < 0 || !(csv_number(table, row, "images") >= (double)images))
+            return false;
     }
+    return true;
+}
+
+static bool holds_bounds_on(const Comparison *c, TrajectoryKind trajectory)
+{
+    for (int v = 0; v < c->variance_count; v++)
+        if (!holds_row(c, &c->nll, c->variances[v],
+                       (CompareKey){.variance = c->labels[v].text,
+                                    .trajectory = trajectory,
+                                    .sampler = SAMPLER_DDPM},
+                       c->images))
+            return false;
     return true;
 }
 
 static bool holds_bounds(const Comparison *c)
 {
     for (int i = 0; i < c->trajectory_count; i++)
-        if (!holds(c, &c->nll,
-                   (CompareKey){.trajectory = c->trajectories[i], .sampler = SAMPLER_DDPM},
-                   c->images))
+        if (!holds_bounds_on(c, c->trajectories[i]))
             return false;
     return true;
 }
 
 static bool holds_metric(const Comparison *c, const char *metric)
 {
+    const int64_t samples = c->any_samples ? 0 : c->samples;
     for (int i = 0; i < c->sampler_count; i++)
-        if (!holds(c, &c->quality,
-                   (CompareKey){.trajectory = TRAJECTORY_LINEAR,
-                                .sampler = c->samplers[i],
-                                .metric = metric},
-                   c->any_samples ? 0 : c->samples))
-            return false;
+        for (int row = 0; row < compare_sample_rows(c); row++) {
+            const EstimateLabel label = compare_sample_label(c, row);
+            if (!holds_row(c, &c->quality, compare_sample_variance(c, row),
+                           (CompareKey){.variance = label.text,
+                                        .trajectory = TRAJECTORY_LINEAR,
+                                        .sampler = c->samplers[i],
+                                        .metric = metric},
+                           samples))
+                return false;
+        }
     return true;
 }
 
@@ -216,6 +230,7 @@ static bool make_quality(Comparison *c, Error *error)
     request.sampler_count = c->sampler_count;
     request.scales = &c->common->estimate.scale;
     request.scale_count = 1;
+    request.corrections = c->corrections;
     request.samples = c->samples;
     request.fresh = c->fresh;
     Error problem = {0};
@@ -265,6 +280,12 @@ static char *recipe_of(const Comparison *c, const SampleRequest *request)
            memory_format("%s --cov-floor %.17g --cov-scale %.17g --sampler %s --count %d",
                          common->estimate.average ? " --average-cov" : "", common->estimate.floor,
                          common->estimate.scale, sampler_name(request->sampler), request->count));
+    for (int i = 0; i < c->corrections.count; i++) {
+        EstimateLabel label = {""};
+        mean_correction_label(&c->corrections.items[i], label.text, sizeof label.text);
+        if (label.text[0] || c->corrections.count > 1)
+            append(&text, memory_format(" mean%s", label.text));
+    }
     return text;
 }
 
@@ -314,6 +335,7 @@ static bool find_grid(Comparison *c, int i, Error *error)
                                    .steps = c->steps,
                                    .steps_count = c->steps_count,
                                    .sampler = c->samplers[i],
+                                   .corrections = &c->corrections,
                                    .clip_x0 = true,
                                    .count = GRID_SAMPLES};
     char *recipe = recipe_of(c, &request);

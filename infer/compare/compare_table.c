@@ -14,9 +14,21 @@ static int groups_of(const CompareTable *t)
     return t->metric ? t->c->sampler_count : t->c->trajectory_count;
 }
 
-static CompareKey key_of(const CompareTable *t, int group, int v, int k)
+/* The rows of a group: variances, or variances with corrections of the mean. */
+static int rows_of(const CompareTable *t)
 {
-    CompareKey key = {.variance = t->c->labels[v].text, .steps = t->c->steps[k]};
+    return t->metric ? compare_sample_rows(t->c) : t->c->variance_count;
+}
+
+static EstimateLabel label_of(const CompareTable *t, int v)
+{
+    return t->metric ? compare_sample_label(t->c, v) : t->c->labels[v];
+}
+
+/* `label` is that of the row, and must outlive the key. */
+static CompareKey key_of(const CompareTable *t, int group, const EstimateLabel *label, int k)
+{
+    CompareKey key = {.variance = label->text, .steps = t->c->steps[k]};
     if (t->metric) {
         key.metric = t->metric->name;
         key.sampler = t->c->samplers[group];
@@ -30,8 +42,9 @@ static double best_of(const CompareTable *t, int k)
 {
     double best = NAN;
     for (int group = 0; group < groups_of(t); group++)
-        for (int v = 0; v < t->c->variance_count; v++) {
-            const CompareKey key = key_of(t, group, v, k);
+        for (int v = 0; v < rows_of(t); v++) {
+            const EstimateLabel label = label_of(t, v);
+            const CompareKey key = key_of(t, group, &label, k);
             const int row = compare_row(t->csv, &key);
             const double value = row < 0 ? NAN : csv_number(t->csv, row, t->column);
             best = t->metric && t->metric->most_is_best ? fmax(best, value) : fmin(best, value);
@@ -70,9 +83,10 @@ static void put_head(FILE *to, const Comparison *c)
 
 static void put_row(FILE *to, const CompareTable *t, int group, int v)
 {
-    fprintf(to, "<tr><th>%s</th>", t->c->labels[v].text);
+    const EstimateLabel label = label_of(t, v);
+    fprintf(to, "<tr><th>%s</th>", label.text);
     for (int k = 0; k < t->c->steps_count; k++) {
-        const CompareKey key = key_of(t, group, v, k);
+        const CompareKey key = key_of(t, group, &label, k);
         const int row = compare_row(t->csv, &key);
         const double value = row < 0 ? NAN : csv_number(t->csv, row, t->column);
         put_value(to, value, row < 0 ? NAN : csv_number(t->csv, row, "stderr"),
@@ -89,8 +103,8 @@ static void put_group(FILE *to, const CompareTable *t, int group)
                 1 + t->c->steps_count, t->metric ? "sampler" : "trajectory",
                 t->metric ? sampler_name(t->c->samplers[group])
                           : trajectory_name(t->c->trajectories[group]));
-    for (int v = 0; v < t->c->variance_count; v++)
-        if (!t->metric || compare_possible(t->c->samplers[group], t->c->variances[v]))
+    for (int v = 0; v < rows_of(t); v++)
+        if (!t->metric || compare_possible(t->c->samplers[group], compare_sample_variance(t->c, v)))
             put_row(to, t, group, v);
     fputs("</tbody>\n", to);
 }

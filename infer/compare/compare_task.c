@@ -34,6 +34,24 @@ char *compare_path(const Comparison *c, const char *name)
     return memory_format("%s/%s", c->out, name);
 }
 
+int compare_sample_rows(const Comparison *c)
+{
+    return c->variance_count * c->corrections.count;
+}
+
+const Variance *compare_sample_variance(const Comparison *c, int row)
+{
+    return c->variances[row / c->corrections.count];
+}
+
+EstimateLabel compare_sample_label(const Comparison *c, int row)
+{
+    EstimateLabel label = c->labels[row / c->corrections.count];
+    mean_correction_label(&c->corrections.items[row % c->corrections.count], label.text,
+                          sizeof label.text);
+    return label;
+}
+
 bool compare_possible(Sampler sampler, const Variance *variance)
 {
     ReverseOptions options = reverse_defaults(sampler);

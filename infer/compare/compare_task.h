@@ -75,6 +75,8 @@ typedef struct Comparison {
     /* [variance_count]: their names in tables. */
     EstimateLabel labels[VARIANCE_COUNT];
     int variance_count;
+    /* Samples of each variance have a row for each of these. Bounds have none of them. */
+    CorrectionList corrections;
     /* Ascending. */
     int steps[LISTS_MAX_STEPS], steps_count;
     /* Of bounds. Samples follow the linear trajectory. */
@@ -118,6 +120,12 @@ char *compare_sampler_stem(const char *what, Sampler sampler);
 
 /* The path of the file `name` in the directory of results. Caller frees. */
 char *compare_path(const Comparison *c, const char *name);
+
+/* The rows of samples: each variance with each correction of the mean. */
+int compare_sample_rows(const Comparison *c);
+/* The variance of a row of samples, and the name of the row in tables. */
+const Variance *compare_sample_variance(const Comparison *c, int row);
+EstimateLabel compare_sample_label(const Comparison *c, int row);
 
 /* Whether the sampler can use the variance: DDIM has no beta. */
 bool compare_possible(Sampler sampler, const Variance *variance);

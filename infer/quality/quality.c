@@ -44,9 +44,14 @@ static const char usage[] =
     "  infer quality --variance beta,npr,sn --steps 10,25,50 --samples 5000\n"
     "  infer quality --sampler ddpm,ddim --steps 10,20 --out ddim.csv\n"
     "  infer quality --metrics sliced --steps 10\n"
+    "  infer quality --variance sn --eps-scale 1,1.01 --dcw 0,0 --dcw 0.05,0.01\n"
+    "  infer quality --variance sn,npr --steps 10 --tune eps-scale\n"
     "\n";
 
 enum { MAX_RESAMPLES = 10000 };
+
+/* The values of --tune. */
+enum { TUNE_NOTHING, TUNE_EPS_SCALE };
 
 typedef struct Quality {
     CommonOptions common;
@@ -55,6 +60,8 @@ typedef struct Quality {
     int steps[LISTS_MAX_STEPS];
     Sampler samplers[LISTS_SAMPLERS];
     double scales[LISTS_MAX_SCALES];
+    /* TUNE_... */
+    int tune;
     /* Its variances, steps, samplers and scales point to the arrays above. */
     QualityRequest request;
 } Quality;
@@ -80,6 +87,10 @@ static bool parse(Quality *s, int argc, char **argv, bool *stop, Error *error)
                        "(default: as many as samples, or half of all)"),
         option_integer("resamples", "N", &r->resamples, 2, MAX_RESAMPLES,
                        "resamples of the bootstrap (default: 100)"),
+        option_choice("tune", "nothing|eps-scale", &s->tune,
+                      "eps-scale: find the best --eps-scale of every row on the other half of the "
+                      "held-out images, as a row NAME-tuned beside it; draws each cell 12 times "
+                      "(default: nothing)"),
         option_results(&r->out),
         option_flag("fresh", &r->fresh, "begin anew: do not use the values of an unfinished run"),
         option_heading("The classifier"),
@@ -97,8 +108,8 @@ static bool parse(Quality *s, int argc, char **argv, bool *stop, Error *error)
     const CommandLine line = {.usage = usage,
                               .options = options,
                               .count = sizeof options / sizeof options[0],
-                              .common = COMMON_SAMPLING | COMMON_ESTIMATE | COMMON_NETWORK |
-                                        COMMON_COMPUTE};
+                              .common = COMMON_SAMPLING | COMMON_CORRECTION | COMMON_ESTIMATE |
+                                        COMMON_NETWORK | COMMON_COMPUTE};
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
 
@@ -118,10 +129,12 @@ static bool check_options(Quality *s, Error *error)
     r->steps = s->steps;
     r->samplers = s->samplers;
     r->scales = s->scales;
+    r->tune = s->tune == TUNE_EPS_SCALE;
     if (!lists_variances(s->variance_list, s->variances, &r->variance_count, error) ||
         !lists_steps(s->steps_list, s->steps, &r->steps_count, error) ||
         !lists_samplers(s->sampler_list, s->samplers, &r->sampler_count, error) ||
         !lists_scales(s->scale_list, s->scales, &r->scale_count, error) ||
+        !corrections_read(&s->common.correction, &r->corrections, error) ||
         !quality_metrics_parse(s->metric_list, r->metrics, error))
         return false;
     if (r->out && !output_check_name("--out", r->out, ".csv", error))

@@ -1,5 +1,5 @@
-/* Makes the cells of infer quality, in the order of its table: by sampler, variance, scale, then
- * steps.
+/* Makes the cells of infer quality, in the order of its table: by sampler, variance, scale, correction of
+ * the mean, then steps.
  *
  * Fixed variances have no estimate to scale, so they have one cell where others have one for each
  * scale.
@@ -10,6 +10,10 @@
 #include "base/note.h"
 #include "infer/cell.h"
 #include "infer/lists.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 /* The lists of the request, completed. */
 typedef struct Lists {
@@ -28,12 +32,36 @@ typedef struct Maker {
 static bool add_cells(Maker *m, const Variance *variance, const SamplingChoice *choice,
                       Error *error)
 {
-    SamplingPlan *cells = (SamplingPlan *)m->task->cells; /* its own, by quality_cells_make */
+    QualityTask *task = m->task;
     bool ok = true;
-    for (int k = 0; ok && k < m->lists.steps_count; k++)
-        ok = cell_plan_make(&cells[m->task->cell_count++], m->network, choice, variance,
+    for (int k = 0; ok && k < m->lists.steps_count; k++) {
+        if (task->tuned)
+            task->tuned[task->cell_count] = isnan(choice->correction.eps_scale);
+        ok = cell_plan_make(&task->cells[task->cell_count++], m->network, choice, variance,
                             m->lists.steps[k], error);
+    }
     return ok;
+}
+
+/* Cells whose eps_scale is to be found have NAN until then. */
+static bool add_corrections(Maker *m, const Variance *variance, SamplingChoice *choice,
+                            Error *error)
+{
+    const CorrectionList *list = &m->request->corrections;
+    for (int i = 0; i < list->count; i++) {
+        choice->correction = list->items[i];
+        if (!add_cells(m, variance, choice, error))
+            return false;
+    }
+    for (int i = 0; m->request->tune && i < list->count; i++) {
+        if (mean_correction_scales(&list->items[i]))
+            continue;
+        choice->correction = list->items[i];
+        choice->correction.eps_scale = NAN;
+        if (!add_cells(m, variance, choice, error))
+            return false;
+    }
+    return true;
 }
 
 static bool add_variance(Maker *m, Sampler sampler, const Variance *variance, Error *error)
@@ -53,7 +81,7 @@ static bool add_variance(Maker *m, Sampler sampler, const Variance *variance, Er
     bool ok = true;
     for (int i = 0; ok && i < scales; i++) {
         choice.estimate.scale = r->scales[i];
-        ok = add_cells(m, variance, &choice, error);
+        ok = add_corrections(m, variance, &choice, error);
     }
     return ok;
 }
@@ -80,8 +108,9 @@ bool quality_cells_make(QualityTask *task, const QualityRequest *request, const 
     if (!complete_lists(&m, error))
         return false;
     const int most = request->sampler_count * m.lists.variance_count * request->scale_count *
-                     m.lists.steps_count;
+                     request->corrections.count * (request->tune ? 2 : 1) * m.lists.steps_count;
     task->cells = memory_small((size_t)most, sizeof *task->cells);
+    task->tuned = request->tune ? memory_small((size_t)most, sizeof *task->tuned) : NULL;
     for (int i = 0; i < request->sampler_count; i++)
         for (int v = 0; v < m.lists.variance_count; v++)
             if (!add_variance(&m, request->samplers[i], m.lists.variances[v], error))
@@ -89,12 +118,23 @@ bool quality_cells_make(QualityTask *task, const QualityRequest *request, const 
     return true;
 }
 
+EstimateLabel quality_label(const QualityTask *task, int cell)
+{
+    const SamplingPlan *plan = &task->cells[cell];
+    EstimateLabel label = sampling_label(plan);
+    const size_t used = strlen(label.text);
+    if (quality_is_tuned(task, cell) && !mean_correction_scales(&plan->reverse.correction))
+        snprintf(label.text + used, sizeof label.text - used, "-eps1");
+    return label;
+}
+
 void quality_cells_free(QualityTask *task)
 {
-    SamplingPlan *cells = (SamplingPlan *)task->cells;
     for (int c = 0; c < task->cell_count; c++)
-        sampling_plan_free(&cells[c]);
-    memory_free(cells);
+        sampling_plan_free(&task->cells[c]);
+    memory_free(task->cells);
+    memory_free(task->tuned);
     task->cells = NULL;
+    task->tuned = NULL;
     task->cell_count = 0;
 }

@@ -24,6 +24,10 @@ typedef struct QualityRequest {
     /* [scale_count], one at least: factors of the estimates, in place of common->estimate.scale. */
     const double *scales;
     int scale_count;
+    /* Corrections of the mean, one at least. */
+    CorrectionList corrections;
+    /* Whether each of the corrections is followed by its best eps_scale (quality_tune.h). */
+    bool tune;
     /* Which to measure. */
     bool metrics[QUALITY_METRICS];
     /* Samples of each cell. */
@@ -46,3 +50,7 @@ typedef struct QualityRequest {
 bool quality_cells_make(QualityTask *task, const QualityRequest *request, const Network *network,
                         Error *error);
 void quality_cells_free(QualityTask *task);
+
+/* The label of a cell in files. After a search it names the number found, even if this is 1:
+ * "sn-eps1". */
+EstimateLabel quality_label(const QualityTask *task, int cell);

@@ -7,6 +7,7 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "infer/quality/quality_draw.h"
 #include "infer/quality/quality_store.h"
 
 #include <math.h>
@@ -45,7 +46,8 @@ static int64_t evaluations(const QualityTask *task, bool only_measured)
     int64_t sum = 0;
     for (int c = 0; c < task->cell_count; c++)
         if (!only_measured || is_measured(task, 1 + c))
-            sum += (int64_t)task->count * task->cells[c].steps;
+            sum += (int64_t)task->count * task->cells[c].steps *
+                   (quality_is_tuned(task, c) ? 1 + QUALITY_TUNE_DRAWS : 1);
     return sum;
 }
 
@@ -68,20 +70,6 @@ static bool keep(const Work *work, Error *error)
 
 /* -- A cell ----------------------------------------------------------------------------------- */
 
-static bool draw(Work *work, const SamplingPlan *cell, Error *error)
-{
-    Network *network = work->how->network;
-    const size_t dims = network_dims(network);
-    const int count = work->task->count, batch = network_batch(network);
-    for (int first = 0; first < count; first += batch) {
-        const int part = count - first < batch ? count - first : batch;
-        if (!sampler_run(network, cell, &work->noise, first, part,
-                         work->images + (size_t)first * dims, &work->progress, error))
-            return false;
-    }
-    return true;
-}
-
 static bool measure_floor(const Work *work, Error *error)
 {
     const RealImages *real = work->how->real;
@@ -92,13 +80,15 @@ static bool measure_floor(const Work *work, Error *error)
 
 static bool measure_cell(Work *work, int c, Error *error)
 {
-    const SamplingPlan *cell = &work->task->cells[c];
+    SamplingPlan *cell = &work->task->cells[c];
     const int count = work->task->count;
-    if (!draw(work, cell, error))
+    const QualityTuneWork tuning = {
+        .noise = &work->noise, .images = work->images, .progress = &work->progress};
+    if (quality_is_tuned(work->task, c) && !quality_tune(work->how->tuner, cell, &tuning, error))
         return false;
-    samples_round(work->how->network, work->images,
-                  (size_t)count * network_dims(work->how->network));
-    return quality_meter_measure(work->how->meter, work->images, count,
+    return quality_draw(work->how->network, cell, &work->noise, 0, count, work->images,
+                        &work->progress, error) &&
+           quality_meter_measure(work->how->meter, work->images, count,
                                  quality_values(work->task, 1 + c, 0), error) &&
            keep(work, error);
 }

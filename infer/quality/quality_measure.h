@@ -3,11 +3,14 @@
 
 #include "evaluation/quality_images.h"
 #include "infer/quality/quality_task.h"
+#include "infer/quality/quality_tune.h"
 #include "inference/network.h"
 
 typedef struct QualityMeasuring {
     Network *network;
     QualityMeter *meter;
+    /* For cells whose eps_scale is to be found; NULL if there are none. */
+    QualityTuner *tuner;
     const RealImages *real;
     /* The file that keeps all values after every cell; NULL: none. */
     const char *unfinished;

@@ -5,6 +5,7 @@
  */
 #include "infer/quality/quality_report.h"
 
+#include "infer/quality/quality_cells.h"
 #include "io/output.h"
 #include "stats/points.h"
 
@@ -50,12 +51,38 @@ static const SamplingPlan *plan_of(const QualityTask *task, int cell)
     return &task->cells[cell];
 }
 
+/* The corrections of two cells, where that of a search counts as one, whatever it found. */
+static bool same_correction(const QualityTask *task, int a, int b)
+{
+    MeanCorrection one = plan_of(task, a)->reverse.correction;
+    MeanCorrection other = plan_of(task, b)->reverse.correction;
+    const bool tuned = quality_is_tuned(task, a);
+    if (tuned && quality_is_tuned(task, b))
+        one.eps_scale = other.eps_scale = 1;
+    return tuned == quality_is_tuned(task, b) && mean_correction_equal(&one, &other);
+}
+
+/* The name of a row on the screen: the label of its cells, and "-tuned" after a search, which finds
+ * another number for each number of steps. */
+static EstimateLabel row_label(const QualityTask *task, int cell)
+{
+    SamplingPlan plan = *plan_of(task, cell);
+    if (!quality_is_tuned(task, cell))
+        return sampling_label(&plan);
+    plan.reverse.correction.eps_scale = 1;
+    EstimateLabel label = sampling_label(&plan);
+    const size_t used = strlen(label.text);
+    snprintf(label.text + used, sizeof label.text - used, "-tuned");
+    return label;
+}
+
 /* The cells of a sampler are ordered by variance, then steps. Those of the first variance are
  * the columns of a table, and a row begins where the variance changes. */
 static bool same_variance(const QualityTask *task, int a, int b)
 {
     return plan_of(task, a)->variance == plan_of(task, b)->variance &&
-           plan_of(task, a)->estimate.scale == plan_of(task, b)->estimate.scale;
+           plan_of(task, a)->estimate.scale == plan_of(task, b)->estimate.scale &&
+           same_correction(task, a, b);
 }
 
 /* The cell of a sampler with the variance of cell `like` and the steps of cell `column`; -1:
@@ -74,7 +101,7 @@ static int name_width(const QualityTask *task)
 {
     int width = MIN_WIDTH;
     for (int c = 0; c < task->cell_count; c++) {
-        const int length = (int)strlen(sampling_label(plan_of(task, c)).text);
+        const int length = (int)strlen(row_label(task, c).text);
         width = length >= width ? length + 1 : width;
     }
     return width;
@@ -92,7 +119,7 @@ static void print_table(const QualityTask *task, int first, int end, int metric)
     for (int row = first; row < end; row++) {
         if (row > first && same_variance(task, row, row - 1))
             continue;
-        printf("%-*s", width, sampling_label(plan_of(task, row)).text);
+        printf("%-*s", width, row_label(task, row).text);
         for (int c = first; c < end && same_variance(task, c, first); c++)
             print_value(task, 1 + find_cell(task, plan->reverse.sampler, row, c), metric);
         printf("\n");
@@ -100,6 +127,24 @@ static void print_table(const QualityTask *task, int first, int end, int metric)
     printf("%-*s", width, "real");
     print_value(task, 0, metric);
     printf("\n\n");
+}
+
+/* What the searches of a sampler's cells found: a line for each row of its tables. */
+static void print_tuned(const QualityTask *task, int first, int end)
+{
+    for (int c = first; c < end; c++) {
+        if (!quality_is_tuned(task, c))
+            continue;
+        if (c == first || !same_variance(task, c, c - 1))
+            printf("%s: eps-scale", row_label(task, c).text);
+        printf(" %.4f (%d steps)", plan_of(task, c)->reverse.correction.eps_scale,
+               plan_of(task, c)->steps);
+        printf(c + 1 < end && same_variance(task, c, c + 1)
+                   ? ","
+                   : ", found on the other held-out images\n");
+    }
+    if (task->tuned)
+        printf("\n");
 }
 
 static void print_sampler(const QualityTask *task, int first, int end)
@@ -112,6 +157,7 @@ static void print_sampler(const QualityTask *task, int first, int end)
     for (int m = 0; m < QUALITY_METRICS; m++)
         if (task->wanted[m])
             print_table(task, first, end, m);
+    print_tuned(task, first, end);
 }
 
 void quality_report_print(const QualityTask *task)
@@ -140,8 +186,9 @@ static void write_row(FILE *to, const QualityTask *task, int row, int metric)
     const double *values = quality_values(task, row, metric);
     const SamplingPlan *plan = row > 0 ? plan_of(task, row - 1) : NULL;
     if (plan)
-        fprintf(to, "%s,%s,%s,%d", sampling_label(plan).text, sampler_name(plan->reverse.sampler),
-                trajectory_name(plan->trajectory), plan->steps);
+        fprintf(to, "%s,%s,%s,%d", quality_label(task, row - 1).text,
+                sampler_name(plan->reverse.sampler), trajectory_name(plan->trajectory),
+                plan->steps);
     else
         fprintf(to, "real,,,");
     fprintf(to, ",%s,%.9g,%.3g,%d,%d", quality_metric_name((QualityMetric)metric), values[0],

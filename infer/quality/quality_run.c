@@ -33,6 +33,7 @@ typedef struct Quality {
     RealImages real;
     FeatureNet *net;
     QualityMeter *meter;
+    QualityTuner tuner;
     QualityTask task;
     Results results;
 } Quality;
@@ -42,6 +43,7 @@ QualityRequest quality_defaults(void)
     QualityRequest request = {.samples = DEFAULT_SAMPLES,
                               .images = IMAGES_UNSET,
                               .resamples = DEFAULT_RESAMPLES,
+                              .corrections = corrections_none(),
                               .classifier_steps = FEATURE_TRAINING_STEPS};
     for (int m = 0; m < QUALITY_METRICS; m++)
         request.metrics[m] = true;
@@ -108,6 +110,18 @@ static bool make_meter(Quality *s, Error *error)
     return quality_meter_make(&s->meter, &settings, error);
 }
 
+static bool make_tuner(Quality *s, Error *error)
+{
+    if (!s->request->tune)
+        return true;
+    s->tuner.network = s->network;
+    s->tuner.real = &s->real;
+    s->tuner.net = s->tuner.metric == QUALITY_SLICED ? NULL : s->net;
+    s->tuner.count = s->task.count;
+    s->tuner.seed = s->seed;
+    return quality_tuner_make(&s->tuner, error);
+}
+
 static bool allocate_values(Quality *s, Error *error)
 {
     const size_t rows = (size_t)s->task.cell_count + 1;
@@ -116,8 +130,7 @@ static bool allocate_values(Quality *s, Error *error)
     return s->task.values != NULL;
 }
 
-/* The average, the floor and the scale of estimates are not in it: labels of variances have
- * them. */
+/* Changes of estimates and corrections of the mean are not in it: labels of variances have them. */
 static char *settings_text(const Quality *s)
 {
     const CommonOptions *common = s->request->common;
@@ -134,6 +147,8 @@ static bool prepare(Quality *s, Error *error)
     const QualityRequest *r = s->request;
     QualityTask *task = &s->task;
     memcpy(task->wanted, r->metrics, sizeof task->wanted);
+    if (r->tune && !quality_tune_metric(task->wanted, &s->tuner.metric, error))
+        return false;
     if (!quality_cells_make(task, r, s->network, error) || !choose_results(s, error))
         return false;
     s->seed = command_seed(r->common, s->network);
@@ -141,7 +156,8 @@ static bool prepare(Quality *s, Error *error)
     task->count = (int)r->samples;
     task->columns = (int)r->resamples + 1;
     if (!real_images_read(&s->real, s->network, r->images, r->samples, s->seed, error) ||
-        !open_features(s, error) || !make_meter(s, error) || !allocate_values(s, error))
+        !open_features(s, error) || !make_meter(s, error) || !make_tuner(s, error) ||
+        !allocate_values(s, error))
         return false;
     task->reference = s->real.count;
     task->data = s->real.data;
@@ -154,6 +170,9 @@ static bool prepare(Quality *s, Error *error)
 static uint64_t cell_fingerprint(const Quality *s, const SamplingPlan *plan, uint64_t print)
 {
     const ReverseOptions *reverse = &plan->reverse;
+    const MeanCorrection *correction = &plan->reverse.correction;
+    const double of_correction[] = {correction->eps_scale, correction->dcw_low,
+                                    correction->dcw_high};
     const uint64_t network = network_fingerprint(s->network, plan->variance);
     const double numbers[] = {reverse->sampler,       variance_index(plan->variance),
                               reverse->eta,           reverse->clip_pixel,
@@ -161,6 +180,8 @@ static uint64_t cell_fingerprint(const Quality *s, const SamplingPlan *plan, uin
                               plan->estimate.scale,   plan->steps};
     print = fingerprint(print, &network, sizeof network);
     print = fingerprint(print, numbers, sizeof numbers);
+    if (mean_correction_scales(correction) || mean_correction_has_dcw(correction))
+        print = fingerprint(print, of_correction, sizeof of_correction);
     return fingerprint(print, plan->timesteps, ((size_t)plan->steps + 1) * sizeof *plan->timesteps);
 }
 
@@ -210,6 +231,7 @@ static bool measure(Quality *s, Error *error)
     char *key = key_of(s);
     const QualityMeasuring measuring = {.network = s->network,
                                         .meter = s->meter,
+                                        .tuner = &s->tuner,
                                         .real = &s->real,
                                         .unfinished = s->results.files[UNFINISHED].path,
                                         .key = key,
@@ -229,6 +251,7 @@ static void release(Quality *s)
     memory_free(s->task.values);
     memory_free(s->task.settings);
     quality_meter_free(s->meter);
+    quality_tuner_free(&s->tuner);
     feature_net_close(s->net);
     real_images_free(&s->real);
     results_free(&s->results);

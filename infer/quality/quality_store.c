@@ -7,14 +7,16 @@
 
 #include "base/memory.h"
 #include "hdf5/hdf5_file.h"
+#include "infer/quality/quality_cells.h"
 #include "io/output.h"
 
 #include <string.h>
 #include <unistd.h>
 
-char *quality_cell_name(const SamplingPlan *plan)
+char *quality_cell_name(const QualityTask *task, int cell)
 {
-    return memory_format("%s/%s_%s_%d", sampling_label(plan).text,
+    const SamplingPlan *plan = &task->cells[cell];
+    return memory_format("%s/%s_%s_%d", quality_label(task, cell).text,
                          sampler_name(plan->reverse.sampler), trajectory_name(plan->trajectory),
                          plan->steps);
 }
@@ -24,6 +26,33 @@ static void shape_of(const QualityTask *task, int64_t dims[3])
     dims[0] = task->cell_count + 1;
     dims[1] = QUALITY_METRICS;
     dims[2] = task->columns;
+}
+
+/* The eps_scale of every cell, where some are found by a search. */
+static bool write_scales(const QualityTask *task, Hdf5File *file, Error *error)
+{
+    const int64_t dims[1] = {task->cell_count};
+    double *scales = memory_small((size_t)task->cell_count, sizeof *scales);
+    for (int c = 0; c < task->cell_count; c++)
+        scales[c] = mean_correction_scale(&task->cells[c].reverse.correction);
+    const bool ok =
+        !task->tuned || hdf5_write(file, "eps_scale", HDF5_FLOAT64, 1, dims, scales, error);
+    memory_free(scales);
+    return ok;
+}
+
+/* Those that searches of the unfinished run found go to the cells. */
+static bool read_scales(const QualityTask *task, Hdf5File *file, Error *error)
+{
+    const int64_t dims[1] = {task->cell_count};
+    double *scales = memory_small((size_t)task->cell_count, sizeof *scales);
+    const bool ok =
+        !task->tuned || hdf5_read(file, "eps_scale", HDF5_FLOAT64, 1, dims, scales, error);
+    for (int c = 0; ok && c < task->cell_count; c++)
+        if (quality_is_tuned(task, c))
+            task->cells[c].reverse.correction.eps_scale = scales[c];
+    memory_free(scales);
+    return ok;
 }
 
 /* Joins a text (or NULL) and a line; frees both. */
@@ -39,7 +68,7 @@ static bool write_names(const QualityTask *task, Hdf5File *file, Error *error)
 {
     char *cells = memory_string("real"), *metrics = NULL;
     for (int c = 0; c < task->cell_count; c++)
-        cells = add_line(cells, quality_cell_name(&task->cells[c]));
+        cells = add_line(cells, quality_cell_name(task, c));
     for (int m = 0; m < QUALITY_METRICS; m++)
         metrics = add_line(metrics, memory_string(quality_metric_name((QualityMetric)m)));
     const bool ok = hdf5_write_string(file, "cells", cells, error) &&
@@ -71,7 +100,7 @@ bool quality_store_write(const QualityTask *task, const char *key, const char *p
     if (!hdf5_create_as(&file, path, file_kind_rule(FILE_QUALITY_VALUES), error))
         return false;
     if (write_attributes(task, file, error) && hdf5_write_string(file, "key", key, error) &&
-        write_names(task, file, error) &&
+        write_names(task, file, error) && write_scales(task, file, error) &&
         hdf5_write(file, "values", HDF5_FLOAT64, 3, dims, task->values, error))
         return hdf5_commit(file, error);
     hdf5_close(file);
@@ -93,7 +122,8 @@ bool quality_store_read(const QualityTask *task, const char *key, const char *pa
     if (hdf5_exists(file, "key", HDF5_DATASET) &&
         hdf5_read_string(file, "key", &stored, &unusable) && strcmp(stored, key) == 0) {
         *found = true;
-        ok = hdf5_read(file, "values", HDF5_FLOAT64, 3, dims, task->values, error) ||
+        ok = (hdf5_read(file, "values", HDF5_FLOAT64, 3, dims, task->values, error) &&
+              read_scales(task, file, error)) ||
              error_add(error, "; --fresh begins anew");
     }
     memory_free(stored);

@@ -17,7 +17,7 @@
 #include "infer/quality/quality_task.h"
 
 /* The name of a cell in /cells. Caller frees. */
-char *quality_cell_name(const SamplingPlan *plan);
+char *quality_cell_name(const QualityTask *task, int cell);
 
 bool quality_store_write(const QualityTask *task, const char *key, const char *path, Error *error);
 

@@ -4,10 +4,15 @@
 #include "evaluation/quality_meter.h"
 #include "inference/sampler.h"
 
+#include <stdbool.h>
+
 typedef struct QualityTask {
     /* [cell_count], by sampler, then variance, its scale, and steps */
-    const SamplingPlan *cells;
+    SamplingPlan *cells;
     int cell_count;
+    /* [cell_count]: whether eps_scale of the cell is found by a search (quality_tune.h). It is NAN
+     * until then. NULL: none is. */
+    bool *tuned;
     /* Samples of each cell. */
     int count;
     /* Real images that the samples are compared with. As many others take the place of samples
@@ -27,6 +32,11 @@ typedef struct QualityTask {
      * measured yet. */
     double *values;
 } QualityTask;
+
+static inline bool quality_is_tuned(const QualityTask *task, int cell)
+{
+    return task->tuned && task->tuned[cell];
+}
 
 /* The columns of a metric in row 0, real images, or row 1 + c, cell c. */
 static inline double *quality_values(const QualityTask *task, int row, int metric)

@@ -23,8 +23,9 @@ static const char usage[] =
     "[n, C, H, W] in [-1, 1], not clipped after the last step. --variance and --steps\n"
     "take lists: then the picture is a table, a row for each variance and a column\n"
     "for each number of steps, and the file has /samples/<variance>_<steps>. All of\n"
-    "them start from the same x_T and meet the same noise. Changes of Cov are part of\n"
-    "a variance's name: npr-floor0.03-x2.\n"
+    "them start from the same x_T and meet the same noise. Changes of Cov and\n"
+    "corrections of the mean are part of a variance's name: npr-floor0.03-x2,\n"
+    "npr-eps1.01-low0.05.\n"
     "\n"
     "For programs that compute FID: DIR/ becomes a directory of PNG files, one for\n"
     "each sample (for lists a directory <variance>_<steps> each); FILE.npz gets the\n"
@@ -38,6 +39,7 @@ static const char usage[] =
     "  infer sample --variance beta_tilde,npr,sn --steps 10,25,50 --out compare.png\n"
     "  infer sample --sampler ddim --steps 20 --count 1000 --seed 7 --out ddim.h5\n"
     "  infer sample --variance sn --steps 25 --count 10000 --out sn-25/\n"
+    "  infer sample --variance sn --eps-scale 1,1.01,1.02 --steps 10 --out scaled.png\n"
     "\n";
 
 enum { COUNT_UNSET = 0 };
@@ -53,6 +55,7 @@ typedef struct Sample {
     const Variance *variances[VARIANCE_COUNT];
     int steps[LISTS_MAX_STEPS];
     int variance_count, steps_count;
+    CorrectionList corrections;
 } Sample;
 
 static bool parse(Sample *s, int argc, char **argv, bool *stop, Error *error)
@@ -87,7 +90,8 @@ static bool parse(Sample *s, int argc, char **argv, bool *stop, Error *error)
                               .options = options,
                               .count = sizeof options / sizeof options[0],
                               .common = COMMON_SAMPLING | COMMON_ESTIMATE | COMMON_CLIP |
-                                        COMMON_SCALE | COMMON_NETWORK | COMMON_COMPUTE};
+                                        COMMON_SCALE | COMMON_CORRECTION | COMMON_NETWORK |
+                                        COMMON_COMPUTE};
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
 
@@ -98,7 +102,8 @@ static bool check_options(Sample *s, Error *error)
         return error_input(error, "expected --out FILE, a name that ends in .png, .h5, .npz or /");
     if (!sample_output_check_name(s->out, error) ||
         !lists_variances(s->variance_list, s->variances, &s->variance_count, error) ||
-        !lists_steps(s->steps_list, s->steps, &s->steps_count, error))
+        !lists_steps(s->steps_list, s->steps, &s->steps_count, error) ||
+        !corrections_read(&s->common.correction, &s->corrections, error))
         return false;
     if (s->sampler == SAMPLER_DDPM && !isnan(s->common.sampling.eta))
         return error_input(error, "--eta is for --sampler ddim; ddpm has none");
@@ -123,6 +128,7 @@ static bool run(Sample *s, Error *error)
                                    .steps = s->steps,
                                    .steps_count = s->steps_count,
                                    .sampler = (Sampler)s->sampler,
+                                   .corrections = &s->corrections,
                                    .clip_x0 = s->clip_x0 == SWITCH_ON,
                                    .count = (int)s->count,
                                    .noise = s->noise_path,

@@ -183,6 +183,19 @@ static bool begin_arrays(SampleOutput *output, Error *error)
     return ok;
 }
 
+/* Only of corrections that change something. */
+static bool write_correction(Hdf5File *file, const char *name, const MeanCorrection *correction,
+                             Error *error)
+{
+    const double scale = mean_correction_scale(correction);
+    if (mean_correction_scales(correction) &&
+        !hdf5_write_attribute_double(file, name, "eps_scale", scale, error))
+        return false;
+    return !mean_correction_has_dcw(correction) ||
+           (hdf5_write_attribute_double(file, name, "dcw_low", correction->dcw_low, error) &&
+            hdf5_write_attribute_double(file, name, "dcw_high", correction->dcw_high, error));
+}
+
 /* The names are those of tests/golden. */
 static bool write_attributes(Hdf5File *file, const char *name, const SamplingPlan *plan,
                              int64_t seed, const char *noise, Error *error)
@@ -202,6 +215,7 @@ static bool write_attributes(Hdf5File *file, const char *name, const SamplingPla
            hdf5_write_attribute_double(file, name, "cov_floor", plan->estimate.floor, error) &&
            hdf5_write_attribute_double(file, name, "cov_scale", plan->estimate.scale, error) &&
            hdf5_write_attribute_double(file, name, "clip_pixel", reverse->clip_pixel, error) &&
+           write_correction(file, name, &reverse->correction, error) &&
            (noise ? hdf5_write_attribute_string(file, name, "noise", noise, error)
                   : hdf5_write_attribute_int(file, name, "seed", seed, error));
 }

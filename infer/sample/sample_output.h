@@ -22,7 +22,8 @@
 
 typedef struct SampleSettings {
     const char *path;
-    /* [variance_count]: the names of the variances */
+    /* [variance_count]: the names of the rows. A row is a variance, or a variance with a correction
+     * of the mean. */
     const EstimateLabel *labels;
     int variance_count;
     /* [steps_count] */

@@ -1,4 +1,5 @@
-/* Draws samples of every combination of a variance and a number of steps.
+/* Draws samples of every combination of a row and a number of steps. A row is a variance with a
+ * correction of the mean.
  *
  * A combination has a plan (inference/sampler.h). All plans are made, and the output is begun,
  * before the first step, so that a mistake ends a run at once and not after hours. Combinations are
@@ -27,10 +28,14 @@ typedef struct Sample {
     const SampleRequest *request;
     Network *network;
     const Variance *variances[VARIANCE_COUNT];
-    EstimateLabel labels[VARIANCE_COUNT];
+    int variance_count;
+    CorrectionList corrections;
+    /* [rows]: variance v with correction c is row v * corrections + c. */
+    EstimateLabel *labels;
     int steps[LISTS_MAX_STEPS];
+    /* Its variance_count is the number of rows. */
     SampleSettings settings;
-    /* [variances, steps] */
+    /* [rows, steps] */
     SamplingPlan *plans;
     Noise noise;
     uint64_t seed;
@@ -46,11 +51,11 @@ static void choose_variances(Sample *s)
     const SampleRequest *r = s->request;
     for (int v = 0; v < r->variance_count; v++)
         s->variances[v] = r->variances[v];
-    s->settings.variance_count = r->variance_count;
+    s->variance_count = r->variance_count;
     if (r->variance_count > 0)
         return;
     s->variances[0] = sampling_default_variance(s->network, r->sampler);
-    s->settings.variance_count = 1;
+    s->variance_count = 1;
 }
 
 static bool choose_steps(Sample *s, Error *error)
@@ -63,11 +68,12 @@ static bool choose_steps(Sample *s, Error *error)
                                 s->steps, &s->settings.steps_count, error);
 }
 
-static bool add_plan(Sample *s, SamplingPlan *plan, const Variance *variance, int steps,
-                     Error *error)
+static bool add_plan(Sample *s, SamplingPlan *plan, int row, int steps, Error *error)
 {
+    const Variance *variance = s->variances[row / s->corrections.count];
     SamplingChoice choice = cell_choice(s->request->common, s->request->sampler);
     choice.clip_x0 = s->request->clip_x0;
+    choice.correction = s->corrections.items[row % s->corrections.count];
     return sampling_check(&choice, variance, error) &&
            network_check_variance(s->network, variance, error) &&
            cell_plan_make(plan, s->network, &choice, variance, steps, error);
@@ -76,15 +82,19 @@ static bool add_plan(Sample *s, SamplingPlan *plan, const Variance *variance, in
 static bool make_plans(Sample *s, Error *error)
 {
     choose_variances(s);
+    s->corrections = s->request->corrections ? *s->request->corrections : corrections_none();
     if (!choose_steps(s, error))
         return false;
-    const int columns = s->settings.steps_count;
-    s->plans = memory_small((size_t)(s->settings.variance_count * columns), sizeof *s->plans);
-    for (int v = 0; v < s->settings.variance_count; v++) {
+    const int columns = s->settings.steps_count, rows = s->variance_count * s->corrections.count;
+    s->plans = memory_small((size_t)(rows * columns), sizeof *s->plans);
+    s->labels = memory_small((size_t)rows, sizeof *s->labels);
+    s->settings.labels = s->labels;
+    s->settings.variance_count = rows;
+    for (int row = 0; row < rows; row++) {
         for (int k = 0; k < columns; k++)
-            if (!add_plan(s, &s->plans[v * columns + k], s->variances[v], s->steps[k], error))
+            if (!add_plan(s, &s->plans[row * columns + k], row, s->steps[k], error))
                 return false;
-        s->labels[v] = sampling_label(&s->plans[v * columns]);
+        s->labels[row] = sampling_label(&s->plans[row * columns]);
     }
     return true;
 }
@@ -110,11 +120,8 @@ static bool prepare(Sample *s, Error *error)
     const SampleRequest *r = s->request;
     OutputInputs inputs = command_inputs(s->network, r->common);
     output_inputs_add(&inputs, "the file of --noise", r->noise);
-    s->settings = (SampleSettings){.path = r->out,
-                                   .labels = s->labels,
-                                   .steps = s->steps,
-                                   .columns = r->columns,
-                                   .scale = r->scale};
+    s->settings = (SampleSettings){
+        .path = r->out, .steps = s->steps, .columns = r->columns, .scale = r->scale};
     return sample_output_check(r->out, &inputs, error) && make_plans(s, error) &&
            prepare_noise(s, error) &&
            sample_output_begin(&s->output, &s->settings, network_config(s->network), error) &&
@@ -189,6 +196,7 @@ static void release(Sample *s)
     for (int i = 0; s->plans && i < s->settings.variance_count * s->settings.steps_count; i++)
         sampling_plan_free(&s->plans[i]);
     memory_free(s->plans);
+    memory_free(s->labels);
     memory_free(s->images);
     noise_close(&s->noise);
 }

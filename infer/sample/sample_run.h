@@ -19,8 +19,11 @@ typedef struct SampleRequest {
     const int *steps;
     int steps_count;
     Sampler sampler;
+    /* Each variance has a row for each correction of the mean; NULL: the one that changes
+     * nothing. */
+    const CorrectionList *corrections;
     bool clip_x0;
-    /* Samples of each combination of a variance and a number of steps; 0: 64 of a single one, 16
+    /* Samples of each combination of a row and a number of steps; 0: 64 of a single one, 16
      * of several. */
     int count;
     /* A file with the random numbers, which sets the count too; NULL: they are drawn. */

@@ -50,6 +50,13 @@ bool reverse_check(const ReverseOptions *options, Error *error)
         return error_input(error,
                            "clip-pixel: expected a number of grey levels, 0 for none, got %g",
                            options->clip_pixel);
+    const MeanCorrection *correction = &options->correction;
+    const double scale = mean_correction_scale(correction);
+    if (!(scale > 0 && scale < INFINITY))
+        return error_input(error, "eps-scale: expected a number above 0, got %g", scale);
+    if (!isfinite(correction->dcw_low) || !isfinite(correction->dcw_high))
+        return error_input(error, "dcw: expected two finite numbers, got %g and %g",
+                           correction->dcw_low, correction->dcw_high);
     return true;
 }
 
@@ -100,6 +107,11 @@ ReverseStep reverse_step(const Schedule *schedule, const ReverseOptions *options
         ddpm(schedule, &step);
     else
         ddim(schedule, options->eta, &step);
+
+    /* After the variance, which is of the network's own eps_hat. */
+    const double scale = mean_correction_scale(&options->correction);
+    step.x0_eps /= scale;
+    step.mean_eps /= scale;
 
     const double share = options->variance.beta_share;
     step.fixed_variance = share * schedule_skip_beta(schedule, s, t) + (1 - share) * step.lambda2;

@@ -14,6 +14,8 @@
  *                lambda^2 = eta^2 beta_tilde_{s|t}
  *                gain = (sqrt(alpha_bar_s) - mean_eps sqrt(alpha_bar_t / beta_bar_t))^2
  * (Ho et al. 2020, equation 7; Song et al. 2021, equation 12; Bao et al. 2022a, theorem 1.)
+ * A correction of the mean divides eps_hat by a number, in x_0_hat and in the mean
+ * (diffusion/mean_correction.h). The variance stays the same.
  * DDIM(1) without the clip is DDPM. The clip changes x_0_hat but not eps_hat: DDIM's mean is made
  * of the clipped x_0_hat and the network's own eps_hat.
  *
@@ -24,6 +26,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "diffusion/mean_correction.h"
 #include "diffusion/schedule.h"
 
 #include <math.h>
@@ -60,6 +63,8 @@ typedef struct ReverseOptions {
      * this bounds only the last noise that is added. 0 in either field: no bound. */
     double clip_pixel;
     int clip_sigma_to;
+    /* A step's coefficients contain eps_scale. DCW is the sampler's work. */
+    MeanCorrection correction;
 } ReverseOptions;
 
 /* The defaults of a sampler: eta 0, beta_tilde, clip_x0, clip_pixel 2 (DDPM) or 1 (DDIM),
@@ -67,7 +72,8 @@ typedef struct ReverseOptions {
 ReverseOptions reverse_defaults(Sampler sampler);
 
 /* Checks the options. It is an input error if DDIM's eta is outside [0, 1], if clip_pixel is
- * negative or infinite. (variance_check_step() checks beta_share too.) */
+ * negative or infinite, if the divisor of eps_hat is not above 0, or if DCW's strengths are not
+ * finite. (variance_check_step() checks beta_share too.) */
 bool reverse_check(const ReverseOptions *options, Error *error);
 
 /* The variance sigma^2 of Gaussian noise with the mean magnitude sigma sqrt(2/pi) = `pixel` grey

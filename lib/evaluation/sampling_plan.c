@@ -19,6 +19,7 @@ static ReverseOptions reverse_of(const SamplingChoice *choice, const Variance *v
     ReverseOptions reverse = reverse_defaults(choice->sampler);
     reverse.variance = variance->step;
     reverse.clip_x0 = choice->clip_x0;
+    reverse.correction = choice->correction;
     if (!isnan(choice->eta))
         reverse.eta = choice->eta;
     if (!isnan(choice->clip_pixel))

@@ -15,6 +15,7 @@ typedef struct SamplingChoice {
     double eta, clip_pixel;
     bool clip_x0;
     EstimateOptions estimate;
+    MeanCorrection correction;
 } SamplingChoice;
 
 /* The variance that samples have if none is chosen: that of the recipe (stage1.variance), where the

@@ -17,6 +17,7 @@ typedef struct Work {
     int count;
     int *t;                     /* [count] */
     float *eps, *out, *cov, *z; /* [count, dims] each: eps_hat, the head's output, Cov, noise */
+    float *x0_hat;              /* [count, dims]; NULL without DCW */
 } Work;
 
 static bool work_make(Work *work, Error *error)
@@ -26,6 +27,9 @@ static bool work_make(Work *work, Error *error)
     for (int i = 0; i < 4; i++)
         if (!(*arrays[i] = memory_large(count, bytes, "samples", error)))
             return false;
+    if (mean_correction_has_dcw(&work->plan->reverse.correction) &&
+        !(work->x0_hat = memory_large(count, bytes, "samples", error)))
+        return false;
     work->t = memory_small(count, sizeof *work->t);
     return true;
 }
@@ -36,6 +40,7 @@ static void work_free(Work *work)
     memory_free(work->out);
     memory_free(work->cov);
     memory_free(work->z);
+    memory_free(work->x0_hat);
     memory_free(work->t);
 }
 
@@ -50,6 +55,24 @@ static bool evaluate(Work *work, const float *x, const ReverseStep *step, Error 
     return network_evaluate(work->network, x, work->t, work->count, &outputs, error);
 }
 
+/* x_0_hat of image i, which DCW reads after x has become x_s. */
+static void predict_x0(const Work *work, const ReverseStep *step, int i, const float *x)
+{
+    const size_t dims = network_dims(work->network), at = (size_t)i * dims;
+    for (size_t k = at; k < at + dims; k++)
+        work->x0_hat[k] = (float)reverse_x0_hat(step, x[k], work->eps[k]);
+}
+
+static void correct(const Work *work, const ReverseStep *step, int i, float *x)
+{
+    const Config *config = network_config(work->network);
+    const size_t at = (size_t)i * network_dims(work->network);
+    const int side = config->data.resolution, channels = config->data.channels;
+    mean_correction_dcw(&work->plan->reverse.correction,
+                        mean_correction_weight(network_schedule(work->network), step->t), side,
+                        side, channels, work->x0_hat + at, x + at);
+}
+
 /* x_t -> x_s, image by image. */
 static void move(const Work *work, const ReverseStep *step, float *x)
 {
@@ -57,8 +80,12 @@ static void move(const Work *work, const ReverseStep *step, float *x)
 #pragma omp parallel for
     for (int i = 0; i < work->count; i++) {
         size_t at = (size_t)i * dims;
+        if (work->x0_hat)
+            predict_x0(work, step, i, x);
         step_sample(&work->source, work->plan->variance, step, x + at, work->eps + at,
                     work->head >= 0 ? work->out + at : NULL, work->z + at, work->cov + at, x + at);
+        if (work->x0_hat)
+            correct(work, step, i, x);
     }
 }
 
@@ -93,7 +120,9 @@ static bool check_finite(const Work *work, const float *x, Error *error)
 
 EstimateLabel sampling_label(const SamplingPlan *plan)
 {
-    return estimate_label(&plan->estimate, plan->variance);
+    EstimateLabel label = estimate_label(&plan->estimate, plan->variance);
+    mean_correction_label(&plan->reverse.correction, label.text, sizeof label.text);
+    return label;
 }
 
 bool sampler_run(Network *network, const SamplingPlan *plan, Noise *noise, int first, int count,

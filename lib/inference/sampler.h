@@ -3,6 +3,7 @@
  *     for k = K .. 1:  s, t = timesteps[k-1], timesteps[k]
  *         eps_hat, head  =  the network at x_t, t
  *         x_s  =  mean(x_t, eps_hat) + sqrt(variance) z        z ~ N(0, I); no noise when s = 0
+ *         x_s  =  x_s after DCW, if the plan has it            (diffusion/mean_correction.h)
  *
  * What a step does with the network's outputs is in diffusion/reverse.h.
  */
@@ -25,7 +26,8 @@ typedef struct SamplingPlan {
     int *timesteps; /* [K + 1], from 0 up */
 } SamplingPlan;
 
-/* The plan's variance with what is done to it, "sn-floor0.03": its name in tables. */
+/* The plan's variance with what is done to it and to the mean, "sn-floor0.03-eps1.01": its name in
+ * tables. */
 EstimateLabel sampling_label(const SamplingPlan *plan);
 
 /* x [count, dims], NHWC := samples first .. first + count - 1. They are not clipped after the

@@ -63,7 +63,7 @@ double estimate_most(const EstimateOptions *options);
  * and for example "sn-average", "sn-floor0.03", "sn-average-x0.5" or "sn-floor0.03-x0.5" if options
  * change the estimate. The clip is not part of the name. */
 typedef struct EstimateLabel {
-    char text[64];
+    char text[128];
 } EstimateLabel;
 EstimateLabel estimate_label(const EstimateOptions *options, const Variance *variance);
 

@@ -191,6 +191,7 @@ cases <<'END'
 --steps=1 --steps=2,7
 - --clip-pixel=0 --clip-pixel=3
 - --cov-scale=0,1 --cov-scale=0.5 --cov-scale=1000
+- --eps-scale=1,1.5 --dcw=1,-0.5 --eps-scale=0.9@--tune=eps-scale --dcw=0,0@--dcw=0.1,0@--tune=eps-scale
 - --metrics=sliced --metrics=kid,precision
 - --precision=bf16
 - --images=12
@@ -212,6 +213,7 @@ cases <<'END'
 - --clip-cov=on --clip-cov=off
 - --clip-pixel=0 --clip-pixel=3
 - --cov-scale=0 --cov-scale=0.5 --cov-scale=1000
+- --eps-scale=1,1.5 --dcw=1,-0.5 --eps-scale=2@--dcw=0,0@--dcw=0.1,0
 - --precision=bf16
 --count=1 --count=3
 - --columns=2
