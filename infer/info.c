@@ -160,7 +160,10 @@ static double last_of_fit(Checkpoint *checkpoint, const char *head, const char *
 static void print_fit(Checkpoint *checkpoint, const char *head)
 {
     const int levels = (int)checkpoint_attribute(checkpoint, "fit", "levels", 0);
-    const double loss = last_of_fit(checkpoint, head, "held_out_loss", levels);
+    const double squares = last_of_fit(checkpoint, head, "held_out_loss", levels);
+    /* A regression is solved for once. */
+    const double loss =
+        isnan(squares) ? last_of_fit(checkpoint, head, "held_out_loss", 1) : squares;
     const double error = last_of_fit(checkpoint, head, "held_out_stderr", 1);
     double images[TIME_BINS_MAX];
     Error unused;
@@ -304,6 +307,8 @@ static void print_uses(Checkpoint *checkpoint)
     print_constants(checkpoint);
     line("resume", "%s",
          checkpoint_has(checkpoint, "optimizer") ? "possible: the state of the optimizer is stored"
+         : checkpoint_attribute(checkpoint, "least_squares", "sample_dropped", 0) != 0
+             ? "not possible: the run is complete, and its sample is not stored"
          : checkpoint_has(checkpoint, "least_squares/sums")
              ? "possible: the sums of least squares are stored"
              : "not possible: no state of the optimizer");

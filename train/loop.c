@@ -340,6 +340,15 @@ static bool run(Loop *loop, Error *error)
     return loop->step == 0 || loop->saved == loop->step || save_now(loop, error);
 }
 
+static void say_complete(const Stage *stage, int64_t step)
+{
+    char *longer =
+        stage->length ? memory_format("a larger %s continues it, ", stage->length) : NULL;
+    standard_error_say("%s is complete (step %lld of %lld); %s--fresh starts again\n", stage->path,
+                       (long long)step, (long long)stage->steps, longer ? longer : "");
+    memory_free(longer);
+}
+
 static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, Error *error)
 {
     char steered[KEYS_SIZE];
@@ -353,10 +362,7 @@ static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, 
     }
     if (loop.step >= stage->steps) {
         if (!options->quiet)
-            standard_error_say("%s is complete (step %lld of %lld); a larger %s continues it, "
-                               "--fresh starts again\n",
-                               stage->path, (long long)loop.step, (long long)stage->steps,
-                               stage->length);
+            say_complete(stage, loop.step);
         return true;
     }
     if (!program_make_directory(stage->run, error) ||

@@ -39,7 +39,8 @@ struct Stage {
     const char *name;
     /* The run directory, and the path of the checkpoint in it. */
     const char *run, *path;
-    /* All steps of the run, and the key that sets their number, "stage1.steps". */
+    /* All steps of the run, and the key that sets their number, "stage1.steps"; NULL: more steps
+     * cannot continue a complete run. */
     int64_t steps;
     const char *length;
     /* Images per step. */

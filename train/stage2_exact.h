@@ -1,5 +1,6 @@
-/* The data of a fit by least squares. Private to stage2_exact.c, which solves, and
- * stage2_exact_file.c, which reads and writes checkpoints.
+/* The data of heads that are solved for. Private to stage2_exact.c, the stage, and to the files that
+ * it consists of: stage2_exact_start.c, stage2_exact_sums.c, stage2_exact_solve.c and
+ * stage2_exact_file.c.
  */
 #pragma once
 
@@ -14,7 +15,8 @@ enum { EXACT_MAX_LEVELS = 64 };
 /* Observations are fitted, or held out. */
 enum { FITTED, HELD, PARTS };
 
-/* The losses after a number of images, per image and summed over its dimensions, as in training. */
+/* The losses after a number of images, per image and summed over its dimensions, as in training.
+ * Those of gamma regressions are known at the last level only. */
 typedef struct Level {
     double images, fitted[MAX_LEARNERS], held[MAX_LEARNERS];
 } Level;
@@ -50,6 +52,8 @@ struct Exact {
     int64_t held_steps, held_images;
     Level levels[EXACT_MAX_LEVELS];
     int level_count;
+    /* Whether all steps of the run are done. Its checkpoint has no sample. */
+    bool complete;
     /* The standard errors of the last level's held-out losses; 0: not known yet. */
     double held_stderr[MAX_LEARNERS];
 };
@@ -66,6 +70,63 @@ static inline size_t exact_block(const Exact *e)
     return normal_sums_size(e->features, e->targets);
 }
 
-/* The callbacks of a stage: trunk, bins, sums and levels. */
+/* -- The start (stage2_exact_start.c) ---------------------------------------------------------- */
+
+/* Counts the steps. An input error if there are too few images. */
+bool exact_plan(Stage2 *s, Error *error);
+
+/* Allocates sums, sample and heads. Sums or a sample that would take more than half of the memory
+ * are an input error. */
+bool exact_allocate(Stage2 *s, Error *error);
+
+/* The graph of the features. */
+bool exact_build_basis(Stage2 *s, Error *error);
+
+/* The scale and shift of the trunk's own last normalisation are also the head's: weights := them. */
+void exact_copy_norm(const Stage2 *s, const ParamSet *set, float *weights);
+
+/* -- The pass (stage2_exact_sums.c) ------------------------------------------------------------ */
+
+/* The bin of timesteps that a step draws. */
+int exact_bin(const Stage2 *s, int64_t step);
+
+/* The sums of a part and bin. */
+NormalSums exact_sums(const Stage2 *s, int part, int bin);
+
+/* Draws the batch of a step, and runs the trunk. */
+bool exact_run_trunk(Stage2 *s, int64_t step, Error *error);
+
+/* The targets of the squared losses, and the residuals, of the batch that the trunk ran. */
+void exact_targets(Stage2 *s);
+
+/* Whether the batch can be used. */
+bool exact_is_finite(const Stage2 *s);
+
+/* Runs the batch of a step, and adds it to the sums and to the sample. *added := whether it could
+ * be used. */
+bool exact_add_batch(Stage2 *s, int64_t step, bool *added, Error *error);
+
+/* Whether both fitted and held-out observations exist: all batches of a part may have been
+ * skipped. */
+bool exact_has_observations(const Stage2 *s);
+
+/* -- Solutions (stage2_exact_solve.c) ---------------------------------------------------------- */
+
+/* Elements of an image in one channel. */
+double exact_pixels(const Stage2 *s);
+
+/* Solves for the squared losses, and adds a level of so many fitted images. */
+bool exact_solve_squares(Stage2 *s, double images, Error *error);
+
+/* Solves for the gamma regressions at the last level, after exact_solve_squares. */
+bool exact_solve_gammas(Stage2 *s, Error *error);
+
+/* The standard errors of the held-out losses, and correlations: runs the held-out images once more,
+ * through the heads as they are saved, and takes the variance of the images' losses. */
+bool exact_measure_held_out(Stage2 *s, Error *error);
+
+/* -- Checkpoints (stage2_exact_file.c) --------------------------------------------------------- */
+
+/* The callbacks of a stage: trunk, bins, sums, sample and levels. */
 bool exact_write(Stage *stage, CheckpointWriter *writer, Error *error);
 bool exact_read(Stage *stage, Checkpoint *checkpoint, Error *error);

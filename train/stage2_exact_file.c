@@ -1,5 +1,6 @@
 /* Solved heads in a checkpoint (checkpoints/README.md: /least_squares, /sample, /fit): the sums and
- * the sample, from which a run continues, and the losses at each number of images.
+ * the sample, from which a run continues, and the losses at each number of images. A complete run
+ * has no sample.
  *
  * The sums are one array of doubles, as they lie in memory. The levels are written as columns, a
  * data set for each field, so that other programs can plot them.
@@ -10,6 +11,9 @@
 
 #include <math.h>
 #include <string.h>
+
+/* Attribute of /least_squares: the run was complete, and its sample is not in the file. */
+static const char dropped_name[] = "sample_dropped";
 
 /* values := the field at `offset` of every level. */
 static void column(const Exact *e, size_t offset, double values[EXACT_MAX_LEVELS])
@@ -34,23 +38,53 @@ static bool write_doubles(CheckpointWriter *writer, const char *loss, const char
     return ok;
 }
 
+/* The number of levels at which head i was solved for, the last ones. */
+static int level_count(const Exact *e, int i)
+{
+    return e->square_of[i] < 0 ? 1 : e->level_count;
+}
+
 static bool write_fit(const Stage2 *s, int i, CheckpointWriter *writer, Error *error)
 {
     const Exact *e = s->exact;
     const char *loss = s->stage.learners[i].target;
     double fitted[EXACT_MAX_LEVELS], held[EXACT_MAX_LEVELS], ridge[TIME_BINS_MAX],
         borrow[TIME_BINS_MAX];
+    const int count = level_count(e, i), from = e->level_count - count;
     column(e, offsetof(Level, fitted) + (size_t)i * sizeof(double), fitted);
     column(e, offsetof(Level, held) + (size_t)i * sizeof(double), held);
     for (int bin = 0; bin < s->bins.count; bin++) {
         ridge[bin] = e->chosen[i][bin].ridge;
         borrow[bin] = e->chosen[i][bin].borrow;
     }
-    return write_doubles(writer, loss, "training_loss", e->level_count, fitted, error) &&
-           write_doubles(writer, loss, "held_out_loss", e->level_count, held, error) &&
+    return write_doubles(writer, loss, "training_loss", count, fitted + from, error) &&
+           write_doubles(writer, loss, "held_out_loss", count, held + from, error) &&
            write_doubles(writer, loss, "held_out_stderr", 1, &e->held_stderr[i], error) &&
            write_doubles(writer, loss, "ridge", s->bins.count, ridge, error) &&
            write_doubles(writer, loss, "borrow", s->bins.count, borrow, error);
+}
+
+/* A complete run has no use for its sample, which is large. */
+static bool write_sample(const Exact *e, CheckpointWriter *writer, Error *error)
+{
+    if (!exact_samples(e))
+        return true;
+    return e->complete ? checkpoint_write_attribute(writer, "least_squares", dropped_name, 1, error)
+                       : head_sample_write(&e->sample, writer, error);
+}
+
+/* The sample of a run that goes on. */
+static bool read_sample(Stage2 *s, Checkpoint *checkpoint, Error *error)
+{
+    if (!exact_samples(s->exact))
+        return true;
+    if (checkpoint_attribute(checkpoint, "least_squares", dropped_name, 0) == 0)
+        return head_sample_read(&s->exact->sample, checkpoint, error);
+    return checkpoint_step(checkpoint) >= s->stage.steps ||
+           error_input(error,
+                       "%s: is complete, and no longer has the sample that a regression is solved "
+                       "from (--fresh fits again, to all of stage2.images)",
+                       s->stage.path);
 }
 
 bool exact_write(Stage *stage, CheckpointWriter *writer, Error *error)
@@ -62,7 +96,7 @@ bool exact_write(Stage *stage, CheckpointWriter *writer, Error *error)
     column(e, offsetof(Level, images), images);
     bool ok = stage2_write_common(s, writer, error) &&
               checkpoint_write_doubles(writer, "least_squares/sums", doubles, e->blocks, error) &&
-              (!exact_samples(e) || head_sample_write(&e->sample, writer, error));
+              write_sample(e, writer, error);
     if (!ok || e->level_count == 0)
         return ok;
     ok = checkpoint_write_doubles(writer, "fit/images", e->level_count, images, error) &&
@@ -85,10 +119,11 @@ static bool read_fit(Stage2 *s, int i, Checkpoint *checkpoint, Error *error)
 {
     Exact *e = s->exact;
     const char *loss = s->stage.learners[i].target;
-    double fitted[EXACT_MAX_LEVELS], held[EXACT_MAX_LEVELS], ridge[TIME_BINS_MAX],
-        borrow[TIME_BINS_MAX];
-    if (!read_doubles(checkpoint, loss, "training_loss", e->level_count, fitted, error) ||
-        !read_doubles(checkpoint, loss, "held_out_loss", e->level_count, held, error) ||
+    double fitted[EXACT_MAX_LEVELS] = {0}, held[EXACT_MAX_LEVELS] = {0}, ridge[TIME_BINS_MAX],
+           borrow[TIME_BINS_MAX];
+    const int count = level_count(e, i), from = e->level_count - count;
+    if (!read_doubles(checkpoint, loss, "training_loss", count, fitted + from, error) ||
+        !read_doubles(checkpoint, loss, "held_out_loss", count, held + from, error) ||
         !read_doubles(checkpoint, loss, "held_out_stderr", 1, &e->held_stderr[i], error) ||
         !read_doubles(checkpoint, loss, "ridge", s->bins.count, ridge, error) ||
         !read_doubles(checkpoint, loss, "borrow", s->bins.count, borrow, error))
@@ -130,7 +165,7 @@ bool exact_read(Stage *stage, Checkpoint *checkpoint, Error *error)
     e->level_count = (int)levels;
     if (!stage2_check_common(s, checkpoint, error) ||
         !checkpoint_read_doubles(checkpoint, "least_squares/sums", doubles, e->blocks, error) ||
-        (exact_samples(e) && !head_sample_read(&e->sample, checkpoint, error)))
+        !read_sample(s, checkpoint, error))
         return false;
     if (levels == 0)
         return true;

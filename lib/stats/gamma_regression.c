@@ -164,6 +164,11 @@ static int strip_first(const GammaRows *rows, int strip)
     return (int)((long long)rows->chunks * strip / STRIPS);
 }
 
+static double weight_of(const State *s, size_t row)
+{
+    return s->problem->weight ? s->problem->weight[row] : 1;
+}
+
 /* out [count] := the product of all rows with v. */
 static void apply_all(const State *s, const double *v, double *out)
 {
@@ -184,7 +189,7 @@ static void add_strips(const State *s, double *sum)
         sum[j] /= (double)s->count;
 }
 
-/* The weights r exp(-l) of the Hessian; and s->gradient := the mean of (1 - r exp(-l)) phi. */
+/* The weights of the Hessian, r exp(-l) times the row's own; and s->gradient := the mean of the slope times phi. */
 static void sum_gradient(State *s)
 {
     const GammaRows *rows = s->rows;
@@ -196,8 +201,9 @@ static void sum_gradient(State *s)
             const size_t first = rows->first(rows->context, c);
             const size_t end = rows->first(rows->context, c + 1);
             for (size_t i = first; i < end; i++) {
-                s->weight[i] = s->problem->r[i] * exp(-s->l[i]);
-                slope[i - first] = 1 - s->weight[i];
+                const double of_row = weight_of(s, i);
+                s->weight[i] = of_row * s->problem->r[i] * exp(-s->l[i]);
+                slope[i - first] = of_row - s->weight[i];
             }
             rows->add(rows->context, c, slope, s->strips + (size_t)strip * s->features);
         }
@@ -226,7 +232,7 @@ static void sum_product(State *s, const double *v, double *out)
     s->products++;
 }
 
-/* The mean over rows of l + r exp(-l) at l + a change, and its two derivatives by a. */
+/* The mean over rows of the loss at l + a change, and its two derivatives by a. */
 typedef struct Along {
     double value, slope, curvature;
 } Along;
@@ -242,9 +248,10 @@ static Along mean_along(const State *s, double a)
         double value = 0, slope = 0, curvature = 0;
         for (size_t i = first; i < end; i++) {
             const double l = s->l[i] + a * s->change[i];
-            const double ratio = s->problem->r[i] * exp(-l);
-            value += l + ratio;
-            slope += (1 - ratio) * s->change[i];
+            const double of_row = weight_of(s, i);
+            const double ratio = of_row * s->problem->r[i] * exp(-l);
+            value += of_row * l + ratio;
+            slope += (of_row - ratio) * s->change[i];
             curvature += ratio * s->change[i] * s->change[i];
         }
         strips[strip] = (Along){value, slope, curvature};

@@ -57,6 +57,9 @@ typedef struct GammaProblem {
     const GammaRows *rows;
     /* [rows] */
     const double *r;
+    /* [rows]: the weights of the rows' losses, 0 or more, about 1; the mean is over the number of
+     * rows all the same. NULL: all are 1. */
+    const double *weight;
     /* [P (P + 1) / 2]: the mean of phi phi', its lower triangle row by row. It may be of more rows
      * than the problem's. */
     const double *fisher;
