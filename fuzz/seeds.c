@@ -325,6 +325,7 @@ static void write_weights(void)
     static const char empty[] = "\x02\0\0\0\0\0\0\0{}", pickle[] = "\x80\x02}.";
     write_bytes(seed_path("safetensors", "empty"), empty, sizeof empty - 1);
     write_bytes(seed_path("torch", "pickle"), pickle, sizeof pickle - 1);
+    write_bytes(seed_path("pickle", "dictionary"), pickle, sizeof pickle - 1);
 }
 
 static void write_configs(void)

@@ -31,6 +31,7 @@ const FuzzEntry fuzz_targets[] = {
     {"csv", fuzz_csv},
     {"safetensors", fuzz_safetensors},
     {"torch", fuzz_torch},
+    {"pickle", fuzz_pickle},
     {"numpy", fuzz_numpy},
     {"pictures", fuzz_pictures},
 };

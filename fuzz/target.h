@@ -37,6 +37,7 @@ FuzzTarget fuzz_cifar;       /* CIFAR in an archive */
 FuzzTarget fuzz_csv;         /* a table that `infer compare` reads back */
 FuzzTarget fuzz_safetensors; /* weights of other programs, in safetensors */
 FuzzTarget fuzz_torch;       /* weights of PyTorch */
+FuzzTarget fuzz_pickle;      /* the pickles inside of these */
 FuzzTarget fuzz_numpy;       /* images and labels in NumPy's files */
 FuzzTarget fuzz_pictures;    /* PNG and JPEG, alone and in archives */
 

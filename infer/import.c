@@ -3,6 +3,9 @@
  * The run gets one file, stage1.h5, as training would have left it: the configuration that the
  * description of the network amounts to, and the weights under our names. Its attribute `imported`
  * tells `train --stage 2` to take the recipe from it.
+ *
+ * A variance head beside the network goes to stage2-<head>.h5, as stage 2 would have left it. A run
+ * that has the same network already keeps it, so that heads of several files come together.
  */
 #include "base/memory.h"
 #include "base/program.h"
@@ -23,7 +26,8 @@ static const char usage[] =
     "\n"
     "  DIR    a model of diffusers (UNet2DModel), as save_pretrained writes it\n"
     "  FILE   weights in safetensors or of torch.save: those of diffusers, of\n"
-    "         pesser/pytorch_diffusion, of ermongroup/ddim\n"
+    "         pesser/pytorch_diffusion, of ermongroup/ddim, of\n"
+    "         Extended-Analytic-DPM with its variance head (--head)\n"
     "\n"
     "Format and family are found from the content. Of several networks in a file the\n"
     "moving average is taken. Nothing in a file is executed. docs/import.md has the\n"
@@ -33,6 +37,7 @@ static const char usage[] =
     "  infer import ddpm-cifar10-32/ --run cifar10\n"
     "  infer import ema_diffusion_cifar10_model-790000.ckpt --resolution 32 --run cifar10\n"
     "  infer import ckpt.pth --config cifar10.yml --run cifar10\n"
+    "  infer import celeba64_npr.pth --head npr --run celeba\n"
     "  train --stage 2 --loss npr,sn --run cifar10 --set data.train=cifar10.h5\n"
     "\n";
 
@@ -42,14 +47,21 @@ typedef struct Import {
     const char *run, *config;
     /* -1 or an index of "ddpm|diffusers"; -1 or an index of "t|t_minus_1|index". */
     int family, time;
+    /* -1 or an index of head_names. */
+    int head;
     int64_t resolution;
     bool fresh;
 
     ForeignNetwork network;
     RunLock lock;
-    char *path;
-    float *weights;
+    /* Of stage1.h5, and of stage2-<head>.h5. */
+    char *path, *head_path;
+    float *weights, *head_weights;
+    /* Whether the run has the network already. */
+    bool has_network;
 } Import;
+
+static const char *const head_names[] = {"npr", "sn"};
 
 static bool parse(Import *s, int argc, char **argv, bool *stop, Error *error)
 {
@@ -61,6 +73,8 @@ static bool parse(Import *s, int argc, char **argv, bool *stop, Error *error)
         option_string("config", "FILE", &s->config,
                       "the description of the network: config.json of diffusers, the recipe of "
                       "ermongroup/ddim (default: config.json beside the weights)"),
+        option_choice("head", "npr|sn", &s->head,
+                      "what the variance head in the file estimates; required where it has one"),
         option_choice("time", "t|t_minus_1|index", &s->time,
                       "what the network is told at timestep t (default: what its program tells it; "
                       "docs/import.md)"),
@@ -82,14 +96,31 @@ static bool check_arguments(const Import *s, Error *error)
     return true;
 }
 
-static bool check_run(const Import *s, Error *error)
+static bool check_file(const Import *s, const char *path, Error *error)
 {
-    if (!file_kind_allows(s->path, FILE_CHECKPOINT, error))
+    if (!file_kind_allows(path, FILE_CHECKPOINT, error))
         return false;
-    if (!s->fresh && access(s->path, F_OK) == 0)
-        return error_input(error, "%s: is there already; --fresh replaces it, or name another run",
-                           s->path);
-    return true;
+    return s->fresh || access(path, F_OK) != 0 ||
+           error_input(error, "%s: is there already; --fresh replaces it, or name another run",
+                       path);
+}
+
+/* A network that is there already is compared when the other one was read, if a head comes. */
+static bool check_run(Import *s, Error *error)
+{
+    if (s->head < 0)
+        return check_file(s, s->path, error);
+    s->has_network = !s->fresh && access(s->path, F_OK) == 0;
+    return check_file(s, s->head_path, error) && file_kind_allows(s->path, FILE_CHECKPOINT, error);
+}
+
+static bool check_head(const Import *s, Error *error)
+{
+    return !s->network.has_head || s->head >= 0 ||
+           error_input(error,
+                       "%s: has a variance head and does not say what it estimates; --head npr or "
+                       "--head sn says it",
+                       tensor_file_path(s->network.file));
 }
 
 static bool open_network(Import *s, Error *error)
@@ -99,6 +130,7 @@ static bool open_network(Import *s, Error *error)
                                     .config = s->config,
                                     .style = s->family < 0 ? NAMES_UNKNOWN : styles[s->family],
                                     .time = s->time,
+                                    .head = s->head < 0 ? NULL : head_names[s->head],
                                     .resolution = s->resolution};
     if (!foreign_open(&s->network, &options, error))
         return false;
@@ -118,16 +150,62 @@ static bool open_network(Import *s, Error *error)
     return true;
 }
 
-static bool write_run(Import *s, Error *error)
+static bool read_weights(Import *s, Error *error)
 {
-    CheckpointWriter *writer = NULL;
-    if (!checkpoint_create(&writer, s->path, &s->network.config, 1, 0, error))
+    const ForeignNetwork *n = &s->network;
+    s->weights = memory_large(n->params.size, sizeof *s->weights, "the network", error);
+    if (s->weights && n->has_head)
+        s->head_weights = memory_large(n->head.size, sizeof *s->head_weights, "the head", error);
+    return s->weights && (s->head_weights || !n->has_head) &&
+           foreign_read(&s->network, s->weights, s->head_weights, error);
+}
+
+/* A head can only join the very network that it was fitted on. */
+static bool check_same_network(const Import *s, Error *error)
+{
+    const ForeignNetwork *n = &s->network;
+    Checkpoint *checkpoint = NULL;
+    char keys[256];
+    if (!s->has_network)
+        return true;
+    if (!checkpoint_open(&checkpoint, s->path, error))
         return false;
-    if (checkpoint_write_params(writer, "trunk_ema", &s->network.params, s->weights, error) &&
+    float *there = NULL;
+    bool same = config_differences(checkpoint_config(checkpoint), &n->config, CONFIG_NETWORK, keys,
+                                   sizeof keys) == 0;
+    if (same)
+        there = checkpoint_load_params(checkpoint, "trunk_ema", &n->params, error);
+    const bool read = !same || there;
+    same = there && memcmp(there, s->weights, n->params.size * sizeof *there) == 0;
+    memory_free(there);
+    checkpoint_close(checkpoint);
+    return same || (read && error_input(error,
+                                        "%s: holds another network than %s; --fresh replaces it, "
+                                        "or name another run",
+                                        s->path, tensor_file_path(n->file)));
+}
+
+/* Writes the network, with the head if the stage is 2. */
+static bool write_checkpoint(const Import *s, const char *path, int stage, Error *error)
+{
+    const ForeignNetwork *n = &s->network;
+    CheckpointWriter *writer = NULL;
+    char group[32];
+    if (!checkpoint_create(&writer, path, &n->config, stage, 0, error))
+        return false;
+    snprintf(group, sizeof group, "heads_ema/%s", s->head < 0 ? "" : head_names[s->head]);
+    if (checkpoint_write_params(writer, "trunk_ema", &n->params, s->weights, error) &&
+        (stage == 1 || checkpoint_write_params(writer, group, &n->head, s->head_weights, error)) &&
         checkpoint_write_attribute(writer, "/", "imported", 1, error))
         return checkpoint_commit(writer, error);
     checkpoint_discard(writer);
     return false;
+}
+
+static bool write_run(const Import *s, Error *error)
+{
+    return (s->has_network || write_checkpoint(s, s->path, 1, error)) &&
+           (!s->network.has_head || write_checkpoint(s, s->head_path, 2, error));
 }
 
 static void report(const Import *s)
@@ -144,6 +222,10 @@ static void report(const Import *s)
         c->data.resolution, c->data.resolution, c->data.channels, c->data.channels == 1 ? "" : "s",
         schedule_kind_name(c->diffusion.schedule), c->diffusion.timesteps, times[c->model.time],
         outputs[c->model.predicts]);
+    if (s->network.has_head)
+        printf("%s: %zu numbers in %d tensors, a %s head %s\n", s->head_path, s->network.head.size,
+               s->network.head.count, c->head.type == HEAD_COMPLEX ? "complex" : "simple",
+               head_names[s->head]);
 }
 
 static bool import(Import *s, Error *error)
@@ -151,10 +233,10 @@ static bool import(Import *s, Error *error)
     if (!check_arguments(s, error))
         return false;
     s->path = memory_format("%s/stage1.h5", s->run);
-    if (!check_run(s, error) || !open_network(s, error))
-        return false;
-    s->weights = memory_large(s->network.params.size, sizeof *s->weights, "the network", error);
-    if (!s->weights || !foreign_read(&s->network, s->weights, error) ||
+    if (s->head >= 0)
+        s->head_path = memory_format("%s/stage2-%s.h5", s->run, head_names[s->head]);
+    if (!check_run(s, error) || !open_network(s, error) || !check_head(s, error) ||
+        !read_weights(s, error) || !check_same_network(s, error) ||
         !program_make_directory(s->run, error) || !run_lock_take(&s->lock, s->run, error) ||
         !write_run(s, error))
         return false;
@@ -166,7 +248,7 @@ static bool import(Import *s, Error *error)
 
 bool import_command(int argc, char **argv, Error *error)
 {
-    Import s = {.family = -1, .time = -1, .lock = {.fd = -1}};
+    Import s = {.family = -1, .time = -1, .head = -1, .lock = {.fd = -1}};
     bool stop = false;
     common_defaults(&s.common);
     const bool ok = parse(&s, argc, argv, &stop, error) && (stop || import(&s, error));
@@ -174,6 +256,8 @@ bool import_command(int argc, char **argv, Error *error)
         run_lock_release(&s.lock);
     foreign_close(&s.network);
     memory_free(s.weights);
+    memory_free(s.head_weights);
+    memory_free(s.head_path);
     memory_free(s.path);
     string_list_free(&s.names);
     common_free(&s.common);

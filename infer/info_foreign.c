@@ -60,6 +60,9 @@ static void print_network(const ForeignNetwork *network)
            c->data.channels, c->data.channels == 1 ? "" : "s");
     printf("  %-10s %s schedule, %d timesteps\n", "diffusion",
            schedule_kind_name(c->diffusion.schedule), c->diffusion.timesteps);
+    if (network->has_head)
+        printf("  %-10s %s, %zu parameters; --head npr or sn says what it estimates\n", "head",
+               c->head.type == HEAD_COMPLEX ? "complex" : "simple", network->head.size);
     for (int i = 0; i < network->notes.count; i++)
         printf("  %-10s %s\n", "note", network->notes.lines[i]);
     printf("  %-10s possible: infer import makes a run of it\n", "import");

@@ -154,6 +154,7 @@ START_TEST(weights_do_not_crash)
 {
     replay("safetensors", 4);
     replay("torch", 7);
+    replay("pickle", 5);
 }
 END_TEST
 

@@ -25,8 +25,9 @@ static Network *open_run(const char *run, int count)
 }
 
 /* Evaluates the network at the x and t of an expected file; the caller frees. t counts from 0
- * there. *dims := C, H, W. */
-static float *evaluate(Network *network, const char *expected, int64_t dims[GOLDEN_MAX_RANK])
+ * there. *dims := C, H, W. `head`: of the output, or NULL for eps. */
+static float *evaluate_head(Network *network, const char *head, const char *expected,
+                            int64_t dims[GOLDEN_MAX_RANK])
 {
     int rank, t[16];
     float *x = golden_floats(expected, "x", &rank, dims);
@@ -35,12 +36,23 @@ static float *evaluate(Network *network, const char *expected, int64_t dims[GOLD
     for (size_t i = 0; i < count; i++)
         t[i] = (int)index[i] + 1;
     float *eps = malloc(size * sizeof *eps);
-    const Prediction outputs = {.eps = eps};
+    Prediction outputs = {0};
+    if (head) {
+        ck_assert_int_ge(network_find_head(network, head), 0);
+        outputs.heads[network_find_head(network, head)] = eps;
+    } else {
+        outputs.eps = eps;
+    }
     golden_to_nhwc(x, count, (size_t)dims[1], (size_t)dims[2], (size_t)dims[3]);
     assert_ok(network_evaluate(network, x, t, (int)count, &outputs, &error));
     free(x);
     free(index);
     return eps;
+}
+
+static float *evaluate(Network *network, const char *expected, int64_t dims[GOLDEN_MAX_RANK])
+{
+    return evaluate_head(network, NULL, expected, dims);
 }
 
 /* The relative error that is allowed: 1e-5, or twice that of the program's own float32. */
@@ -58,12 +70,12 @@ static double tolerance(const char *expected, const char *array)
     return larger(1e-5, 2 * own);
 }
 
-/* The run gives `array` of the expected file. */
-static void check_eps(const char *run, const char *expected, const char *array)
+/* The run gives `array` of the expected file, as eps or as the output of a head. */
+static void check_output(const char *run, const char *head, const char *expected, const char *array)
 {
     int64_t dims[GOLDEN_MAX_RANK];
     Network *network = open_run(run, 3);
-    float *eps = evaluate(network, expected, dims);
+    float *eps = evaluate_head(network, head, expected, dims);
     float *want = golden_floats(expected, array, NULL, NULL);
     const size_t each = (size_t)(dims[1] * dims[2] * dims[3]);
     double largest = 0, worst = 0;
@@ -77,6 +89,11 @@ static void check_eps(const char *run, const char *expected, const char *array)
     free(want);
     free(eps);
     network_close(network);
+}
+
+static void check_eps(const char *run, const char *expected, const char *array)
+{
+    check_output(run, NULL, expected, array);
 }
 
 static const struct {
@@ -102,6 +119,55 @@ START_TEST(networks_give_what_their_programs_give)
         infer_ok("import " IMPORT "%s --run $D/%s", networks[i].what, run);
         check_eps(run, expected, "eps");
     }
+    program_end();
+}
+END_TEST
+
+/* -- Heads ------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *what, *head, *expected, *eps, *output;
+} heads[] = {
+    {"ea_ddpm_npr.pth --head npr", "npr", "ea_ddpm_npr", "eps", "npr"},
+    {"ea_ddpm_sn.ckpt --head sn", "sn", "ea_ddpm_sn", "eps", "sn"},
+    {"ea_ddpm_sn.ckpt/models_states/model.pth --head sn", "sn", "ea_ddpm_sn", "not_ema/eps",
+     "not_ema/sn"},
+};
+
+START_TEST(heads_give_what_their_program_gives)
+{
+    program_begin();
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        char run[32], expected[256];
+        snprintf(run, sizeof run, "run%zu", i);
+        snprintf(expected, sizeof expected, IMPORT "%s_expected.h5", heads[i].expected);
+        infer_ok("import " IMPORT "%s --resolution 8 --run $D/%s", heads[i].what, run);
+        check_eps(run, expected, heads[i].eps);
+        check_output(run, heads[i].head, expected, heads[i].output);
+        infer_ok("sample --run $D/%s --variance %s --steps 5 --count 1 --out $D/x.h5", run,
+                 heads[i].head);
+    }
+    program_end();
+}
+END_TEST
+
+START_TEST(a_head_must_be_named_and_joins_its_own_network_only)
+{
+    program_begin();
+    infer_fails(2, "--head npr or --head sn says it",
+                "import " IMPORT "ea_ddpm_npr.pth --resolution 8 --run $D/run");
+    infer_fails(2, "has no variance head", "import " IMPORT "diffusers-new --head sn --run $D/run");
+    infer_ok("import " IMPORT "ea_ddpm_npr.pth --resolution 8 --head npr --run $D/run");
+    infer_fails(2, "stage2-npr.h5: is there already",
+                "import " IMPORT "ea_ddpm_npr.pth --resolution 8 --head npr --run $D/run");
+    infer_fails(2, "holds another network",
+                "import " IMPORT "ea_ddpm_sn.ckpt --resolution 8 --head sn --run $D/run");
+    infer_ok("import " IMPORT "ea_ddpm_npr.pth --resolution 8 --head sn --run $D/run");
+    check_output("run", "npr", IMPORT "ea_ddpm_npr_expected.h5", "npr");
+    check_output("run", "sn", IMPORT "ea_ddpm_npr_expected.h5", "npr");
+    ck_assert_int_eq(system("train --stage 2 --loss npr --run $D/run --set data.format=mixture "
+                            "2>$D/output; test $? = 2 && grep -q 'was imported' $D/output"),
+                     0);
     program_end();
 }
 END_TEST
@@ -350,7 +416,8 @@ START_TEST(an_exported_folder_has_the_names_and_shapes_of_diffusers)
 }
 END_TEST
 
-SUITE_MAIN("import", networks_give_what_their_programs_give,
+SUITE_MAIN("import", networks_give_what_their_programs_give, heads_give_what_their_program_gives,
+           a_head_must_be_named_and_joins_its_own_network_only,
            what_must_be_refused_is_refused_in_one_line,
            a_network_that_does_not_fit_is_refused_with_the_reason, every_guess_is_said,
            a_run_is_replaced_only_on_request, the_time_can_be_said,

@@ -165,6 +165,11 @@ static bool restore(Stage *stage, Checkpoint *checkpoint, bool resume, int64_t *
     if (checkpoint_stage(checkpoint) != stage->number)
         return error_input(error, "%s: a checkpoint of stage %d, expected one of stage %d",
                            stage->path, checkpoint_stage(checkpoint), stage->number);
+    if (checkpoint_attribute(checkpoint, "/", "imported", 0) == 1)
+        return error_input(error,
+                           "%s: was imported, and has no state of an optimizer to go on from "
+                           "(--fresh starts again and replaces it)",
+                           stage->path);
     if (!check_config(stage, checkpoint, resume, steered, error) ||
         !check_images(stage, checkpoint, error))
         return false;

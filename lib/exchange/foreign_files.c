@@ -1,9 +1,10 @@
-/* Looks for files under the names that diffusers gives them. */
+/* Looks for files under the names that diffusers and Extended-Analytic-DPM give them. */
 #include "exchange/foreign_files.h"
 
 #include "base/atomic_file.h"
 #include "base/memory.h"
 
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,11 +34,16 @@ static char *first_existing(const char *directory, const char *const *names, int
 
 static char *find_weights(const char *directory)
 {
-    static const char *const names[] = {
-        "unet/diffusion_pytorch_model.safetensors",      "unet/diffusion_pytorch_model.bin",
-        "unet/diffusion_pytorch_model.fp16.safetensors", "unet/diffusion_pytorch_model.fp16.bin",
-        "diffusion_pytorch_model.safetensors",           "diffusion_pytorch_model.bin",
-        "diffusion_pytorch_model.fp16.safetensors",      "diffusion_pytorch_model.fp16.bin"};
+    static const char *const names[] = {"unet/diffusion_pytorch_model.safetensors",
+                                        "unet/diffusion_pytorch_model.bin",
+                                        "unet/diffusion_pytorch_model.fp16.safetensors",
+                                        "unet/diffusion_pytorch_model.fp16.bin",
+                                        "diffusion_pytorch_model.safetensors",
+                                        "diffusion_pytorch_model.bin",
+                                        "diffusion_pytorch_model.fp16.safetensors",
+                                        "diffusion_pytorch_model.fp16.bin",
+                                        "ema_models_states/model.pth",
+                                        "models_states/model.pth"};
     return first_existing(directory, names, sizeof names / sizeof names[0]);
 }
 
@@ -57,8 +63,10 @@ bool foreign_files_find(ForeignFiles *files, const char *path, const char *confi
     if (!files->weights)
         return error_input(error,
                            "%s: is a folder without unet/diffusion_pytorch_model.safetensors or "
-                           ".bin, as diffusers would write it; name the file of weights itself",
+                           ".bin, as diffusers would write it, and without "
+                           "ema_models_states/model.pth; name the file of weights itself",
                            path);
+    files->average = strstr(files->weights, "/ema_models_states/") != NULL;
     char *directory = atomic_directory_of(files->weights, &base);
     files->config = config ? memory_string(config) : existing(directory, "config.json");
     files->scheduler = find_scheduler(directory);

@@ -2,12 +2,15 @@
  *
  * A file may hold several state dicts: the network, its moving average, an optimizer. The moving
  * average is taken, as the programs themselves do when they sample.
+ *
+ * Files of Extended-Analytic-DPM hold a variance head beside the network.
  */
 #include "exchange/foreign_network.h"
 
 #include "base/memory.h"
 #include "exchange/descriptions.h"
 #include "exchange/foreign_files.h"
+#include "model/head.h"
 #include "model/unet.h"
 
 #include <assert.h>
@@ -144,6 +147,25 @@ static bool check_config(ForeignNetwork *n, const char *path, Error *error)
     return ok;
 }
 
+/* A file with a head does not say what the head estimates, and not what the network is told. */
+static bool describe_head(ForeignNetwork *n, const ForeignOptions *options, Error *error)
+{
+    HeadType type;
+    const bool found = names_find_head(n->style, tensor_file_table(n->file), n->group, &type);
+    if (!found && options->head)
+        return error_input(error, "%s: has no variance head, and --head %s says that it has one",
+                           tensor_file_path(n->file), options->head);
+    n->has_head = found;
+    if (found)
+        n->config.head.type = type;
+    if (found && options->time < 0)
+        foreign_note(&n->notes,
+                     "takes it that the network of %s is told t - 1; Extended-Analytic-DPM tells "
+                     "some networks t, and --time t says so",
+                     tensor_file_path(n->file));
+    return true;
+}
+
 static bool describe(ForeignNetwork *n, const ForeignFiles *files, const ForeignOptions *options,
                      Error *error)
 {
@@ -155,7 +177,7 @@ static bool describe(ForeignNetwork *n, const ForeignFiles *files, const Foreign
                                            : read_diffusers(n, files, options->resolution, error);
     if (ok && options->time >= 0)
         n->config.model.time = (ModelTime)options->time;
-    return ok && check_config(n, files->weights, error);
+    return ok && describe_head(n, options, error) && check_config(n, files->weights, error);
 }
 
 /* -- Pairs of tensors -------------------------------------------------------------------------- */
@@ -163,8 +185,13 @@ static bool describe(ForeignNetwork *n, const ForeignFiles *files, const Foreign
 static void list_params(ForeignNetwork *n)
 {
     params_init(&n->params);
+    params_init(&n->head);
     Graph *graph = graph_new(&n->params, (GraphOptions){.batch = 1});
-    unet_build(graph, &n->config);
+    Graph *head_graph = graph_new(&n->head, (GraphOptions){.batch = 1});
+    const UNet net = unet_build(graph, &n->config);
+    if (n->has_head)
+        head_build(head_graph, &n->config, 1, net.features, net.temb);
+    graph_free(head_graph);
     graph_free(graph);
 }
 
@@ -196,13 +223,17 @@ typedef struct Misfits {
     char *first_wrong;
 } Misfits;
 
-static void pair(ForeignNetwork *n, bool *used, Misfits *misfits)
+/* The pairs of one set: of the network, or of the head. */
+static void pair_set(ForeignNetwork *n, const ParamSet *set, int *tensors, bool *used,
+                     Misfits *misfits)
 {
     const TensorTable *table = tensor_file_table(n->file);
-    for (int i = 0; i < n->params.count; i++) {
-        const Param *param = &n->params.items[i];
-        char *name = names_translate(n->style, n->config.model.levels, param->name);
-        const int index = n->tensors[i] = names_find(table, n->group, name);
+    for (int i = 0; i < set->count; i++) {
+        const Param *param = &set->items[i];
+        char *name = set == &n->head
+                         ? names_translate_head(n->style, param->name)
+                         : names_translate(n->style, n->config.model.levels, param->name);
+        const int index = tensors[i] = names_find(table, n->group, name);
         const Tensor *tensor = index >= 0 ? &table->tensors[index] : NULL;
         if (tensor)
             used[index] = true;
@@ -219,6 +250,13 @@ static void pair(ForeignNetwork *n, bool *used, Misfits *misfits)
         }
         memory_free(name);
     }
+}
+
+static void pair(ForeignNetwork *n, bool *used, Misfits *misfits)
+{
+    const TensorTable *table = tensor_file_table(n->file);
+    pair_set(n, &n->params, n->tensors, used, misfits);
+    pair_set(n, &n->head, n->head_tensors, used, misfits);
     assert(table->groups && table->tensors); /* choose_group has found some */
     const TensorGroup *group = &table->groups[n->group];
     for (int i = group->first; i < group->first + group->count; i++)
@@ -238,7 +276,7 @@ static bool complain(const ForeignNetwork *n, const Misfits *m, Error *error)
         error_add(error, " %d unknown, the first %.100s;", m->unknown, m->first_unknown);
     if (m->wrong > 0)
         error_add(error, " %d of another shape, the first %.200s;", m->wrong, m->first_wrong);
-    return error_add(error, " of %d tensors", n->params.count);
+    return error_add(error, " of %d tensors", n->params.count + n->head.count);
 }
 
 static bool pair_tensors(ForeignNetwork *n, Error *error)
@@ -247,6 +285,7 @@ static bool pair_tensors(ForeignNetwork *n, Error *error)
     bool *used = memory_small((size_t)tensor_file_table(n->file)->tensor_count, sizeof *used);
     list_params(n);
     n->tensors = memory_small((size_t)n->params.count, sizeof *n->tensors);
+    n->head_tensors = memory_small((size_t)n->head.count + 1, sizeof *n->head_tensors);
     pair(n, used, &misfits);
     const bool ok = complain(n, &misfits, error);
     memory_free(misfits.first_missing);
@@ -265,14 +304,22 @@ static bool check_style(const ForeignNetwork *n, NameStyle wanted, Error *error)
                        tensor_file_path(n->file), names_of_style(n->style), names_of_style(wanted));
 }
 
+/* A moving average in a file of its own is a choice, too. Always true. */
+static bool note_average(ForeignNetwork *n, const ForeignFiles *files)
+{
+    if (files->average)
+        foreign_note(&n->notes, "takes %s, the moving average", files->weights);
+    return true;
+}
+
 bool foreign_open(ForeignNetwork *n, const ForeignOptions *options, Error *error)
 {
     ForeignFiles files = {0};
     *n = (ForeignNetwork){0};
     const bool ok = foreign_files_find(&files, options->path, options->config, error) &&
-                    tensor_file_open(&n->file, files.weights, error) && choose_group(n, error) &&
-                    check_style(n, options->style, error) && describe(n, &files, options, error) &&
-                    pair_tensors(n, error);
+                    note_average(n, &files) && tensor_file_open(&n->file, files.weights, error) &&
+                    choose_group(n, error) && check_style(n, options->style, error) &&
+                    describe(n, &files, options, error) && pair_tensors(n, error);
     foreign_files_free(&files);
     if (!ok)
         foreign_close(n);
@@ -283,32 +330,43 @@ void foreign_close(ForeignNetwork *n)
 {
     tensor_file_close(n->file);
     params_free(&n->params);
+    params_free(&n->head);
     memory_free(n->tensors);
+    memory_free(n->head_tensors);
     foreign_notes_free(&n->notes);
     *n = (ForeignNetwork){0};
 }
 
-static bool check_finite(const ForeignNetwork *n, const float *weights, Error *error)
+static bool check_finite(const ForeignNetwork *n, const ParamSet *set, const int *tensors,
+                         const float *weights, Error *error)
 {
     const TensorTable *table = tensor_file_table(n->file);
-    for (int i = 0; i < n->params.count; i++) {
-        const Param *param = &n->params.items[i];
+    for (int i = 0; i < set->count; i++) {
+        const Param *param = &set->items[i];
         for (size_t k = 0; k < param->count; k++)
             if (!isfinite(weights[param->offset + k]))
                 return error_input(error, "%s: the tensor %.80s has a number that is not finite",
-                                   tensor_file_path(n->file), table->tensors[n->tensors[i]].name);
+                                   tensor_file_path(n->file), table->tensors[tensors[i]].name);
     }
     return true;
 }
 
-bool foreign_read(ForeignNetwork *n, float *weights, Error *error)
+/* wishes [set->count] := the tensors of a set, to `weights`. */
+static void wish_for(const ParamSet *set, const int *tensors, float *weights, TensorWish *wishes)
 {
-    TensorWish *wishes = memory_small((size_t)n->params.count, sizeof *wishes);
-    for (int i = 0; i < n->params.count; i++)
-        wishes[i] =
-            (TensorWish){.tensor = n->tensors[i], .to = weights + n->params.items[i].offset};
-    const bool ok = tensor_file_read(n->file, wishes, n->params.count, error) &&
-                    check_finite(n, weights, error);
+    for (int i = 0; i < set->count; i++)
+        wishes[i] = (TensorWish){.tensor = tensors[i], .to = weights + set->items[i].offset};
+}
+
+bool foreign_read(ForeignNetwork *n, float *weights, float *head, Error *error)
+{
+    const int count = n->params.count + n->head.count;
+    TensorWish *wishes = memory_small((size_t)count, sizeof *wishes);
+    wish_for(&n->params, n->tensors, weights, wishes);
+    wish_for(&n->head, n->head_tensors, head, wishes + n->params.count);
+    const bool ok = tensor_file_read(n->file, wishes, count, error) &&
+                    check_finite(n, &n->params, n->tensors, weights, error) &&
+                    check_finite(n, &n->head, n->head_tensors, head, error);
     memory_free(wishes);
     return ok;
 }

@@ -28,17 +28,25 @@ typedef struct ForeignOptions {
     int time;
     /* Of the images; 0: as described, or guessed. */
     int64_t resolution;
+    /* What the variance head in the file estimates, "npr" or "sn"; NULL: nobody says it. */
+    const char *head;
 } ForeignOptions;
 
 typedef struct ForeignNetwork {
     TensorFile *file;
     int group;
     NameStyle style;
+    /* Whether the file has a variance head. */
+    bool has_head;
     Config config;
     /* Under our names. */
     ParamSet params;
     /* [params.count]: the tensor of the file for each. */
     int *tensors;
+    /* The same of the variance head that the file has beside the network; without one the count is
+     * 0. config.head.type is its type. */
+    ParamSet head;
+    int *head_tensors;
     /* Choices that the file did not settle, each a line for note(). */
     ForeignNotes notes;
 } ForeignNetwork;
@@ -47,5 +55,6 @@ typedef struct ForeignNetwork {
 bool foreign_open(ForeignNetwork *network, const ForeignOptions *options, Error *error);
 void foreign_close(ForeignNetwork *network);
 
-/* weights [params.size] := the weights, in one pass over the file. All are finite. */
-bool foreign_read(ForeignNetwork *network, float *weights, Error *error);
+/* weights [params.size] and head [head.size] := the weights, in one pass over the file. All are
+ * finite. `head` may be NULL where the file has no head. */
+bool foreign_read(ForeignNetwork *network, float *weights, float *head, Error *error);

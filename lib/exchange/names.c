@@ -144,3 +144,24 @@ char *names_translate(NameStyle style, int levels, const char *ours)
         return diffusers_name(levels, ours, style == NAMES_DIFFUSERS_OLD);
     return memory_string(ours);
 }
+
+/* -- Heads of Extended-Analytic-DPM ------------------------------------------------------------ */
+
+static const Pair head_parts[] = {
+    {"block", "before_out"}, {"norm_out", "norm_out2"}, {"conv_out", "conv_out2"}};
+
+char *names_translate_head(NameStyle style, const char *ours)
+{
+    const char *rest;
+    (void)style; /* such heads sit on one family so far */
+    const char *name = replaced(head_parts, COUNT(head_parts), ours, &rest);
+    return memory_format("%s%s", name ? name : "", rest);
+}
+
+bool names_find_head(NameStyle style, const TensorTable *table, int group, HeadType *type)
+{
+    const bool complex = names_find(table, group, "before_out.norm1.weight") >= 0;
+    *type = complex ? HEAD_COMPLEX : HEAD_SIMPLE;
+    return style == NAMES_DDPM && (complex || names_find(table, group, "conv_out2.weight") >= 0 ||
+                                   names_find(table, group, "norm_out2.weight") >= 0);
+}

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "config/config.h"
 #include "engine/params.h"
 #include "exchange/tensor_table.h"
 
@@ -26,6 +27,14 @@ NameStyle names_find_style(const TensorTable *table, int group);
 
 /* The name in `style` of our tensor `ours`, of a network of `levels` levels. The caller frees. */
 char *names_translate(NameStyle style, int levels, const char *ours);
+
+/* Whether tensors of a group belong to a variance head of Extended-Analytic-DPM beside a network in
+ * `style`; *type := its type. */
+bool names_find_head(NameStyle style, const TensorTable *table, int group, HeadType *type);
+
+/* The name in `style` of the tensor `ours` of a head ("block.norm1.weight", "conv_out.bias"). The
+ * caller frees. */
+char *names_translate_head(NameStyle style, const char *ours);
 
 /* The tensor of a group with that name, or with "module." before it; -1 if there is none. */
 int names_find(const TensorTable *table, int group, const char *name);
