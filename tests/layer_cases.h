@@ -19,7 +19,9 @@ struct Case {
     Tensor (*loops)(Reference *r, const Tensor *in, const Case *c);
     int channels, kernel, stride, begin, end; /* of a convolution, as in Conv */
     int groups;
+    double epsilon;
     bool silu;
+    int heads;
 };
 
 static Conv conv_of(const Case *c, Value *residual)
@@ -195,12 +197,13 @@ static Tensor stack_l(Reference *r, const Tensor *in, const Case *c)
 
 static Value *norm(Graph *g, Value *const *in, const Case *c)
 {
-    return nn_group_norm(g, in[0], "a", (Norm){.groups = c->groups, .silu = c->silu});
+    return nn_group_norm(g, in[0], "a",
+                         (Norm){.groups = c->groups, .epsilon = c->epsilon, .silu = c->silu});
 }
 
 static Tensor norm_l(Reference *r, const Tensor *in, const Case *c)
 {
-    Tensor y = reference_group_norm(r, in[0], "a", c->groups);
+    Tensor y = reference_group_norm_eps(r, in[0], "a", c->groups, c->epsilon ? c->epsilon : 1e-6);
     return c->silu ? reference_silu(r, y) : y;
 }
 
@@ -229,6 +232,47 @@ static Tensor norm_made_shift_l(Reference *r, const Tensor *in, const Case *c)
 {
     Tensor y = reference_shift(r, in[0], reference_linear(r, in[1], "b", c->in[0].c));
     return reference_silu(r, reference_group_norm(r, y, "a", c->groups));
+}
+
+static Value *norm_modulated(Graph *g, Value *const *in, const Case *c)
+{
+    return nn_group_norm(g, in[0], "a",
+                         (Norm){.groups = c->groups, .silu = c->silu, .modulation = in[1]});
+}
+
+static Tensor norm_modulated_l(Reference *r, const Tensor *in, const Case *c)
+{
+    Tensor y = reference_modulate(r, reference_group_norm(r, in[0], "a", c->groups), in[1]);
+    return c->silu ? reference_silu(r, y) : y;
+}
+
+/* A modulation that is made of parameters. */
+static Value *norm_made_modulation(Graph *g, Value *const *in, const Case *c)
+{
+    Value *modulation = nn_linear(g, in[1], "b", 2 * c->in[0].c);
+    return nn_group_norm(g, in[0], "a",
+                         (Norm){.groups = c->groups, .silu = true, .modulation = modulation});
+}
+
+static Tensor norm_made_modulation_l(Reference *r, const Tensor *in, const Case *c)
+{
+    Tensor modulation = reference_linear(r, in[1], "b", 2 * c->in[0].c);
+    Tensor y = reference_modulate(r, reference_group_norm(r, in[0], "a", c->groups), modulation);
+    return reference_silu(r, y);
+}
+
+/* Two normalisations of one value, modulated by one other. */
+static Value *norm_modulated_meeting(Graph *g, Value *const *in, const Case *c)
+{
+    Value *a = norm_modulated(g, in, c);
+    return nn_concat(g, a, nn_group_norm(g, in[0], "b", (Norm){.groups = 2, .modulation = in[1]}));
+}
+
+static Tensor norm_modulated_meeting_l(Reference *r, const Tensor *in, const Case *c)
+{
+    Tensor a = norm_modulated_l(r, in, c);
+    Tensor b = reference_modulate(r, reference_group_norm(r, in[0], "b", 2), in[1]);
+    return reference_concat(r, a, b);
 }
 
 /* Two normalisations of one value, shifted by one other. */
@@ -273,14 +317,47 @@ static Tensor silu_meeting_l(Reference *r, const Tensor *in, const Case *c)
 
 static Value *attention(Graph *g, Value *const *in, const Case *c)
 {
-    (void)c;
-    return nn_attention(g, in[0]);
+    return nn_attention(g, in[0], c->heads ? c->heads : 1);
 }
 
+/* Head by head, each with its own channels of the queries, keys and values. */
 static Tensor attention_l(Reference *r, const Tensor *in, const Case *c)
 {
+    const int heads = c->heads ? c->heads : 1, channels = in[0].c / 3, width = channels / heads;
+    Tensor y = {0};
+    for (int head = 0; head < heads; head++) {
+        Tensor q = reference_channels(r, in[0], head * width, width);
+        Tensor k = reference_channels(r, in[0], channels + head * width, width);
+        Tensor v = reference_channels(r, in[0], 2 * channels + head * width, width);
+        Tensor one = reference_attention(r, reference_concat(r, reference_concat(r, q, k), v));
+        y = head == 0 ? one : reference_concat(r, y, one);
+    }
+    return y;
+}
+
+static Value *average_pool(Graph *g, Value *const *in, const Case *c)
+{
     (void)c;
-    return reference_attention(r, in[0]);
+    return nn_average_pool(g, in[0]);
+}
+
+static Tensor average_pool_l(Reference *r, const Tensor *in, const Case *c)
+{
+    (void)c;
+    return reference_average_pool(r, in[0]);
+}
+
+static Value *average_pool_meeting(Graph *g, Value *const *in, const Case *c)
+{
+    (void)c;
+    return nn_concat(g, nn_average_pool(g, in[0]), nn_average_pool(g, nn_silu(g, in[0])));
+}
+
+static Tensor average_pool_meeting_l(Reference *r, const Tensor *in, const Case *c)
+{
+    (void)c;
+    Tensor pooled = reference_average_pool(r, in[0]);
+    return reference_concat(r, pooled, reference_average_pool(r, reference_silu(r, in[0])));
 }
 
 static Value *upsample(Graph *g, Value *const *in, const Case *c)
@@ -334,6 +411,7 @@ static Tensor concat_self_l(Reference *r, const Tensor *in, const Case *c)
 #define OF(function) .build = function, .loops = function##_l
 #define CONV3 .kernel = 3, .begin = 1, .end = 1
 #define DOWN .kernel = 3, .stride = 2, .end = 1
+#define DOWN_BOTH .kernel = 3, .stride = 2, .begin = 1, .end = 1
 
 static const Case cases[] = {
     {"conv 1 to 12", 3, {{12, 12, 1}}, OF(conv), .channels = 12, CONV3},
@@ -350,6 +428,9 @@ static const Case cases[] = {
     {"conv down", 3, {{12, 12, 12}}, OF(conv), .channels = 12, DOWN},
     {"conv down 28", 1, {{28, 28, 12}}, OF(conv), .channels = 12, DOWN},
     {"conv down, odd", 3, {{7, 9, 12}}, OF(conv), .channels = 12, DOWN},
+    {"conv down, padded on all sides", 3, {{12, 12, 12}}, OF(conv), .channels = 12, DOWN_BOTH},
+    {"conv down 28, all sides", 1, {{28, 28, 16}}, OF(conv), .channels = 32, DOWN_BOTH},
+    {"conv down of 2, all sides", 3, {{2, 2, 3}}, OF(conv), .channels = 5, DOWN_BOTH},
     {"conv, residual", 3, {{7, 7, 12}, {7, 7, 12}}, OF(conv_residual), .channels = 12, CONV3},
     {"conv, residual 1", 1, {{12, 12, 2}, {12, 12, 1}}, OF(conv_residual), .channels = 1, CONV3},
     {"conv, residual 16", 3, {{8, 8, 16}, {8, 8, 16}}, OF(conv_residual), .channels = 16, CONV3},
@@ -379,12 +460,25 @@ static const Case cases[] = {
     {"norm, shift, silu", 1, {{12, 12, 24}, {1, 1, 24}}, OF(norm_shift), .groups = 6, .silu = true},
     {"norm, made shift", 3, {{6, 6, 12}, {1, 1, 8}}, OF(norm_made_shift), .groups = 6},
     {"norms meeting", 3, {{6, 6, 12}, {1, 1, 12}}, OF(norm_meeting), .groups = 6, .silu = true},
+    {"norm, epsilon", 3, {{7, 7, 12}}, OF(norm), .groups = 6, .epsilon = 0.5},
+    {"norm, epsilon, silu", 1, {{6, 6, 8}}, OF(norm), .groups = 2, .epsilon = 0.1, .silu = true},
+    {"norm, modulated", 3, {{7, 7, 12}, {1, 1, 24}}, OF(norm_modulated), .groups = 6},
+    {"modulated, groups of one", 3, {{6, 6, 12}, {1, 1, 24}}, OF(norm_modulated), .groups = 12},
+    {"modulated, silu", 1, {{8, 8, 24}, {1, 1, 48}}, OF(norm_modulated), .groups = 4, .silu = true},
+    {"made modulation", 3, {{6, 6, 12}, {1, 1, 8}}, OF(norm_made_modulation), .groups = 6},
+    {"modulated, meeting", 3, {{6, 6, 12}, {1, 1, 24}}, OF(norm_modulated_meeting), .groups = 6},
     {"silu", 3, {{7, 7, 12}}, OF(silu)},
     {"silu of many", 3, {{28, 28, 12}}, OF(silu)},
     {"silu, meeting", 1, {{7, 7, 2}}, OF(silu_meeting)},
     {"attention", 3, {{7, 7, 36}}, OF(attention)},
     {"attention, 1 image", 1, {{6, 6, 36}}, OF(attention)},
     {"attention of 1 channel", 3, {{3, 4, 3}}, OF(attention)},
+    {"attention, 2 heads", 3, {{7, 7, 36}}, OF(attention), .heads = 2},
+    {"attention, heads of 1 channel", 2, {{3, 4, 12}}, OF(attention), .heads = 4},
+    {"attention, 3 heads, 1 image", 1, {{6, 6, 36}}, OF(attention), .heads = 3},
+    {"average pool", 3, {{6, 10, 12}}, OF(average_pool)},
+    {"average pool, 1 channel", 1, {{8, 8, 1}}, OF(average_pool)},
+    {"average pool, meeting", 3, {{6, 6, 12}}, OF(average_pool_meeting)},
     {"upsample", 3, {{7, 5, 12}}, OF(upsample)},
     {"upsample, 1 channel", 1, {{6, 6, 1}}, OF(upsample)},
     {"upsample, meeting", 3, {{7, 7, 12}}, OF(upsample_meeting)},

@@ -133,8 +133,9 @@ static inline Tensor reference_shift(Reference *r, Tensor x, Tensor shift)
     return y;
 }
 
-/* Group normalisation with eps 1e-6 and the biased variance, scaled and offset. */
-static inline Tensor reference_group_norm(Reference *r, Tensor x, const char *name, int groups)
+/* Group normalisation with the biased variance, scaled and offset. */
+static inline Tensor reference_group_norm_eps(Reference *r, Tensor x, const char *name, int groups,
+                                              double epsilon)
 {
     const double *weight = reference_param(r, name, "weight");
     const double *bias = reference_param(r, name, "bias");
@@ -155,10 +156,41 @@ static inline Tensor reference_group_norm(Reference *r, Tensor x, const char *na
             for (int h = 0; h < x.h; h++)
                 for (int w = 0; w < x.w; w++)
                     for (int c = g * width; c < (g + 1) * width; c++)
-                        *tensor_at(y, n, h, w, c) =
-                            (*tensor_at(x, n, h, w, c) - mean) / sqrt(variance + 1e-6) * weight[c] +
-                            bias[c];
+                        *tensor_at(y, n, h, w, c) = (*tensor_at(x, n, h, w, c) - mean) /
+                                                        sqrt(variance + epsilon) * weight[c] +
+                                                    bias[c];
         }
+    return y;
+}
+
+static inline Tensor reference_group_norm(Reference *r, Tensor x, const char *name, int groups)
+{
+    return reference_group_norm_eps(r, x, name, groups, 1e-6);
+}
+
+/* x (1 + scale) + shift; `modulation` [n, 1, 1, 2c] has the scale, then the shift. */
+static inline Tensor reference_modulate(Reference *r, Tensor x, Tensor modulation)
+{
+    Tensor y = tensor_new(r, x.n, x.h, x.w, x.c);
+    for (int n = 0; n < x.n; n++)
+        for (int h = 0; h < x.h; h++)
+            for (int w = 0; w < x.w; w++)
+                for (int c = 0; c < x.c; c++)
+                    *tensor_at(y, n, h, w, c) =
+                        *tensor_at(x, n, h, w, c) * (1 + *tensor_at(modulation, n, 0, 0, c)) +
+                        *tensor_at(modulation, n, 0, 0, x.c + c);
+    return y;
+}
+
+/* The channels first .. first + count - 1. */
+static inline Tensor reference_channels(Reference *r, Tensor x, int first, int count)
+{
+    Tensor y = tensor_new(r, x.n, x.h, x.w, count);
+    for (int n = 0; n < y.n; n++)
+        for (int h = 0; h < y.h; h++)
+            for (int w = 0; w < y.w; w++)
+                for (int c = 0; c < count; c++)
+                    *tensor_at(y, n, h, w, c) = *tensor_at(x, n, h, w, first + c);
     return y;
 }
 
@@ -186,6 +218,17 @@ static inline Tensor reference_attention(Reference *r, Tensor x)
                     *tensor_at(y, n, 0, i, c) +=
                         score.at[j] / sum * *tensor_at(x, n, 0, j, 2 * channels + c);
         }
+    return y;
+}
+
+static inline Tensor reference_average_pool(Reference *r, Tensor x)
+{
+    Tensor y = tensor_new(r, x.n, x.h / 2, x.w / 2, x.c);
+    for (int n = 0; n < x.n; n++)
+        for (int h = 0; h < x.h; h++)
+            for (int w = 0; w < x.w; w++)
+                for (int c = 0; c < x.c; c++)
+                    *tensor_at(y, n, h / 2, w / 2, c) += *tensor_at(x, n, h, w, c) / 4;
     return y;
 }
 

@@ -463,7 +463,7 @@ START_TEST(ten_thousand_steps_take_no_memory)
         Value *h = nn_conv2d(net.graph, network_input(&net, 4, 4, 16), "a", 16,
                              (Conv){.kernel = 3, .pad_begin = 1, .pad_end = 1});
         h = nn_group_norm(net.graph, h, "b", (Norm){.groups = 4, .silu = true});
-        network_finish(&net, nn_attention(net.graph, nn_conv1x1(net.graph, h, "c", 48, NULL)));
+        network_finish(&net, nn_attention(net.graph, nn_conv1x1(net.graph, h, "c", 48, NULL), 1));
         size_t before = 0;
         for (int step = 0; step < 10000; step++) {
             network_backward(&net);

@@ -1,16 +1,18 @@
-/* Self-attention over the pixels of an image, one head as wide as the channels.
+/* Self-attention over the pixels of an image, head by head, each d channels wide.
  *
- *     forward   S = Q K',  P = softmax(S / sqrt(c)) row by row,  O = P V
- *     backward  dV = P' dO,  dP = dO V',  dS = P o (dP - rowsum(dP o P)) / sqrt(c),
+ *     forward   S = Q K',  P = softmax(S / sqrt(d)) row by row,  O = P V
+ *     backward  dV = P' dO,  dP = dO V',  dS = P o (dP - rowsum(dP o P)) / sqrt(d),
  *               dQ = dS K,  dK = dS' Q
  *
- * Q, K and V are columns of one matrix [n, pixels, 3c]. In float32 the products read and write them
- * in place, through strides. The library's fast products of bfloat16 want matrices without gaps, so
- * there the three are copied apart, and their gradients together again.
+ * Q, K and V are columns of one matrix [n, pixels, 3c]. In float32 the products of a single head
+ * read and write them in place, through strides. The library's fast products of bfloat16 want
+ * matrices without gaps, and several heads cannot be a batch of one stride. There Q, K and V are
+ * copied apart, and their gradients together again. Of several heads O and dO are copied as well.
  *
- * The matrices [pixels, pixels] exist for a few images at a time: forward keeps one number per row,
- * log sum exp(S / sqrt(c)), from which backward makes P again. S, dP and the softmax are float32; P
- * and dS are rounded to the type of the graph as operands of products.
+ * A head of an image is a pair. The matrices [pixels, pixels] exist for a few pairs at a time:
+ * forward keeps one number per row, log sum exp(S / sqrt(d)), from which backward makes P again. S,
+ * dP and the softmax are float32; P and dS are rounded to the type of the graph as operands of
+ * products.
  */
 #include "engine/op.h"
 #include "layers/layers.h"
@@ -30,8 +32,10 @@ enum { QUERY, KEY, VALUE };
 typedef struct AttentionOp {
     /* in[0]: qkv. */
     Op op;
-    int pixels, channels;
-    /* Images at a time; divides n. */
+    int pixels, heads;
+    /* Channels of a head. */
+    int width;
+    /* Pairs at a time; divides n * heads. */
     int chunk;
     /* Forward. */
     Primitive *scores, *mix;
@@ -87,19 +91,26 @@ static size_t square_bytes(const AttentionOp *a, DType type)
     return memory_aligned((size_t)a->chunk * pixels * pixels * dtype_size(type));
 }
 
+/* Whether Q, K and V are copied apart, and whether O is. */
 static bool is_apart(const AttentionOp *a)
 {
-    return a->op.out->type != DTYPE_F32;
+    return a->heads > 1 || a->op.out->type != DTYPE_F32;
 }
 
-/* Bytes of the copies of Q, K and V of a chunk, each [chunk, pixels, channels]. */
+static bool is_out_apart(const AttentionOp *a)
+{
+    return a->heads > 1;
+}
+
+/* Bytes of the copies of Q, K, V and O of a chunk, each [chunk, pixels, width]. */
 static size_t parts_bytes(const AttentionOp *a)
 {
-    const size_t count = (size_t)a->chunk * (size_t)a->pixels * (size_t)a->channels;
-    return is_apart(a) ? memory_aligned(3 * count * dtype_size(a->op.out->type)) : 0;
+    const size_t count = (size_t)a->chunk * (size_t)a->pixels * (size_t)a->width;
+    const size_t copies = is_out_apart(a) ? 4 : 3;
+    return is_apart(a) ? memory_aligned(copies * count * dtype_size(a->op.out->type)) : 0;
 }
 
-/* As many images as keep the scores within a core's cache, but one for each thread. */
+/* As many pairs as keep the scores within a core's cache, but one for each thread. */
 static int choose_chunk(int n, int pixels)
 {
     const int64_t cache = 1 << 20, image = (int64_t)pixels * pixels * (int64_t)sizeof(float);
@@ -114,29 +125,29 @@ static bool attention_prepare(Graph *graph, Op *op, Error *error)
 {
     (void)graph;
     AttentionOp *a = (AttentionOp *)op;
-    const int t = a->pixels, c = a->channels;
+    const int t = a->pixels, d = a->width;
     const DType type = op->out->type;
     assert(!op->accumulate[0]); /* qkv is made for this operation and read by no other */
-    a->chunk = choose_chunk(op->out->n, t);
+    a->chunk = choose_chunk(op->out->n * a->heads, t);
     const Matrix score = {(int64_t)t * t, t, 1, DTYPE_F32};
     const Matrix prob = {(int64_t)t * t, t, 1, type};
-    const int64_t row = is_apart(a) ? c : 3 * c;
+    const int64_t row = is_apart(a) ? d : 3 * d;
     const Matrix part = {t * row, row, 1, type}; /* Q, K or V, and their gradients */
-    const Matrix out = {(int64_t)t * c, c, 1, type};
-    if (!product(&a->scores, a, t, t, c, part, transposed(part), score, error) ||
-        !product(&a->mix, a, t, c, t, prob, part, out, error))
+    const Matrix out = {(int64_t)t * d, d, 1, type};
+    if (!product(&a->scores, a, t, t, d, part, transposed(part), score, error) ||
+        !product(&a->mix, a, t, d, t, prob, part, out, error))
         return false;
     Primitive *forward[] = {a->scores, a->mix};
     const size_t squares = square_bytes(a, DTYPE_F32) + square_bytes(a, type);
     op->forward_scratch_bytes = parts_bytes(a) + squares + largest_scratch(forward, 2);
-    op->saved_bytes = (size_t)op->out->n * (size_t)t * sizeof(float);
+    op->saved_bytes = (size_t)op->out->n * (size_t)a->heads * (size_t)t * sizeof(float);
     if (!op->backward)
         return true;
 
-    if (!product(&a->value_back, a, t, c, t, transposed(prob), out, part, error) ||
-        !product(&a->prob_back, a, t, t, c, out, transposed(part), score, error) ||
-        !product(&a->query_back, a, t, c, t, prob, part, part, error) ||
-        !product(&a->key_back, a, t, c, t, transposed(prob), part, part, error))
+    if (!product(&a->value_back, a, t, d, t, transposed(prob), out, part, error) ||
+        !product(&a->prob_back, a, t, t, d, out, transposed(part), score, error) ||
+        !product(&a->query_back, a, t, d, t, prob, part, part, error) ||
+        !product(&a->key_back, a, t, d, t, transposed(prob), part, part, error))
         return false;
     Primitive *backward[] = {a->scores, a->value_back, a->prob_back, a->query_back, a->key_back};
     op->backward_scratch_bytes =
@@ -238,10 +249,14 @@ static bool run(Primitive *p, void *left, void *right, void *result, void *scrat
     return primitive_run(p, operands, scratch, error);
 }
 
-/* A chunk of images: where its operands lie. */
+/* A chunk of pairs: where its operands lie. */
 typedef struct Chunk {
-    /* Q, K and V side by side; and where products find them: there, or copied apart. */
-    char *qkv, *part[3], *out;
+    /* The first pair. */
+    size_t first;
+    /* The whole Q, K and V side by side, and the whole O; or their gradients. */
+    char *qkv, *all_out;
+    /* Where products find those of the chunk: there, or copied apart. */
+    char *part[3], *out;
     float *log_sums;
     /* Rows of the squares, and their length. */
     size_t rows, row;
@@ -250,7 +265,7 @@ typedef struct Chunk {
 
 static size_t row_bytes(const AttentionOp *a)
 {
-    return (size_t)a->channels * dtype_size(a->op.out->type);
+    return (size_t)a->width * dtype_size(a->op.out->type);
 }
 
 /* `qkv`, `out`: the data or the gradients of the operation's input and output. `parts`: memory of
@@ -258,20 +273,35 @@ static size_t row_bytes(const AttentionOp *a)
 static Chunk chunk_of(const AttentionOp *a, int first, void *qkv, void *out, char *parts)
 {
     const DType type = a->op.out->type;
-    const size_t pixels = (size_t)a->pixels, channels = (size_t)a->channels;
+    const size_t pixels = (size_t)a->pixels, width = (size_t)a->width;
     const size_t start = (size_t)first * pixels;
     const size_t step = (is_apart(a) ? (size_t)a->chunk * pixels : 1) * row_bytes(a);
-    char *side_by_side = dtype_at(qkv, type, start * 3 * channels);
-    char *part = is_apart(a) ? parts : side_by_side;
+    char *part = is_apart(a) ? parts : dtype_at(qkv, type, start * 3 * width);
     return (Chunk){
-        .qkv = side_by_side,
+        .first = (size_t)first,
+        .qkv = qkv,
+        .all_out = out,
         .part = {part, part + step, part + 2 * step},
-        .out = dtype_at(out, type, start * channels),
+        .out = is_out_apart(a) ? part + 3 * step : dtype_at(out, type, start * width),
         .log_sums = (float *)a->op.saved + start,
         .rows = (size_t)a->chunk * pixels,
         .row = pixels,
-        .scale = 1.0f / sqrtf((float)a->channels),
+        .scale = 1.0f / sqrtf((float)a->width),
     };
+}
+
+/* The place of row r of the chunk among rows of all heads: of its image, its pixel and its head. */
+static size_t place_of(const AttentionOp *a, const Chunk *c, size_t r)
+{
+    const size_t heads = (size_t)a->heads, pair = c->first + r / c->row;
+    return (pair / heads * c->row + r % c->row) * heads + pair % heads;
+}
+
+/* Row r of the queries, keys or values in the whole. */
+static char *row_of(const AttentionOp *a, const Chunk *c, size_t r, size_t kind)
+{
+    const size_t heads = (size_t)a->heads, place = place_of(a, c, r);
+    return c->qkv + ((place / heads * 3 + kind) * heads + place % heads) * row_bytes(a);
 }
 
 static void take_apart(const AttentionOp *a, const Chunk *c)
@@ -280,7 +310,7 @@ static void take_apart(const AttentionOp *a, const Chunk *c)
 #pragma omp parallel for schedule(static)
     for (size_t r = 0; r < c->rows; r++)
         for (size_t k = 0; k < 3; k++)
-            memcpy(c->part[k] + r * bytes, c->qkv + (3 * r + k) * bytes, bytes);
+            memcpy(c->part[k] + r * bytes, row_of(a, c, r, k), bytes);
 }
 
 static void put_together(const AttentionOp *a, const Chunk *c)
@@ -289,7 +319,23 @@ static void put_together(const AttentionOp *a, const Chunk *c)
 #pragma omp parallel for schedule(static)
     for (size_t r = 0; r < c->rows; r++)
         for (size_t k = 0; k < 3; k++)
-            memcpy(c->qkv + (3 * r + k) * bytes, c->part[k] + r * bytes, bytes);
+            memcpy(row_of(a, c, r, k), c->part[k] + r * bytes, bytes);
+}
+
+static void take_out_apart(const AttentionOp *a, const Chunk *c)
+{
+    const size_t bytes = row_bytes(a);
+#pragma omp parallel for schedule(static)
+    for (size_t r = 0; r < c->rows; r++)
+        memcpy(c->out + r * bytes, c->all_out + place_of(a, c, r) * bytes, bytes);
+}
+
+static void put_out_together(const AttentionOp *a, const Chunk *c)
+{
+    const size_t bytes = row_bytes(a);
+#pragma omp parallel for schedule(static)
+    for (size_t r = 0; r < c->rows; r++)
+        memcpy(c->all_out + place_of(a, c, r) * bytes, c->out + r * bytes, bytes);
 }
 
 static bool forward_chunk(AttentionOp *a, int first, Error *error)
@@ -308,14 +354,18 @@ static bool forward_chunk(AttentionOp *a, int first, Error *error)
     for (size_t r = 0; r < c.rows; r++)
         c.log_sums[r] =
             softmax_row(type, dtype_at(prob, type, r * c.row), scores + r * c.row, c.row, c.scale);
-    return run(a->mix, prob, c.part[VALUE], c.out, scratch, error);
+    if (!run(a->mix, prob, c.part[VALUE], c.out, scratch, error))
+        return false;
+    if (is_out_apart(a))
+        put_out_together(a, &c);
+    return true;
 }
 
 static bool attention_forward(Graph *graph, Op *op, Error *error)
 {
     (void)graph;
     AttentionOp *a = (AttentionOp *)op;
-    for (int first = 0; first < op->out->n; first += a->chunk)
+    for (int first = 0; first < op->out->n * a->heads; first += a->chunk)
         if (!forward_chunk(a, first, error))
             return false;
     return true;
@@ -334,6 +384,8 @@ static bool backward_chunk(AttentionOp *a, int first, Error *error)
     void *scratch = rounded + square_bytes(a, type);
     if (is_apart(a))
         take_apart(a, &c);
+    if (is_out_apart(a))
+        take_out_apart(a, &d);
     if (!run(a->scores, c.part[QUERY], c.part[KEY], prob, scratch, error))
         return false;
 #pragma omp parallel for schedule(static)
@@ -359,7 +411,7 @@ static bool attention_backward(Graph *graph, Op *op, Error *error)
 {
     (void)graph;
     AttentionOp *a = (AttentionOp *)op;
-    for (int first = 0; first < op->out->n; first += a->chunk)
+    for (int first = 0; first < op->out->n * a->heads; first += a->chunk)
         if (!backward_chunk(a, first, error))
             return false;
     return true;
@@ -384,13 +436,14 @@ static const OpKind attention_kind = {
     .release = attention_release,
 };
 
-Value *nn_attention(Graph *graph, Value *qkv)
+Value *nn_attention(Graph *graph, Value *qkv, int heads)
 {
-    assert(qkv->c % 3 == 0);
+    assert(heads > 0 && qkv->c % (3 * heads) == 0);
     AttentionOp *a = memory_small(1, sizeof *a);
     a->pixels = qkv->h * qkv->w;
-    a->channels = qkv->c / 3;
+    a->heads = heads;
+    a->width = qkv->c / (3 * heads);
     a->op = (Op){.in = {qkv}, .weight = -1, .bias = -1, .passes_gradient = -1};
     return graph_append(graph, &a->op, &attention_kind,
-                        (Shape){qkv->n, qkv->h, qkv->w, a->channels, qkv->type});
+                        (Shape){qkv->n, qkv->h, qkv->w, qkv->c / 3, qkv->type});
 }

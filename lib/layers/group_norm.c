@@ -1,9 +1,13 @@
 /* Group normalisation and all that surrounds it in the U-Net, in one pass over memory:
  *
  *     u = x + shift                      shift: the time embedding, a number per image and channel
- *     xhat = (u - mean) * rstd           over the pixels and channels of a group, eps 1e-6
+ *     xhat = (u - mean) * rstd           over the pixels and channels of a group
  *     z = weight * xhat + bias
  *     y = silu(z) * mask / keep
+ *
+ * With a modulation, the time embedding comes after the norm: z = m (w xhat + b) + s, where m - 1
+ * and s are numbers per image and channel. So an image has a weight and a bias of its own, m w and
+ * m b + s, and the rest is the same.
  *
  * An image is a matrix [pixels, channels] small enough for a core's cache; each thread takes whole
  * images, reads one from memory once and writes its result once. Only mean, rstd and a bit per
@@ -12,6 +16,11 @@
  *     dz = dy * mask / keep * silu'(z),  d weight = sum dz xhat,  d bias = sum dz
  *     du = rstd * (weight dz - mean_g(weight dz) - xhat mean_g(weight dz xhat))
  *     dx = du,  d shift = sum of du over the pixels
+ *
+ * With a modulation, the first line gives D w' and D b', the gradients of an image's own weight and
+ * bias:
+ *
+ *     d w = sum over the images of m D w',  d b = sum of m D b',  d m = w D w' + b D b',  d s = D b'
  */
 #include "engine/op.h"
 #include "layers/layers.h"
@@ -25,12 +34,13 @@
 #include <math.h>
 #include <omp.h>
 
-static const double epsilon = 1e-6;
-
 typedef struct GroupNormOp {
-    /* in[0]: x, in[1]: shift. */
+    /* in[0]: x, in[1]: shift or modulation. */
     Op op;
     int groups;
+    double epsilon;
+    /* Whether in[1] is a modulation. */
+    bool modulated;
     bool silu;
     double dropout;
     /* The place of its weight, which tells its dropout masks from those of other layers. */
@@ -78,8 +88,8 @@ VECTORISED static void channel_sums(DType type, float *sum, float *square, float
 
 /* mean and rstd [groups] of u = x + shift, from the sums per channel (Chan et al. 1983). */
 static void group_statistics(float *mean, float *rstd, const float *sum, const float *square,
-                             const float *first_pixel, const float *shift, size_t pixels,
-                             size_t channels, int groups)
+                             const float *first_pixel, const float *shift, double epsilon,
+                             size_t pixels, size_t channels, int groups)
 {
     size_t width = channels / (size_t)groups;
     for (int g = 0; g < groups; g++) {
@@ -260,20 +270,26 @@ static bool drops(const Graph *graph, const GroupNormOp *norm)
     return graph->options.dropout && norm->dropout > 0.0;
 }
 
-/* Gradients that only the shift needs still pass through those of x. */
-static bool needs_sink(const Op *op)
+static bool shifts(const GroupNormOp *norm)
 {
-    return !op->in[0]->needs_grad && op->in[1] && op->in[1]->needs_grad;
+    return norm->op.in[1] && !norm->modulated && norm->op.in[1]->needs_grad;
+}
+
+/* Gradients that only the shift needs still pass through those of x. */
+static bool needs_sink(const GroupNormOp *norm)
+{
+    return !norm->op.in[0]->needs_grad && shifts(norm);
 }
 
 /* A thread's working memory, in floats: vectors per channel, then, in backward, an image of dz, and
- * one of dx if dx has no other place. */
-enum { WORK_VECTORS = 6 };
+ * one of dx if dx has no other place. The last two vectors are an image's own weight and bias. */
+enum { WORK_VECTORS = 8 };
 
-static size_t work_size(const Op *op, bool backward)
+static size_t work_size(const GroupNormOp *norm, bool backward)
 {
+    const Op *op = &norm->op;
     return WORK_VECTORS * floats((size_t)op->in[0]->c) +
-           (backward ? (needs_sink(op) ? 2 : 1) * floats(image_size(op)) : 0);
+           (backward ? (needs_sink(norm) ? 2 : 1) * floats(image_size(op)) : 0);
 }
 
 /* Saved for the images: statistics, then dropout's bits. */
@@ -291,10 +307,10 @@ static bool group_norm_prepare(Graph *graph, Op *op, Error *error)
     op->saved_bytes = statistics_bytes(norm);
     if (drops(graph, norm))
         op->saved_bytes += n * dropout_bytes(image_size(op));
-    op->forward_scratch_bytes = threads * work_size(op, false) * sizeof(float);
+    op->forward_scratch_bytes = threads * work_size(norm, false) * sizeof(float);
     op->reads_input[0] = op->reads_input[1] = true;
     op->backward_scratch_bytes =
-        (threads * work_size(op, true) + 2 * n * (size_t)op->in[0]->c) * sizeof(float);
+        (threads * work_size(norm, true) + 2 * n * (size_t)op->in[0]->c) * sizeof(float);
     return true;
 }
 
@@ -302,7 +318,8 @@ static bool group_norm_prepare(Graph *graph, Op *op, Error *error)
 typedef struct Image {
     DType type;
     const void *x;
-    const float *shift;
+    /* NULL where there is none. A modulation is m - 1 of all channels, then s. */
+    const float *shift, *modulation;
     float *mean, *rstd;
     size_t pixels, channels;
 } Image;
@@ -315,7 +332,9 @@ static Image image_of(const GroupNormOp *norm, size_t i)
     return (Image){
         .type = op->in[0]->type,
         .x = dtype_at(op->in[0]->data, op->in[0]->type, i * image_size(op)),
-        .shift = op->in[1] ? (const float *)op->in[1]->data + i * channels : NULL,
+        .shift =
+            op->in[1] && !norm->modulated ? (const float *)op->in[1]->data + i * channels : NULL,
+        .modulation = norm->modulated ? (const float *)op->in[1]->data + 2 * i * channels : NULL,
         .mean = saved + 2 * i * groups,
         .rstd = saved + (2 * i + 1) * groups,
         .pixels = image_size(op) / channels,
@@ -347,18 +366,38 @@ static void fill_ones(float *values, size_t count)
         values[i] = 1.0f;
 }
 
+/* The weight and the bias of an image: those of the layer, or its own, which are written to
+ * `own`. */
+static void image_affine(const Graph *graph, const GroupNormOp *norm, const Image *image,
+                         float *own, const float **weight, const float **bias)
+{
+    const size_t channels = image->channels, line = floats(channels);
+    *weight = op_weights(graph, norm->op.weight);
+    *bias = op_weights(graph, norm->op.bias);
+    if (!image->modulation)
+        return;
+    for (size_t c = 0; c < channels; c++) {
+        const float m = 1.0f + image->modulation[c];
+        own[c] = m * (*weight)[c];
+        own[line + c] = m * (*bias)[c] + image->modulation[channels + c];
+    }
+    *weight = own;
+    *bias = own + line;
+}
+
 static void forward_image(const Graph *graph, const GroupNormOp *norm, size_t i, float *work)
 {
     const Op *op = &norm->op;
     const Image m = image_of(norm, i);
-    const float *weight = op_weights(graph, op->weight), *bias = op_weights(graph, op->bias);
+    const float *weight, *bias;
     size_t line = floats(m.channels);
     float *sum = work, *square = work + line, *first = work + 2 * line;
     float *scale = work + 3 * line, *offset = work + 4 * line, *kept = work + 5 * line;
     channel_sums(m.type, sum, square, first, m.x, m.pixels, m.channels);
-    group_statistics(m.mean, m.rstd, sum, square, first, m.shift, m.pixels, m.channels,
-                     norm->groups);
+    group_statistics(m.mean, m.rstd, sum, square, first, m.shift, norm->epsilon, m.pixels,
+                     m.channels, norm->groups);
     channel_affine(scale, offset, m.mean, m.rstd, m.shift, m.channels, norm->groups);
+    image_affine(graph, norm, &m, work + 6 * line, &weight, &bias);
     for (size_t c = 0; c < m.channels; c++) {
         scale[c] *= weight[c];
         offset[c] = offset[c] * weight[c] + bias[c];
@@ -373,7 +412,7 @@ static bool group_norm_forward(Graph *graph, Op *op, Error *error)
     (void)error;
     const GroupNormOp *norm = (GroupNormOp *)op;
     float *scratch = op->forward_scratch;
-    size_t n = (size_t)op->in[0]->n, work = work_size(op, false);
+    size_t n = (size_t)op->in[0]->n, work = work_size(norm, false);
 #pragma omp parallel for schedule(static) num_threads(norm->threads)
     for (size_t i = 0; i < n; i++)
         forward_image(graph, norm, i, scratch + (size_t)omp_get_thread_num() * work);
@@ -398,6 +437,29 @@ static void group_means(float *a, float *b, const float *sum, const float *sum_x
     }
 }
 
+/* The gradient of image i's modulation, and the sums of the layer's own weight and bias in place of
+ * those of the image. */
+static void backward_modulation(const Graph *graph, const GroupNormOp *norm, size_t i, float *sum,
+                                float *sum_xhat)
+{
+    const Op *op = &norm->op;
+    const Image image = image_of(norm, i);
+    const size_t channels = image.channels;
+    const float *weight = op_weights(graph, op->weight), *bias = op_weights(graph, op->bias);
+    float *target = op->in[1]->needs_grad ? (float *)op->in[1]->grad + 2 * i * channels : NULL;
+    for (size_t c = 0; c < channels; c++) {
+        const float m = 1.0f + image.modulation[c];
+        if (target) {
+            const float d_scale = weight[c] * sum_xhat[c] + bias[c] * sum[c], d_offset = sum[c];
+            const bool add = op->accumulate[1];
+            target[c] = add ? target[c] + d_scale : d_scale;
+            target[channels + c] = add ? target[channels + c] + d_offset : d_offset;
+        }
+        sum[c] *= m;
+        sum_xhat[c] *= m;
+    }
+}
+
 /* Backward of image i; leaves the image's share of d bias and d weight in sums [2, channels]. */
 static void backward_image(const Graph *graph, const GroupNormOp *norm, size_t i, float *sums,
                            float *work)
@@ -408,22 +470,23 @@ static void backward_image(const Graph *graph, const GroupNormOp *norm, size_t i
     float *scale = work, *offset = work + line, *a = work + 2 * line, *b = work + 3 * line;
     float *d_shift = work + 4 * line, *kept = work + 5 * line, *dz = work + WORK_VECTORS * line;
     float *sum = sums, *sum_xhat = sums + m.channels;
-    const Affine affine = {scale, offset, op_weights(graph, op->weight),
-                           op_weights(graph, op->bias)};
+    Affine affine = {.scale = scale, .offset = offset};
 
+    image_affine(graph, norm, &m, work + 6 * line, &affine.weight, &affine.bias);
     channel_affine(scale, offset, m.mean, m.rstd, m.shift, m.channels, norm->groups);
     fill_ones(kept, m.channels);
     backward_sums(m.type, norm->silu, dz, dtype_at(op->out->grad, m.type, at), m.x, affine,
                   dropout_of(graph, norm, i, false), kept, sum, sum_xhat, m.pixels, m.channels);
-    bool shifts = op->in[1] && op->in[1]->needs_grad;
-    if (!op->in[0]->needs_grad && !shifts)
-        return;
     group_means(a, b, sum, sum_xhat, affine.weight, m.pixels, m.channels, norm->groups);
-    void *dx = needs_sink(op) ? (void *)(dz + floats(image_size(op)))
-                              : dtype_at(op->in[0]->grad, m.type, at);
+    if (m.modulation)
+        backward_modulation(graph, norm, i, sum, sum_xhat);
+    if (!op->in[0]->needs_grad && !shifts(norm))
+        return;
+    void *dx = needs_sink(norm) ? (void *)(dz + floats(image_size(op)))
+                                : dtype_at(op->in[0]->grad, m.type, at);
     backward_input(m.type, op->accumulate[0], dx, dz, m.x, affine, a, b, d_shift, m.pixels,
                    m.channels);
-    if (shifts) {
+    if (shifts(norm)) {
         float *target = (float *)op->in[1]->grad + i * m.channels;
         for (size_t c = 0; c < m.channels; c++)
             target[c] = op->accumulate[1] ? target[c] + d_shift[c] : d_shift[c];
@@ -435,7 +498,7 @@ static bool group_norm_backward(Graph *graph, Op *op, Error *error)
     (void)error;
     const GroupNormOp *norm = (GroupNormOp *)op;
     size_t n = (size_t)op->in[0]->n, channels = (size_t)op->in[0]->c;
-    size_t work = work_size(op, true);
+    size_t work = work_size(norm, true);
     float *scratch = op->backward_scratch;
     float *sums = scratch + (size_t)norm->threads * work; /* [n, 2, channels] */
 #pragma omp parallel for schedule(static) num_threads(norm->threads)
@@ -467,12 +530,17 @@ Value *nn_group_norm(Graph *graph, Value *x, const char *name, Norm options)
 {
     assert(options.groups > 0 && x->c % options.groups == 0);
     assert(!options.shift || (options.shift->c == x->c && options.shift->type == DTYPE_F32));
+    assert(!options.modulation ||
+           (options.modulation->c == 2 * x->c && options.modulation->type == DTYPE_F32));
+    assert(!options.shift || !options.modulation);
     GroupNormOp *norm = memory_small(1, sizeof *norm);
     norm->groups = options.groups;
+    norm->epsilon = options.epsilon > 0 ? options.epsilon : 1e-6;
+    norm->modulated = options.modulation != NULL;
     norm->silu = options.silu;
     norm->dropout = options.dropout;
     norm->op = (Op){
-        .in = {x, options.shift},
+        .in = {x, options.modulation ? options.modulation : options.shift},
         .weight = graph_param(graph, name, "weight", 1, &x->c, PARAM_ONE, 0),
         .bias = graph_param(graph, name, "bias", 1, &x->c, PARAM_ZERO, 0),
         .passes_gradient = -1,

@@ -43,6 +43,11 @@ typedef struct Norm {
     int groups;
     /* The time embedding's shift, float32 [n, 1, 1, c], added to x before normalising; or NULL. */
     Value *shift;
+    /* Instead of a shift, numbers of the time embedding for after normalising, float32
+     * [n, 1, 1, 2c], first m - 1 and then s; or NULL. */
+    Value *modulation;
+    /* Added to the variance; 0: 1e-6. */
+    double epsilon;
     /* Whether z * sigmoid(z) follows. */
     bool silu;
     /* The probability with which an element then becomes zero. Without effect unless the graph has
@@ -50,8 +55,9 @@ typedef struct Norm {
     double dropout;
 } Norm;
 
-/* Group normalisation (Wu & He 2018), eps 1e-6, in one pass with what the U-Net does around it:
- * y = dropout(silu(norm(x + shift) * weight + bias)). weight, bias [c] start at 1 and 0. */
+/* Group normalisation (Wu & He 2018) in one pass with its neighbours in the U-Net:
+ * y = dropout(silu(norm(x + shift) * weight + bias)), or, with a modulation,
+ * y = dropout(silu((norm(x) * weight + bias) * m + s)). weight, bias [c] start at 1 and 0. */
 Value *nn_group_norm(Graph *graph, Value *x, const char *name, Norm norm);
 
 /* z * sigmoid(z), elementwise. */
@@ -60,9 +66,13 @@ Value *nn_silu(Graph *graph, Value *x);
 /* x in another type; x itself where it has that type. */
 Value *nn_cast(Graph *graph, Value *x, DType type);
 
-/* Self-attention of one head over all pixels: qkv [n, h, w, 3c] holds queries, keys and values side
- * by side; out [n, h, w, c] = softmax(q k' / sqrt(c)) v. */
-Value *nn_attention(Graph *graph, Value *qkv);
+/* Self-attention over all pixels: qkv [n, h, w, 3c] holds queries, keys and values side by side.
+ * Each head has d = c / heads channels of all three, head after head, and gives the same channels of
+ * the result: out [n, h, w, c] = softmax(q k' / sqrt(d)) v. */
+Value *nn_attention(Graph *graph, Value *qkv, int heads);
+
+/* Means of 2 x 2 pixels, [n, 2h, 2w, c] -> [n, h, w, c]. */
+Value *nn_average_pool(Graph *graph, Value *x);
 
 /* Nearest-neighbour upsampling, [n, h, w, c] -> [n, 2h, 2w, c]. */
 Value *nn_upsample(Graph *graph, Value *x);

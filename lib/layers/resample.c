@@ -1,4 +1,4 @@
-/* Moving pixels and channels: nearest-neighbour upsampling and concatenation. */
+/* Moving pixels and channels: nearest-neighbour upsampling, average pooling, concatenation. */
 #include "engine/op.h"
 #include "layers/layers.h"
 
@@ -83,6 +83,93 @@ Value *nn_upsample(Graph *graph, Value *x)
     *op = (Op){.in = {x}, .weight = -1, .bias = -1, .passes_gradient = -1};
     return graph_append(graph, op, &upsample_kind,
                         (Shape){x->n, 2 * x->h, 2 * x->w, x->c, x->type});
+}
+
+/* Average pooling. A row of pixels is the mean of two rows of twice the width. */
+
+INLINED void pool_row_as(DType type, void *restrict y, const void *restrict x, size_t width,
+                         size_t channels)
+{
+    for (size_t i = 0; i < width; i++) {
+        size_t at = i * channels, top = 2 * at, below = 2 * (width * channels + at);
+        for (size_t c = 0; c < channels; c++) {
+            float sum = (load(x, type, top + c) + load(x, type, top + channels + c)) +
+                        (load(x, type, below + c) + load(x, type, below + channels + c));
+            store(y, type, at + c, 0.25f * sum);
+        }
+    }
+}
+
+VECTORISED static void pool_row(DType type, void *y, const void *x, size_t width, size_t channels)
+{
+    if (type == DTYPE_F32)
+        pool_row_as(DTYPE_F32, y, x, width, channels);
+    else
+        pool_row_as(DTYPE_BF16, y, x, width, channels);
+}
+
+/* Each of four pixels gets a quarter of the gradient of their mean. */
+INLINED void pool_row_backward_as(DType type, void *restrict dx, const void *restrict dy,
+                                  size_t width, size_t channels, bool add)
+{
+    for (size_t row = 0; row < 2; row++)
+        for (size_t i = 0; i < 2 * width; i++) {
+            size_t at = (2 * row * width + i) * channels, from = i / 2 * channels;
+            for (size_t c = 0; c < channels; c++) {
+                float d = 0.25f * load(dy, type, from + c);
+                store(dx, type, at + c, add ? load(dx, type, at + c) + d : d);
+            }
+        }
+}
+
+VECTORISED static void pool_row_backward(DType type, void *dx, const void *dy, size_t width,
+                                         size_t channels, bool add)
+{
+    if (type == DTYPE_F32)
+        pool_row_backward_as(DTYPE_F32, dx, dy, width, channels, add);
+    else
+        pool_row_backward_as(DTYPE_BF16, dx, dy, width, channels, add);
+}
+
+static bool pool_forward(Graph *graph, Op *op, Error *error)
+{
+    (void)graph, (void)error;
+    const Value *in = op->in[0], *out = op->out;
+    size_t rows = (size_t)out->n * (size_t)out->h;
+    size_t width = (size_t)out->w, channels = (size_t)out->c, row = width * channels;
+#pragma omp parallel for schedule(static)
+    for (size_t r = 0; r < rows; r++)
+        pool_row(in->type, dtype_at(out->data, in->type, r * row),
+                 dtype_at(in->data, in->type, 4 * r * row), width, channels);
+    return true;
+}
+
+static bool pool_backward(Graph *graph, Op *op, Error *error)
+{
+    (void)graph, (void)error;
+    const Value *in = op->in[0], *out = op->out;
+    size_t rows = (size_t)out->n * (size_t)out->h;
+    size_t width = (size_t)out->w, channels = (size_t)out->c, row = width * channels;
+    const bool add = op->accumulate[0];
+#pragma omp parallel for schedule(static)
+    for (size_t r = 0; r < rows; r++)
+        pool_row_backward(in->type, dtype_at(in->grad, in->type, 4 * r * row),
+                          dtype_at(out->grad, in->type, r * row), width, channels, add);
+    return true;
+}
+
+static const OpKind pool_kind = {
+    .name = "average pool",
+    .forward = pool_forward,
+    .backward = pool_backward,
+};
+
+Value *nn_average_pool(Graph *graph, Value *x)
+{
+    assert(x->h % 2 == 0 && x->w % 2 == 0);
+    Op *op = memory_small(1, sizeof *op);
+    *op = (Op){.in = {x}, .weight = -1, .bias = -1, .passes_gradient = -1};
+    return graph_append(graph, op, &pool_kind, (Shape){x->n, x->h / 2, x->w / 2, x->c, x->type});
 }
 
 /* Concatenation: pixel by pixel, a's channels and then b's. */

@@ -59,7 +59,7 @@ static Value *attention_block(Graph *g, const Config *config, Value *x, const ch
     const char *names[] = {q.text, k.text, v.text};
     Value *h = nn_group_norm(g, x, name_of("%s.norm", name).text,
                              (Norm){.groups = config->model.norm_groups});
-    h = nn_attention(g, nn_conv1x1_stack(g, h, names, 3, channels));
+    h = nn_attention(g, nn_conv1x1_stack(g, h, names, 3, channels), 1);
     return nn_conv1x1(g, h, name_of("%s.proj_out", name).text, channels, x);
 }
 
