@@ -96,7 +96,7 @@ static bool sample_step(Runner *runner, int step, Error *error)
     const ReverseStep move = reverse_step(&r->schedule, &options, t - 1, t);
     for (int i = 0; i < runner->batch; i++)
         r->times[i] = schedule_model_time(&r->schedule, t);
-    unet_embed_times(r->times, runner->batch, value_channels(r->net.time), value_data(r->net.time));
+    unet_embed_times(r->times, runner->batch, r->net.embedding, value_data(r->net.time));
     memcpy(value_data(r->net.x), r->x, (size_t)runner->batch * r->dims * sizeof(float));
     if (!graph_forward(r->graph, 0, error))
         return false;

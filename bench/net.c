@@ -52,8 +52,7 @@ bool net_make(Net *net, const Config *config, Checkpoint *checkpoint, DType type
 {
     const GraphOptions options = {
         .batch = images, .type = type, .direct = config->convolution == CONVOLUTION_DIRECT};
-    *net = (Net){.channels = config->model.channels,
-                 .bins = checkpoint ? *checkpoint_bins(checkpoint)
+    *net = (Net){.bins = checkpoint ? *checkpoint_bins(checkpoint)
                                     : time_bins_even(1, config->diffusion.timesteps)};
     net->graph = graph_new(&net->params, options);
     net->unet = unet_build(net->graph, config);
@@ -86,7 +85,7 @@ bool net_run(Net *net, const float *x_t, size_t count, double time, int images, 
     for (int i = 0; i < images; i++)
         times[i] = time;
     memcpy(value_data(net->unet.x), x_t, count * sizeof *x_t);
-    unet_embed_times(times, images, net->channels, value_data(net->unet.time));
+    unet_embed_times(times, images, net->unet.embedding, value_data(net->unet.time));
     memory_free(times);
     bool done = graph_forward(net->graph, 0, error);
     for (int k = 0; done && k < NET_HEADS; k++)

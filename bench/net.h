@@ -15,8 +15,6 @@ typedef struct Net {
     Head heads[NET_HEADS];
     /* The bins of the heads; one bin for random weights. */
     TimeBins bins;
-    /* The channels of the time embedding. */
-    int channels;
 } Net;
 
 /* Ready to run, `images` at a time. `checkpoint` is a stage-2 one with both heads, whose moving

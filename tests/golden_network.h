@@ -101,7 +101,7 @@ static inline bool golden_predict(void *context, const float *x_t, const int *t,
     for (int i = 0; i < count; i++)
         times[i] = schedule_model_time(&net->schedule, t[i]);
     memcpy(value_data(net->unet.x), x_t, bytes);
-    unet_embed_times(times, net->batch, net->config.model.channels, value_data(net->unet.time));
+    unet_embed_times(times, net->batch, net->unet.embedding, value_data(net->unet.time));
     memory_free(times);
     if (!graph_forward(net->graph, 0, error))
         return false;

@@ -42,12 +42,12 @@ static inline Config small_config(const SmallUNet *small)
 }
 
 /* The embedded times of `batch` images, the second input: 100, 400, 700, ... of 1000. */
-static inline void small_times(Network *net)
+static inline void small_times(Network *net, TimeEmbedding embedding)
 {
     double times[8];
     for (int i = 0; i < net->options.batch; i++)
         times[i] = 100 + 300 * i;
-    unet_embed_times(times, net->options.batch, value_channels(net->input[1]), net->x[1]);
+    unet_embed_times(times, net->options.batch, embedding, net->x[1]);
 }
 
 static inline void network_add_input(Network *net, Value *input)
@@ -64,6 +64,6 @@ static inline UNet network_unet(Network *net, const Config *config, GraphOptions
     network_add_input(net, unet.x);
     network_add_input(net, unet.time);
     network_finish(net, unet.eps);
-    small_times(net);
+    small_times(net, unet.embedding);
     return unet;
 }

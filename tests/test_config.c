@@ -9,7 +9,8 @@
 
 static const char *const recipes[] = {
     "configs/fashion-mnist.yaml", "configs/quick.yaml",   "configs/cifar10.yaml",
-    "configs/cifar10-small.yaml", "configs/mixture.yaml", "configs/fashion-reference.yaml"};
+    "configs/cifar10-small.yaml", "configs/mixture.yaml", "configs/fashion-reference.yaml",
+    "configs/cifar10-adm.yaml"};
 enum { RECIPES = sizeof recipes / sizeof recipes[0] };
 
 /* ---- What is read ---- */
@@ -339,14 +340,25 @@ START_TEST(yaml_has_every_key)
                            "  beta_start: 0.0\n"
                            "  beta_end: 0.0\n"
                            "model:\n"
+                           "  family: ddpm\n"
                            "  channels: 64\n"
                            "  channel_mult: [1, 2, 2]\n"
                            "  res_blocks: 2\n"
                            "  attention: []\n"
+                           "  heads: 1\n"
+                           "  head_channels: 0\n"
                            "  dropout: 0.1\n"
                            "  norm_groups: 32\n"
+                           "  norm_eps: 0.0\n"
+                           "  time_into: auto\n"
+                           "  resampling: auto\n"
+                           "  down_padding: auto\n"
+                           "  embedding: auto\n"
+                           "  freq_shift: auto\n"
+                           "  mid_norm: true\n"
                            "  time: t\n"
                            "  predicts: eps\n"
+                           "  learned: none\n"
                            "head:\n"
                            "  type: simple\n"
                            "stage1:\n"
@@ -458,14 +470,25 @@ START_TEST(every_key_makes_a_difference)
                                           "diffusion.timesteps=100",
                                           "diffusion.beta_start=1e-5",
                                           "diffusion.beta_end=0.01",
+                                          "model.family=adm",
                                           "model.channels=128",
                                           "model.channel_mult=[1, 2]",
                                           "model.res_blocks=1",
                                           "model.attention=[]",
+                                          "model.heads=2",
+                                          "model.head_channels=8",
                                           "model.dropout=0",
                                           "model.norm_groups=16",
+                                          "model.norm_eps=1e-3",
+                                          "model.time_into=add",
+                                          "model.resampling=conv",
+                                          "model.down_padding=end",
+                                          "model.embedding=sin_cos",
+                                          "model.freq_shift=1",
+                                          "model.mid_norm=false",
                                           "model.time=t_minus_1",
                                           "model.predicts=v",
+                                          "model.learned=range",
                                           "head.type=complex",
                                           "stage1.variance=beta",
                                           "stage1.steps=1",

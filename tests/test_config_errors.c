@@ -169,6 +169,15 @@ START_TEST(messages_of_the_whole)
                "x.yaml:3: model.norm_groups: expected at most 16, two channels of model.channels = "
                "32 in each group (a group of one subtracts the time embedding along with its mean, "
                "and the block is blind to t), got \"32\"");
+    /* Where the time scales and shifts what the norm gives, any divisor will do. */
+    parse("model: {family: adm, channels: 32, norm_groups: 32}");
+    ck_message(
+        "model: {channels: 32, norm_groups: 8, heads: 3}", NULL,
+        "x.yaml:1: model.heads: expected a divisor of 64, the channels of attention at level "
+        "1, got \"3\"");
+    ck_message("model: {channels: 32, norm_groups: 8, head_channels: 24}", NULL,
+               "x.yaml:1: model.head_channels: expected a divisor of 64, the channels of attention "
+               "at level 1, got \"24\"");
     ck_message("model: {channels: 80}", "model.norm_groups=32",
                "--set model.norm_groups=32: expected a divisor of model.channels = 80, got \"32\"");
     ck_message("model: {channels: 4096, channel_mult: [1, 3]}", NULL,

@@ -150,7 +150,7 @@ static void run_forward(Net *net, const float *x, const double *model_time)
     int batch = net->trunk_graph
                     ? (int)(value_count(net->trunk.time) / (size_t)value_channels(net->trunk.time))
                     : 0;
-    unet_embed_times(model_time, batch, net->config.model.channels, value_data(net->trunk.time));
+    unet_embed_times(model_time, batch, net->trunk.embedding, value_data(net->trunk.time));
     must(graph_forward(net->trunk_graph, 0, &error), &error);
     for (int k = 0; k < 2; k++)
         must(graph_forward(net->head_graph[k], 0, &error), &error);
@@ -401,7 +401,7 @@ START_TEST(input_gradients_are_golden)
             time[i] = schedule_model_time(&schedule, t[i]);
         }
         forward_noise(&schedule, t, x0, eps, 3, dims, value_data(net.x));
-        unet_embed_times(time, 3, config.model.channels, value_data(net.time));
+        unet_embed_times(time, 3, net.embedding, value_data(net.time));
         must(graph_forward(graph, 0, &error), &error);
         memcpy(value_gradient(net.eps), v, count * sizeof(float));
         must(graph_backward(graph, NULL, &error), &error);

@@ -64,6 +64,83 @@ START_TEST(gradients_of_one_larger_image_are_differences)
 }
 END_TEST
 
+/* The family adm, and each of its options alone in a network of the family ddpm. A learned variance
+ * has no part in the loss. */
+
+static Config adm_config(void)
+{
+    Config config = small_config(&small_unets[0]);
+    config.model.family = FAMILY_ADM;
+    config.model.head_channels = 4;
+    config.model.attentions = 2; /* the groups of two channels see an added time */
+    config.model.attention[0] = 12;
+    config.model.attention[1] = 6;
+    return config;
+}
+
+static void check_config(const Config *config, const char *what)
+{
+    omp_set_num_threads(1);
+    Network net;
+    GraphOptions options = training;
+    options.batch = 2;
+    network_unet(&net, config, options);
+    check_gradients(&net, what);
+    network_free(&net);
+}
+
+START_TEST(gradients_of_an_adm_network_are_differences)
+{
+    const Config config = adm_config();
+    check_config(&config, "adm");
+}
+END_TEST
+
+START_TEST(gradients_of_networks_between_the_families_are_differences)
+{
+    Config config = small_config(&small_unets[0]);
+    config.model.resampling = RESAMPLING_BLOCK;
+    config.model.heads = 3;
+    config.model.mid_norm = false;
+    check_config(&config, "ddpm with blocks between the levels");
+    config = adm_config();
+    config.model.resampling = RESAMPLING_CONV;
+    config.model.head_channels = 0;
+    check_config(&config, "adm with convolutions between the levels");
+}
+END_TEST
+
+START_TEST(a_second_output_leaves_the_first_and_its_gradients_alone)
+{
+    omp_set_num_threads(1);
+    Config config = adm_config();
+    Network without, with;
+    GraphOptions options = training;
+    options.batch = 2;
+    network_unet(&without, &config, options);
+    config.model.learned = LEARNED_RANGE;
+    const UNet unet = network_unet(&with, &config, options);
+    network_backward(&without);
+    /* The weights start by their names, so that those of both are the same. */
+    network_backward(&with);
+    ck_assert_mem_eq(value_data(with.out), value_data(without.out),
+                     value_count(with.out) * sizeof(float));
+    ck_assert_uint_eq(value_count(unet.v), value_count(unet.eps));
+    for (int i = 0; i < with.params.count; i++) {
+        const Param *param = &with.params.items[i];
+        const float *gradient = with.gradients + param->offset;
+        const int same = params_find(&without.params, param->name);
+        if (same >= 0)
+            ck_assert_mem_eq(gradient, without.gradients + without.params.items[same].offset,
+                             param->count * sizeof *gradient);
+        else
+            ck_assert(norm_of(gradient, param->count) == 0.0);
+    }
+    network_free(&without);
+    network_free(&with);
+}
+END_TEST
+
 /* Heads. Their inputs read the kept values of another graph: here of one that has nothing else. */
 
 static void check_head(HeadType type)
@@ -109,7 +186,7 @@ START_TEST(embedding_is_the_published_one)
 {
     const double times[] = {1000.0, 12.5};
     float rows[2][12];
-    unet_embed_times(times, 2, 12, rows[0]);
+    unet_embed_times(times, 2, (TimeEmbedding){.channels = 12, .freq_shift = 1}, rows[0]);
     for (int n = 0; n < 2; n++)
         for (int i = 0; i < 6; i++) {
             double phase = times[n] * pow(10.0, -0.8 * i);
@@ -120,8 +197,17 @@ START_TEST(embedding_is_the_published_one)
     ck_assert_double_eq_tol(rows[0][5], 0.099833416647, 1e-8); /* sin 0.1 */
     ck_assert_double_eq_tol(rows[0][6], 0.562379076290, 1e-7); /* cos 1000 */
 
+    const TimeEmbedding other = {.channels = 12, .cosines_first = true};
+    unet_embed_times(times, 2, other, rows[0]);
+    for (int n = 0; n < 2; n++)
+        for (int i = 0; i < 6; i++) {
+            double phase = times[n] * pow(10.0, -4.0 * i / 6);
+            ck_assert_double_eq_tol(rows[n][i], cos(phase), 0x1p-24);
+            ck_assert_double_eq_tol(rows[n][6 + i], sin(phase), 0x1p-24);
+        }
+
     float odd[5];
-    unet_embed_times(times, 1, 5, odd);
+    unet_embed_times(times, 1, (TimeEmbedding){.channels = 5, .freq_shift = 1}, odd);
     ck_assert_double_eq_tol(odd[1], 0.099833416647, 1e-8);
     ck_assert_double_eq_tol(odd[2], 0.562379076290, 1e-7);
     ck_assert(odd[4] == 0.0f);
@@ -155,7 +241,8 @@ static double dependence_on_time(int groups, double *gradient)
     const size_t count = value_count(net.out);
     float *out = memory_small(count, sizeof *out);
     memcpy(out, value_data(net.out), count * sizeof *out);
-    unet_embed_times((const double[]){20, 900, 333}, 3, SMALL_CHANNELS, net.x[1]);
+    unet_embed_times((const double[]){20, 900, 333}, 3,
+                     (TimeEmbedding){.channels = SMALL_CHANNELS, .freq_shift = 1}, net.x[1]);
     double change = distance(network_forward(&net), out, count);
     memory_free(out);
     network_free(&net);
@@ -205,7 +292,7 @@ static void inspect(Inspection *in)
     for (int i = 0; i < in->net.graph->value_count; i++)
         graph_keep(in->net.graph, in->net.graph->values[i]);
     network_finish(&in->net, unet.eps);
-    small_times(&in->net);
+    small_times(&in->net, unet.embedding);
     network_forward(&in->net);
     in->weights = memory_small(in->net.params.size, sizeof *in->weights);
     for (size_t i = 0; i < in->net.params.size; i++)
@@ -328,6 +415,9 @@ END_TEST
 
 SUITE_MAIN("unet", gradients_of_three_small_images_are_differences,
            gradients_of_one_larger_image_are_differences, gradients_of_heads_are_differences,
-           embedding_is_the_published_one, groups_of_one_channel_hide_the_time,
-           downsampling_pads_right_and_bottom, upsampling_doubles_before_it_convolves,
-           attention_goes_by_resolution, dropout_is_on_only_when_asked_for)
+           gradients_of_an_adm_network_are_differences,
+           gradients_of_networks_between_the_families_are_differences,
+           a_second_output_leaves_the_first_and_its_gradients_alone, embedding_is_the_published_one,
+           groups_of_one_channel_hide_the_time, downsampling_pads_right_and_bottom,
+           upsampling_doubles_before_it_convolves, attention_goes_by_resolution,
+           dropout_is_on_only_when_asked_for)

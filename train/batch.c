@@ -62,7 +62,7 @@ static bool make_inputs(Batch *batch, uint32_t step, float *x_t, float *time, Er
     forward_noise(&batch->schedule, batch->t, x_t, batch->eps, count, batch->dims, x_t);
     for (int i = 0; i < batch->size; i++)
         batch->times[i] = schedule_model_time(&batch->schedule, batch->t[i]);
-    unet_embed_times(batch->times, batch->size, batch->config->model.channels, time);
+    unet_embed_times(batch->times, batch->size, unet_time_embedding(batch->config), time);
     return true;
 }
 

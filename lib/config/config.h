@@ -40,6 +40,14 @@ typedef enum DataBackground {
     BACKGROUND_WHITE,
 } DataBackground;
 typedef enum OnBroken { BROKEN_STOP, BROKEN_SKIP } OnBroken;
+/* Of networks; config_network.h says what a family decides. */
+typedef enum ModelFamily { FAMILY_DDPM, FAMILY_ADM } ModelFamily;
+typedef enum TimeInto { TIME_INTO_AUTO, TIME_INTO_ADD, TIME_INTO_SCALE_SHIFT } TimeInto;
+typedef enum Resampling { RESAMPLING_AUTO, RESAMPLING_CONV, RESAMPLING_BLOCK } Resampling;
+typedef enum DownPadding { PADDING_AUTO, PADDING_END, PADDING_BOTH } DownPadding;
+typedef enum EmbeddingOrder { EMBEDDING_AUTO, EMBEDDING_SIN_COS, EMBEDDING_COS_SIN } EmbeddingOrder;
+typedef enum FreqShift { FREQ_SHIFT_AUTO, FREQ_SHIFT_0, FREQ_SHIFT_1 } FreqShift;
+typedef enum LearnedVariance { LEARNED_NONE, LEARNED_RANGE } LearnedVariance;
 typedef enum HeadType { HEAD_SIMPLE, HEAD_COMPLEX } HeadType;
 typedef enum FixedVariance { FIXED_BETA, FIXED_BETA_TILDE } FixedVariance;
 typedef enum Solver { SOLVER_AUTO, SOLVER_ADAM, SOLVER_EXACT } Solver;
@@ -82,6 +90,7 @@ typedef struct Config {
         double beta_start, beta_end;
     } diffusion;
     struct {
+        ModelFamily family;
         int channels;
         /* [levels] */
         int levels;
@@ -90,12 +99,26 @@ typedef struct Config {
         /* [attentions]: the resolutions with self-attention. */
         int attentions;
         int attention[CONFIG_MAX_LEVELS];
+        /* Of attention; or, if it is not 0, the channels of a head. */
+        int heads, head_channels;
         double dropout;
         int norm_groups;
+        /* These may be `auto`, for norm_eps 0 (config_network.h). */
+        double norm_eps;
+        TimeInto time_into;
+        Resampling resampling;
+        DownPadding down_padding;
+        EmbeddingOrder embedding;
+        FreqShift freq_shift;
+        /* Whether the attention in the middle normalises its input. */
+        bool mid_norm;
         /* The number that the network is told at timestep t. */
         ModelTime time;
         /* What the output of the network stands for. */
         Predicts predicts;
+        /* Whether the network has a second output, which says its own variance: RANGE interpolates
+         * between the logarithms of both fixed variances. */
+        LearnedVariance learned;
     } model;
     struct {
         HeadType type;

@@ -5,6 +5,7 @@
  * adds the line where the key was written.
  */
 #include "config/config_keys.h"
+#include "config/config_network.h"
 #include "variance/block_covariance.h"
 
 #include <stdio.h>
@@ -71,18 +72,41 @@ static bool check_attention(const Config *config, Complaint *complaint)
     return true;
 }
 
+static bool attends(const Config *config, int level)
+{
+    for (int i = 0; i < config->model.attentions; i++)
+        if (config->model.attention[i] == config->data.resolution >> level)
+            return true;
+    return level == config->model.levels - 1; /* the middle */
+}
+
+static bool check_heads(const Config *config, Complaint *complaint)
+{
+    const bool widths = config->model.head_channels > 0;
+    *complaint = (Complaint){.key = widths ? "model.head_channels" : "model.heads",
+                             .others = {"model.channels", "model.channel_mult", "model.attention"}};
+    for (int i = 0; i < config->model.levels; i++) {
+        const int channels = config->model.channels * config->model.channel_mult[i];
+        if (attends(config, i) && config_heads(config, channels) == 0)
+            return COMPLAIN(complaint, "a divisor of %d, the channels of attention at level %d",
+                            channels, i);
+    }
+    return true;
+}
+
 /* Group norms have model.channels channels (in the first block), multiples of it (in the levels),
  * or sums of those (after concatenations on the way up). A divisor of model.channels divides them
  * all, and the first block has the smallest groups.
  *
- * A group of one channel makes the block blind to t: the time embedding is added as one number per
- * channel, which the group subtracts again with its mean. A network that another program trained,
+ * Where the time embedding is added, a group of one channel makes the block blind to t: it is one
+ * number per channel, which the group subtracts again with its mean. A network that another program trained,
  * which is told t - 1, may have such groups all the same. */
 static bool check_norm(const Config *config, Complaint *complaint)
 {
     *complaint = (Complaint){.key = "model.norm_groups", .others = {"model.channels"}};
     int channels = config->model.channels;
-    if (config->model.time == MODEL_TIME_T && 2 * config->model.norm_groups > channels)
+    const bool adds = !config_network_kind(config).scale_shift;
+    if (adds && config->model.time == MODEL_TIME_T && 2 * config->model.norm_groups > channels)
         return COMPLAIN(complaint,
                         "at most %d, two channels of model.channels = %d in each group "
                         "(a group of one subtracts the time embedding along with its mean, and "
@@ -181,7 +205,7 @@ bool config_check(const Config *config, Complaint *complaint)
 {
     return check_embedding(config, complaint) && check_resolution(config, complaint) &&
            check_width(config, complaint) && check_attention(config, complaint) &&
-           check_norm(config, complaint) && check_timesteps(config, complaint) &&
-           check_data(config, complaint) && check_solver(config, complaint) &&
-           check_correlation(config, complaint);
+           check_heads(config, complaint) && check_norm(config, complaint) &&
+           check_timesteps(config, complaint) && check_data(config, complaint) &&
+           check_solver(config, complaint) && check_correlation(config, complaint);
 }

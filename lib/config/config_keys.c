@@ -73,6 +73,9 @@ const ConfigKey config_keys[] = {
     {"diffusion.beta_end", KEY_REAL, AT(diffusion.beta_end), RANGE(0, 1), .below_high = true,
      .fallback = "0", .help = "last beta; 0: 0.02, for linear times 1000/N"},
 
+    {"model.family", KEY_CHOICE, AT(model.family), .choices = CHOICES("ddpm", "adm"),
+     .fallback = "ddpm",
+     .help = "ddpm of Ho et al. 2020, or adm of Dhariwal & Nichol 2021: the meaning of auto below"},
     {"model.channels", KEY_INT, AT(model.channels), RANGE(4, 4096), .fallback = "64",
      .help = "width of the first level"},
     {"model.channel_mult", KEY_LIST, AT(model.channel_mult), COUNT_AT(model.levels),
@@ -82,16 +85,44 @@ const ConfigKey config_keys[] = {
      .help = "residual blocks per level"},
     {"model.attention", KEY_LIST, AT(model.attention), COUNT_AT(model.attentions), RANGE(1, 1024),
      .fallback = "[14]", .help = "resolutions with self-attention (the middle always has it)"},
+    {"model.heads", KEY_INT, AT(model.heads), RANGE(1, 1024), .fallback = "1",
+     .help = "heads of self-attention"},
+    {"model.head_channels", KEY_INT, AT(model.head_channels), RANGE(0, 8192), .fallback = "0",
+     .help = "channels of a head, instead of model.heads; 0: as model.heads says"},
     {"model.dropout", KEY_REAL, AT(model.dropout), RANGE(0, 1), .below_high = true,
      .fallback = "0.1", .ignored_in = NETWORK, .help = "dropout rate inside residual blocks"},
     {"model.norm_groups", KEY_INT, AT(model.norm_groups), RANGE(1, 1024), .fallback = "32",
-     .help = "groups of a group norm, each of two or more channels"},
+     .help = "groups of a group norm, each of two or more channels where time is added"},
+    {"model.norm_eps", KEY_REAL, AT(model.norm_eps), RANGE(0, 1), .fallback = "0",
+     .help = "added to the variance in a group norm; 0: 1e-6 for ddpm, 1e-5 for adm"},
+    {"model.time_into", KEY_CHOICE, AT(model.time_into),
+     .choices = CHOICES("auto", "add", "scale_shift"), .fallback = "auto",
+     .help = "how the time enters a block: added (ddpm), or as scale and shift of its norm (adm)"},
+    {"model.resampling", KEY_CHOICE, AT(model.resampling),
+     .choices = CHOICES("auto", "conv", "block"), .fallback = "auto",
+     .help = "between levels: a convolution (ddpm), or a residual block (adm)"},
+    {"model.down_padding", KEY_CHOICE, AT(model.down_padding),
+     .choices = CHOICES("auto", "end", "both"), .fallback = "auto",
+     .help =
+         "zeros around a convolution downwards: on the right and below (ddpm), or on all sides"},
+    {"model.embedding", KEY_CHOICE, AT(model.embedding),
+     .choices = CHOICES("auto", "sin_cos", "cos_sin"), .fallback = "auto",
+     .help = "the order in the time embedding: sines first (ddpm), or cosines (adm)"},
+    {"model.freq_shift", KEY_CHOICE, AT(model.freq_shift), .choices = CHOICES("auto", "0", "1"),
+     .fallback = "auto",
+     .help =
+         "frequencies of the time embedding: to 1/10000 inclusive (1, ddpm), exclusive (0, adm)"},
+    {"model.mid_norm", KEY_BOOL, AT(model.mid_norm), .fallback = "true",
+     .help = "whether the attention in the middle has a norm (some of diffusers have none)"},
     {"model.time", KEY_CHOICE, AT(model.time), .choices = CHOICES("t", "t_minus_1", "index"),
      .fallback = "t",
      .help = "the time that the network is told: t or t - 1, times 1000/N; index: t - 1 as it is "
              "(most networks of other programs are told t - 1)"},
     {"model.predicts", KEY_CHOICE, AT(model.predicts), .choices = CHOICES("eps", "v", "x0"),
      .fallback = "eps", .help = "the meaning of the network's output"},
+    {"model.learned", KEY_CHOICE, AT(model.learned), .choices = CHOICES("none", "range"),
+     .fallback = "none",
+     .help = "range: a second output, between the logarithms of both fixed variances"},
 
     {"head.type", KEY_CHOICE, AT(head.type), .choices = CHOICES("simple", "complex"),
      .fallback = "simple", .ignored_in = STAGE1 | NETWORK,
@@ -177,7 +208,10 @@ _Static_assert(sizeof(DataFormat) == sizeof(int) && sizeof(DataFloats) == sizeof
                    sizeof(OnBroken) == sizeof(int) && sizeof(ScheduleKind) == sizeof(int) &&
                    sizeof(HeadType) == sizeof(int) && sizeof(FixedVariance) == sizeof(int) &&
                    sizeof(Solver) == sizeof(int) && sizeof(OnNonfinite) == sizeof(int) &&
-                   sizeof(PrecisionChoice) == sizeof(int) &&
+                   sizeof(PrecisionChoice) == sizeof(int) && sizeof(ModelFamily) == sizeof(int) &&
+                   sizeof(TimeInto) == sizeof(int) && sizeof(Resampling) == sizeof(int) &&
+                   sizeof(DownPadding) == sizeof(int) && sizeof(EmbeddingOrder) == sizeof(int) &&
+                   sizeof(FreqShift) == sizeof(int) && sizeof(LearnedVariance) == sizeof(int) &&
                    sizeof(CorrelationChoice) == sizeof(int),
                "an enum is an int");
 

@@ -269,7 +269,7 @@ static void fill_inputs(Network *network, const float *x, const int *t, int coun
     memset(input + (size_t)count * dims, 0, padding * sizeof *input);
     for (int i = 0; i < network->batch; i++)
         network->times[i] = i < count ? schedule_model_time(&network->schedule, t[i]) : 0;
-    unet_embed_times(network->times, network->batch, network->config.model.channels,
+    unet_embed_times(network->times, network->batch, network->unet.embedding,
                      value_data(network->unet.time));
 }
 

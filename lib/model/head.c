@@ -6,6 +6,7 @@
  */
 #include "model/head.h"
 
+#include "config/config_network.h"
 #include "layers/layers.h"
 #include "model/unet.h"
 
@@ -14,7 +15,9 @@
 static Value *norm_out(Graph *graph, const Config *config, Value *h)
 {
     return nn_group_norm(graph, h, "norm_out",
-                         (Norm){.groups = config->model.norm_groups, .silu = true});
+                         (Norm){.groups = config->model.norm_groups,
+                                .epsilon = config_network_kind(config).norm_eps,
+                                .silu = true});
 }
 
 Head head_build(Graph *graph, const Config *config, int bins, const Value *features,
