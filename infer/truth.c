@@ -111,13 +111,16 @@ static bool parse(Truth *s, int argc, char **argv, bool *stop, Error *error)
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
 
-/* Variances that depend on s estimate no Cov[x_0 | x_t]. */
+/* Variances that depend on s estimate no Cov[x_0 | x_t]. The steps of those without a bound are no
+ * Gaussians, which the KL of the table compares. */
 static bool leave_out_steps(Truth *s)
 {
     int count = 0;
     for (int v = 0; v < s->variance_count; v++)
         if (s->variances[v]->depends_on_step)
             note("leaves out %s, which depends on both ends of a step", s->variances[v]->name);
+        else if (s->variances[v]->no_bound)
+            note("leaves out %s: %s", s->variances[v]->name, s->variances[v]->no_bound);
         else
             s->variances[count++] = s->variances[v];
     s->variance_count = count;

@@ -70,7 +70,7 @@ static void check_step(const Meanside *m, const char *group, ReverseOptions opti
     snprintf(name, sizeof name, "meanside/%s/mean", group);
     check_array(m, name, out);
     if (has_sample) {
-        step_sample(&source, variance, &step, m->x, m->eps_hat, head, m->z, cov, out);
+        step_sample(&source, variance, &step, m->x, m->eps_hat, head, NULL, m->z, cov, out);
         snprintf(name, sizeof name, "meanside/%s/sample", group);
         check_array(m, name, out);
     }

@@ -217,13 +217,13 @@ START_TEST(a_variance_may_draw_its_own_noise)
     EstimateSource source = toy_source();
     source.options.scale = 2; /* draw gets the estimate after the options */
     float cov[DIMS], x_s[DIMS];
-    step_sample(&source, &toy, &step, toy_x, toy_eps, NULL, toy_z, cov, x_s);
+    step_sample(&source, &toy, &step, toy_x, toy_eps, NULL, NULL, toy_z, cov, x_s);
     for (int i = 0; i < DIMS; i++) {
         const double noise = sqrt(step.lambda2 + step.gain * 0.02 * (i + 1)) * toy_z[0];
         check_close(x_s[i], reverse_mean(&step, toy_x[i], toy_eps[i]) + noise, 1e-5, "drawn");
     }
     const ReverseStep last = reverse_step(&schedule, &options, 0, 400);
-    step_sample(&source, &toy, &last, toy_x, toy_eps, NULL, NULL, cov, x_s);
+    step_sample(&source, &toy, &last, toy_x, toy_eps, NULL, NULL, NULL, cov, x_s);
     for (int i = 0; i < DIMS; i++)
         ck_assert(x_s[i] == (float)reverse_mean(&last, toy_x[i], toy_eps[i]));
 }
@@ -245,8 +245,8 @@ START_TEST(a_variance_of_a_step_scales_the_noise)
         const ReverseStep twin = reverse_step(&schedule, &beta, 300, 400);
         ck_assert(isinf(step.max_variance) == (k == 0));
         float cov[DIMS], x_s[DIMS], want[DIMS];
-        step_sample(&source, &toy, &step, toy_x, toy_eps, NULL, toy_z, cov, x_s);
-        step_sample(&source, &variance_beta, &twin, toy_x, toy_eps, NULL, toy_z, cov, want);
+        step_sample(&source, &toy, &step, toy_x, toy_eps, NULL, NULL, toy_z, cov, x_s);
+        step_sample(&source, &variance_beta, &twin, toy_x, toy_eps, NULL, NULL, toy_z, cov, want);
         for (int i = 0; i < DIMS; i++)
             ck_assert_double_eq_tol(x_s[i], want[i], 1e-6);
     }

@@ -116,9 +116,15 @@ static bool choose_variances(Comparison *c, Error *error)
 {
     if (!command_variances(c->network, c->variances, &c->variance_count, error))
         return false;
-    for (int v = 0; v < c->variance_count; v++)
+    bool bounded = false;
+    for (int v = 0; v < c->variance_count; v++) {
         c->labels[v] = estimate_label(&c->common->estimate, c->variances[v]);
-    return true;
+        bounded = bounded || !c->variances[v]->no_bound;
+    }
+    return bounded || error_input(error,
+                                  "--variance: %s has no bound for the page's first table; "
+                                  "expected another one beside it",
+                                  c->variances[0]->name);
 }
 
 /* Every sampler must have a variance that it can use. */

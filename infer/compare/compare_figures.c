@@ -131,8 +131,9 @@ static void add_curve(Chart *chart, const Comparison *c, const Csv *table, const
 static void add_bounds(Chart *chart, const Comparison *c, TrajectoryKind trajectory)
 {
     for (int v = 0; v < c->variance_count; v++)
-        add_curve(chart, c, &c->nll, "bits_per_dim", variance_index(c->variances[v]),
-                  (CompareKey){.variance = c->labels[v].text, .trajectory = trajectory});
+        if (!c->variances[v]->no_bound)
+            add_curve(chart, c, &c->nll, "bits_per_dim", variance_index(c->variances[v]),
+                      (CompareKey){.variance = c->labels[v].text, .trajectory = trajectory});
 }
 
 /* A variance looks the same in all charts. With corrections of the mean it has several curves, and

@@ -100,8 +100,9 @@ static void put_figures(const Page *page, CompareSection section)
 
 static const char *images_of_bounds(const Comparison *c)
 {
-    const CompareKey key = {
-        .variance = c->labels[0].text, .steps = c->steps[0], .trajectory = c->trajectories[0]};
+    const CompareKey key = {.variance = csv_cell(&c->nll, 0, "variance"),
+                            .steps = c->steps[0],
+                            .trajectory = c->trajectories[0]};
     const int row = compare_row(&c->nll, &key);
     return row < 0 ? "?" : csv_cell(&c->nll, row, "images");
 }

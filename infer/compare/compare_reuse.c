@@ -27,6 +27,16 @@
 
 enum { GRID_SAMPLES = 9, DEFAULT_IMAGES = 20 };
 
+/* Those of kinds [count] that have bounds come first. Returns how many they are. */
+static int bounded_variances(const Variance **kinds, int count)
+{
+    int bounded = 0;
+    for (int v = 0; v < count; v++)
+        if (!kinds[v]->no_bound)
+            kinds[bounded++] = kinds[v];
+    return bounded;
+}
+
 /* kinds [VARIANCE_COUNT] := the variances that one of the samplers can use. Returns how many. */
 static int possible_variances(const Comparison *c, const Sampler *samplers, int sampler_count,
                               const Variance **kinds)
@@ -61,11 +71,11 @@ static bool holds_row(const Comparison *c, const Csv *table, const Variance *var
 static bool holds_bounds_on(const Comparison *c, TrajectoryKind trajectory)
 {
     for (int v = 0; v < c->variance_count; v++)
-        if (!holds_row(c, &c->nll, c->variances[v],
-                       (CompareKey){.variance = c->labels[v].text,
-                                    .trajectory = trajectory,
-                                    .sampler = SAMPLER_DDPM},
-                       c->images))
+        if (!c->variances[v]->no_bound && !holds_row(c, &c->nll, c->variances[v],
+                                                     (CompareKey){.variance = c->labels[v].text,
+                                                                  .trajectory = trajectory,
+                                                                  .sampler = SAMPLER_DDPM},
+                                                     c->images))
             return false;
     return true;
 }
@@ -146,7 +156,7 @@ static bool trajectories_are_the_same(const Comparison *c, Hdf5File *terms)
     for (int i = 0; i < c->trajectory_count; i++)
         for (int v = 0; c->trajectories[i] == TRAJECTORY_DP && v < c->variance_count; v++)
             for (int k = 0; k < c->steps_count; k++)
-                if (!dp_is_the_same(c, terms, v, c->steps[k]))
+                if (!c->variances[v]->no_bound && !dp_is_the_same(c, terms, v, c->steps[k]))
                     return false;
     return true;
 }
@@ -185,7 +195,8 @@ static bool make_nll(Comparison *c, Error *error)
     request.common = c->common;
     request.out = path;
     request.variances = variances;
-    request.variance_count = possible_variances(c, &sampler, 1, variances);
+    request.variance_count =
+        bounded_variances(variances, possible_variances(c, &sampler, 1, variances));
     request.steps = c->steps;
     request.steps_count = c->steps_count;
     request.trajectories = c->trajectories;

@@ -95,6 +95,14 @@ static void put_row(FILE *to, const CompareTable *t, int group, int v)
     fputs("</tr>\n", to);
 }
 
+/* Bounds are those of DDPM, of variances that have one; a sampler may not have a variance. */
+static bool has_row(const CompareTable *t, int group, int v)
+{
+    if (!t->metric)
+        return !t->c->variances[v]->no_bound;
+    return compare_possible(t->c->samplers[group], compare_sample_variance(t->c, v));
+}
+
 static void put_group(FILE *to, const CompareTable *t, int group)
 {
     fputs("<tbody>\n", to);
@@ -104,7 +112,7 @@ static void put_group(FILE *to, const CompareTable *t, int group)
                 t->metric ? sampler_name(t->c->samplers[group])
                           : trajectory_name(t->c->trajectories[group]));
     for (int v = 0; v < rows_of(t); v++)
-        if (!t->metric || compare_possible(t->c->samplers[group], compare_sample_variance(t->c, v)))
+        if (has_row(t, group, v))
             put_row(to, t, group, v);
     fputs("</tbody>\n", to);
 }

@@ -41,6 +41,21 @@ NllRequest nll_defaults(void)
 
 /* -- Preparation ------------------------------------------------------------------------------ */
 
+/* Leaves out the variances that have no bound, or fails if the user listed one. */
+static bool check_bounds(Nll *s, Error *error)
+{
+    int count = 0;
+    for (int v = 0; v < s->task.variance_count; v++) {
+        Error none = {0};
+        if (variance_check_bound(s->variances[v], &none))
+            s->variances[count++] = s->variances[v];
+        else if (s->request->variance_count > 0)
+            return variance_check_bound(s->variances[v], error);
+    }
+    s->task.variance_count = count;
+    return true;
+}
+
 static bool choose_variances(Nll *s, Error *error)
 {
     const NllRequest *r = s->request;
@@ -52,6 +67,7 @@ static bool choose_variances(Nll *s, Error *error)
     s->task.variances = s->variances;
     s->task.variance_count = r->variance_count;
     return command_variances(s->network, s->variances, &s->task.variance_count, error) &&
+           check_bounds(s, error) &&
            lists_complete_steps(COMMAND_BOUND_STEPS, network_schedule(s->network)->timesteps,
                                 s->steps, &s->steps_count, error);
 }

@@ -37,7 +37,8 @@ bool sampling_timesteps(const Network *network, TrajectoryKind trajectory, const
                         const EstimateOptions *estimate, int steps, int *timesteps, Error *error)
 {
     if (trajectory == TRAJECTORY_DP)
-        return dp_trajectory(network, variance, estimate, steps, timesteps, error);
+        return variance_check_bound(variance, error) &&
+               dp_trajectory(network, variance, estimate, steps, timesteps, error);
     return trajectory_make(trajectory, network_schedule(network)->timesteps, steps, timesteps,
                            error);
 }

@@ -104,6 +104,13 @@ static uint64_t fingerprint_of_correlation(uint64_t print, const BlockCorrelatio
                        (size_t)correlation->bins.count * n * n * sizeof *correlation->matrix);
 }
 
+static uint64_t fingerprint_of_head(uint64_t print, const Network *network, const char *name)
+{
+    const NetworkHead *head = &network->heads[network_find_head(network, name)];
+    print = fingerprint(print, head->weights, head->size * sizeof *head->weights);
+    return fingerprint(print, head->bins.first, sizeof head->bins.first);
+}
+
 uint64_t network_fingerprint(const Network *network, const Variance *variance)
 {
     const size_t entries = (size_t)network->schedule.timesteps + 1;
@@ -113,13 +120,13 @@ uint64_t network_fingerprint(const Network *network, const Variance *variance)
     size_t bytes;
     const void *constants = constants_of(network, variance->constants, &bytes);
     if (variance->head) {
-        int index = network_find_head(network, variance->head);
-        const NetworkHead *head = &network->heads[index];
-        print = fingerprint(print, head->weights, head->size * sizeof *head->weights);
-        print = fingerprint(print, head->bins.first, sizeof head->bins.first);
+        print = fingerprint_of_head(print, network, variance->head);
         if (variance->is_correlated)
-            print = fingerprint_of_correlation(print, &head->correlation);
+            print = fingerprint_of_correlation(
+                print, &network->heads[network_find_head(network, variance->head)].correlation);
     }
+    if (variance->draw_head)
+        print = fingerprint_of_head(print, network, variance->draw_head);
     return constants ? fingerprint(print, constants, bytes) : print;
 }
 
@@ -153,14 +160,23 @@ const BlockCorrelation *network_correlation(const Network *network, const Varian
     return correlation && correlation->matrix ? correlation : NULL;
 }
 
+/* Whether the network has the head; NULL is fine. */
+static bool check_head(const Network *network, const Variance *variance, const char *head,
+                       Error *error)
+{
+    return !head || network_find_head(network, head) >= 0 ||
+           error_input(error,
+                       "the variance %s needs the head %s, and %s has none; train --stage 2 "
+                       "--loss %s makes one",
+                       variance->name, head, network->origin, head);
+}
+
 bool network_check_variance(const Network *network, const Variance *variance, Error *error)
 {
     const char *head = variance->head;
-    if (head && network_find_head(network, head) < 0)
-        return error_input(error,
-                           "the variance %s needs an %s head, and %s has none; train --stage 2 "
-                           "--loss %s makes one",
-                           variance->name, head, network->origin, head);
+    if (!check_head(network, variance, head, error) ||
+        !check_head(network, variance, variance->draw_head, error))
+        return false;
     if (variance->is_correlated && !network_correlation(network, variance))
         return error_input(error,
                            "the variance %s needs correlations beside the %s head, and %s has "

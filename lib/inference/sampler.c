@@ -13,11 +13,13 @@ typedef struct Work {
     Network *network;
     const SamplingPlan *plan;
     EstimateSource source;
-    int head; /* index of the head that the variance reads, -1 for none */
+    int head;      /* index of the head that the variance reads, -1 for none */
+    int draw_head; /* the same of the head that its draw reads */
     int count;
     int *t;                     /* [count] */
     float *eps, *out, *cov, *z; /* [count, dims] each: eps_hat, the head's output, Cov, noise */
     float *x0_hat;              /* [count, dims]; NULL without DCW */
+    float *draw_out;            /* [count, dims]; NULL without a draw_head */
 } Work;
 
 static bool work_make(Work *work, Error *error)
@@ -27,6 +29,8 @@ static bool work_make(Work *work, Error *error)
     for (int i = 0; i < 4; i++)
         if (!(*arrays[i] = memory_large(count, bytes, "samples", error)))
             return false;
+    if (work->draw_head >= 0 && !(work->draw_out = memory_large(count, bytes, "samples", error)))
+        return false;
     if (mean_correction_has_dcw(&work->plan->reverse.correction) &&
         !(work->x0_hat = memory_large(count, bytes, "samples", error)))
         return false;
@@ -41,6 +45,7 @@ static void work_free(Work *work)
     memory_free(work->cov);
     memory_free(work->z);
     memory_free(work->x0_hat);
+    memory_free(work->draw_out);
     memory_free(work->t);
 }
 
@@ -50,6 +55,8 @@ static bool evaluate(Work *work, const float *x, const ReverseStep *step, Error 
     Prediction outputs = {.eps = work->eps};
     if (work->head >= 0 && step->s > 0)
         outputs.heads[work->head] = work->out;
+    if (work->draw_head >= 0 && step->s > 0)
+        outputs.heads[work->draw_head] = work->draw_out;
     for (int i = 0; i < work->count; i++)
         work->t[i] = step->t;
     return network_evaluate(work->network, x, work->t, work->count, &outputs, error);
@@ -83,7 +90,9 @@ static void move(const Work *work, const ReverseStep *step, float *x)
         if (work->x0_hat)
             predict_x0(work, step, i, x);
         step_sample(&work->source, work->plan->variance, step, x + at, work->eps + at,
-                    work->head >= 0 ? work->out + at : NULL, work->z + at, work->cov + at, x + at);
+                    work->head >= 0 ? work->out + at : NULL,
+                    work->draw_head >= 0 ? work->draw_out + at : NULL, work->z + at, work->cov + at,
+                    x + at);
         if (work->x0_hat)
             correct(work, step, i, x);
     }
@@ -128,11 +137,12 @@ EstimateLabel sampling_label(const SamplingPlan *plan)
 bool sampler_run(Network *network, const SamplingPlan *plan, Noise *noise, int first, int count,
                  float *x, Progress *progress, Error *error)
 {
-    const char *head = plan->variance->head;
+    const char *head = plan->variance->head, *draw_head = plan->variance->draw_head;
     Work work = {.network = network,
                  .plan = plan,
                  .source = network_predictor(network, &plan->estimate).source,
                  .head = head ? network_find_head(network, head) : -1,
+                 .draw_head = draw_head ? network_find_head(network, draw_head) : -1,
                  .count = count};
     work.source.clip_x0 = plan->reverse.clip_x0;
     bool ok = work_make(&work, error) && noise_start(noise, first, count, x, error) &&

@@ -59,6 +59,7 @@ static bool bound(VarheadModel *model, const VarheadOptions *options, const floa
     const Variance *variance;
     int steps, *timesteps = NULL;
     bool ok = check_options(options, error) && options_variance(options, model, &variance, error) &&
+              variance_check_bound(variance, error) &&
               options_steps(options, model, &steps, error) &&
               options_timesteps(options, model, variance, steps, &timesteps, error);
     if (ok && count > 0) {

@@ -1,6 +1,7 @@
 /* The objectives that networks and heads are trained with: a table, with one file for each.
  *
  *     eps  ||eps - eps_hat||^2           the mean, stage 1 (Ho et al. 2020, equation 14)
+ *     gms  ||eps^3 - m||^2               m -> E[eps^3 | x_t] (Guo et al. 2023)
  *     nll  sum l + r exp(-l)             the likelihood: exp(l) -> E[r | x_t] (objective_nll.c)
  *     npr  ||(eps - eps_hat)^2 - g||^2   g -> E[(eps - eps_hat)^2 | x_t]
  *     sn   ||eps^2 - h||^2               h -> E[eps^2 | x_t]
@@ -78,6 +79,7 @@ typedef struct Objective {
 /* The table, sorted by name. objective_<name>.c defines objective_<name>. */
 #define OBJECTIVES(LINE)                                                                           \
     LINE(eps)                                                                                      \
+    LINE(gms)                                                                                      \
     LINE(nll)                                                                                      \
     LINE(npr)                                                                                      \
     LINE(sn)

@@ -39,15 +39,16 @@ static void add_own_noise(const Variance *variance, const VarianceInput *input,
 }
 
 void step_sample(const EstimateSource *source, const Variance *variance, const ReverseStep *step,
-                 const float *x_t, const float *eps_hat, const float *head, const float *z,
-                 float *cov, float *x_s)
+                 const float *x_t, const float *eps_hat, const float *head, const float *draw_head,
+                 const float *z, float *cov, float *x_s)
 {
     const bool estimated = step->s > 0 && !variance_is_fixed(variance);
     const bool has_cov = estimated && !variance->depends_on_step;
     if (has_cov)
         estimate_cov_x0(source, variance, step->t, x_t, eps_hat, head, cov);
     if (estimated && (variance->draw || variance->depends_on_step)) {
-        const VarianceInput input = estimate_input(source, step->t, x_t, eps_hat, head);
+        VarianceInput input = estimate_input(source, step->t, x_t, eps_hat, head);
+        input.draw_head = draw_head;
         add_own_noise(variance, &input, step, has_cov ? cov : NULL, z, x_s);
     } else {
         reverse_step_sample(step, x_t, eps_hat, has_cov ? cov : NULL, z, source->dims, x_s);

@@ -85,3 +85,9 @@ bool variance_check_step(const Variance *variance, const ReverseOptions *options
     memory_free(names);
     return false;
 }
+
+bool variance_check_bound(const Variance *variance, Error *error)
+{
+    return !variance->no_bound || error_input(error, "the variance %s has no bound: %s",
+                                              variance->name, variance->no_bound);
+}

@@ -16,6 +16,7 @@
  *     sn             u = h - eps_hat^2             a head's h estimates E[eps^2 | x_t]
  *     npr            u = g                         a head's g estimates E[(eps - eps_hat)^2 | x_t]
  *     nll            u = exp(l) - SNR_t / SNR_1    a head's l minimises the likelihood's loss
+ *     gms            as sn; its noise is a mixture of two Gaussians (gms.c)
  *     true           Cov = E[(x_0 - x_0_hat)^2 | x_t], known if the data are a Gaussian mixture
  *
  * The estimate may be the diagonal of a covariance with correlations between neighbouring pixels
@@ -43,6 +44,8 @@ typedef struct VarianceInput {
     const float *x_t, *eps_hat;
     /* [dims]: the raw output of the variance's head. */
     const float *head;
+    /* [dims]: the raw output of the head that `draw` reads. */
+    const float *draw_head;
     /* [N + 1]: E||eps_hat(x_t, t)||^2 / d, the constants "ms_eps". */
     const double *ms_eps;
     /* [N + 1, dims]: E[eps_hat_i^2], the constants "ms_eps_diag". */
@@ -64,6 +67,10 @@ typedef struct Variance {
     const char *help, *source;
     /* The head that the variance reads, "sn"; NULL: none. */
     const char *head;
+    /* Another head, which `draw` alone reads; NULL: none. */
+    const char *draw_head;
+    /* Why there is no bound with this variance, as the rest of a sentence; NULL: there is one. */
+    const char *no_bound;
     /* The array of a checkpoint's group /analytic that the variance reads, "ms_eps"; NULL: none. */
     const char *constants;
     /* Whether the distribution of the data must be a known mixture. */
@@ -109,7 +116,8 @@ typedef struct Variance {
     VARIANCE(variance_npr)                                                                         \
     VARIANCE(variance_true)                                                                        \
     VARIANCE(variance_nll)                                                                         \
-    VARIANCE(variance_nll_block)
+    VARIANCE(variance_nll_block)                                                                   \
+    VARIANCE(variance_gms)
 
 #define VARIANCE_DECLARATION(variance) extern const Variance variance;
 VARIANCES(VARIANCE_DECLARATION)
@@ -131,6 +139,9 @@ bool variance_parse(const char *name, const Variance **variance, Error *error);
 /* Whether these options and the variance make a step. An input error for impossible options
  * (reverse_check), and for DDIM with a fixed variance above lambda^2. */
 bool variance_check_step(const Variance *variance, const ReverseOptions *options, Error *error);
+
+/* Whether the variance has bounds. An input error says why not. */
+bool variance_check_bound(const Variance *variance, Error *error);
 
 /* -- Facts ------------------------------------------------------------------------------------ */
 
