@@ -28,11 +28,13 @@ static void read_archive(const char *path)
     for (int skip = 0; skip < 2; skip++) {
         Error error = {0};
         PictureSet set;
-        if (!picture_set_read(&set, path, &rule, skip ? BROKEN_SKIP : BROKEN_STOP, &error)) {
+        const PictureSetOptions options = {.rule = &rule,
+                                           .on_broken = skip ? BROKEN_SKIP : BROKEN_STOP};
+        const bool ok = picture_set_open(&set, path, &options, &error);
+        const PictureIndex *index = &set.index;
+        if (!ok)
             fuzz_check_error(&error);
-            continue;
-        }
-        if (set.count < 1 || set.slots[set.count - 1] >= set.count)
+        else if (index->count < 1 || index->slots[index->count - 1] >= index->count)
             fuzz_broken("a set has pictures, each in a place of its own");
         picture_set_free(&set);
     }

@@ -160,7 +160,7 @@ static bool allocate(Analytic *a, Error *error)
 
 static bool prepare(Analytic *a, Error *error)
 {
-    if (!network_open(&a->network, &a->common.network, error))
+    if (!command_open_network(&a->common, &a->network, error))
         return false;
     a->dims = network_dims(a->network);
     a->seed = command_seed(&a->common, a->network);

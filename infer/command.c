@@ -5,11 +5,13 @@
  */
 #include "infer/command.h"
 
+#include "base/atomic_file.h"
 #include "base/memory.h"
 #include "base/note.h"
 #include "base/program.h"
 #include "base/standard_error.h"
 #include "base/version.h"
+#include "data/cache_place.h"
 #include "infer/lists.h"
 #include "model/precision.h"
 
@@ -260,6 +262,18 @@ Option option_results(const char **path)
 }
 
 /* -- Made of options -------------------------------------------------------------------------- */
+
+bool command_open_network(const CommonOptions *common, Network **network, Error *error)
+{
+    if (!network_open(network, &common->network, error))
+        return false;
+    const char *unused, *run = network_run(*network);
+    char *directory =
+        run ? memory_string(run) : atomic_directory_of(network_file(*network, 0), &unused);
+    cache_place_set(directory, !common->quiet);
+    memory_free(directory);
+    return true;
+}
 
 bool command_variances(const Network *network, const Variance **kinds, int *count, Error *error)
 {

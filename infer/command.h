@@ -124,6 +124,10 @@ Option option_results(const char **path);
 
 /* -- What commands make of their options ------------------------------------------------------- */
 
+/* Opens the network of the options, and says that a cache of pictures belongs into its run's
+ * directory. The caller closes *network. */
+bool command_open_network(const CommonOptions *common, Network **network, Error *error);
+
 /* kinds [VARIANCE_COUNT], as --variance listed them, becomes all that the network has if *count
  * is 0. An input error if the network lacks a head or constants that one of them needs. */
 bool command_variances(const Network *network, const Variance **kinds, int *count, Error *error);

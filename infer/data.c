@@ -6,8 +6,10 @@
 #include "base/fingerprint.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "data/cache_place.h"
 #include "data/dataset.h"
 #include "data/labels.h"
+#include "data/picture_index.h"
 #include "infer/command.h"
 #include "picture/grid.h"
 #include "picture/png.h"
@@ -29,6 +31,7 @@ static const char usage[] =
     "examples:\n"
     "  infer data my-pictures/\n"
     "  infer data my.tar --set data.resize=center_crop --set data.resolution=64\n"
+    "  infer data my-pictures/ --cache checkpoints/mine --verify\n"
     "  infer data data/cifar10 --part test --grid cifar10.png\n"
     "\n";
 
@@ -39,7 +42,8 @@ enum { PART_TRAIN, PART_TEST };
 typedef struct Data {
     CommonOptions common;
     StringList names, overrides;
-    const char *labels, *grid;
+    const char *labels, *grid, *cache;
+    bool verify;
     /* PART_... */
     int part;
     Config config;
@@ -162,8 +166,11 @@ static bool print_labels(const Data *d, Error *error)
     for (int64_t i = 0; i < labels.count; i++)
         counts[labels.values[i]]++;
     line("labels", "%d class%s", labels.classes, labels.classes == 1 ? "" : "es");
-    for (int c = 0; c < labels.classes; c++)
-        line("", "%4d: %lld", c, (long long)counts[c]);
+    for (int c = 0; c < labels.classes; c++) {
+        const char *name = labels.names ? labels.names[c] : NULL;
+        line("", "%4d: %lld%s%s", c, (long long)counts[c], name ? "  " : "",
+             name ? picture_name(name).text : "");
+    }
     memory_free(counts);
     labels_free(&labels);
     return true;
@@ -274,7 +281,9 @@ static bool examine(Data *d, Error *error)
     if (!configure(d, d->names.items[0], error) ||
         (d->grid && !image_check_channels(d->config.data.channels, error)))
         return false;
-    const bool ok = open_images(d, error) && read_all(d, &survey, error) &&
+    cache_place_set(d->cache, !d->common.quiet);
+    const bool ok = open_images(d, error) && (!d->verify || dataset_verify(d->dataset, error)) &&
+                    read_all(d, &survey, error) &&
                     (d->common.quiet || print_all(d, &survey, error)) &&
                     (!d->grid || write_grid(d, error));
     memory_free(survey.prints);
@@ -295,6 +304,12 @@ bool data_command(int argc, char **argv, Error *error)
                       "the labels (default: those that lie with the images)"),
         option_list("set", "KEY=VALUE", &d.overrides,
                     "a key of a recipe, as in data.resize=center_crop; repeatable"),
+        option_string("cache", "DIR", &d.cache,
+                      "the directory of a run, whose cache of decoded pictures is used, and made "
+                      "where there is none (default: pictures are decoded into memory)"),
+        option_flag("verify", &d.verify,
+                    "compare the cache with the bytes of all files: a file may be changed and "
+                    "keep its size and its time"),
         option_string("grid", "FILE.png", &d.grid,
                       "write a picture of sixteen images, spread evenly over the data set"),
     };

@@ -4,9 +4,9 @@
  *     diffusers     a folder as UNet2DModel.save_pretrained writes it, with a scheduler
  *     hdf5          a checkpoint with the moving average alone
  */
+#include "base/directory.h"
 #include "base/memory.h"
 #include "base/note.h"
-#include "base/program.h"
 #include "exchange/safetensors_write.h"
 #include "infer/command.h"
 #include "io/checkpoint.h"
@@ -156,8 +156,7 @@ static bool write_diffusers(const Export *s, Error *error)
     char *unet = memory_format("%s/unet", s->out),
          *scheduler = memory_format("%s/scheduler", s->out);
     char *weights = memory_format("%s/diffusion_pytorch_model.safetensors", unet);
-    const bool ok = program_make_directory(unet, error) &&
-                    program_make_directory(scheduler, error) &&
+    const bool ok = directory_make(unet, error) && directory_make(scheduler, error) &&
                     safetensors_write(weights, &s->trunk, NAMES_DIFFUSERS, config->model.levels,
                                       s->weights, NULL, error) &&
                     write_text(s, "unet/config.json", put_network, error) &&

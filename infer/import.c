@@ -7,8 +7,8 @@
  * A variance head beside the network goes to stage2-<head>.h5, as stage 2 would have left it. A run
  * that has the same network already keeps it, so that heads of several files come together.
  */
+#include "base/directory.h"
 #include "base/memory.h"
-#include "base/program.h"
 #include "exchange/foreign_network.h"
 #include "infer/command.h"
 #include "io/checkpoint.h"
@@ -237,7 +237,7 @@ static bool import(Import *s, Error *error)
         s->head_path = memory_format("%s/stage2-%s.h5", s->run, head_names[s->head]);
     if (!check_run(s, error) || !open_network(s, error) || !check_head(s, error) ||
         !read_weights(s, error) || !check_same_network(s, error) ||
-        !program_make_directory(s->run, error) || !run_lock_take(&s->lock, s->run, error) ||
+        !directory_make(s->run, error) || !run_lock_take(&s->lock, s->run, error) ||
         !write_run(s, error))
         return false;
     foreign_notes_show(&s->network.notes);

@@ -172,7 +172,7 @@ static bool predict(Predict *p, Error *error)
         return error_input(error, "expected --input FILE and --output FILE");
     if (!output_check_name("--output", p->output_path, ".h5.hdf5", error))
         return false;
-    if (!network_open(&p->network, &p->common.network, error) || !check_output(p, error) ||
+    if (!command_open_network(&p->common, &p->network, error) || !check_output(p, error) ||
         !open_input(p, error) || !begin_output(p, error) ||
         !network_prepare(p->network, p->count, error) || !allocate(p, error) ||
         !predict_all(p, error) || !commit(p, error))

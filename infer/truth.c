@@ -182,7 +182,7 @@ static bool check_path(const Truth *s, Error *error)
 static bool prepare(Truth *s, Error *error)
 {
     if ((s->out && !output_check_name("--out", s->out, ".csv", error)) ||
-        !network_open(&s->network, &s->common.network, error) || !check_path(s, error) ||
+        !command_open_network(&s->common, &s->network, error) || !check_path(s, error) ||
         !choose_variances(s, error) || !choose_timesteps(s, error) ||
         !images_test(&s->images, s->network, NULL, s->images_wanted, error) ||
         !network_prepare(s->network, s->images.count, error))

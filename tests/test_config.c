@@ -22,7 +22,8 @@ START_TEST(defaults_are_the_documented_ones)
     static const char documented[] =
         "name: fashion-mnist\n"
         "data: {format: auto, floats: refuse, resize: none,\n"
-        "       background: refuse, on_broken: stop, channels: 1, resolution: 28, flip: true}\n"
+        "       background: refuse, on_broken: stop, cache: auto, cache_limit: 128, channels: 1,\n"
+        "       resolution: 28, flip: true}\n"
         "diffusion: {schedule: linear, timesteps: 1000}\n"
         "model: {channels: 64, channel_mult: [1, 2, 2], res_blocks: 2, attention: [14], dropout: "
         "0.1,\n"
@@ -331,6 +332,8 @@ START_TEST(yaml_has_every_key)
                            "  resize: none\n"
                            "  background: refuse\n"
                            "  on_broken: stop\n"
+                           "  cache: auto\n"
+                           "  cache_limit: 128.0\n"
                            "  channels: 1\n"
                            "  resolution: 28\n"
                            "  flip: true\n"
@@ -463,6 +466,8 @@ START_TEST(every_key_makes_a_difference)
                                           "data.resize=center_crop",
                                           "data.background=grey",
                                           "data.on_broken=skip",
+                                          "data.cache=never",
+                                          "data.cache_limit=1",
                                           "data.channels=2",
                                           "data.resolution=56",
                                           "data.flip=false",

@@ -426,17 +426,23 @@ static const PictureRule grey_rule = {.resolution = SIDE, .channels = 1};
 static void check_levels(const char *path, OnBroken on_broken, int count, const int *levels)
 {
     PictureSet set;
-    assert_ok(picture_set_read(&set, path, &grey_rule, on_broken, &error));
-    ck_assert_int_eq(set.count, count);
-    for (int i = 0; i < count; i++)
-        ck_assert_int_eq(set.pixels[(size_t)set.slots[i] * PIXELS], levels[i]);
+    const PictureSetOptions options = {.rule = &grey_rule, .on_broken = on_broken};
+    assert_ok(picture_set_open(&set, path, &options, &error));
+    ck_assert_int_eq(set.index.count, count);
+    for (int64_t i = 0; i < count; i++) {
+        uint8_t image[PIXELS];
+        assert_ok(picture_set_read(&set, &i, 1, image, &error));
+        ck_assert_int_eq(image[0], levels[i]);
+    }
     picture_set_free(&set);
 }
 
 static void set_fails(const char *path, const char *text)
 {
     PictureSet set;
-    assert_fails(picture_set_read(&set, path, &grey_rule, BROKEN_STOP, &error), text);
+    const PictureSetOptions options = {.rule = &grey_rule};
+    assert_fails(picture_set_open(&set, path, &options, &error), text);
+    picture_set_free(&set);
 }
 
 /* Two classes, hidden files, a text and a link that leads back. */
@@ -500,8 +506,10 @@ START_TEST(a_broken_picture_stops_or_is_left_out)
     make_directory("broken");
     scratch_write(scratch_path("broken/a\nb.png"), "", 0);
     PictureSet set;
-    assert_fails(picture_set_read(&set, scratch_path("broken"), &grey_rule, BROKEN_SKIP, &error),
+    const PictureSetOptions skip = {.rule = &grey_rule, .on_broken = BROKEN_SKIP};
+    assert_fails(picture_set_open(&set, scratch_path("broken"), &skip, &error),
                  "broken: all its 1 pictures are broken");
+    picture_set_free(&set);
     set_fails(scratch_path("broken"), "broken: a?b.png is empty");
     make_directory("empty");
     set_fails(scratch_path("empty"), "empty: holds no PNG or JPEG");

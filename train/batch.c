@@ -22,6 +22,7 @@ bool batch_make(Batch *batch, const Config *config, int stage, int size, Error *
                      .size = size,
                      .dims = side * side * (size_t)config->data.channels};
     batch->indices = memory_small(count, sizeof *batch->indices);
+    batch->next = memory_small(count, sizeof *batch->next);
     batch->t = memory_small(count, sizeof *batch->t);
     batch->times = memory_small(count, sizeof *batch->times);
     batch->losses = memory_small(count, sizeof *batch->losses);
@@ -37,6 +38,7 @@ bool batch_make(Batch *batch, const Config *config, int stage, int size, Error *
 void batch_free(Batch *batch)
 {
     memory_free(batch->indices);
+    memory_free(batch->next);
     memory_free(batch->t);
     memory_free(batch->times);
     memory_free(batch->losses);
@@ -47,12 +49,19 @@ void batch_free(Batch *batch)
     epoch_free(&batch->order);
 }
 
-/* The last steps of both ways to draw: reads the images, mirrors them and adds the noise. */
-static bool make_inputs(Batch *batch, uint32_t step, float *x_t, float *time, Error *error)
+static bool fetch(Batch *batch, float *images, Error *error)
+{
+    const double begin = profile_begin();
+    const bool ok = dataset_fetch(batch->dataset, batch->indices, batch->size, images, error);
+    profile_end(begin, "waiting for images", PROFILE_OTHER);
+    return ok;
+}
+
+/* The last steps of both ways to draw: mirrors the fetched images and adds the noise. */
+static void make_inputs(Batch *batch, uint32_t step, float *x_t, float *time)
 {
     const size_t count = (size_t)batch->size;
-    if (!dataset_read(batch->dataset, batch->indices, batch->size, x_t, error))
-        return false;
+    dataset_take(batch->dataset, batch->size, x_t);
     /* The stages share the images' order but not their coins. */
     const FlipKey coins = {.seed = batch->config->seed,
                            .stream = batch->stage == 1 ? FLIP_STAGE1 : FLIP_STAGE2,
@@ -63,7 +72,18 @@ static bool make_inputs(Batch *batch, uint32_t step, float *x_t, float *time, Er
     for (int i = 0; i < batch->size; i++)
         batch->times[i] = schedule_model_time(&batch->schedule, batch->t[i]);
     unet_embed_times(batch->times, batch->size, unet_time_embedding(batch->config), time);
-    return true;
+}
+
+/* Has the images from `position` on brought meanwhile, but those of the next epoch: its order is not
+ * made yet. */
+static void expect(Batch *batch, int64_t position)
+{
+    const int64_t left = batch->order.count - position % batch->order.count;
+    const int n = left < batch->size ? (int)left : batch->size;
+    if (position / batch->order.count != batch->order.current)
+        return;
+    epoch_indices(&batch->order, position, n, batch->next);
+    dataset_expect(batch->dataset, batch->next, n);
 }
 
 static BatchKey key_of(const Batch *batch, uint32_t step)
@@ -73,13 +93,17 @@ static BatchKey key_of(const Batch *batch, uint32_t step)
 
 bool batch_draw(Batch *batch, uint32_t step, float *x_t, float *time, Error *error)
 {
+    const int64_t position = (int64_t)step * batch->size;
+    epoch_indices(&batch->order, position, batch->size, batch->indices);
+    if (!fetch(batch, x_t, error))
+        return false;
     const double begin = profile_begin();
-    epoch_indices(&batch->order, (int64_t)step * batch->size, batch->size, batch->indices);
     forward_draw(&batch->schedule, key_of(batch, step), (size_t)batch->size, batch->dims, batch->t,
                  batch->eps);
-    bool ok = make_inputs(batch, step, x_t, time, error);
+    make_inputs(batch, step, x_t, time);
+    expect(batch, position + batch->size);
     profile_end(begin, "data and noise", PROFILE_OTHER);
-    return ok;
+    return true;
 }
 
 /* Image i's timestep is uniform in the i-th part of the range, so that each batch covers the
@@ -99,19 +123,28 @@ static void draw_timesteps(Batch *batch, uint32_t step, const BatchRange *range)
     }
 }
 
+/* indices [size] := the images of a batch whose first one is number `first` of the range. */
+static void range_indices(Batch *batch, const BatchRange *range, int64_t first, int64_t *indices)
+{
+    for (int i = 0; i < batch->size; i++)
+        epoch_indices(&batch->order, range->position + (first + i) % range->images, 1, &indices[i]);
+}
+
 bool batch_draw_range(Batch *batch, uint32_t step, const BatchRange *range, float *x_t, float *time,
                       Error *error)
 {
+    range_indices(batch, range, range->first, batch->indices);
+    if (!fetch(batch, x_t, error))
+        return false;
     const double begin = profile_begin();
-    for (int i = 0; i < batch->size; i++)
-        epoch_indices(&batch->order, range->position + (range->first + i) % range->images, 1,
-                      &batch->indices[i]);
     forward_draw(&batch->schedule, key_of(batch, step), (size_t)batch->size, batch->dims, batch->t,
                  batch->eps);
     draw_timesteps(batch, step, range);
-    bool ok = make_inputs(batch, step, x_t, time, error);
+    make_inputs(batch, step, x_t, time);
+    range_indices(batch, range, range->first + batch->size, batch->next);
+    dataset_expect(batch->dataset, batch->next, batch->size);
     profile_end(begin, "data and noise", PROFILE_OTHER);
-    return ok;
+    return true;
 }
 
 ObjectiveBatch batch_objective(const Batch *batch, const float *eps_hat)

@@ -29,6 +29,8 @@ typedef struct Batch {
     int64_t *indices;
     int *t;
     double *times;
+    /* [size]: the images that are drawn next. */
+    int64_t *next;
     /* [size, dims]: the noise of the last batch drawn, and its images without noise. */
     float *eps, *x_0;
     /* [size]: room for the losses of single images. */

@@ -8,9 +8,9 @@
 #include "train/loop.h"
 
 #include "base/clock.h"
+#include "base/directory.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
-#include "base/program.h"
 #include "base/progress.h"
 #include "base/standard_error.h"
 #include "engine/profile.h"
@@ -370,7 +370,7 @@ static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, 
             say_complete(stage, loop.step);
         return true;
     }
-    if (!program_make_directory(stage->run, error) ||
+    if (!directory_make(stage->run, error) ||
         (lock->fd < 0 && !run_lock_retake(lock, stage->run, error)))
         return false;
     /* Find out now, and not after a thousand steps, whether the files can be written. */

@@ -14,6 +14,7 @@
 #include "base/standard_error.h"
 #include "base/version.h"
 #include "config/recipe.h"
+#include "data/cache_place.h"
 #include "hdf5/hdf5_trial.h"
 #include "io/checkpoint.h"
 #include "model/precision.h"
@@ -272,6 +273,7 @@ static bool run(Settings *settings, Error *error)
     settings->loop.computes = computes;
     char *directory =
         settings->run ? memory_string(settings->run) : memory_format("checkpoints/%s", config.name);
+    cache_place_set(directory, !settings->loop.quiet);
     bool done = settings->stage == 1 ? run_stage1(settings, &config, directory, error)
                                      : run_stage2(settings, &config, &task, directory, error);
     memory_free(directory);

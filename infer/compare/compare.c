@@ -268,7 +268,7 @@ static bool prepare(Compare *s, Error *error)
 {
     Comparison *c = &s->c;
     c->common = &s->common;
-    if (!network_open(&c->network, &s->common.network, error))
+    if (!command_open_network(&s->common, &c->network, error))
         return false;
     c->seed = command_seed(&s->common, c->network);
     c->identity = network_identity(c->network);

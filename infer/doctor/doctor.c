@@ -6,8 +6,10 @@
  * exit code is 1.
  */
 #include "base/cpu.h"
+#include "base/memory.h"
 #include "base/program.h"
 #include "config/recipe.h"
+#include "data/cache_place.h"
 #include "data/dataset.h"
 #include "engine/primitive.h"
 #include "infer/command.h"
@@ -18,6 +20,7 @@
 #include <omp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static const char usage[] =
     "usage: infer doctor [options]\n"
@@ -156,6 +159,9 @@ static bool examine(Doctor *d, Error *error)
     print_precision(d);
     check_networks(d);
     print_speed(d);
+    char *run = memory_format("checkpoints/%s", d->config.name);
+    cache_place_set(access(run, F_OK) == 0 ? run : NULL, !d->common.quiet);
+    memory_free(run);
     check_data(d, DATASET_TRAIN, "images");
     check_data(d, DATASET_TEST, "held out");
     if (d->wrong > 0)

@@ -120,7 +120,7 @@ static bool run(Nll *s, Error *error)
 {
     Network *network = NULL;
     const bool ok =
-        network_open(&network, &s->common.network, error) && nll_run(&s->request, network, error);
+        command_open_network(&s->common, &network, error) && nll_run(&s->request, network, error);
     network_close(network);
     return ok;
 }

@@ -151,7 +151,7 @@ static bool check_options(Quality *s, Error *error)
 static bool run(Quality *s, Error *error)
 {
     Network *network = NULL;
-    const bool ok = network_open(&network, &s->common.network, error) &&
+    const bool ok = command_open_network(&s->common, &network, error) &&
                     quality_run(&s->request, network, error);
     network_close(network);
     return ok;

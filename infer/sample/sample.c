@@ -135,7 +135,7 @@ static bool run(Sample *s, Error *error)
                                    .columns = (int)s->columns,
                                    .scale = (int)s->scale};
     const bool ok =
-        network_open(&network, &s->common.network, error) && sample_run(&request, network, error);
+        command_open_network(&s->common, &network, error) && sample_run(&request, network, error);
     network_close(network);
     return ok;
 }

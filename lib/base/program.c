@@ -12,31 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-bool program_make_directory(const char *path, Error *error)
-{
-    char *partial = memory_string(path);
-    bool done = true;
-    for (char *end = partial + 1; done; end++) {
-        if (*end != '/' && *end != '\0')
-            continue;
-        char kept = *end;
-        *end = '\0';
-        if (mkdir(partial, 0777) != 0 && errno != EEXIST)
-            done = error_runtime(error, "%s: cannot create the directory: %s", partial,
-                                 strerror(errno));
-        *end = kept;
-        if (kept == '\0')
-            break;
-    }
-    struct stat status;
-    if (done && (stat(path, &status) != 0 || !S_ISDIR(status.st_mode)))
-        done = error_input(error, "%s: expected a directory", path);
-    memory_free(partial);
-    return done;
-}
 
 /* Opens /dev/null for each closed stream: a new descriptor gets the lowest free number. Without
  * /dev/null (in a bare chroot) the number goes to a directory, which can be neither read nor

@@ -1,5 +1,4 @@
-/* The start and the end of a program: its streams, signals and threads, its directory, its exit
- * code. */
+/* The start and the end of a program: its streams, signals and threads, its exit code. */
 #pragma once
 
 #include "base/error.h"
@@ -16,10 +15,6 @@ void program_start(void);
  * more than OpenMP will really start. oneDNN's kernels wait for every thread that they were
  * promised: with OMP_DYNAMIC or OMP_THREAD_LIMIT in the environment they would wait for ever. */
 void program_set_threads(int wanted);
-
-/* Creates a directory and the missing ones above it. Run-time error if the system refuses, input
- * error if the name belongs to something else. */
-bool program_make_directory(const char *path, Error *error);
 
 /* Flushes the output and returns the exit code of main. Unless `done`, prints "name: message" on
  * stderr. If standard output could not be written, that is an error. After a signal the code is 128

@@ -40,6 +40,8 @@ typedef enum DataBackground {
     BACKGROUND_WHITE,
 } DataBackground;
 typedef enum OnBroken { BROKEN_STOP, BROKEN_SKIP } OnBroken;
+/* Whether decoded pictures go to a file: where they are many, where there is a place for it, never. */
+typedef enum DataCache { DATA_CACHE_AUTO, DATA_CACHE_ALWAYS, DATA_CACHE_NEVER } DataCache;
 /* Of networks; config_network.h says what a family decides. */
 typedef enum ModelFamily { FAMILY_DDPM, FAMILY_ADM } ModelFamily;
 typedef enum TimeInto { TIME_INTO_AUTO, TIME_INTO_ADD, TIME_INTO_SCALE_SHIFT } TimeInto;
@@ -76,6 +78,9 @@ typedef struct Config {
         DataResize resize;
         DataBackground background;
         OnBroken on_broken;
+        DataCache cache;
+        /* GiB of the file. */
+        double cache_limit;
         int channels;
         /* Images are square. */
         int resolution;

@@ -56,6 +56,11 @@ const ConfigKey config_keys[] = {
     {"data.on_broken", KEY_CHOICE, AT(data.on_broken), .choices = CHOICES("stop", "skip"),
      .fallback = "stop", .ignored_in = EVERYTHING,
      .help = "what to do where a picture is damaged; skip leaves it out, with a note"},
+    {"data.cache", KEY_CHOICE, AT(data.cache), .choices = CHOICES("auto", "always", "never"),
+     .fallback = "auto", .ignored_in = EVERYTHING,
+     .help = "whether decoded pictures are kept in the run's directory; auto: those above 64 MiB"},
+    {"data.cache_limit", KEY_REAL, AT(data.cache_limit), RANGE(0, 1e6), .fallback = "128",
+     .ignored_in = EVERYTHING, .help = "GiB of disk that decoded pictures may take"},
     {"data.channels", KEY_INT, AT(data.channels), RANGE(1, 64), .fallback = "1",
      .help = "channels of an image"},
     {"data.resolution", KEY_INT, AT(data.resolution), RANGE(4, 1024), .fallback = "28",
@@ -205,7 +210,7 @@ _Static_assert(sizeof config_keys / sizeof config_keys[0] <= CONFIG_KEY_LIMIT, "
 /* The fields of choices are read and written as int. */
 _Static_assert(sizeof(DataFormat) == sizeof(int) && sizeof(DataFloats) == sizeof(int) &&
                    sizeof(DataResize) == sizeof(int) && sizeof(DataBackground) == sizeof(int) &&
-                   sizeof(OnBroken) == sizeof(int) && sizeof(ScheduleKind) == sizeof(int) &&
+                   sizeof(OnBroken) == sizeof(int) && sizeof(DataCache) == sizeof(int) && sizeof(ScheduleKind) == sizeof(int) &&
                    sizeof(HeadType) == sizeof(int) && sizeof(FixedVariance) == sizeof(int) &&
                    sizeof(Solver) == sizeof(int) && sizeof(OnNonfinite) == sizeof(int) &&
                    sizeof(PrecisionChoice) == sizeof(int) && sizeof(ModelFamily) == sizeof(int) &&

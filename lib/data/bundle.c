@@ -181,3 +181,9 @@ bool bundle_read(Bundle *bundle, uint8_t *bytes, int64_t size, int64_t *got, Err
     }
     return true;
 }
+
+int64_t bundle_position(const Bundle *bundle)
+{
+    return bundle->stream ? (int64_t)gzoffset(bundle->stream)
+                          : (int64_t)archive_filter_bytes(bundle->archive, -1);
+}

@@ -41,5 +41,8 @@ bool bundle_next(Bundle *bundle, BundleFile *file, Error *error);
  * damaged or encrypted. */
 bool bundle_read(Bundle *bundle, uint8_t *bytes, int64_t size, int64_t *got, Error *error);
 
+/* Bytes of the archive, as it is stored, that were read so far. */
+int64_t bundle_position(const Bundle *bundle);
+
 /* NULL is fine. */
 void bundle_close(Bundle *bundle);

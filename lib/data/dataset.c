@@ -130,6 +130,8 @@ static Dataset *make(const Config *config, DatasetSplit split)
         .resize = config->data.resize,
         .background = config->data.background,
         .on_broken = config->data.on_broken,
+        .cache = config->data.cache,
+        .cache_limit = config->data.cache_limit,
         .image_size = (size_t)resolution * (size_t)resolution * (size_t)channels,
     };
     return dataset;
@@ -202,26 +204,39 @@ int64_t dataset_count(const Dataset *dataset)
 
 /* -- Reading ----------------------------------------------------------------------------------- */
 
-/* Makes room for n images in `bytes`, and reads them. */
+/* Makes room for n images in `bytes`. */
+static bool make_room(Dataset *dataset, int n, Error *error)
+{
+    if (n <= dataset->capacity)
+        return true;
+    memory_free(dataset->bytes);
+    memory_free(dataset->indices);
+    dataset->capacity = 0;
+    dataset->indices = NULL;
+    dataset->bytes = memory_large((size_t)n, dataset->image_size, "a batch of images", error);
+    if (!dataset->bytes)
+        return false;
+    dataset->indices = memory_small((size_t)n, sizeof *dataset->indices);
+    dataset->capacity = n;
+    return true;
+}
+
+static int64_t stored_index(const Dataset *dataset, int64_t index)
+{
+    return dataset->chosen ? dataset->chosen[index] : index;
+}
+
+/* Reads images into `bytes`. */
 static bool read_bytes(Dataset *dataset, const int64_t *indices, int n, Error *error)
 {
-    if (n > dataset->capacity) {
-        memory_free(dataset->bytes);
-        memory_free(dataset->indices);
-        dataset->capacity = 0;
-        dataset->indices = NULL;
-        dataset->bytes = memory_large((size_t)n, dataset->image_size, "a batch of images", error);
-        if (!dataset->bytes)
-            return false;
-        dataset->indices = memory_small((size_t)n, sizeof *dataset->indices);
-        dataset->capacity = n;
-    }
+    if (!make_room(dataset, n, error))
+        return false;
     for (int i = 0; i < n; i++)
-        dataset->indices[i] = dataset->chosen ? dataset->chosen[indices[i]] : indices[i];
+        dataset->indices[i] = stored_index(dataset, indices[i]);
     return dataset->format->read_bytes(dataset, dataset->indices, n, dataset->bytes, error);
 }
 
-bool dataset_read(Dataset *dataset, const int64_t *indices, int n, float *images, Error *error)
+bool dataset_fetch(Dataset *dataset, const int64_t *indices, int n, float *images, Error *error)
 {
     for (int i = 0; i < n; i++)
         if (indices[i] < 0 || indices[i] >= dataset->count)
@@ -230,12 +245,42 @@ bool dataset_read(Dataset *dataset, const int64_t *indices, int n, float *images
                                (long long)indices[i], (long long)dataset->count - 1);
     if (dataset->format->read_floats)
         return dataset->format->read_floats(dataset, indices, n, images, error);
-    if (!read_bytes(dataset, indices, n, error))
-        return false;
+    return read_bytes(dataset, indices, n, error);
+}
+
+void dataset_take(const Dataset *dataset, int n, float *images)
+{
+    if (dataset->format->read_floats)
+        return;
     const size_t size = (size_t)n * dataset->image_size;
     for (size_t i = 0; i < size; i++)
         images[i] = pixel_of_byte(dataset->bytes[i]);
+}
+
+bool dataset_read(Dataset *dataset, const int64_t *indices, int n, float *images, Error *error)
+{
+    if (!dataset_fetch(dataset, indices, n, images, error))
+        return false;
+    dataset_take(dataset, n, images);
     return true;
+}
+
+void dataset_expect(Dataset *dataset, const int64_t *indices, int n)
+{
+    enum { PART = 64 };
+    for (int first = 0; dataset->format->expect && first < n; first += PART) {
+        int64_t stored[PART];
+        int count = 0;
+        for (int i = first; i < n && i < first + PART; i++)
+            if (indices[i] >= 0 && indices[i] < dataset->count)
+                stored[count++] = stored_index(dataset, indices[i]);
+        dataset->format->expect(dataset, stored, count);
+    }
+}
+
+bool dataset_verify(Dataset *dataset, Error *error)
+{
+    return !dataset->format->verify || dataset->format->verify(dataset, error);
 }
 
 void dataset_flip(float *image, int height, int width, int channels)

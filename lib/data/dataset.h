@@ -74,6 +74,20 @@ int64_t dataset_count(const Dataset *dataset);
 /* images [n, resolution, resolution, channels] := the images `indices` [n]. */
 bool dataset_read(Dataset *dataset, const int64_t *indices, int n, float *images, Error *error);
 
+/* The same in two parts, for callers that measure how long they wait: dataset_fetch waits for the
+ * storage, and dataset_take makes numbers of the images [n] that it fetched. Computed images are
+ * computed by dataset_fetch. */
+bool dataset_fetch(Dataset *dataset, const int64_t *indices, int n, float *images, Error *error);
+void dataset_take(const Dataset *dataset, int n, float *images);
+
+/* Says that these images are the next that will be read, so that the system brings them meanwhile.
+ * Indices beyond the data set are passed over. */
+void dataset_expect(Dataset *dataset, const int64_t *indices, int n);
+
+/* Compares what is kept of the images (the cache of pictures) with the bytes of all files. Input error
+ * with the name of a file that is another one by now. */
+bool dataset_verify(Dataset *dataset, Error *error);
+
 /* Mirrors one image [height, width, channels], left to right, in place. */
 void dataset_flip(float *image, int height, int width, int channels);
 

@@ -29,6 +29,9 @@ struct Dataset {
     DataResize resize;
     DataBackground background;
     OnBroken on_broken;
+    /* data.cache and data.cache_limit. */
+    DataCache cache;
+    double cache_limit;
     /* resolution * resolution * channels. */
     size_t image_size;
     /* Images in the files. */
@@ -51,7 +54,16 @@ typedef struct RawLabels {
     /* [count], for memory_free. */
     int64_t *values;
     int64_t count;
+    /* [names_count]: the names of classes 0, 1, ..., for memory_free; none where they are not
+     * known. */
+    char **names;
+    int names_count;
 } RawLabels;
+
+/* Appends a copy of the name. */
+void raw_labels_name(RawLabels *labels, const char *name);
+
+void raw_labels_free(RawLabels *labels);
 
 /* `open`, `labels`, `close` and one of the two readers are always there. The other functions may be
  * NULL. Errors name the file. */
@@ -79,12 +91,16 @@ struct DatasetFormat {
     /* The same as numbers from about -1 to 1. */
     bool (*read_floats)(Dataset *dataset, const int64_t *indices, int n, float *images,
                         Error *error);
+    /* Tells the system that these stored images will be read soon. NULL where they are in memory. */
+    void (*expect)(Dataset *dataset, const int64_t *indices, int n);
+    /* dataset_verify for this format; NULL where nothing is kept. */
+    bool (*verify)(Dataset *dataset, Error *error);
     /* The file with the labels of these images, for memory_free; NULL: not known, as it always is
      * where the function is NULL. */
     char *(*labels_path)(const Dataset *dataset);
     /* The labels in the file `path`, which may belong to images of another format. Where the format
      * has no files, `path` is NULL, and the labels are those of `dataset`. The caller frees them
-     * after a failure too. */
+     * with raw_labels_free, after a failure too. */
     bool (*labels)(const Dataset *dataset, const char *path, RawLabels *labels, Error *error);
     /* Frees the state, which may be NULL or half made. */
     void (*close)(Dataset *dataset);

@@ -76,6 +76,25 @@ static bool read_bytes(Dataset *dataset, const int64_t *indices, int n, uint8_t 
     return true;
 }
 
+static void expect(Dataset *dataset, const int64_t *indices, int n)
+{
+    const Joined *joined = dataset->state;
+    for (int i = 0; i < n; i++) {
+        const int part = part_of(joined, indices[i]);
+        const int64_t inside = indices[i] - joined->first[part];
+        dataset_expect(joined->parts[part], &inside, 1);
+    }
+}
+
+static bool verify(Dataset *dataset, Error *error)
+{
+    const Joined *joined = dataset->state;
+    for (int i = 0; i < joined->count; i++)
+        if (!dataset_verify(joined->parts[i], error))
+            return false;
+    return true;
+}
+
 static void close_images(Dataset *dataset)
 {
     Joined *joined = dataset->state;
@@ -108,6 +127,8 @@ static bool read_labels(const Dataset *dataset, const char *path, RawLabels *lab
 const DatasetFormat dataset_joined = {
     .open = open_images,
     .read_bytes = read_bytes,
+    .expect = expect,
+    .verify = verify,
     .labels_path = labels_path,
     .labels = read_labels,
     .close = close_images,

@@ -5,6 +5,32 @@
 #include "base/memory.h"
 #include "data/dataset_format.h"
 
+void raw_labels_name(RawLabels *labels, const char *name)
+{
+    labels->names =
+        memory_grow(labels->names, (size_t)labels->names_count + 1, sizeof *labels->names);
+    labels->names[labels->names_count++] = memory_string(name);
+}
+
+void raw_labels_free(RawLabels *labels)
+{
+    for (int i = 0; i < labels->names_count; i++)
+        memory_free(labels->names[i]);
+    memory_free(labels->names);
+    memory_free(labels->values);
+    *labels = (RawLabels){0};
+}
+
+/* Copies the names of the classes that occur. */
+static void take_names(Labels *labels, const RawLabels *raw)
+{
+    if (raw->names_count == 0)
+        return;
+    labels->names = memory_small((size_t)labels->classes, sizeof *labels->names);
+    for (int c = 0; c < labels->classes && c < raw->names_count; c++)
+        labels->names[c] = memory_string(raw->names[c]);
+}
+
 /* *labels := the values of the data set's images; numbers that are no label become -1. */
 static bool take(Labels *labels, const RawLabels *raw, const Dataset *dataset, int max_classes,
                  Error *error)
@@ -18,6 +44,8 @@ static bool take(Labels *labels, const RawLabels *raw, const Dataset *dataset, i
         if (labels->values[i] >= labels->classes)
             labels->classes = labels->values[i] + 1;
     }
+    if (labels->values)
+        take_names(labels, raw);
     return labels->values != NULL;
 }
 
@@ -72,7 +100,7 @@ bool labels_read(Labels *labels, const Dataset *dataset, const char *path, const
               check_count(&raw, dataset, where, error) &&
               take(labels, &raw, dataset, max_classes, error) &&
               check_range(labels, dataset, where, max_classes, error);
-    memory_free(raw.values);
+    raw_labels_free(&raw);
     memory_free(file);
     if (!ok)
         labels_free(labels);
@@ -81,6 +109,9 @@ bool labels_read(Labels *labels, const Dataset *dataset, const char *path, const
 
 void labels_free(Labels *labels)
 {
+    for (int c = 0; labels->names && c < labels->classes; c++)
+        memory_free(labels->names[c]);
+    memory_free(labels->names);
     memory_free(labels->values);
     *labels = (Labels){0};
 }

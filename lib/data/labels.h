@@ -12,6 +12,8 @@ typedef struct Labels {
     int64_t count;
     /* The largest label plus 1. */
     int classes;
+    /* [classes]: their names, NULL for a class whose name is not known; NULL: no name is known. */
+    char **names;
 } Labels;
 
 /* Reads the labels of an open data set. The caller frees them with labels_free.

@@ -2,9 +2,11 @@
  * one, and an archive that is read from front to end (data/bundle.h).
  *
  * A file is first looked at by its first bytes, so that a large file that is no picture is not read.
+ * Files of a directory are opened by the threads that decode them.
  */
 #include "data/picture_files.h"
 
+#include "base/fingerprint.h"
 #include "base/input_file.h"
 #include "base/memory.h"
 #include "data/bundle.h"
@@ -25,9 +27,9 @@ struct PictureFiles {
     FileTree tree;
     /* Of the tree. */
     int64_t next;
-    int64_t others;
-    char *first_other;
 };
+
+enum { MEGABYTE = 1 << 20 };
 
 /* -- Opening ----------------------------------------------------------------------------------- */
 
@@ -51,15 +53,8 @@ void picture_files_close(PictureFiles *files)
         return;
     bundle_close(files->bundle);
     file_tree_free(&files->tree);
-    memory_free(files->first_other);
     memory_free(files->path);
     memory_free(files);
-}
-
-int64_t picture_files_others(const PictureFiles *files, const char **first)
-{
-    *first = files->first_other;
-    return files->others;
 }
 
 /* -- Contents ---------------------------------------------------------------------------------- */
@@ -113,19 +108,18 @@ static bool read_rest(const PictureFiles *files, FILE *stream, const uint8_t *be
     return true;
 }
 
-/* Fills in a file with the name that it has. *is_picture is false if it is to be passed over. */
-static bool look_at(PictureFiles *files, FILE *stream, PictureFile *file, bool *is_picture,
-                    Error *error)
+/* Fills in a file with the name that it has. */
+static bool look_at(const PictureFiles *files, FILE *stream, PictureFile *file, Error *error)
 {
     uint8_t begin[PICTURE_MAGIC];
     int64_t got = 0;
     if (!read_some(files, stream, begin, PICTURE_MAGIC, &got, error))
         return false;
     const bool is_one = picture_kind(begin, (size_t)got) != PICTURE_NONE;
-    *is_picture = is_one || is_named_like_a_picture(file->name);
+    file->is_picture = is_one || is_named_like_a_picture(file->name);
     if (is_one)
         return read_rest(files, stream, begin, got, file, error);
-    if (*is_picture)
+    if (file->is_picture)
         snprintf(file->problem, sizeof file->problem, "%s",
                  got == 0 ? "is empty" : "is neither PNG nor JPEG");
     return true;
@@ -133,20 +127,15 @@ static bool look_at(PictureFiles *files, FILE *stream, PictureFile *file, bool *
 
 /* -- The next one ------------------------------------------------------------------------------ */
 
-/* file->name := the next name, NULL at the end. `stream` is that of a file in a directory. */
-static bool next_name(PictureFiles *files, PictureFile *file, FILE **stream, Error *error)
+void picture_files_forget(PictureFile *file)
 {
-    if (!files->bundle) {
-        if (files->next == files->tree.count)
-            return true;
-        file->name = memory_string(files->tree.names[files->next++]);
-        char *path = memory_format("%s/%s", files->path, file->name);
-        *stream = input_file_open(path);
-        if (!*stream)
-            snprintf(file->problem, sizeof file->problem, "cannot be opened: %s", strerror(errno));
-        memory_free(path);
-        return true;
-    }
+    memory_free(file->name);
+    memory_free(file->bytes);
+    *file = (PictureFile){0};
+}
+
+static bool next_packed(PictureFiles *files, PictureFile *file, Error *error)
+{
     BundleFile packed = {0};
     do {
         if (!bundle_next(files->bundle, &packed, error))
@@ -156,34 +145,103 @@ static bool next_name(PictureFiles *files, PictureFile *file, FILE **stream, Err
     while (name && strncmp(name, "./", 2) == 0)
         name += 2;
     file->name = memory_string(name);
-    return true;
-}
-
-static void forget(PictureFile *file)
-{
-    memory_free(file->name);
-    memory_free(file->bytes);
-    *file = (PictureFile){0};
+    if (!name || look_at(files, NULL, file, error))
+        return true;
+    picture_files_forget(file);
+    return false;
 }
 
 bool picture_files_next(PictureFiles *files, PictureFile *file, Error *error)
 {
-    for (;;) {
-        FILE *stream = NULL;
-        *file = (PictureFile){0};
-        bool ok = next_name(files, file, &stream, error), is_picture = true;
-        if (ok && file->name && file->problem[0])
-            is_picture = is_named_like_a_picture(file->name);
-        else if (ok && file->name)
-            ok = look_at(files, stream, file, &is_picture, error);
-        if (stream)
-            fclose(stream);
-        if (!ok)
-            forget(file);
-        if (!ok || is_picture || !file->name)
-            return ok;
-        if (files->others++ == 0)
-            files->first_other = memory_string(file->name);
-        forget(file);
+    *file = (PictureFile){0};
+    if (files->bundle)
+        return next_packed(files, file, error);
+    if (files->next < files->tree.count)
+        file->name = memory_string(files->tree.names[files->next++]);
+    return true;
+}
+
+void picture_files_load(const PictureFiles *files, PictureFile *file)
+{
+    Error unused;
+    if (files->bundle)
+        return;
+    char *path = memory_format("%s/%s", files->path, file->name);
+    FILE *stream = input_file_open(path);
+    if (stream) {
+        (void)look_at(files, stream, file, &unused); /* it fails for archives alone */
+        fclose(stream);
+    } else {
+        file->is_picture = is_named_like_a_picture(file->name);
+        snprintf(file->problem, sizeof file->problem, "cannot be opened: %s", strerror(errno));
     }
+    memory_free(path);
+}
+
+/* -- How far ----------------------------------------------------------------------------------- */
+
+bool picture_files_are_packed(const PictureFiles *files)
+{
+    return files->bundle != NULL;
+}
+
+int64_t picture_files_total(const PictureFiles *files)
+{
+    struct stat status;
+    if (!files->bundle)
+        return files->tree.count;
+    return stat(files->path, &status) == 0 ? status.st_size / MEGABYTE + 1 : 1;
+}
+
+int64_t picture_files_done(const PictureFiles *files)
+{
+    return files->bundle ? bundle_position(files->bundle) / MEGABYTE : files->next;
+}
+
+/* -- The state --------------------------------------------------------------------------------- */
+
+/* Continues a fingerprint by the size and the time of a file; a file that is not there has neither. */
+static uint64_t add_status(uint64_t print, const char *path)
+{
+    struct stat status;
+    int64_t facts[3] = {-1, 0, 0};
+    if (stat(path, &status) == 0) {
+        facts[0] = status.st_size;
+        facts[1] = status.st_mtim.tv_sec;
+        facts[2] = status.st_mtim.tv_nsec;
+    }
+    return fingerprint(print, facts, sizeof facts);
+}
+
+/* Continues a fingerprint by the first and the last bytes of a file. */
+static uint64_t add_ends(uint64_t print, const char *path)
+{
+    uint8_t bytes[1 << 13];
+    FILE *file = input_file_open(path);
+    for (int end = 0; file && end < 2; end++) {
+        if (end == 1 && fseek(file, -(long)sizeof bytes, SEEK_END) != 0)
+            break; /* a short file has been read */
+        print = fingerprint(print, bytes, fread(bytes, 1, sizeof bytes, file));
+    }
+    if (file)
+        fclose(file);
+    return print;
+}
+
+bool picture_files_state(const char *path, uint64_t *state, Error *error)
+{
+    PictureFiles *files = NULL;
+    if (!picture_files_open(&files, path, error))
+        return false;
+    *state = FINGERPRINT_START;
+    if (files->bundle)
+        *state = add_ends(add_status(*state, path), path);
+    for (int64_t i = 0; i < files->tree.count; i++) {
+        const char *name = files->tree.names[i];
+        char *inside = memory_format("%s/%s", path, name);
+        *state = add_status(fingerprint(*state, name, strlen(name)), inside);
+        memory_free(inside);
+    }
+    picture_files_close(files);
+    return true;
 }

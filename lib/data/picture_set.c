@@ -1,218 +1,27 @@
-/* Files are read one after another and decoded in batches, each picture by one thread. What happens
- * does not depend on the threads: outcomes are looked at in the order of the files.
+/* Chooses between a cache that is there and a pass over the pictures.
+ *
+ * The key of a cache is made of the state of the files, which is looked at before the pass and again
+ * behind it. If pictures were changed meanwhile, the cache is not kept.
  */
 #include "data/picture_set.h"
 
-#include "base/interrupt.h"
+#include "base/fingerprint.h"
 #include "base/memory.h"
 #include "base/note.h"
+#include "data/cache_place.h"
 #include "data/picture.h"
+#include "data/picture_cache.h"
 #include "data/picture_files.h"
+#include "data/picture_pass.h"
+#include "data/picture_store.h"
+#include "io/file_kind.h"
 
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum {
-    BATCH = 256,
-    /* Bytes of files after which a batch ends. */
-    BATCH_BYTES = 1 << 26,
-    /* Broken pictures that get a note each. */
-    MOST_NOTES = 10,
-};
-
-/* The share of the machine's memory that images may take. */
-static const double memory_share = 0.8;
-
-typedef enum Outcome { PICTURE_FITS, PICTURE_BROKEN, PICTURE_UNFIT } Outcome;
-
-/* A picture on its way. */
-typedef struct Item {
-    PictureFile file;
-    Outcome outcome;
-    bool has_profile;
-    Error error;
-} Item;
-
-typedef struct Reading {
-    PictureSet *set;
-    const char *path;
-    const PictureRule *rule;
-    OnBroken on_broken;
-    size_t image_size;
-    Item *items;
-} Reading;
-
-/* -- Names ------------------------------------------------------------------------------------- */
-
-/* A name for messages: characters that would break a line are replaced. */
-typedef struct ShownName {
-    char text[256];
-} ShownName;
-
-static ShownName show(const char *name)
-{
-    ShownName shown = {""};
-    snprintf(shown.text, sizeof shown.text, "%s", name);
-    for (char *c = shown.text; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = '?';
-    return shown;
-}
-
-/* A name and where its image lies. */
-typedef struct Place {
-    char *name;
-    uint32_t slot;
-} Place;
-
-static int compare(const void *a, const void *b)
-{
-    return strcmp(((const Place *)a)->name, ((const Place *)b)->name);
-}
-
-/* Sorts the names, of which no two may be the same. */
-static bool sort(PictureSet *set, const char *path, Error *error)
-{
-    Place *places = memory_large((size_t)set->count, sizeof *places, "names of pictures", error);
-    for (int64_t i = 0; places && i < set->count; i++)
-        places[i] = (Place){set->names[i], set->slots[i]};
-    if (places)
-        qsort(places, (size_t)set->count, sizeof *places, compare);
-    bool ok = places != NULL;
-    for (int64_t i = 0; places && i < set->count; i++) {
-        set->names[i] = places[i].name;
-        set->slots[i] = places[i].slot;
-        if (ok && i > 0 && strcmp(set->names[i - 1], set->names[i]) == 0)
-            ok = error_input(error, "%s: holds two pictures named %s", path,
-                             show(set->names[i]).text);
-    }
-    memory_free(places);
-    return ok;
-}
-
-/* -- Decoding ---------------------------------------------------------------------------------- */
-
-/* image := the picture of the item. */
-static void decode(const Reading *reading, Item *item, uint8_t *image)
-{
-    Picture picture = {0};
-    if (item->file.problem[0]) {
-        error_input(&item->error, "%s", item->file.problem);
-        item->outcome = PICTURE_BROKEN;
-    } else if (!picture_decode(&picture, item->file.bytes, (size_t)item->file.size, &item->error)) {
-        item->outcome = PICTURE_BROKEN;
-    } else if (!picture_fit(&picture, reading->rule, image, &item->error)) {
-        item->outcome = PICTURE_UNFIT;
-    }
-    item->has_profile = picture.has_profile;
-    picture_free(&picture);
-}
-
-/* Makes room for n images more. */
-static bool grow(const Reading *reading, int64_t n, Error *error)
-{
-    PictureSet *set = reading->set;
-    if (set->count + n <= set->capacity)
-        return true;
-    const int64_t needed = set->count + n, grown = set->capacity + set->capacity / 2 + n;
-    const double possible = memory_share * memory_of_machine() / (double)reading->image_size;
-    const int64_t capacity = (double)grown > possible ? needed : grown;
-    if (capacity > UINT32_MAX || (double)capacity > possible)
-        return error_runtime(
-            error,
-            "%s: its images need more memory than this machine has; HDF5 files are "
-            "read in parts (data.format: hdf5)",
-            reading->path);
-    uint8_t *pixels = realloc(set->pixels, (size_t)capacity * reading->image_size);
-    if (!pixels)
-        return error_runtime(error, "%s: not enough memory for its images", reading->path);
-    set->pixels = pixels;
-    set->names = memory_grow(set->names, (size_t)capacity, sizeof *set->names);
-    set->slots = memory_grow(set->slots, (size_t)capacity, sizeof *set->slots);
-    set->capacity = capacity;
-    return true;
-}
-
-/* Keeps an item whose image is at `image`, or says why not. */
-static bool keep(const Reading *reading, Item *item, const uint8_t *image, Error *error)
-{
-    PictureSet *set = reading->set;
-    const ShownName name = show(item->file.name);
-    if (item->outcome == PICTURE_FITS) {
-        uint8_t *place = set->pixels + (size_t)set->count * reading->image_size;
-        if (place != image)
-            memmove(place, image, reading->image_size);
-        set->slots[set->count] = (uint32_t)set->count;
-        set->names[set->count++] = item->file.name;
-        set->profiles += item->has_profile;
-        item->file.name = NULL;
-        return true;
-    }
-    const bool skipped = item->outcome == PICTURE_BROKEN && reading->on_broken == BROKEN_SKIP &&
-                         item->error.kind == ERROR_INPUT;
-    if (!skipped && item->error.kind == ERROR_RUNTIME)
-        return error_runtime(error, "%s: %s: %s", reading->path, name.text, item->error.message);
-    if (!skipped)
-        return error_input(error, "%s: %s %s", reading->path, name.text, item->error.message);
-    if (set->broken++ < MOST_NOTES)
-        note("%s: %s %s, and is left out", reading->path, name.text, item->error.message);
-    return true;
-}
-
-static bool decode_batch(const Reading *reading, int n, Error *error)
-{
-    if (!grow(reading, n, error))
-        return false;
-    uint8_t *images = reading->set->pixels + (size_t)reading->set->count * reading->image_size;
-#pragma omp parallel for schedule(dynamic)
-    for (int i = 0; i < n; i++)
-        decode(reading, &reading->items[i], images + (size_t)i * reading->image_size);
-    for (int i = 0; i < n; i++)
-        if (!keep(reading, &reading->items[i], images + (size_t)i * reading->image_size, error))
-            return false;
-    return interrupt_continues(error);
-}
-
-static void forget_batch(Item *items, int n)
-{
-    for (int i = 0; i < n; i++) {
-        memory_free(items[i].file.name);
-        memory_free(items[i].file.bytes);
-        items[i] = (Item){0};
-    }
-}
-
-static bool read_batches(const Reading *reading, PictureFiles *files, Error *error)
-{
-    for (bool more = true; more;) {
-        int n = 0;
-        bool ok = true;
-        for (int64_t bytes = 0; ok && more && n < BATCH && bytes < BATCH_BYTES;) {
-            ok = picture_files_next(files, &reading->items[n].file, error);
-            more = ok && reading->items[n].file.name;
-            bytes += reading->items[n].file.size;
-            n += more;
-        }
-        ok = ok && (n == 0 || decode_batch(reading, n, error));
-        forget_batch(reading->items, n);
-        if (!ok)
-            return false;
-    }
-    return true;
-}
-
-/* -- The whole --------------------------------------------------------------------------------- */
-
-static bool check_some(const PictureSet *set, const char *path, Error *error)
-{
-    if (set->count > 0)
-        return true;
-    if (set->broken > 0)
-        return error_input(error, "%s: all its %lld pictures are broken", path,
-                           (long long)set->broken);
-    return error_input(error, "%s: holds no PNG or JPEG", path);
-}
+/* -- The shape --------------------------------------------------------------------------------- */
 
 bool picture_set_shape(int *resolution, int *channels, const char *path, Error *error)
 {
@@ -224,11 +33,11 @@ bool picture_set_shape(int *resolution, int *channels, const char *path, Error *
         Error unused;
         ok = picture_files_next(files, &file, error) &&
              (file.name || error_input(error, "%s: holds no PNG or JPEG", path));
-        if (ok && file.bytes)
-            (void)picture_decode(&picture, file.bytes, (size_t)file.size, &unused);
         if (ok) {
-            memory_free(file.bytes);
-            memory_free(file.name);
+            picture_files_load(files, &file);
+            if (file.bytes)
+                (void)picture_decode(&picture, file.bytes, (size_t)file.size, &unused);
+            picture_files_forget(&file);
         }
     }
     *resolution = picture.width < picture.height ? picture.width : picture.height;
@@ -238,72 +47,236 @@ bool picture_set_shape(int *resolution, int *channels, const char *path, Error *
     return ok;
 }
 
-bool picture_set_read(PictureSet *set, const char *path, const PictureRule *rule,
-                      OnBroken on_broken, Error *error)
+/* -- The key ----------------------------------------------------------------------------------- */
+
+/* To be raised where the bytes that decoders make of a picture change. */
+static const int64_t decoders_version = 1;
+
+static bool make_key(const PictureSet *set, PictureCacheKey *key, Error *error)
 {
-    PictureFiles *files = NULL;
-    const size_t image_size =
-        (size_t)rule->resolution * (size_t)rule->resolution * (size_t)rule->channels;
-    Reading reading = {set,       path,       rule,
-                       on_broken, image_size, memory_small(BATCH, sizeof *reading.items)};
-    *set = (PictureSet){0};
-    bool ok = picture_files_open(&files, path, error) && read_batches(&reading, files, error);
-    if (ok) {
-        const char *first = NULL;
-        set->others = picture_files_others(files, &first);
-        set->first_other = memory_string(first);
-        ok = check_some(set, path, error) && sort(set, path, error);
-    }
-    picture_files_close(files);
-    memory_free(reading.items);
-    if (!ok)
-        picture_set_free(set);
+    const PictureRule *rule = set->options.rule;
+    const int64_t facts[] = {decoders_version, rule->resolution, rule->channels,
+                             (int64_t)rule->resize, (int64_t)rule->background};
+    uint64_t state = 0;
+    char *real = realpath(set->path, NULL);
+    const char *path = real ? real : set->path;
+    *key = (PictureCacheKey){.resolution = rule->resolution, .channels = rule->channels};
+    key->place = fingerprint(FINGERPRINT_START, facts, sizeof facts);
+    const bool ok = picture_files_state(set->path, &state, error);
+    key->key = fingerprint(key->place, &state, sizeof state);
+    key->place = fingerprint(key->place, path, strlen(path));
+    free(real);
     return ok;
+}
+
+/* -- Opening ----------------------------------------------------------------------------------- */
+
+/* The cache of the key, for memory_free; NULL: there is no place for one. */
+static char *cache_path(const PictureSet *set, const PictureCacheKey *key)
+{
+    const CachePlace place = cache_place();
+    if (!place.directory || set->options.cache == DATA_CACHE_NEVER)
+        return NULL;
+    return picture_cache_path(place.directory, key->key);
+}
+
+/* A cache may have been made with broken pictures left out. */
+static bool check_broken(const PictureSet *set, Error *error)
+{
+    const PictureIndex *index = &set->index;
+    return index->broken == 0 || set->options.on_broken == BROKEN_SKIP ||
+           error_input(error, "%s: %s", set->path, index->complaints[0]);
+}
+
+static bool decode_all(PictureSet *set, const PictureCacheKey *key, Error *error)
+{
+    const PictureStorePlan plan = {.path = set->path,
+                                   .cache = set->options.cache,
+                                   .limit = set->options.cache_limit,
+                                   .key = *key};
+    PictureStore *store = picture_store_new(&plan);
+    const PicturePass pass = {.path = set->path,
+                              .rule = set->options.rule,
+                              .on_broken = set->options.on_broken,
+                              .index = &set->index,
+                              .store = store};
+    PictureCacheKey after;
+    const bool ok = picture_pass_run(&pass, error) && make_key(set, &after, error) &&
+                    picture_store_finish(store, &set->index, after.key == key->key, &set->pixels,
+                                         &set->fd, error);
+    if (!ok)
+        picture_store_free(store);
+    return ok;
+}
+
+static void tell(const PictureSet *set)
+{
+    const PictureIndex *index = &set->index;
+    for (int i = 0; i < picture_index_listed(index); i++)
+        note("%s: %s, and is left out", set->path, index->complaints[i]);
+    if (index->broken > 0)
+        note("%s: %lld broken pictures are left out, %lld are taken", set->path,
+             (long long)index->broken, (long long)index->count);
+    if (index->others > 0)
+        note("%s: %lld of its files are no PNG or JPEG, and are passed over (%s)", set->path,
+             (long long)index->others, picture_name(index->first_other).text);
+    if (index->profiles > 0)
+        note("%s: %lld pictures have a colour profile, which is ignored", set->path,
+             (long long)index->profiles);
+}
+
+bool picture_set_open(PictureSet *set, const char *path, const PictureSetOptions *options,
+                      Error *error)
+{
+    const size_t side = (size_t)options->rule->resolution;
+    PictureCacheKey key;
+    *set = (PictureSet){.path = path,
+                        .options = *options,
+                        .image_size = side * side * (size_t)options->rule->channels,
+                        .fd = -1};
+    if (!make_key(set, &key, error))
+        return false;
+    char *cache = cache_path(set, &key);
+    const CacheState state =
+        cache ? picture_cache_open(cache, &key, &set->index, &set->fd) : CACHE_ABSENT;
+    if (state == CACHE_DAMAGED)
+        note("%s: is damaged, and the pictures are decoded again", cache);
+    memory_free(cache);
+    if (!(state == CACHE_FOUND ? check_broken(set, error) : decode_all(set, &key, error)))
+        return false;
+    tell(set);
+    return true;
+}
+
+/* -- Reading ----------------------------------------------------------------------------------- */
+
+/* Decodes the pictures again, in place of a cache that is damaged. They must be the same. */
+static bool decode_again(PictureSet *set, Error *error)
+{
+    PictureCacheKey key;
+    PictureSet again = *set;
+    again.index = (PictureIndex){0};
+    again.fd = -1;
+    note("%s: its cache is damaged, and the pictures are decoded again", set->path);
+    bool ok = make_key(&again, &key, error) && decode_all(&again, &key, error);
+    if (ok && (again.index.count != set->index.count ||
+               memcmp(again.index.prints, set->index.prints,
+                      (size_t)set->index.count * sizeof *set->index.prints) != 0 ||
+               memcmp(again.index.slots, set->index.slots,
+                      (size_t)set->index.count * sizeof *set->index.slots) != 0))
+        ok = error_runtime(error, "%s: its pictures were changed while they were used", set->path);
+    if (!ok) {
+        picture_set_free(&again);
+        return false;
+    }
+    picture_set_free(set);
+    *set = again;
+    return true;
+}
+
+enum { PART = 256 };
+
+static void find_slots(const PictureSet *set, const int64_t *indices, int n, uint32_t slots[PART])
+{
+    for (int i = 0; i < n; i++)
+        slots[i] = set->index.slots[indices[i]];
+}
+
+static bool read_part(PictureSet *set, const int64_t *indices, int n, uint8_t *images)
+{
+    uint32_t slots[PART];
+    find_slots(set, indices, n, slots);
+    if (!set->pixels)
+        return picture_cache_read(set->fd, &set->index, set->image_size, slots, n, images);
+    for (int i = 0; i < n; i++)
+        memcpy(images + (size_t)i * set->image_size,
+               set->pixels + (size_t)slots[i] * set->image_size, set->image_size);
+    return true;
+}
+
+bool picture_set_read(PictureSet *set, const int64_t *indices, int n, uint8_t *images, Error *error)
+{
+    for (int first = 0; first < n; first += PART) {
+        const int part = n - first < PART ? n - first : PART;
+        uint8_t *to = images + (size_t)first * set->image_size;
+        if (read_part(set, indices + first, part, to))
+            continue;
+        if (!decode_again(set, error))
+            return false;
+        if (!read_part(set, indices + first, part, to))
+            return error_runtime(error, "%s: its cache cannot be read", set->path);
+    }
+    return true;
+}
+
+void picture_set_expect(const PictureSet *set, const int64_t *indices, int n)
+{
+    for (int first = 0; set->fd >= 0 && first < n; first += PART) {
+        uint32_t slots[PART];
+        const int part = n - first < PART ? n - first : PART;
+        find_slots(set, indices + first, part, slots);
+        picture_cache_expect(set->fd, set->image_size, slots, part);
+    }
+}
+
+/* -- Verifying --------------------------------------------------------------------------------- */
+
+static bool read_all(PictureSet *set, Error *error)
+{
+    uint8_t *images = memory_large(PART, set->image_size, "images", error);
+    bool ok = images != NULL;
+    for (int64_t first = 0; ok && first < set->index.count; first += PART) {
+        int64_t indices[PART];
+        int n = 0;
+        for (; n < PART && first + n < set->index.count; n++)
+            indices[n] = first + n;
+        ok = picture_set_read(set, indices, n, images, error);
+    }
+    memory_free(images);
+    return ok;
+}
+
+bool picture_set_verify(PictureSet *set, Error *error)
+{
+    char *changed = NULL;
+    PictureCacheKey key;
+    if (!read_all(set, error) || !picture_pass_compare(set->path, &set->index, &changed, error))
+        return false;
+    if (!changed)
+        return true;
+    error_input(error, "%s: %s is not as it was when its cache was made", set->path, changed);
+    memory_free(changed);
+    Error unused;
+    char *cache = make_key(set, &key, &unused) ? cache_path(set, &key) : NULL;
+    if (cache && access(cache, F_OK) == 0) {
+        file_kind_remove(cache, FILE_DATA_CACHE);
+        error_add(error, "; %s is removed, and the next command makes it anew", cache);
+    }
+    memory_free(cache);
+    return false;
+}
+
+/* -- Labels ------------------------------------------------------------------------------------ */
+
+bool picture_set_labels(const PictureSet *set, int64_t *labels, Error *error)
+{
+    const PictureIndex *index = &set->index;
+    if (index->outside)
+        return error_input(error,
+                           "%s: %s lies in no directory of a class; expected every picture in "
+                           "one, or a file of labels",
+                           set->path, picture_name(index->outside).text);
+    for (int64_t i = 0; i < index->count; i++)
+        labels[i] = index->labels[i];
+    return true;
 }
 
 void picture_set_free(PictureSet *set)
 {
-    for (int64_t i = 0; i < set->count; i++)
-        memory_free(set->names[i]);
-    memory_free(set->names);
-    memory_free(set->slots);
-    memory_free(set->pixels);
-    memory_free(set->first_other);
-    *set = (PictureSet){0};
-}
-
-/* -- Classes ----------------------------------------------------------------------------------- */
-
-/* Bytes of the directories, with the last slash, that all names share. Names are in byte order, so the
- * first and the last one tell. */
-static size_t shared_directories(const PictureSet *set)
-{
-    const char *first = set->names[0], *last = set->names[set->count - 1];
-    size_t shared = 0;
-    for (size_t i = 0; first[i] && first[i] == last[i]; i++)
-        if (first[i] == '/')
-            shared = i + 1;
-    return shared;
-}
-
-bool picture_set_labels(const PictureSet *set, const char *path, int64_t *labels, Error *error)
-{
-    const size_t shared = shared_directories(set);
-    const char *class = NULL;
-    size_t length = 0;
-    int64_t label = -1;
-    for (int64_t i = 0; i < set->count; i++) {
-        const char *name = set->names[i] + shared, *slash = strchr(name, '/');
-        if (!slash)
-            return error_input(error,
-                               "%s: %s lies in no directory of a class; expected every picture in "
-                               "one, or a file of labels",
-                               path, show(set->names[i]).text);
-        if (!class || (size_t)(slash - name) != length || strncmp(class, name, length) != 0)
-            label++;
-        class = name;
-        length = (size_t)(slash - name);
-        labels[i] = label;
-    }
-    return true;
+    picture_index_free(&set->index);
+    free(set->pixels);
+    if (set->fd >= 0 && set->image_size > 0) /* a zeroed struct has no file */
+        close(set->fd);
+    set->pixels = NULL;
+    set->fd = -1;
 }

@@ -68,6 +68,7 @@ static const struct {
                    NULL},
     [FILE_CHART] = {"a chart of infer compare", NULL, "<?xml ", "<!-- varhead -->\n</svg>\n"},
     [FILE_PICTURE] = {"a picture of varhead", NULL, NULL, NULL}, /* by is_marked_png */
+    [FILE_DATA_CACHE] = {"a cache of pictures", NULL, "varhead cache of pictures 1\n", NULL},
     [FILE_ARCHIVE] = {"an archive of infer sample", NULL, "PK\3\4", "varhead"},
 };
 

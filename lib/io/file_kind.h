@@ -48,6 +48,8 @@ typedef enum FileKind {
     FILE_PICTURE,
     /* .npz. */
     FILE_ARCHIVE,
+    /* Decoded pictures. */
+    FILE_DATA_CACHE,
     FILE_KINDS
 } FileKind;
 

@@ -66,7 +66,7 @@ cp png/000000.png png/000001.png "a \"b\"/x"
 cp png/000000.png "a \"b\"/y"
 works infer data "a \"b\""
 grep -q "^labels      2 classes" printed || problem "infer data: $(cat printed)"
-grep -q "^ *0: 2$" printed || problem "infer data: $(cat printed)"
+grep -q "^ *0: 2  x$" printed || problem "infer data: $(cat printed)"
 grep -q "^duplicates  1 images are equal to an earlier one (2 to 0, ...)" printed || problem "infer data: $(cat printed)"
 head -c 100 png/000003.png >"a \"b\"/x/2.png"
 fails_with 2 'a "b": x/2.png is truncated' infer data "a \"b\""
@@ -76,4 +76,33 @@ works infer data "a \"b\"" --set data.on_broken=skip --quiet
 [ ! -s printed ] || problem "infer data --quiet: $(cat printed)"
 fails_with 2 "expected the path of one data set, got 2" infer data png png.tar
 fails_with 2 "nothing: no such file" infer data nothing
+
+# -- The cache of decoded pictures
+losses_of png --set data.test= >expected
+losses_of png --set data.test= --set data.cache=always >found
+cmp -s expected found || problem "a cache changes the losses: $(cat found)"
+ls new/data-*.cache >first
+[ "$(wc -l <first)" -eq 1 ] || problem "no cache: $(ls new)"
+works train --config tiny.yaml --run new --stage 2 --loss sn --set data.format=auto --set data.train=png \
+    --set data.channels=3 --set data.test=auto --set data.cache=always
+! grep -q "in a cache" errors || problem "stage 2 makes the cache again: $(cat errors)"
+works infer analytic --run new --images 10
+works infer data png --cache new --verify --set data.channels=3 --set data.cache=always
+! grep -q "in a cache" errors || problem "infer data makes the cache again: $(cat errors)"
+ls new/data-*.cache | cmp -s first - || problem "another cache: $(ls new)"
+works train --config tiny.yaml --run new --stage 1 --profile --set stage1.steps=8 --set data.format=auto \
+    --set data.train=png --set data.channels=3 --set data.test= --set data.cache=always
+grep -q "waiting for images" printed || problem "train --profile: $(cat printed)"
+
+# A byte that changed under the same size and time.
+touch -r png/000005.png stamp
+head -c 100 png/000005.png >changed
+tail -c +101 png/000005.png | tr '\000' '\001' >>changed
+cp png/000005.png kept.png
+cat changed >png/000005.png
+touch -r stamp png/000005.png
+fails_with 2 "png: 000005.png is not as it was when its cache was made" \
+    infer data png --cache new --verify --quiet --set data.channels=3 --set data.cache=always
+cp kept.png png/000005.png
+
 exit $result
