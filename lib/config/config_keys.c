@@ -210,13 +210,14 @@ _Static_assert(sizeof config_keys / sizeof config_keys[0] <= CONFIG_KEY_LIMIT, "
 /* The fields of choices are read and written as int. */
 _Static_assert(sizeof(DataFormat) == sizeof(int) && sizeof(DataFloats) == sizeof(int) &&
                    sizeof(DataResize) == sizeof(int) && sizeof(DataBackground) == sizeof(int) &&
-                   sizeof(OnBroken) == sizeof(int) && sizeof(DataCache) == sizeof(int) && sizeof(ScheduleKind) == sizeof(int) &&
-                   sizeof(HeadType) == sizeof(int) && sizeof(FixedVariance) == sizeof(int) &&
-                   sizeof(Solver) == sizeof(int) && sizeof(OnNonfinite) == sizeof(int) &&
-                   sizeof(PrecisionChoice) == sizeof(int) && sizeof(ModelFamily) == sizeof(int) &&
-                   sizeof(TimeInto) == sizeof(int) && sizeof(Resampling) == sizeof(int) &&
-                   sizeof(DownPadding) == sizeof(int) && sizeof(EmbeddingOrder) == sizeof(int) &&
-                   sizeof(FreqShift) == sizeof(int) && sizeof(LearnedVariance) == sizeof(int) &&
+                   sizeof(OnBroken) == sizeof(int) && sizeof(DataCache) == sizeof(int) &&
+                   sizeof(ScheduleKind) == sizeof(int) && sizeof(HeadType) == sizeof(int) &&
+                   sizeof(FixedVariance) == sizeof(int) && sizeof(Solver) == sizeof(int) &&
+                   sizeof(OnNonfinite) == sizeof(int) && sizeof(PrecisionChoice) == sizeof(int) &&
+                   sizeof(ModelFamily) == sizeof(int) && sizeof(TimeInto) == sizeof(int) &&
+                   sizeof(Resampling) == sizeof(int) && sizeof(DownPadding) == sizeof(int) &&
+                   sizeof(EmbeddingOrder) == sizeof(int) && sizeof(FreqShift) == sizeof(int) &&
+                   sizeof(LearnedVariance) == sizeof(int) &&
                    sizeof(CorrelationChoice) == sizeof(int),
                "an enum is an int");
 
