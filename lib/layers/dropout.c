@@ -1,10 +1,11 @@
 /* Draws masks and applies them.
  *
  * Random blocks give 128 bits each, 16 for each of eight elements, and a comparison makes one bit
- * of 16: an element is dropped if its 16 bits are below probability * 2^16. Bits become factors a
- * vector at a time.
+ * of 16: an element is dropped if its 16 bits are below probability * 2^16.
  */
 #include "layers/dropout.h"
+
+#include "base/dispatch.h"
 
 #include <math.h>
 
@@ -44,7 +45,7 @@ VECTORISED static void compare(uint8_t *restrict bits, const uint32_t *restrict 
 
 size_t dropout_bytes(size_t count)
 {
-    const size_t beyond = 2; /* bytes that dropout_factors may read too many */
+    const size_t beyond = 2; /* bytes that readers may take too many */
     return ((count + 7) / 8 + beyond + BLOCKS - 1) / BLOCKS * BLOCKS;
 }
 

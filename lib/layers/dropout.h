@@ -7,10 +7,9 @@
  */
 #pragma once
 
-#include "base/dispatch.h"
 #include "base/random.h"
 
-#include <string.h>
+#include <stddef.h>
 
 typedef struct DropoutMask {
     RandomKey key;
@@ -23,33 +22,9 @@ typedef struct DropoutMask {
 DropoutMask dropout_mask(uint64_t seed, uint32_t layer, uint32_t step, uint32_t image,
                          double probability);
 
-/* The bytes of a mask of `count` elements, a multiple of 64. dropout_bits writes all of them, and
- * dropout_factors reads some beyond the last element's. */
+/* The bytes of a mask of `count` elements, a multiple of 64. dropout_bits writes all of them, two
+ * at least beyond the last element's: readers may take three bytes at a time. */
 size_t dropout_bytes(size_t count);
 
 /* bits [dropout_bytes(count)]: bit i % 8 of byte i / 8 is 1 where element i is kept. */
 void dropout_bits(DropoutMask mask, uint8_t *bits, size_t count);
-
-/* dropout_factors writes whole vectors: room for `count` numbers rounded up to a multiple of
- * this. */
-enum { DROPOUT_WIDTH = 16 };
-
-typedef uint32_t DropoutLanes __attribute__((vector_size(DROPOUT_WIDTH * sizeof(uint32_t))));
-
-/* factors [count] := scale where elements first, first + 1, ... are kept, 0 where they are not. A
- * vector type, since clang makes scattered stores of the plain loop over 16 bits. */
-INLINED void dropout_factors(float *restrict factors, const uint8_t *restrict bits, size_t first,
-                             size_t count, float scale)
-{
-    DropoutLanes bit, scales;
-    for (int k = 0; k < DROPOUT_WIDTH; k++) {
-        bit[k] = 1u << k;
-        memcpy((char *)&scales + k * sizeof scale, &scale, sizeof scale);
-    }
-    for (size_t i = 0; i < count; i += DROPOUT_WIDTH) {
-        const uint8_t *from = bits + (first + i) / 8;
-        uint32_t word = (from[0] | (uint32_t)from[1] << 8 | (uint32_t)from[2] << 16) >> first % 8;
-        DropoutLanes kept = (DropoutLanes)((bit & word) != 0) & scales;
-        memcpy(factors + i, &kept, sizeof kept);
-    }
-}

@@ -27,8 +27,8 @@
 
 #include "base/memory.h"
 #include "engine/elementwise.h"
-#include "layers/activation.h"
 #include "layers/dropout.h"
+#include "layers/group_norm_kernels.h"
 
 #include <assert.h>
 #include <math.h>
@@ -47,44 +47,8 @@ typedef struct GroupNormOp {
     uint32_t layer;
     /* The threads that the working memory is planned for. */
     int threads;
+    const NormKernels *kernels;
 } GroupNormOp;
-
-/* Sums over the pixels of an image, per channel: of x - first and of its square, `first` being the
- * first pixel. Shifting by the first pixel avoids cancellation in E[x^2] - E[x]^2 when the mean is
- * large. */
-INLINED void channel_sums_as(DType type, float *restrict sum, float *restrict square,
-                             float *restrict first, const void *restrict x, size_t pixels,
-                             size_t channels)
-{
-    for (size_t c = 0; c < channels; c++) {
-        first[c] = load(x, type, c);
-        sum[c] = square[c] = 0.0f;
-    }
-    size_t p = 1;
-    for (; p + 1 < pixels; p += 2) {
-        size_t a = p * channels, b = a + channels;
-        for (size_t c = 0; c < channels; c++) {
-            float da = load(x, type, a + c) - first[c], db = load(x, type, b + c) - first[c];
-            sum[c] += da + db;
-            square[c] += da * da + db * db;
-        }
-    }
-    for (; p < pixels; p++)
-        for (size_t c = 0; c < channels; c++) {
-            float d = load(x, type, p * channels + c) - first[c];
-            sum[c] += d;
-            square[c] += d * d;
-        }
-}
-
-VECTORISED static void channel_sums(DType type, float *sum, float *square, float *first,
-                                    const void *x, size_t pixels, size_t channels)
-{
-    if (type == DTYPE_F32)
-        channel_sums_as(DTYPE_F32, sum, square, first, x, pixels, channels);
-    else
-        channel_sums_as(DTYPE_BF16, sum, square, first, x, pixels, channels);
-}
 
 /* mean and rstd [groups] of u = x + shift, from the sums per channel (Chan et al. 1983). */
 static void group_statistics(float *mean, float *rstd, const float *sum, const float *square,
@@ -110,6 +74,12 @@ static void group_statistics(float *mean, float *rstd, const float *sum, const f
     }
 }
 
+/* A NaN with zeros in its lower half, as the kernels want it. */
+static float plain_nan(float value)
+{
+    return isnan(value) ? NAN : value;
+}
+
 /* The normalisation of each channel as xhat = scale x + offset. */
 static void channel_affine(float *scale, float *offset, const float *mean, const float *rstd,
                            const float *shift, size_t channels, int groups)
@@ -117,142 +87,10 @@ static void channel_affine(float *scale, float *offset, const float *mean, const
     size_t width = channels / (size_t)groups;
     for (size_t c = 0; c < channels; c++) {
         size_t g = c / width;
-        scale[c] = rstd[g];
-        offset[c] = ((shift ? shift[c] : 0.0f) - mean[g]) * rstd[g];
+        scale[c] = plain_nan(rstd[g]);
+        offset[c] = plain_nan(((shift ? shift[c] : 0.0f) - mean[g]) * rstd[g]);
     }
 }
-
-/* The dropout of an image; bits NULL where there is none. */
-typedef struct Dropout {
-    const uint8_t *bits;
-    float scale;
-} Dropout;
-
-/* A pass over an image takes it pixel by pixel. `kept` has dropout's factor for each channel of the
- * pixel; without a mask all are one. */
-INLINED void normalise_as(DType type, bool with_silu, void *restrict y, const void *restrict x,
-                          const float *restrict scale, const float *restrict offset, Dropout mask,
-                          float *restrict kept, size_t pixels, size_t channels)
-{
-    for (size_t p = 0; p < pixels; p++) {
-        const void *in = dtype_at(x, type, p * channels);
-        void *out = dtype_at(y, type, p * channels);
-        if (mask.bits)
-            dropout_factors(kept, mask.bits, p * channels, channels, mask.scale);
-#pragma omp simd
-        for (size_t c = 0; c < channels; c++) {
-            float z = scale[c] * load(in, type, c) + offset[c];
-            store(out, type, c, (with_silu ? silu(z) : z) * kept[c]);
-        }
-    }
-}
-
-VECTORISED static void normalise(DType type, bool with_silu, void *y, const void *x,
-                                 const float *scale, const float *offset, Dropout mask, float *kept,
-                                 size_t pixels, size_t channels)
-{
-    if (type == DTYPE_F32 && with_silu)
-        normalise_as(DTYPE_F32, true, y, x, scale, offset, mask, kept, pixels, channels);
-    else if (type == DTYPE_F32)
-        normalise_as(DTYPE_F32, false, y, x, scale, offset, mask, kept, pixels, channels);
-    else if (with_silu)
-        normalise_as(DTYPE_BF16, true, y, x, scale, offset, mask, kept, pixels, channels);
-    else
-        normalise_as(DTYPE_BF16, false, y, x, scale, offset, mask, kept, pixels, channels);
-}
-
-/* Numbers that the backward passes over an image share, all per channel. */
-typedef struct Affine {
-    /* xhat = scale x + offset. */
-    const float *scale, *offset;
-    /* z = weight xhat + bias. */
-    const float *weight, *bias;
-} Affine;
-
-/* dz [pixels, channels] from dy, and per channel the sums of dz and of dz xhat. */
-INLINED void backward_sums_as(DType type, bool with_silu, float *restrict dz,
-                              const void *restrict dy, const void *restrict x, Affine affine,
-                              Dropout mask, float *restrict kept, float *restrict sum,
-                              float *restrict sum_xhat, size_t pixels, size_t channels)
-{
-    const float *restrict scale = affine.scale, *restrict offset = affine.offset;
-    const float *restrict weight = affine.weight, *restrict bias = affine.bias;
-    for (size_t c = 0; c < channels; c++)
-        sum[c] = sum_xhat[c] = 0.0f;
-    for (size_t p = 0; p < pixels; p++) {
-        const void *in = dtype_at(x, type, p * channels), *g = dtype_at(dy, type, p * channels);
-        float *restrict out = dz + p * channels;
-        if (mask.bits)
-            dropout_factors(kept, mask.bits, p * channels, channels, mask.scale);
-#pragma omp simd
-        for (size_t c = 0; c < channels; c++) {
-            float xhat = scale[c] * load(in, type, c) + offset[c];
-            float d = load(g, type, c) * kept[c];
-            d = with_silu ? d * silu_derivative(weight[c] * xhat + bias[c]) : d;
-            out[c] = d;
-            sum[c] += d;
-            sum_xhat[c] += d * xhat;
-        }
-    }
-}
-
-VECTORISED static void backward_sums(DType type, bool with_silu, float *dz, const void *dy,
-                                     const void *x, Affine affine, Dropout mask, float *kept,
-                                     float *sum, float *sum_xhat, size_t pixels, size_t channels)
-{
-    if (type == DTYPE_F32 && with_silu)
-        backward_sums_as(DTYPE_F32, true, dz, dy, x, affine, mask, kept, sum, sum_xhat, pixels,
-                         channels);
-    else if (type == DTYPE_F32)
-        backward_sums_as(DTYPE_F32, false, dz, dy, x, affine, mask, kept, sum, sum_xhat, pixels,
-                         channels);
-    else if (with_silu)
-        backward_sums_as(DTYPE_BF16, true, dz, dy, x, affine, mask, kept, sum, sum_xhat, pixels,
-                         channels);
-    else
-        backward_sums_as(DTYPE_BF16, false, dz, dy, x, affine, mask, kept, sum, sum_xhat, pixels,
-                         channels);
-}
-
-/* dx = rstd (weight dz - a - xhat b), written or added; per channel, du's sum over the pixels. */
-INLINED void backward_input_as(DType type, bool add, void *restrict dx, const float *restrict dz,
-                               const void *restrict x, Affine affine, const float *restrict a,
-                               const float *restrict b, float *restrict d_shift, size_t pixels,
-                               size_t channels)
-{
-    const float *restrict scale = affine.scale, *restrict offset = affine.offset;
-    const float *restrict weight = affine.weight;
-    for (size_t c = 0; c < channels; c++)
-        d_shift[c] = 0.0f;
-    for (size_t p = 0; p < pixels; p++) {
-        const void *in = dtype_at(x, type, p * channels);
-        const float *restrict g = dz + p * channels;
-        void *out = dtype_at(dx, type, p * channels);
-#pragma omp simd
-        for (size_t c = 0; c < channels; c++) {
-            float xhat = scale[c] * load(in, type, c) + offset[c];
-            float du = scale[c] * (weight[c] * g[c] - a[c] - xhat * b[c]);
-            d_shift[c] += du;
-            store(out, type, c, add ? load(out, type, c) + du : du);
-        }
-    }
-}
-
-VECTORISED static void backward_input(DType type, bool add, void *dx, const float *dz,
-                                      const void *x, Affine affine, const float *a, const float *b,
-                                      float *d_shift, size_t pixels, size_t channels)
-{
-    if (type == DTYPE_F32 && add)
-        backward_input_as(DTYPE_F32, true, dx, dz, x, affine, a, b, d_shift, pixels, channels);
-    else if (type == DTYPE_F32)
-        backward_input_as(DTYPE_F32, false, dx, dz, x, affine, a, b, d_shift, pixels, channels);
-    else if (add)
-        backward_input_as(DTYPE_BF16, true, dx, dz, x, affine, a, b, d_shift, pixels, channels);
-    else
-        backward_input_as(DTYPE_BF16, false, dx, dz, x, affine, a, b, d_shift, pixels, channels);
-}
-
-_Static_assert(DROPOUT_WIDTH * sizeof(float) <= MEMORY_ALIGNMENT, "factors fit a rounded vector");
 
 static size_t floats(size_t count)
 {
@@ -282,8 +120,8 @@ static bool needs_sink(const GroupNormOp *norm)
 }
 
 /* A thread's working memory, in floats: vectors per channel, then, in backward, an image of dz, and
- * one of dx if dx has no other place. The last two vectors are an image's own weight and bias. */
-enum { WORK_VECTORS = 8 };
+ * one of dx if dx has no other place. The last two vectors are an image's weight and bias. */
+enum { WORK_VECTORS = 7 };
 
 static size_t work_size(const GroupNormOp *norm, bool backward)
 {
@@ -316,12 +154,10 @@ static bool group_norm_prepare(Graph *graph, Op *op, Error *error)
 
 /* What both passes know of one image. */
 typedef struct Image {
-    DType type;
-    const void *x;
+    NormImage at;
     /* NULL where there is none. A modulation is m - 1 of all channels, then s. */
     const float *shift, *modulation;
     float *mean, *rstd;
-    size_t pixels, channels;
 } Image;
 
 static Image image_of(const GroupNormOp *norm, size_t i)
@@ -330,15 +166,15 @@ static Image image_of(const GroupNormOp *norm, size_t i)
     size_t channels = (size_t)op->in[0]->c, groups = (size_t)norm->groups;
     float *saved = op->saved;
     return (Image){
-        .type = op->in[0]->type,
-        .x = dtype_at(op->in[0]->data, op->in[0]->type, i * image_size(op)),
+        .at = {.type = op->in[0]->type,
+               .x = dtype_at(op->in[0]->data, op->in[0]->type, i * image_size(op)),
+               .pixels = image_size(op) / channels,
+               .channels = channels},
         .shift =
             op->in[1] && !norm->modulated ? (const float *)op->in[1]->data + i * channels : NULL,
         .modulation = norm->modulated ? (const float *)op->in[1]->data + 2 * i * channels : NULL,
         .mean = saved + 2 * i * groups,
         .rstd = saved + (2 * i + 1) * groups,
-        .pixels = image_size(op) / channels,
-        .channels = channels,
     };
 }
 
@@ -349,62 +185,51 @@ static uint8_t *bits_of(const GroupNormOp *norm, size_t i)
 }
 
 /* The dropout of image i: forward draws it, and backward finds it. */
-static Dropout dropout_of(const Graph *graph, const GroupNormOp *norm, size_t i, bool draw)
+static NormDropout dropout_of(const Graph *graph, const GroupNormOp *norm, size_t i, bool draw)
 {
     if (!drops(graph, norm))
-        return (Dropout){0};
+        return (NormDropout){0};
     const DropoutMask mask =
         dropout_mask(graph->options.seed, norm->layer, graph->step, (uint32_t)i, norm->dropout);
     if (draw)
         dropout_bits(mask, bits_of(norm, i), image_size(&norm->op));
-    return (Dropout){bits_of(norm, i), mask.scale};
+    return (NormDropout){bits_of(norm, i), mask.scale};
 }
 
-static void fill_ones(float *values, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        values[i] = 1.0f;
-}
-
-/* The weight and the bias of an image: those of the layer, or its own, which are written to
- * `own`. */
+/* The weight and the bias of an image: those of the layer, or its own. */
 static void image_affine(const Graph *graph, const GroupNormOp *norm, const Image *image,
-                         float *own, const float **weight, const float **bias)
+                         float *weight, float *bias)
 {
-    const size_t channels = image->channels, line = floats(channels);
-    *weight = op_weights(graph, norm->op.weight);
-    *bias = op_weights(graph, norm->op.bias);
-    if (!image->modulation)
-        return;
+    const size_t channels = image->at.channels;
+    const float *weights = op_weights(graph, norm->op.weight);
+    const float *biases = op_weights(graph, norm->op.bias);
     for (size_t c = 0; c < channels; c++) {
-        const float m = 1.0f + image->modulation[c];
-        own[c] = m * (*weight)[c];
-        own[line + c] = m * (*bias)[c] + image->modulation[channels + c];
+        const float m = image->modulation ? 1.0f + image->modulation[c] : 1.0f;
+        const float shift = image->modulation ? image->modulation[channels + c] : 0.0f;
+        weight[c] = plain_nan(m * weights[c]);
+        bias[c] = plain_nan(m * biases[c] + shift);
     }
-    *weight = own;
-    *bias = own + line;
 }
 
 static void forward_image(const Graph *graph, const GroupNormOp *norm, size_t i, float *work)
 {
     const Op *op = &norm->op;
     const Image m = image_of(norm, i);
-    const float *weight, *bias;
-    size_t line = floats(m.channels);
+    const size_t channels = m.at.channels, line = floats(channels);
     float *sum = work, *square = work + line, *first = work + 2 * line;
-    float *scale = work + 3 * line, *offset = work + 4 * line, *kept = work + 5 * line;
-    channel_sums(m.type, sum, square, first, m.x, m.pixels, m.channels);
-    group_statistics(m.mean, m.rstd, sum, square, first, m.shift, norm->epsilon, m.pixels,
-                     m.channels, norm->groups);
-    channel_affine(scale, offset, m.mean, m.rstd, m.shift, m.channels, norm->groups);
-    image_affine(graph, norm, &m, work + 6 * line, &weight, &bias);
-    for (size_t c = 0; c < m.channels; c++) {
-        scale[c] *= weight[c];
-        offset[c] = offset[c] * weight[c] + bias[c];
+    float *scale = work + 3 * line, *offset = work + 4 * line;
+    float *weight = work + 5 * line, *bias = work + 6 * line;
+    norm->kernels->sums(&m.at, first, sum, square);
+    group_statistics(m.mean, m.rstd, sum, square, first, m.shift, norm->epsilon, m.at.pixels,
+                     channels, norm->groups);
+    channel_affine(scale, offset, m.mean, m.rstd, m.shift, channels, norm->groups);
+    image_affine(graph, norm, &m, weight, bias);
+    for (size_t c = 0; c < channels; c++) {
+        scale[c] = plain_nan(scale[c] * weight[c]);
+        offset[c] = plain_nan(offset[c] * weight[c] + bias[c]);
     }
-    fill_ones(kept, m.channels);
-    normalise(m.type, norm->silu, dtype_at(op->out->data, m.type, i * image_size(op)), m.x, scale,
-              offset, dropout_of(graph, norm, i, true), kept, m.pixels, m.channels);
+    norm->kernels->normalise(&m.at, norm->silu, scale, offset, dropout_of(graph, norm, i, true),
+                             dtype_at(op->out->data, m.at.type, i * image_size(op)));
 }
 
 static bool group_norm_forward(Graph *graph, Op *op, Error *error)
@@ -431,8 +256,8 @@ static void group_means(float *a, float *b, const float *sum, const float *sum_x
             mean_xhat += (double)weight[c] * sum_xhat[c];
         }
         for (size_t c = first; c < first + width; c++) {
-            a[c] = (float)(mean / (double)(pixels * width));
-            b[c] = (float)(mean_xhat / (double)(pixels * width));
+            a[c] = plain_nan((float)(mean / (double)(pixels * width)));
+            b[c] = plain_nan((float)(mean_xhat / (double)(pixels * width)));
         }
     }
 }
@@ -444,7 +269,7 @@ static void backward_modulation(const Graph *graph, const GroupNormOp *norm, siz
 {
     const Op *op = &norm->op;
     const Image image = image_of(norm, i);
-    const size_t channels = image.channels;
+    const size_t channels = image.at.channels;
     const float *weight = op_weights(graph, op->weight), *bias = op_weights(graph, op->bias);
     float *target = op->in[1]->needs_grad ? (float *)op->in[1]->grad + 2 * i * channels : NULL;
     for (size_t c = 0; c < channels; c++) {
@@ -466,29 +291,28 @@ static void backward_image(const Graph *graph, const GroupNormOp *norm, size_t i
 {
     const Op *op = &norm->op;
     const Image m = image_of(norm, i);
-    const size_t line = floats(m.channels), at = i * image_size(op);
+    const DType type = m.at.type;
+    const size_t channels = m.at.channels, line = floats(channels), at = i * image_size(op);
     float *scale = work, *offset = work + line, *a = work + 2 * line, *b = work + 3 * line;
-    float *d_shift = work + 4 * line, *kept = work + 5 * line, *dz = work + WORK_VECTORS * line;
-    float *sum = sums, *sum_xhat = sums + m.channels;
-    Affine affine = {.scale = scale, .offset = offset};
+    float *d_shift = work + 4 * line, *weight = work + 5 * line, *bias = work + 6 * line;
+    float *dz = work + WORK_VECTORS * line, *sum = sums, *sum_xhat = sums + channels;
+    const NormAffine affine = {scale, offset, weight, bias};
 
-    image_affine(graph, norm, &m, work + 6 * line, &affine.weight, &affine.bias);
-    channel_affine(scale, offset, m.mean, m.rstd, m.shift, m.channels, norm->groups);
-    fill_ones(kept, m.channels);
-    backward_sums(m.type, norm->silu, dz, dtype_at(op->out->grad, m.type, at), m.x, affine,
-                  dropout_of(graph, norm, i, false), kept, sum, sum_xhat, m.pixels, m.channels);
-    group_means(a, b, sum, sum_xhat, affine.weight, m.pixels, m.channels, norm->groups);
+    channel_affine(scale, offset, m.mean, m.rstd, m.shift, channels, norm->groups);
+    image_affine(graph, norm, &m, weight, bias);
+    norm->kernels->backward_sums(&m.at, norm->silu, affine, dropout_of(graph, norm, i, false),
+                                 dtype_at(op->out->grad, type, at), dz, sum, sum_xhat);
+    group_means(a, b, sum, sum_xhat, weight, m.at.pixels, channels, norm->groups);
     if (m.modulation)
         backward_modulation(graph, norm, i, sum, sum_xhat);
     if (!op->in[0]->needs_grad && !shifts(norm))
         return;
     void *dx = needs_sink(norm) ? (void *)(dz + floats(image_size(op)))
-                                : dtype_at(op->in[0]->grad, m.type, at);
-    backward_input(m.type, op->accumulate[0], dx, dz, m.x, affine, a, b, d_shift, m.pixels,
-                   m.channels);
+                                : dtype_at(op->in[0]->grad, type, at);
+    norm->kernels->backward_input(&m.at, op->accumulate[0], affine, a, b, dz, dx, d_shift);
     if (shifts(norm)) {
-        float *target = (float *)op->in[1]->grad + i * m.channels;
-        for (size_t c = 0; c < m.channels; c++)
+        float *target = (float *)op->in[1]->grad + i * channels;
+        for (size_t c = 0; c < channels; c++)
             target[c] = op->accumulate[1] ? target[c] + d_shift[c] : d_shift[c];
     }
 }
@@ -534,6 +358,7 @@ Value *nn_group_norm(Graph *graph, Value *x, const char *name, Norm options)
            (options.modulation->c == 2 * x->c && options.modulation->type == DTYPE_F32));
     assert(!options.shift || !options.modulation);
     GroupNormOp *norm = memory_small(1, sizeof *norm);
+    norm->kernels = group_norm_kernels();
     norm->groups = options.groups;
     norm->epsilon = options.epsilon > 0 ? options.epsilon : 1e-6;
     norm->modulated = options.modulation != NULL;
