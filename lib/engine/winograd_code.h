@@ -27,15 +27,18 @@ static int smaller(int a, int b)
 static void input(const Tiles *tiles, const float *x, int channels, int first, int last, float *v)
 {
     for (int tile = first; tile < last; tile++, v += LANES) {
-        const float *pixels[POINTS];
+        Pixels pixels;
         float rest[POINTS][LANES], *to = v;
         int c = 0;
-        find_pixels(tiles, tile, WINOGRAD_REACH, 1, x, channels, pixels);
+        find_pixels(&pixels, tiles, tile, WINOGRAD_REACH, 1, x, channels);
+        if (pixels.inside)
+            for (; c + LANES <= channels; c += LANES, to += NEXT_VECTOR)
+                transform_input(true, &pixels, c, to, ROWS * LANES);
         for (; c + LANES <= channels; c += LANES, to += NEXT_VECTOR)
-            transform_input(pixels, c, to, ROWS * LANES);
+            transform_input(false, &pixels, c, to, ROWS * LANES);
         if (c < channels) {
-            fill_vector(POINTS, c, channels, pixels, rest);
-            transform_input(pixels, 0, to, ROWS * LANES);
+            fill_vector(POINTS, c, channels, &pixels, rest);
+            transform_input(false, &pixels, 0, to, ROWS * LANES);
         }
     }
 }
@@ -110,10 +113,9 @@ static void weights(const WinogradWeights *weights, int first, int last, int out
         for (int half = 0; half < COLUMNS; half += LANES) {
             read_weights(weights, c, out + half, taps);
             for (int i = 0; i < SOME && c + i < last; i++) {
-                const float *at[9];
-                for (int tap = 0; tap < 9; tap++)
-                    at[tap] = taps[i][tap];
-                transform_taps(3, at, 0, u + (c + i) * COLUMNS + half, next_point);
+                const Pixels at = {
+                    .first = taps[i][0], .next_row = (ptrdiff_t)3 * LANES, .next_column = LANES};
+                transform_taps(3, true, true, &at, 0, u + (c + i) * COLUMNS + half, next_point);
             }
         }
 }
@@ -171,26 +173,54 @@ static Corner find_corner(const Tiles *tiles, int tile, int channels)
                     smaller(WINOGRAD_TILE, tiles->width - column)};
 }
 
-/* The `count` channels from `channel`, at most a vector, of one tile. */
-INLINED void write_tile(const float *products, const WinogradOutput *y, const Corner *corner,
-                        int rows, int columns, int channel, int count)
+/* One row of a tile's outputs, `count` channels of each: a vector of them if `full`. All four exist
+ * if `whole`. */
+INLINED void write_row(bool whole, bool full, const Vec outputs[WINOGRAD_TILE], Vec bias, float *to,
+                       const float *added, ptrdiff_t next, int columns, int count)
 {
-    Vec outputs[WINOGRAD_TILE * WINOGRAD_TILE], bias = {0};
-    transform_output(WINOGRAD_TILE, products, COLUMNS, outputs);
+#pragma GCC unroll 4
+    for (int j = 0; j < WINOGRAD_TILE; j++) {
+        Vec value = outputs[j] + bias, more = {0};
+        if (!whole && j >= columns)
+            break;
+        if (full) {
+            if (added)
+                value += load_vec(added + j * next);
+            store_vec(to + j * next, value);
+            continue;
+        }
+        if (added)
+            memcpy(&more, added + j * next, (size_t)count * sizeof(float));
+        value += more;
+        memcpy(to + j * next, &value, (size_t)count * sizeof(float));
+    }
+}
+
+/* The `count` channels from `channel`, at most a vector, of one tile, which exists wholly if
+ * `whole`. */
+INLINED void write_tile(bool whole, bool full, const float *products, const WinogradOutput *y,
+                        const Corner *corner, int channel, int count)
+{
+    const ptrdiff_t next = y->channels, next_row = corner->next_row;
+    float *to = y->at + corner->at + channel;
+    const float *added = y->added ? y->added + corner->at + channel : NULL;
+    const int height = corner->rows, columns = corner->columns;
+    Vec bias = {0}, rows[MOST_IN_PART][WINOGRAD_REACH], outputs[WINOGRAD_TILE];
     if (y->bias)
         memcpy(&bias, y->bias + channel, (size_t)count * sizeof(float));
-#pragma GCC unroll 4
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-        for (int j = 0; j < columns; j++) {
-            const ptrdiff_t at = corner->at + i * corner->next_row + j * y->channels + channel;
-            Vec value = outputs[i * WINOGRAD_TILE + j] + bias, added = {0};
-            if (y->added) {
-                memcpy(&added, y->added + at, (size_t)count * sizeof(float));
-                value += added;
-            }
-            memcpy(y->at + at, &value, (size_t)count * sizeof(float));
+#pragma GCC unroll 2
+    for (int part = 0; part < OUTPUT_PARTS; part++) {
+        output_rows(WINOGRAD_TILE, true, part, products, COLUMNS, rows);
+#pragma GCC unroll 2
+        for (int k = 0; k < MOST_IN_PART; k++) {
+            const int row = part + 2 * k;
+            if (!whole && row >= height)
+                continue;
+            points_to_outputs(WINOGRAD_TILE, true, outputs, rows[k]);
+            write_row(whole, full, outputs, bias, to + row * next_row,
+                      added ? added + row * next_row : NULL, next, columns, count);
         }
+    }
 }
 
 static void write_tiles(const Tiles *tiles, const float *products, const WinogradOutput *y,
@@ -198,14 +228,15 @@ static void write_tiles(const Tiles *tiles, const float *products, const Winogra
 {
     for (int tile = first; tile < last; tile++, products += POINTS * COLUMNS) {
         const Corner corner = find_corner(tiles, tile, y->channels);
+        const bool whole = corner.rows == WINOGRAD_TILE && corner.columns == WINOGRAD_TILE;
         for (int half = 0; half < COLUMNS && channel + half < y->channels; half += LANES) {
             const int count = smaller(LANES, y->channels - channel - half);
-            if (count == LANES && corner.rows == WINOGRAD_TILE && corner.columns == WINOGRAD_TILE)
-                write_tile(products + half, y, &corner, WINOGRAD_TILE, WINOGRAD_TILE,
-                           channel + half, LANES);
+            if (count == LANES && whole)
+                write_tile(true, true, products + half, y, &corner, channel + half, LANES);
+            else if (count == LANES)
+                write_tile(false, true, products + half, y, &corner, channel + half, LANES);
             else
-                write_tile(products + half, y, &corner, corner.rows, corner.columns, channel + half,
-                           count);
+                write_tile(false, false, products + half, y, &corner, channel + half, count);
         }
     }
 }
@@ -224,55 +255,77 @@ static void output(const Tiles *tiles, int in, const float *v, const float *u, p
 
 /* -- Gradient --------------------------------------------------------------------------------- */
 
-/* One tile of an image, at its place in the panels. */
-INLINED void factor(bool is_input, const Tiles *tiles, const float *x, int channels, int tile,
-                    const WinogradPanels *panels, float *to)
+/* A vector of channels of a tile. */
+INLINED void factor_vector(bool is_input, bool inside, const Pixels *pixels, int channel, float *to)
 {
-    enum { REACH = WINOGRAD_REACH, TILE = WINOGRAD_TILE };
-    const int size = is_input ? REACH : TILE;
-    const float *pixels[REACH * REACH];
-    float rest[REACH * REACH][LANES];
-    find_pixels(tiles, tile, size, is_input, x, channels, pixels);
-    for (int first = 0; first < channels; first += COLUMNS, to += panels->next_column)
-        for (int half = 0; half < COLUMNS; half += LANES) {
-            int channel = first + half;
-            if (channel + LANES > channels) {
-                fill_vector(size * size, channel, channels, pixels, rest);
-                channel = 0;
-            }
-            if (is_input)
-                transform_input(pixels, channel, to + half, panels->next_point);
-            else
-                transform_taps(TILE, pixels, channel, to + half, panels->next_point);
+    enum { NEXT_POINT = WINOGRAD_GROUP * COLUMNS };
+    if (is_input)
+        transform_input(inside, pixels, channel, to, NEXT_POINT);
+    else
+        transform_taps(WINOGRAD_TILE, false, inside, pixels, channel, to, NEXT_POINT);
+}
+
+/* One tile of an image. Channels are filled up to whole columns: the last one may have a vector of
+ * zeros. */
+INLINED void factor(bool is_input, const Tiles *tiles, const float *x, int channels, int tile,
+                    ptrdiff_t next_column, float *to)
+{
+    const int size = is_input ? WINOGRAD_REACH : WINOGRAD_TILE;
+    float rest[POINTS][LANES];
+    Pixels pixels;
+    int c = 0;
+    find_pixels(&pixels, tiles, tile, size, is_input, x, channels);
+    if (pixels.inside)
+        for (; c + LANES <= channels; c += LANES)
+            factor_vector(is_input, true, &pixels, c, to + c / COLUMNS * next_column + c % COLUMNS);
+    for (; c + LANES <= channels; c += LANES)
+        factor_vector(is_input, false, &pixels, c, to + c / COLUMNS * next_column + c % COLUMNS);
+    for (; c < channels || c % COLUMNS != 0; c += LANES) {
+        float *place = to + c / COLUMNS * next_column + c % COLUMNS;
+        if (channels % LANES == 0) {
+            for (int point = 0; point < POINTS; point++)
+                memset(place + point * WINOGRAD_GROUP * COLUMNS, 0, LANES * sizeof(float));
+            continue;
         }
+        fill_vector(size * size, c, channels, &pixels, rest);
+        factor_vector(is_input, false, &pixels, 0, place);
+    }
 }
 
 static void input_factor(const Tiles *tiles, const float *x, int channels, int tile,
-                         const WinogradPanels *panels, float *to)
+                         ptrdiff_t next_column, float *to)
 {
-    factor(true, tiles, x, channels, tile, panels, to);
+    factor(true, tiles, x, channels, tile, next_column, to);
 }
 
 static void gradient_factor(const Tiles *tiles, const float *dy, int channels, int tile,
-                            const WinogradPanels *panels, float *to)
+                            ptrdiff_t next_column, float *to)
 {
-    factor(false, tiles, dy, channels, tile, panels, to);
+    factor(false, tiles, dy, channels, tile, next_column, to);
 }
 
 /* Some rows of the sums. Not unrolled: gcc 12 then runs out of registers. */
-INLINED void multiply_factor_rows(int rows, int tiles, const float *z, const float *v, float *sums,
-                                  bool fresh)
+INLINED void multiply_factor_rows(int rows, int tiles, const WinogradFactors *f, int row,
+                                  float *sums, bool fresh)
 {
     Vec sum[ROWS][2] = {{{0}}};
+    const float *group_z = f->z + row, *group_v = f->v;
 #pragma GCC unroll 1
-    for (int tile = 0; tile < tiles; tile++, z += COLUMNS, v += COLUMNS) {
-        const Vec left = load_vec(v), right = load_vec(v + LANES);
+    for (int group = 0; group < tiles; group += WINOGRAD_GROUP) {
+        const float *z = group_z, *v = group_v;
+        const int last = smaller(tiles - group, WINOGRAD_GROUP);
+#pragma GCC unroll 1
+        for (int tile = 0; tile < last; tile++, z += COLUMNS, v += COLUMNS) {
+            const Vec left = load_vec(v), right = load_vec(v + LANES);
 #pragma GCC unroll 12
-        for (int r = 0; r < rows; r++) {
-            const Vec factor = splat(z[r]);
-            sum[r][0] += factor * left;
-            sum[r][1] += factor * right;
+            for (int r = 0; r < rows; r++) {
+                const Vec factor = splat(z[r]);
+                sum[r][0] += factor * left;
+                sum[r][1] += factor * right;
+            }
         }
+        group_z += f->next_z;
+        group_v += f->next_v;
     }
 #pragma GCC unroll 12
     for (int r = 0; r < rows; r++, sums += COLUMNS) {
@@ -286,21 +339,25 @@ INLINED void multiply_factor_rows(int rows, int tiles, const float *z, const flo
 }
 
 /* The rows are whole blocks of ROWS, and what remains: a third or two of a block. */
-static void multiply_factors(int tiles, const float *z, const float *v, float *sums, bool fresh)
+static void multiply_factors(int tiles, const WinogradFactors *f, float *sums, bool fresh)
 {
     enum { REST = COLUMNS % ROWS };
     _Static_assert(REST == THIRD || REST == 2 * THIRD, "rows of the sums");
     int row = 0;
     for (; row + ROWS <= COLUMNS; row += ROWS)
-        multiply_factor_rows(ROWS, tiles, z + row, v, sums + row * COLUMNS, fresh);
-    multiply_factor_rows(REST, tiles, z + row, v, sums + row * COLUMNS, fresh);
+        multiply_factor_rows(ROWS, tiles, f, row, sums + row * COLUMNS, fresh);
+    multiply_factor_rows(REST, tiles, f, row, sums + row * COLUMNS, fresh);
 }
 
 /* The weights of one output and the `count` inputs of a vector. */
 INLINED void write_weights(const float *sums, float *dw, int count)
 {
-    Vec taps[9];
-    transform_output(3, sums, COLUMNS * COLUMNS, taps);
+    Vec taps[9], rows[MOST_IN_PART][WINOGRAD_REACH];
+    for (int part = 0; part < OUTPUT_PARTS; part++) {
+        output_rows(3, false, part, sums, COLUMNS * COLUMNS, rows);
+        for (int row = part; row < 3; row += 2)
+            points_to_outputs(3, false, taps + 3 * row, rows[row / 2]);
+    }
     const float *lanes = (const float *)taps;
     int i = 0;
     for (; i + 4 <= count; i += 4, dw += 4 * 9) {

@@ -28,19 +28,24 @@ static void transform_block(const Gradient *g, int first, int last)
     const ptrdiff_t columns = g->kernels->columns;
 #pragma omp for schedule(static)
     for (int tile = first; tile < last; tile++) {
-        const ptrdiff_t place = (tile - first) * columns;
-        g->kernels->input_factor(&p->tiles, g->x, p->in, tile, &p->in_panels, g->v + place);
-        g->kernels->gradient_factor(&p->tiles, g->dy, p->out, tile, &p->out_panels, g->z + place);
+        const ptrdiff_t group = (tile - first) / WINOGRAD_GROUP;
+        const ptrdiff_t place = (tile - first) % WINOGRAD_GROUP * columns;
+        g->kernels->input_factor(&p->tiles, g->x, p->in, tile, p->next_column,
+                                 g->v + group * p->in_group + place);
+        g->kernels->gradient_factor(&p->tiles, g->dy, p->out, tile, p->next_column,
+                                    g->z + group * p->out_group + place);
     }
 }
 
 static void multiply(const Gradient *g, int point, int i, int o, int tiles, bool fresh)
 {
     const GradientPlan *p = &g->plan;
-    g->kernels->multiply_factors(tiles, g->z + (point * p->out_columns + o) * p->panel,
-                                 g->v + (point * p->in_columns + i) * p->panel,
-                                 g->sums + (o * p->in_columns + i) * p->pair + point * p->square,
-                                 fresh);
+    const WinogradFactors factors = {.z = g->z + o * p->next_column + point * p->point,
+                                     .v = g->v + i * p->next_column + point * p->point,
+                                     .next_z = p->out_group,
+                                     .next_v = p->in_group};
+    g->kernels->multiply_factors(
+        tiles, &factors, g->sums + (o * p->in_columns + i) * p->pair + point * p->square, fresh);
 }
 
 static void add_products(const Gradient *g, int tiles, bool fresh)

@@ -20,7 +20,7 @@
  *
  *     V of a group of `rows` tiles    [in / lanes][36][rows][lanes]
  *     U of a column of outputs        [36][in + a gap][columns]
- *     factors of the gradient         [36][channels / columns][tiles + 1][columns]
+ *     factors of the gradient         [tiles / 8][channels / columns][36 + a gap][8][columns]
  *     sums of the gradient            [36][columns of outputs][columns of inputs]
  */
 #pragma once
@@ -34,6 +34,8 @@ enum {
     WINOGRAD_TILE = 4,
     WINOGRAD_REACH = 6,
     WINOGRAD_POINTS = 36,
+    /* Tiles whose factors of the gradient lie together. */
+    WINOGRAD_GROUP = 8,
     /* Channels that an image may have: kernels read zeros in place of the pixels outside. */
     WINOGRAD_MOST_CHANNELS = 8192,
 };
@@ -64,10 +66,12 @@ typedef struct WinogradOutput {
     const float *bias, *added;
 } WinogradOutput;
 
-/* Where the factors of the gradient lie, in floats. */
-typedef struct WinogradPanels {
-    ptrdiff_t next_point, next_column;
-} WinogradPanels;
+/* Factors of the gradient, of a column of outputs (z) and one of inputs (v), at one point; floats from
+ * a group of tiles to the next. */
+typedef struct WinogradFactors {
+    const float *z, *v;
+    ptrdiff_t next_z, next_v;
+} WinogradFactors;
 
 typedef struct WinogradKernels {
     const char *name;
@@ -86,13 +90,14 @@ typedef struct WinogradKernels {
     void (*output)(const Tiles *tiles, int in, const float *v, const float *u, ptrdiff_t next_point,
                    float *products, const WinogradOutput *y, int first, int last, int channel);
 
-    /* The factors of one tile, at its place `to` in the panels: V of an input, Z of a gradient. */
+    /* The factors of one tile, at its place `to`: V of an input, Z of a gradient. `next_column`:
+     * floats from a column of channels to the next. */
     void (*input_factor)(const Tiles *tiles, const float *x, int channels, int tile,
-                         const WinogradPanels *panels, float *to);
+                         ptrdiff_t next_column, float *to);
     void (*gradient_factor)(const Tiles *tiles, const float *dy, int channels, int tile,
-                            const WinogradPanels *panels, float *to);
-    /* sums [columns][columns] = z' v, or += if not `fresh`; z, v [tiles][columns]. */
-    void (*multiply_factors)(int tiles, const float *z, const float *v, float *sums, bool fresh);
+                            ptrdiff_t next_column, float *to);
+    /* sums [columns][columns] = z' v, or += if not `fresh`, over `tiles` tiles. */
+    void (*multiply_factors)(int tiles, const WinogradFactors *factors, float *sums, bool fresh);
     /* The gradient of the weights [out, in, 3, 3] for a column of outputs and one of inputs. */
     void (*gradient)(const float *sums, float *dw, int in, int out, int first_in, int first_out);
 } WinogradKernels;

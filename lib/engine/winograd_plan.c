@@ -77,11 +77,14 @@ GradientPlan gradient_plan(const Winograd *w)
     p.in_columns = divide_up(p.in, columns);
     p.out_columns = divide_up(p.out, columns);
     p.block = part(p.tiles.count, GRADIENT_BLOCK, 1);
-    p.panel = (ptrdiff_t)(p.block + 1) * columns;
-    p.in_panels = (WinogradPanels){p.in_columns * p.panel, p.panel};
-    p.out_panels = (WinogradPanels){p.out_columns * p.panel, p.panel};
-    p.in_factors = WINOGRAD_POINTS * p.in_panels.next_point;
-    p.out_factors = WINOGRAD_POINTS * p.out_panels.next_point;
+    /* A gap of one point, so that equal points of different groups do not meet in one set of the
+     * first-level cache. */
+    p.point = (ptrdiff_t)WINOGRAD_GROUP * columns;
+    p.next_column = (WINOGRAD_POINTS + 1) * p.point;
+    p.in_group = p.in_columns * p.next_column;
+    p.out_group = p.out_columns * p.next_column;
+    p.in_factors = divide_up(p.block, WINOGRAD_GROUP) * p.in_group;
+    p.out_factors = divide_up(p.block, WINOGRAD_GROUP) * p.out_group;
     p.square = (ptrdiff_t)columns * columns;
     p.pair = WINOGRAD_POINTS * p.square;
     return p;

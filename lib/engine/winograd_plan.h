@@ -33,10 +33,10 @@ typedef struct GradientPlan {
     int in_columns, out_columns;
     /* Tiles whose factors lie in memory at a time. */
     int block;
-    WinogradPanels in_panels, out_panels;
-    /* Floats: a column's panel; the factors of the inputs and of the outputs; the sums of a pair of
-     * columns, at one point and at all. */
-    ptrdiff_t panel, in_factors, out_factors, square, pair;
+    /* Floats: the factors of a group of tiles at one point, and from column to column; from group to
+     * group, and of a block, of the inputs and of the outputs; the sums of a pair of columns, at one
+     * point and at all. */
+    ptrdiff_t point, next_column, in_group, out_group, in_factors, out_factors, square, pair;
 } GradientPlan;
 
 GradientPlan gradient_plan(const Winograd *winograd);

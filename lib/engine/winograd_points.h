@@ -2,8 +2,9 @@
  *
  * Four outputs of a convolution with three taps are a product of polynomials, transposed (Toom and
  * Cook): the polynomials are evaluated at the points 0, +-A, +-B and infinity, multiplied there,
- * and the product is interpolated. The divisors of the interpolation are put into the taps'
- * transform. F(3, 4), for the gradient, has the same points, four taps and three outputs.
+ * and the product is interpolated. The taps' transform contains the divisors of the interpolation.
+ * F(3, 4), for the gradient, has the same points, four taps and three outputs. There the outputs'
+ * transform contains the divisors, because it runs less often.
  *
  * A = 5/8 and B = 3/2 are exact in binary. Their rounding errors are less than half of those of the
  * textbook's points 1 and 2: the smaller the powers of the points and their inverses are, the less
@@ -43,48 +44,97 @@ INLINED Vec splat(float x)
 #define NA (2 * A2 * (A2 - B2))
 #define NB (2 * B2 * (B2 - A2))
 
-/* Six pixels to six points: B'. */
+/* Points and outputs are computed in parts, whose members share arithmetic. The parts of the points
+ * are 0, +-A, +-B and infinity. The parts of the outputs are the even and the odd ones. */
+enum { POINT_PARTS = 4, OUTPUT_PARTS = 2, MOST_IN_PART = 2 };
+
+INLINED int part_size(int part)
+{
+    return part == 0 || part == 3 ? 1 : 2;
+}
+
+/* Six pixels to the points of a part: B'. */
+INLINED void pixels_to_part(int part, Vec *y, const Vec x[6])
+{
+    if (part == 0) {
+        y[0] = x[4] - (A2 + B2) * x[2] + N0 * x[0];
+    } else if (part == 3) {
+        y[0] = x[5] - (A2 + B2) * x[3] + N0 * x[1];
+    } else {
+        const float here = part == 1 ? A : B, others = part == 1 ? B2 : A2;
+        const Vec even = x[4] - others * x[2], odd = x[3] - others * x[1];
+        y[0] = even + here * odd;
+        y[1] = even - here * odd;
+    }
+}
+
 INLINED void pixels_to_points(Vec y[6], const Vec x[6])
 {
-    const Vec even_a = x[4] - B2 * x[2], odd_a = A * (x[3] - B2 * x[1]);
-    const Vec even_b = x[4] - A2 * x[2], odd_b = B * (x[3] - A2 * x[1]);
-    y[0] = x[4] - (A2 + B2) * x[2] + N0 * x[0];
-    y[1] = even_a + odd_a;
-    y[2] = even_a - odd_a;
-    y[3] = even_b + odd_b;
-    y[4] = even_b - odd_b;
-    y[5] = x[5] - (A2 + B2) * x[3] + N0 * x[1];
+    pixels_to_part(0, y, x);
+    pixels_to_part(1, y + 1, x);
+    pixels_to_part(2, y + 3, x);
+    pixels_to_part(3, y + 5, x);
 }
 
-/* Three or four taps to six points: G. */
-INLINED void taps_to_points(int taps, Vec y[6], const Vec *x)
+/* Three taps, or four, to the points of a part: G. The products of the differences divide either
+ * the taps, if `divided`, or the outputs. */
+INLINED void taps_to_part(int taps, bool divided, int part, Vec *y, const Vec *x)
 {
-    Vec even_a = 1 / NA * x[0] + A2 / NA * x[2], odd_a = A / NA * x[1];
-    Vec even_b = 1 / NB * x[0] + B2 / NB * x[2], odd_b = B / NB * x[1];
-    if (taps == 4) {
-        odd_a += A * A2 / NA * x[3];
-        odd_b += B * B2 / NB * x[3];
+    const float zero = divided ? 1 / N0 : 1.0f, a = divided ? 1 / NA : 1.0f;
+    const float b = divided ? 1 / NB : 1.0f;
+    if (part == 0) {
+        y[0] = zero * x[0];
+    } else if (part == 3) {
+        y[0] = x[taps - 1];
+    } else {
+        const float here = part == 1 ? A : B, factor = part == 1 ? a : b;
+        const Vec even = factor * x[0] + factor * here * here * x[2];
+        Vec odd = x[1];
+        if (taps == 4)
+            odd += here * here * x[3];
+        y[0] = even + factor * here * odd;
+        y[1] = even - factor * here * odd;
     }
-    y[0] = 1 / N0 * x[0];
-    y[1] = even_a + odd_a;
-    y[2] = even_a - odd_a;
-    y[3] = even_b + odd_b;
-    y[4] = even_b - odd_b;
-    y[5] = x[taps - 1];
 }
 
-/* Six points to three or four outputs: A'. */
-INLINED void points_to_outputs(int outputs, Vec *y, const Vec x[6])
+INLINED void taps_to_points(int taps, bool divided, Vec y[6], const Vec *x)
 {
-    const Vec sum_a = x[1] + x[2], difference_a = A * (x[1] - x[2]);
-    const Vec sum_b = x[3] + x[4], difference_b = B * (x[3] - x[4]);
-    y[0] = x[0] + sum_a + sum_b;
-    y[1] = difference_a + difference_b;
-    y[2] = A2 * sum_a + B2 * sum_b;
+    taps_to_part(taps, divided, 0, y, x);
+    taps_to_part(taps, divided, 1, y + 1, x);
+    taps_to_part(taps, divided, 2, y + 3, x);
+    taps_to_part(taps, divided, 3, y + 5, x);
+}
+
+/* Six points to outputs 0 and 2 (part 0), or 1 and 3 (part 1), of three or four: A'. `divided` says
+ * the same as of the taps. */
+INLINED void points_to_part(int outputs, bool divided, int part, Vec *y, const Vec x[6])
+{
+    const float zero = divided ? 1.0f : 1 / N0, a = divided ? 1.0f : 1 / NA;
+    const float b = divided ? 1.0f : 1 / NB;
+    if (part == 0) {
+        const Vec sum_a = x[1] + x[2], sum_b = x[3] + x[4];
+        y[0] = zero * x[0] + a * sum_a + b * sum_b;
+        y[1] = A2 * a * sum_a + B2 * b * sum_b;
+        if (outputs == 3)
+            y[1] += x[5];
+    } else {
+        const Vec difference_a = x[1] - x[2], difference_b = x[3] - x[4];
+        y[0] = A * a * difference_a + B * b * difference_b;
+        if (outputs == 4)
+            y[1] = A * A2 * a * difference_a + (B * B2 * b * difference_b + x[5]);
+    }
+}
+
+INLINED void points_to_outputs(int outputs, bool divided, Vec *y, const Vec x[6])
+{
+    Vec even[MOST_IN_PART], odd[MOST_IN_PART];
+    points_to_part(outputs, divided, 0, even, x);
+    points_to_part(outputs, divided, 1, odd, x);
+    y[0] = even[0];
+    y[1] = odd[0];
+    y[2] = even[1];
     if (outputs == 4)
-        y[3] = A2 * difference_a + B2 * difference_b + x[5];
-    else
-        y[2] += x[5];
+        y[3] = odd[1];
 }
 
 #undef A
