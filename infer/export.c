@@ -156,12 +156,12 @@ static bool write_diffusers(const Export *s, Error *error)
     char *unet = memory_format("%s/unet", s->out),
          *scheduler = memory_format("%s/scheduler", s->out);
     char *weights = memory_format("%s/diffusion_pytorch_model.safetensors", unet);
-    const bool ok = directory_make(unet, error) && directory_make(scheduler, error) &&
-                    safetensors_write(weights, &s->trunk, NAMES_DIFFUSERS, config->model.levels,
-                                      s->weights, NULL, error) &&
-                    write_text(s, "unet/config.json", put_network, error) &&
-                    write_text(s, "scheduler/scheduler_config.json", put_scheduler, error) &&
-                    write_text(s, "model_index.json", put_index, error);
+    const bool ok =
+        directory_make(unet, error) && directory_make(scheduler, error) &&
+        safetensors_write(weights, &s->trunk, NAMES_DIFFUSERS, config, s->weights, NULL, error) &&
+        write_text(s, "unet/config.json", put_network, error) &&
+        write_text(s, "scheduler/scheduler_config.json", put_scheduler, error) &&
+        write_text(s, "model_index.json", put_index, error);
     if (ok)
         note_time(config);
     memory_free(unet);
@@ -176,8 +176,8 @@ static bool write_safetensors(const Export *s, Error *error)
 {
     const Config *config = checkpoint_config(s->checkpoint);
     char *recipe = config_to_yaml(config);
-    const bool ok = safetensors_write(s->out, &s->trunk, NAMES_DDPM, config->model.levels,
-                                      s->weights, recipe, error);
+    const bool ok =
+        safetensors_write(s->out, &s->trunk, NAMES_DDPM, config, s->weights, recipe, error);
     memory_free(recipe);
     return ok;
 }

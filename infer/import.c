@@ -26,8 +26,9 @@ static const char usage[] =
     "\n"
     "  DIR    a model of diffusers (UNet2DModel), as save_pretrained writes it\n"
     "  FILE   weights in safetensors or of torch.save: those of diffusers, of\n"
-    "         pesser/pytorch_diffusion, of ermongroup/ddim, of\n"
-    "         Extended-Analytic-DPM with its variance head (--head)\n"
+    "         pesser/pytorch_diffusion, of ermongroup/ddim, of improved- and\n"
+    "         guided-diffusion (--config), of Extended-Analytic-DPM with its\n"
+    "         variance head (--head)\n"
     "\n"
     "Format and family are found from the content. Of several networks in a file the\n"
     "moving average is taken. Nothing in a file is executed. docs/import.md has the\n"
@@ -37,6 +38,7 @@ static const char usage[] =
     "  infer import ddpm-cifar10-32/ --run cifar10\n"
     "  infer import ema_diffusion_cifar10_model-790000.ckpt --resolution 32 --run cifar10\n"
     "  infer import ckpt.pth --config cifar10.yml --run cifar10\n"
+    "  infer import cifar10_uncond_50M_500K.pt --config flags.json --run iddpm\n"
     "  infer import celeba64_npr.pth --head npr --run celeba\n"
     "  train --stage 2 --loss npr,sn --run cifar10 --set data.train=cifar10.h5\n"
     "\n";
@@ -45,7 +47,7 @@ typedef struct Import {
     CommonOptions common;
     StringList names;
     const char *run, *config;
-    /* -1 or an index of "ddpm|diffusers"; -1 or an index of "t|t_minus_1|index". */
+    /* -1 or an index of "ddpm|adm|diffusers"; -1 or an index of "t|t_minus_1|index". */
     int family, time;
     /* -1 or an index of head_names. */
     int head;
@@ -68,11 +70,12 @@ static bool parse(Import *s, int argc, char **argv, bool *stop, Error *error)
     const Option options[] = {
         option_heading("What to import"),
         option_string("run", "DIR", &s->run, "the run directory to make; required"),
-        option_choice("family", "ddpm|diffusers", &s->family,
+        option_choice("family", "ddpm|adm|diffusers", &s->family,
                       "whose names the tensors must have (default: those that they have)"),
         option_string("config", "FILE", &s->config,
                       "the description of the network: config.json of diffusers, the recipe of "
-                      "ermongroup/ddim (default: config.json beside the weights)"),
+                      "ermongroup/ddim, the flags of improved- or guided-diffusion in JSON or YAML "
+                      "(default: config.json beside the weights)"),
         option_choice("head", "npr|sn", &s->head,
                       "what the variance head in the file estimates; required where it has one"),
         option_choice("time", "t|t_minus_1|index", &s->time,
@@ -125,7 +128,7 @@ static bool check_head(const Import *s, Error *error)
 
 static bool open_network(Import *s, Error *error)
 {
-    static const NameStyle styles[] = {NAMES_DDPM, NAMES_DIFFUSERS};
+    static const NameStyle styles[] = {NAMES_DDPM, NAMES_ADM, NAMES_DIFFUSERS};
     const ForeignOptions options = {.path = s->names.items[0],
                                     .config = s->config,
                                     .style = s->family < 0 ? NAMES_UNKNOWN : styles[s->family],

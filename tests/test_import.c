@@ -107,6 +107,13 @@ static const struct {
     {"diffusers-fp16", "diffusers-fp16"},
     {"pesser_legacy_half.ckpt --resolution 16", "pesser"},
     {"ddim_ckpt.pth --config " IMPORT "ddim_ckpt.yml", "ddim_ckpt"},
+    {"diffusers-defaults", "diffusers-defaults"},
+    {"diffusers-learned", "diffusers-learned"},
+    {"iddpm_plain.pt --config " IMPORT "iddpm_plain.json", "iddpm_plain"},
+    {"iddpm_learned.pt --config " IMPORT "iddpm_learned.json", "iddpm_learned"},
+    {"adm.pt --config " IMPORT "adm.json", "adm"},
+    {"adm_fp16.pt --config " IMPORT "adm_fp16.json", "adm_fp16"},
+    {"adm_bf16.pt --config " IMPORT "adm_bf16.json", "adm_bf16"},
 };
 
 START_TEST(networks_give_what_their_programs_give)
@@ -226,6 +233,88 @@ START_TEST(a_network_that_does_not_fit_is_refused_with_the_reason)
     infer_fails(2, "without unet/", "import " IMPORT "refuse --run $D/run");
     infer_fails(2, "expected --run DIR", "import " IMPORT "diffusers-new");
     infer_fails(2, "got 2", "import a b --run $D/run");
+    program_end();
+}
+END_TEST
+
+/* The flags of `adm.json` with one of them changed. */
+static void write_flags(const char *name, const char *flag, const char *value)
+{
+    char text[4096], key[64];
+    FILE *from = fopen(IMPORT "adm.json", "r"), *to = fopen(in_directory(name), "w");
+    ck_assert(from && to);
+    text[fread(text, 1, sizeof text - 1, from)] = '\0';
+    snprintf(key, sizeof key, "\"%s\": ", flag);
+    char *at = strstr(text, key);
+    ck_assert_msg(at != NULL, "no flag %s", flag);
+    at += strlen(key);
+    const size_t old = strcspn(at, ",\n") + (*at == '"' ? strcspn(strchr(at, ','), "\n") : 0);
+    fprintf(to, "%.*s%s%s%s", (int)(at - text), text, value, *at == '"' ? "," : "", at + old);
+    fclose(from);
+    fclose(to);
+}
+
+static const struct {
+    const char *flag, *value, *message;
+} flags[] = {
+    {"class_cond", "true", "class_cond is true, expected false"},
+    {"num_heads", "0", "num_heads is 0"},
+    {"noise_schedule", "\"quad\"", "noise_schedule is \"quad\""},
+    {"channel_mult", "\"0.5,1\"", "channel_mult is 0.5,1, expected integers"},
+    {"channel_mult", "\"\"", "none is usual for images of 16 x 16"},
+    {"num_head_channels", "24", "model.head_channels: expected a divisor of 32"},
+    {"use_scale_shift_norm", "false",
+     "emb_layers.1.weight of shape [64, 128] instead of [32, 128]"},
+    {"resblock_updown", "false", "the first input_blocks.2.0.op.weight"},
+    {"learn_sigma", "false", "out.2.weight of shape [6, 32, 3, 3] instead of [3, 32, 3, 3]"},
+    {"attention_resolutions", "\"16,8\"", "the first input_blocks.1.1.norm.weight"},
+};
+
+START_TEST(flags_that_do_not_fit_are_refused_with_the_reason)
+{
+    program_begin();
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        write_flags("flags.json", flags[i].flag, flags[i].value);
+        infer_fails(2, flags[i].message,
+                    "import " IMPORT "adm.pt --config $D/flags.json --run $D/run");
+    }
+    infer_fails(2, "--config FILE says them", "import " IMPORT "adm.pt --run $D/run");
+    infer_fails(2, "expected the flags of",
+                "import " IMPORT "adm.pt --config " IMPORT "ddim_ckpt.yml --run $D/run");
+    infer_fails(2, "not of diffusers",
+                "import " IMPORT "adm.pt --family diffusers --config " IMPORT
+                "adm.json --run $D/run");
+    program_end();
+}
+END_TEST
+
+/* The order of queries, keys and values is a flag: with the other one the network gives something
+ * else. So is the order of the time embedding in a description of diffusers. */
+START_TEST(flags_that_shapes_do_not_show_change_the_network)
+{
+    static const char *const changes[][2] = {{"use_new_attention_order", "false"},
+                                             {"num_head_channels", "8"},
+                                             {"noise_schedule", "\"linear\""}};
+    int64_t dims[GOLDEN_MAX_RANK];
+    program_begin();
+    infer_ok("import " IMPORT "adm.pt --config " IMPORT "adm.json --run $D/run");
+    Network *network = open_run("run", 3);
+    float *eps = evaluate(network, IMPORT "adm_expected.h5", dims);
+    const size_t size = (size_t)(dims[0] * dims[1] * dims[2] * dims[3]);
+    network_close(network);
+    for (int i = 0; i < 3; i++) {
+        write_flags("flags.json", changes[i][0], changes[i][1]);
+        infer_ok("import " IMPORT "adm.pt --config $D/flags.json --run $D/run --fresh");
+        network = open_run("run", 3);
+        float *other = evaluate(network, IMPORT "adm_expected.h5", dims);
+        const bool is_schedule = i == 2; /* the network is told the same */
+        ck_assert_int_eq(memcmp(eps, other, size * sizeof *eps) == 0, is_schedule);
+        ck_assert_int_eq(network_config(network)->diffusion.schedule,
+                         is_schedule ? SCHEDULE_LINEAR : SCHEDULE_COSINE);
+        free(other);
+        network_close(network);
+    }
+    free(eps);
     program_end();
 }
 END_TEST
@@ -419,6 +508,8 @@ END_TEST
 SUITE_MAIN("import", networks_give_what_their_programs_give, heads_give_what_their_program_gives,
            a_head_must_be_named_and_joins_its_own_network_only,
            what_must_be_refused_is_refused_in_one_line,
+           flags_that_do_not_fit_are_refused_with_the_reason,
+           flags_that_shapes_do_not_show_change_the_network,
            a_network_that_does_not_fit_is_refused_with_the_reason, every_guess_is_said,
            a_run_is_replaced_only_on_request, the_time_can_be_said,
            ten_steps_are_those_of_diffusers, heads_are_trained_on_an_imported_network,

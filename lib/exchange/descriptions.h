@@ -15,6 +15,11 @@ bool diffusers_network(Config *config, const Json *json, const char *path, int64
 /* The schedule in a scheduler_config.json of diffusers; NULL: the one that such networks have. */
 bool diffusers_schedule(Config *config, const Json *json, const char *path, Error *error);
 
+/* Network and schedule in the flags of improved- or guided-diffusion. Defaults that are taken are
+ * noted. *heads_first := whether queries, keys and values lie head by head. */
+bool adm_flags(Config *config, const Json *json, const char *path, int64_t resolution,
+               bool *heads_first, ForeignNotes *notes, Error *error);
+
 /* Network and schedule in a recipe of ermongroup/ddim. */
 bool ddim_recipe(Config *config, const Json *json, const char *path, Error *error);
 

@@ -9,48 +9,84 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Whether block type `text` has attention. False if the type is none of the side's two. */
-static bool block_attends(const char *text, const char *side, bool *attends)
+/* A block type: whether it has attention, and whether residual blocks change the resolution. */
+typedef struct BlockType {
+    bool attends, resamples;
+} BlockType;
+
+/* The types of one side. Blocks with attention go by downsample_type and upsample_type. */
+typedef struct Side {
+    const char *key, *plain, *attention, *residual, *sample_key;
+} Side;
+
+static const Side sides[] = {
+    {"down_block_types", "DownBlock2D", "AttnDownBlock2D", "ResnetDownsampleBlock2D",
+     "downsample_type"},
+    {"up_block_types", "UpBlock2D", "AttnUpBlock2D", "ResnetUpsampleBlock2D", "upsample_type"}};
+
+/* *type := the type of that name. False if the side has none of that name. */
+static bool block_type(const Described *d, const Side *side, const char *text, BlockType *type)
 {
-    char plain[32], attention[32];
-    snprintf(plain, sizeof plain, "%sBlock2D", side);
-    snprintf(attention, sizeof attention, "Attn%sBlock2D", side);
-    *attends = text && strcmp(text, attention) == 0;
-    return *attends || (text && strcmp(text, plain) == 0);
+    const char *sample = json_get_text(json_member(d->json, side->sample_key));
+    const bool resnet = sample && strcmp(sample, "resnet") == 0;
+    *type = (BlockType){0};
+    if (text && strcmp(text, side->attention) == 0)
+        *type = (BlockType){.attends = true, .resamples = resnet};
+    else if (text && strcmp(text, side->residual) == 0)
+        *type = (BlockType){.resamples = true};
+    else
+        return text && strcmp(text, side->plain) == 0;
+    return true;
 }
 
-/* attends [levels] := which levels have attention, by the types of one side. */
-static bool block_types(const Described *d, const char *key, const char *side, int levels,
-                        bool *attends)
+/* types [levels] := the block types of one side. */
+static bool block_types(const Described *d, const Side *side, int levels, BlockType *types)
 {
-    const Json *list = json_member(d->json, key);
+    const Json *list = json_member(d->json, side->key);
     if (!json_is_list(list) || json_count(list) != (size_t)levels)
-        return error_input(d->error, "%s: %s: expected a list of %d block types", d->path, key,
-                           levels);
+        return error_input(d->error, "%s: %s: expected a list of %d block types", d->path,
+                           side->key, levels);
     for (int i = 0; i < levels; i++) {
         const char *text = json_get_text(json_entry(list, (size_t)i));
-        if (!block_attends(text, side, &attends[i]))
-            return error_input(d->error, "%s: %s has %.60s, expected %sBlock2D or Attn%sBlock2D",
-                               d->path, key, text ? text : "no text", side, side);
+        if (!block_type(d, side, text, &types[i]))
+            return error_input(d->error, "%s: %s has %.60s, expected %s, %s or %s", d->path,
+                               side->key, text ? text : "no text", side->plain, side->attention,
+                               side->residual);
     }
     return true;
 }
 
-static bool attention(Config *config, const Described *d)
+/* Between all levels the same: the last block of a side has nothing after it. */
+static bool resampling(Config *config, const Described *d, const BlockType *down,
+                       const BlockType *up)
 {
-    bool down[CONFIG_MAX_LEVELS] = {0}, up[CONFIG_MAX_LEVELS] = {0};
     const int levels = config->model.levels;
-    if (!block_types(d, "down_block_types", "Down", levels, down) ||
-        !block_types(d, "up_block_types", "Up", levels, up))
+    for (int i = 0; i + 1 < levels; i++)
+        if (down[i].resamples != down[0].resamples || up[i].resamples != down[0].resamples)
+            return error_input(
+                d->error,
+                "%s: the resolution is changed by residual blocks at some levels and "
+                "by convolutions at others, expected the same everywhere",
+                d->path);
+    config->model.resampling = levels > 1 && down[0].resamples ? RESAMPLING_BLOCK : RESAMPLING_AUTO;
+    return true;
+}
+
+static bool blocks(Config *config, const Described *d)
+{
+    BlockType down[CONFIG_MAX_LEVELS] = {0}, up[CONFIG_MAX_LEVELS] = {0};
+    const int levels = config->model.levels;
+    if (!block_types(d, &sides[0], levels, down) || !block_types(d, &sides[1], levels, up) ||
+        !resampling(config, d, down, up))
         return false;
     config->model.attentions = 0;
     for (int i = 0; i < levels; i++) {
-        if (down[i] != up[levels - 1 - i])
+        if (down[i].attends != up[levels - 1 - i].attends)
             return error_input(d->error,
                                "%s: attention differs on the way down and up at level %d, expected "
                                "the same",
                                d->path, i);
-        if (down[i])
+        if (down[i].attends)
             config->model.attention[config->model.attentions++] = config->data.resolution >> i;
     }
     return true;
@@ -90,9 +126,13 @@ static bool images(Config *config, const Described *d)
     if (!described_integer(d, "in_channels", 3, 1, 64, &config->data.channels) ||
         !described_integer(d, "out_channels", 3, 1, 128, &out))
         return false;
-    return out == config->data.channels ||
-           error_input(d->error, "%s: out_channels is %d, expected %d as in_channels", d->path, out,
-                       config->data.channels);
+    const int in = config->data.channels;
+    config->model.learned = out == 2 * in ? LEARNED_RANGE : LEARNED_NONE;
+    return out == in || out == 2 * in ||
+           error_input(d->error,
+                       "%s: out_channels is %d, expected %d as in_channels, or twice as many for a "
+                       "learned variance",
+                       d->path, out, in);
 }
 
 /* Options that change the network in a way that is not known here. */
@@ -103,34 +143,74 @@ static bool fixed_options(const Described *d)
            described_is_absent(d, "class_embed_type") &&
            described_text_is(d, "time_embedding_type", "positional", NULL) &&
            described_text_is(d, "act_fn", "silu", "swish") &&
-           described_text_is(d, "downsample_type", "conv", NULL) &&
-           described_text_is(d, "upsample_type", "conv", NULL) &&
+           described_text_is(d, "downsample_type", "conv", "resnet") &&
+           described_text_is(d, "upsample_type", "conv", "resnet") &&
            described_number_is(d, "mid_block_scale_factor", 1, 1) &&
            described_truth_is(d, "center_input_sample", false, false) &&
            described_truth_is(d, "add_attention", true, true) &&
-           described_is_absent(d, "attn_norm_num_groups") &&
-           described_text_is(d, "resnet_time_scale_shift", "default", NULL);
+           described_text_is(d, "resnet_time_scale_shift", "default", "scale_shift");
 }
 
-/* Options in which the class's defaults are not google's. */
-static bool variants(const Described *d)
+static bool truth(const Described *d, const char *key, bool missing)
 {
-    return described_is_absent(d, "attention_head_dim") &&
-           described_number_is(d, "norm_eps", 1e-5, 1e-6) &&
-           described_number_is(d, "freq_shift", 0, 1) &&
-           described_truth_is(d, "flip_sin_to_cos", true, false) &&
-           described_number_is(d, "downsample_padding", 1, 0);
+    bool value = missing;
+    json_get_truth(json_member(d->json, key), &value);
+    return value;
+}
+
+static bool time_embedding(Config *config, const Described *d)
+{
+    const char *shift = json_get_text(json_member(d->json, "resnet_time_scale_shift"));
+    const bool cosines = truth(d, "flip_sin_to_cos", true);
+    double freq_shift;
+    config->model.time_into =
+        shift && strcmp(shift, "scale_shift") == 0 ? TIME_INTO_SCALE_SHIFT : TIME_INTO_AUTO;
+    config->model.embedding = cosines ? EMBEDDING_COS_SIN : EMBEDDING_AUTO;
+    if (!described_truth_is(d, "flip_sin_to_cos", true, cosines) ||
+        !described_number(d, "freq_shift", 0, &freq_shift))
+        return false;
+    config->model.freq_shift = freq_shift == 0 ? FREQ_SHIFT_0 : FREQ_SHIFT_AUTO;
+    return freq_shift == 0 || described_number_is(d, "freq_shift", 0, 1);
+}
+
+/* Without attn_norm_num_groups the class leaves the norm in the middle out where the time scales
+ * and shifts. */
+static bool middle_norm(Config *config, const Described *d)
+{
+    int groups;
+    const bool absent = json_is_absent(json_member(d->json, "attn_norm_num_groups"));
+    config->model.mid_norm = !absent || config->model.time_into != TIME_INTO_SCALE_SHIFT;
+    return absent || described_integer(d, "attn_norm_num_groups", 0, config->model.norm_groups,
+                                       config->model.norm_groups, &groups);
+}
+
+/* Options in which the class's defaults are not google's. Those of google are the family ddpm. */
+static bool variants(Config *config, const Described *d)
+{
+    double epsilon;
+    int padding;
+    config->model.family = FAMILY_DDPM;
+    if (!described_integer(d, "attention_head_dim", 0, 0, 8192, &config->model.head_channels) ||
+        !described_number(d, "norm_eps", 1e-5, &epsilon) ||
+        !described_integer(d, "downsample_padding", 1, 0, 1, &padding) ||
+        !time_embedding(config, d) || !middle_norm(config, d))
+        return false;
+    config->model.norm_eps = epsilon == 1e-6 ? 0 : epsilon;
+    config->model.down_padding = padding == 1 ? PADDING_BOTH : PADDING_AUTO;
+    return epsilon > 0 ||
+           error_input(d->error, "%s: norm_eps is %.10g, expected more than 0", d->path, epsilon);
 }
 
 bool diffusers_network(Config *config, const Json *json, const char *path, int64_t wanted,
                        Error *error)
 {
     const Described d = {.json = json, .path = path, .error = error};
-    return fixed_options(&d) && variants(&d) && images(config, &d) &&
-           resolution(config, &d, wanted) && widths(config, &d) &&
+    return fixed_options(&d) && images(config, &d) && resolution(config, &d, wanted) &&
+           widths(config, &d) &&
            described_integer(&d, "layers_per_block", 2, 1, 16, &config->model.res_blocks) &&
            described_integer(&d, "norm_num_groups", 32, 1, 1024, &config->model.norm_groups) &&
-           described_number(&d, "dropout", 0, &config->model.dropout) && attention(config, &d);
+           described_number(&d, "dropout", 0, &config->model.dropout) && blocks(config, &d) &&
+           variants(config, &d);
 }
 
 /* -- The schedule ------------------------------------------------------------------------------ */
@@ -178,11 +258,11 @@ bool diffusers_schedule(Config *config, const Json *json, const char *path, Erro
 {
     static const char *const predictions[] = {"epsilon", "v_prediction", "sample"};
     static const char *const variances[] = {"fixed_small", "fixed_large", "fixed_small_log",
-                                            "fixed_large_log"};
+                                            "fixed_large_log", "learned_range"};
     const Described d = {.json = json, .path = path, .error = error};
     int predicts, variance;
     if (!betas(config, &d) || !choice(&d, "prediction_type", predictions, 3, &predicts) ||
-        !choice(&d, "variance_type", variances, 4, &variance))
+        !choice(&d, "variance_type", variances, 5, &variance))
         return false;
     config->model.predicts = (Predicts)predicts;
     config->stage1.variance = variance % 2 == 1 ? FIXED_BETA : FIXED_BETA_TILDE;

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "exchange/descriptions.h"
 #include "exchange/foreign_files.h"
+#include "exchange/foreign_parts.h"
 #include "model/head.h"
 #include "model/unet.h"
 
@@ -41,7 +42,7 @@ static bool unknown_names(const TensorFile *file, Error *error)
     return error_input(error,
                        "%s: has %d tensors, and they are of no network that is known here (the "
                        "first is %.60s); known are those of pesser/pytorch_diffusion, "
-                       "ermongroup/ddim and diffusers' UNet2DModel",
+                       "ermongroup/ddim, improved- and guided-diffusion and diffusers' UNet2DModel",
                        tensor_file_path(file), table->tensor_count, table->tensors[0].name);
 }
 
@@ -122,6 +123,32 @@ static bool read_ddpm(ForeignNetwork *n, const ForeignFiles *files, const Foreig
     return ok;
 }
 
+/* The flags that the user names. The tensors say the channels of images. */
+static bool read_adm(ForeignNetwork *n, const ForeignFiles *files, const ForeignOptions *options,
+                     Error *error)
+{
+    const TensorTable *table = tensor_file_table(n->file);
+    const int first = names_find(table, n->group, "input_blocks.0.0.weight");
+    Json *json = NULL;
+    if (names_find(table, n->group, "label_emb.weight") >= 0)
+        return error_input(error,
+                           "%s: is class-conditional (label_emb.weight), which varhead's networks "
+                           "can't be",
+                           files->weights);
+    if (!options->config)
+        return error_input(error,
+                           "%s: does not say the flags that it was trained with, its heads and its "
+                           "schedule among them; --config FILE says them, as JSON or YAML",
+                           files->weights);
+    const bool ok = json_read_file(&json, options->config, error) &&
+                    adm_flags(&n->config, json, options->config, options->resolution,
+                              &n->heads_first, &n->notes, error);
+    if (ok && first >= 0 && table->tensors[first].rank == 4 && table->tensors[first].shape[1] <= 64)
+        n->config.data.channels = (int)table->tensors[first].shape[1];
+    json_free(json);
+    return ok;
+}
+
 /* The message of config_parse without the line, which is of a text that nobody has seen. */
 static bool without_line(const char *path, Error *error)
 {
@@ -173,8 +200,9 @@ static bool describe(ForeignNetwork *n, const ForeignFiles *files, const Foreign
     snprintf(n->config.name, sizeof n->config.name, "imported");
     memset(n->config.data.train, 0, sizeof n->config.data.train);
     memset(n->config.data.test, 0, sizeof n->config.data.test);
-    const bool ok = n->style == NAMES_DDPM ? read_ddpm(n, files, options, error)
-                                           : read_diffusers(n, files, options->resolution, error);
+    const bool ok = n->style == NAMES_DDPM  ? read_ddpm(n, files, options, error)
+                    : n->style == NAMES_ADM ? read_adm(n, files, options, error)
+                                            : read_diffusers(n, files, options->resolution, error);
     if (ok && options->time >= 0)
         n->config.model.time = (ModelTime)options->time;
     return ok && describe_head(n, options, error) && check_config(n, files->weights, error);
@@ -195,12 +223,21 @@ static void list_params(ForeignNetwork *n)
     graph_free(graph);
 }
 
-/* Whether both shapes are the same but for ones at the end: a 1x1 convolution is a linear layer. */
-static bool fits(const Param *param, const Tensor *tensor)
+/* The shape of the tensor that `param` is a part of. */
+static void whole_shape(const Param *param, NamePart part, int64_t shape[PARAM_MAX_RANK])
 {
+    for (int d = 0; d < param->rank; d++)
+        shape[d] = (int64_t)param->shape[d] * (d == 0 ? part.count : 1);
+}
+
+/* Whether both shapes are the same but for ones at the end: a 1x1 convolution is a linear layer. */
+static bool fits(const Param *param, NamePart part, const Tensor *tensor)
+{
+    int64_t shape[PARAM_MAX_RANK] = {0};
+    whole_shape(param, part, shape);
     const int most = param->rank > tensor->rank ? param->rank : tensor->rank;
     for (int i = 0; i < most; i++) {
-        const int64_t ours = i < param->rank ? param->shape[i] : 1;
+        const int64_t ours = i < param->rank ? shape[i] : 1;
         const int64_t theirs = i < tensor->rank ? tensor->shape[i] : 1;
         if (ours != theirs)
             return false;
@@ -217,37 +254,46 @@ static bool is_spare(const char *name)
 
 /* What does not fit: how many tensors, and the first of each kind. */
 typedef struct Misfits {
-    int missing, unknown, wrong;
+    int expected, missing, unknown, wrong;
     char *first_missing;
     const char *first_unknown;
     char *first_wrong;
 } Misfits;
 
-/* The pairs of one set: of the network, or of the head. */
+/* Counts a tensor that is not there, or has another shape. NULL stands for none. */
+static void compare(const Param *param, NamePart part, const char *name, const Tensor *tensor,
+                    Misfits *misfits)
+{
+    if (!tensor && misfits->missing++ == 0)
+        misfits->first_missing = memory_string(name);
+    if (tensor && !fits(param, part, tensor) && misfits->wrong++ == 0) {
+        int64_t shape[PARAM_MAX_RANK];
+        whole_shape(param, part, shape);
+        misfits->first_wrong = memory_format("%s of shape %s instead of %s", name,
+                                             tensor_shape_text(tensor->rank, tensor->shape).text,
+                                             tensor_shape_text(param->rank, shape).text);
+    }
+}
+
+/* The pairs of one set: of the network, or of the head. Of several parts of one tensor the first is
+ * compared. */
 static void pair_set(ForeignNetwork *n, const ParamSet *set, int *tensors, bool *used,
                      Misfits *misfits)
 {
     const TensorTable *table = tensor_file_table(n->file);
     for (int i = 0; i < set->count; i++) {
         const Param *param = &set->items[i];
-        char *name = set == &n->head
-                         ? names_translate_head(n->style, param->name)
-                         : names_translate(n->style, n->config.model.levels, param->name);
+        const bool is_head = set == &n->head;
+        char *name = is_head ? names_translate_head(n->style, param->name)
+                             : names_translate(n->style, &n->config, param->name);
+        const NamePart part =
+            is_head ? (NamePart){.count = 1} : names_part(n->style, &n->config, param->name);
         const int index = tensors[i] = names_find(table, n->group, name);
-        const Tensor *tensor = index >= 0 ? &table->tensors[index] : NULL;
-        if (tensor)
+        if (index >= 0)
             used[index] = true;
-        if (!tensor && misfits->missing++ == 0)
-            misfits->first_missing = memory_string(name);
-        if (tensor && !fits(param, tensor) && misfits->wrong++ == 0) {
-            int64_t shape[PARAM_MAX_RANK];
-            for (int d = 0; d < param->rank; d++)
-                shape[d] = param->shape[d];
-            misfits->first_wrong =
-                memory_format("%s of shape %s instead of %s", name,
-                              tensor_shape_text(tensor->rank, tensor->shape).text,
-                              tensor_shape_text(param->rank, shape).text);
-        }
+        misfits->expected += part.index == 0;
+        if (part.index == 0)
+            compare(param, part, name, index >= 0 ? &table->tensors[index] : NULL, misfits);
         memory_free(name);
     }
 }
@@ -276,7 +322,7 @@ static bool complain(const ForeignNetwork *n, const Misfits *m, Error *error)
         error_add(error, " %d unknown, the first %.100s;", m->unknown, m->first_unknown);
     if (m->wrong > 0)
         error_add(error, " %d of another shape, the first %.200s;", m->wrong, m->first_wrong);
-    return error_add(error, " of %d tensors", n->params.count + n->head.count);
+    return error_add(error, " of %d tensors", m->expected);
 }
 
 static bool pair_tensors(ForeignNetwork *n, Error *error)
@@ -298,7 +344,8 @@ static bool pair_tensors(ForeignNetwork *n, Error *error)
 
 static bool check_style(const ForeignNetwork *n, NameStyle wanted, Error *error)
 {
-    const bool same = wanted == n->style || (wanted == NAMES_DIFFUSERS && n->style != NAMES_DDPM);
+    const bool same =
+        wanted == n->style || (wanted == NAMES_DIFFUSERS && n->style == NAMES_DIFFUSERS_OLD);
     return wanted == NAMES_UNKNOWN || same ||
            error_input(error, "%s: has the names of the family %s, not of %s",
                        tensor_file_path(n->file), names_of_style(n->style), names_of_style(wanted));
@@ -351,22 +398,21 @@ static bool check_finite(const ForeignNetwork *n, const ParamSet *set, const int
     return true;
 }
 
-/* wishes [set->count] := the tensors of a set, to `weights`. */
-static void wish_for(const ParamSet *set, const int *tensors, float *weights, TensorWish *wishes)
-{
-    for (int i = 0; i < set->count; i++)
-        wishes[i] = (TensorWish){.tensor = tensors[i], .to = weights + set->items[i].offset};
-}
-
 bool foreign_read(ForeignNetwork *n, float *weights, float *head, Error *error)
 {
-    const int count = n->params.count + n->head.count;
-    TensorWish *wishes = memory_small((size_t)count, sizeof *wishes);
-    wish_for(&n->params, n->tensors, weights, wishes);
-    wish_for(&n->head, n->head_tensors, head, wishes + n->params.count);
-    const bool ok = tensor_file_read(n->file, wishes, count, error) &&
-                    check_finite(n, &n->params, n->tensors, weights, error) &&
-                    check_finite(n, &n->head, n->head_tensors, head, error);
+    TensorWish *wishes = memory_small((size_t)(n->params.count + n->head.count), sizeof *wishes);
+    int count;
+    ForeignParts *parts = foreign_parts_wish(n, weights, wishes, &count, error);
+    for (int i = 0; i < n->head.count; i++)
+        wishes[count++] =
+            (TensorWish){.tensor = n->head_tensors[i], .to = head + n->head.items[i].offset};
+    bool ok = parts && tensor_file_read(n->file, wishes, count, error);
+    if (ok) {
+        foreign_parts_place(parts);
+        ok = check_finite(n, &n->params, n->tensors, weights, error) &&
+             check_finite(n, &n->head, n->head_tensors, head, error);
+    }
+    foreign_parts_free(parts);
     memory_free(wishes);
     return ok;
 }

@@ -36,12 +36,14 @@ typedef struct ForeignNetwork {
     TensorFile *file;
     int group;
     NameStyle style;
+    /* Whether the rows of queries, keys and values lie head by head there. */
+    bool heads_first;
     /* Whether the file has a variance head. */
     bool has_head;
     Config config;
     /* Under our names. */
     ParamSet params;
-    /* [params.count]: the tensor of the file for each. */
+    /* [params.count]: the tensor of the file for each; several may be parts of one. */
     int *tensors;
     /* The same of the variance head that the file has beside the network; without one the count is
      * 0. config.head.type is its type. */

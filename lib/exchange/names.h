@@ -13,6 +13,8 @@
 typedef enum NameStyle {
     /* Of pesser/pytorch_diffusion and ermongroup/ddim: our own. */
     NAMES_DDPM,
+    /* Of improved- and guided-diffusion. */
+    NAMES_ADM,
     /* Of diffusers' UNet2DModel: to_q, to_out.0; and before version 0.18: query, proj_attn. */
     NAMES_DIFFUSERS,
     NAMES_DIFFUSERS_OLD,
@@ -25,8 +27,16 @@ const char *names_of_style(NameStyle style);
 /* The style of the tensors of a group: NAMES_UNKNOWN if they are those of no known network. */
 NameStyle names_find_style(const TensorTable *table, int group);
 
-/* The name in `style` of our tensor `ours`, of a network of `levels` levels. The caller frees. */
-char *names_translate(NameStyle style, int levels, const char *ours);
+/* The name in `style` of our tensor `ours` of the network of `config`. The caller frees. */
+char *names_translate(NameStyle style, const Config *config, const char *ours);
+
+/* One tensor there may be several of ours, one below the other along its first dimension. */
+typedef struct NamePart {
+    int index, count;
+} NamePart;
+
+/* Which part of the tensor of that name ours is. */
+NamePart names_part(NameStyle style, const Config *config, const char *ours);
 
 /* Whether tensors of a group belong to a variance head of Extended-Analytic-DPM beside a network in
  * `style`; *type := its type. */

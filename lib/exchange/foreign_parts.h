@@ -1,0 +1,22 @@
+/* Private to lib/exchange: tensors of other programs that are several of ours, in memory.
+ *
+ * Queries, keys and values are one tensor in some programs, and so are both outputs of a network
+ * that learns its variance. Our parts mostly lie end to end, so that the whole is read to its place.
+ * Where they do not, the whole is read elsewhere and then copied.
+ */
+#pragma once
+
+#include "exchange/foreign_network.h"
+
+typedef struct ForeignParts ForeignParts;
+
+/* wishes [*count], at most params.count := where the tensors of the network are to be read to. NULL
+ * for want of memory. */
+ForeignParts *foreign_parts_wish(const ForeignNetwork *network, float *weights, TensorWish *wishes,
+                                 int *count, Error *error);
+
+/* After the reading: the parts go to their places, and queries, keys and values into our order. */
+void foreign_parts_place(ForeignParts *parts);
+
+/* NULL is fine. */
+void foreign_parts_free(ForeignParts *parts);
