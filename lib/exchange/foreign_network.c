@@ -402,7 +402,12 @@ bool foreign_read(ForeignNetwork *n, float *weights, float *head, Error *error)
 {
     TensorWish *wishes = memory_small((size_t)(n->params.count + n->head.count), sizeof *wishes);
     int count;
-    ForeignParts *parts = foreign_parts_wish(n, weights, wishes, &count, error);
+    const ForeignPairs pairs = {.style = n->style,
+                                .config = &n->config,
+                                .params = &n->params,
+                                .tensors = n->tensors,
+                                .heads_first = n->heads_first};
+    ForeignParts *parts = foreign_parts_wish(&pairs, weights, wishes, &count, error);
     for (int i = 0; i < n->head.count; i++)
         wishes[count++] =
             (TensorWish){.tensor = n->head_tensors[i], .to = head + n->head.items[i].offset};

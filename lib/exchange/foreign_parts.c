@@ -11,30 +11,30 @@
 #include <string.h>
 
 struct ForeignParts {
-    const ForeignNetwork *network;
+    ForeignPairs pairs;
     float *weights;
     /* [params.count]: the whole tensor whose first part is that parameter; NULL if it is read in
      * place. */
     float **whole;
 };
 
-static NamePart part_of(const ForeignNetwork *n, int param)
+static NamePart part_of(const ForeignPairs *n, int param)
 {
-    return names_part(n->style, &n->config, n->params.items[param].name);
+    return names_part(n->style, n->config, n->params->items[param].name);
 }
 
 /* The parameter that is part `index` of the tensor whose first part is `first`. */
-static int find_part(const ForeignNetwork *n, int first, int index)
+static int find_part(const ForeignPairs *n, int first, int index)
 {
-    for (int i = 0; i < n->params.count; i++)
+    for (int i = 0; i < n->params->count; i++)
         if (n->tensors[i] == n->tensors[first] && part_of(n, i).index == index)
             return i;
     return first;
 }
 
-static bool is_in_place(const ForeignNetwork *n, int first)
+static bool is_in_place(const ForeignPairs *n, int first)
 {
-    const Param *items = n->params.items;
+    const Param *items = n->params->items;
     const int count = part_of(n, first).count;
     for (int k = 1; k < count; k++)
         if (items[find_part(n, first, k)].offset !=
@@ -43,22 +43,22 @@ static bool is_in_place(const ForeignNetwork *n, int first)
     return true;
 }
 
-ForeignParts *foreign_parts_wish(const ForeignNetwork *n, float *weights, TensorWish *wishes,
+ForeignParts *foreign_parts_wish(const ForeignPairs *n, float *weights, TensorWish *wishes,
                                  int *count, Error *error)
 {
     ForeignParts *parts = memory_small(1, sizeof *parts);
-    *parts = (ForeignParts){.network = n,
+    *parts = (ForeignParts){.pairs = *n,
                             .weights = weights,
-                            .whole = memory_small((size_t)n->params.count, sizeof *parts->whole)};
+                            .whole = memory_small((size_t)n->params->count, sizeof *parts->whole)};
     *count = 0;
-    for (int i = 0; i < n->params.count; i++) {
+    for (int i = 0; i < n->params->count; i++) {
         const NamePart part = part_of(n, i);
-        float *to = weights + n->params.items[i].offset;
+        float *to = weights + n->params->items[i].offset;
         if (part.index > 0)
             continue;
         if (!is_in_place(n, i)) {
-            to = parts->whole[i] = memory_large((size_t)part.count * n->params.items[i].count,
-                                                sizeof *to, n->params.items[i].name, error);
+            to = parts->whole[i] = memory_large((size_t)part.count * n->params->items[i].count,
+                                                sizeof *to, n->params->items[i].name, error);
             if (!to) {
                 foreign_parts_free(parts);
                 return NULL;
@@ -84,15 +84,15 @@ static void sort_rows(float *rows, size_t heads, size_t width, size_t length)
 
 void foreign_parts_place(ForeignParts *parts)
 {
-    const ForeignNetwork *n = parts->network;
-    for (int i = 0; i < n->params.count; i++) {
+    const ForeignPairs *n = &parts->pairs;
+    for (int i = 0; i < n->params->count; i++) {
         const NamePart part = part_of(n, i);
-        const Param *param = &n->params.items[i];
+        const Param *param = &n->params->items[i];
         const size_t channels = (size_t)param->shape[0];
         for (int k = 0; parts->whole[i] && k < part.count; k++)
-            memcpy(parts->weights + n->params.items[find_part(n, i, k)].offset,
+            memcpy(parts->weights + n->params->items[find_part(n, i, k)].offset,
                    parts->whole[i] + (size_t)k * param->count, param->count * sizeof(float));
-        const size_t heads = (size_t)config_heads(&n->config, param->shape[0]);
+        const size_t heads = (size_t)config_heads(n->config, param->shape[0]);
         if (part.count == 3 && part.index == 0 && n->heads_first && heads > 0)
             sort_rows(parts->weights + param->offset, heads, channels / heads,
                       param->count / channels);
@@ -103,7 +103,7 @@ void foreign_parts_free(ForeignParts *parts)
 {
     if (!parts)
         return;
-    for (int i = 0; i < parts->network->params.count; i++)
+    for (int i = 0; i < parts->pairs.params->count; i++)
         memory_free(parts->whole[i]);
     memory_free(parts->whole);
     memory_free(parts);
