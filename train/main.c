@@ -127,16 +127,38 @@ static bool parse_losses(const char *text, Stage2Task *task, Error *error)
     return false;
 }
 
-/* Replaces `auto` by the precision that this machine takes. The checkpoint holds the answer, so
- * that a run never continues in another arithmetic on another machine. Heads are solved for in
+/* The precision of the checkpoint that this command continues, for stage 1; PRECISION_AUTO if there
+ * is none. */
+static PrecisionChoice begun_precision(const Settings *settings, const Config *config)
+{
+    Checkpoint *checkpoint = NULL;
+    Error unused;
+    PrecisionChoice begun = PRECISION_AUTO;
+    if (settings->stage != 1 || settings->loop.fresh)
+        return begun;
+    char *path = settings->run ? memory_format("%s/stage1.h5", settings->run)
+                               : memory_format("checkpoints/%s/stage1.h5", config->name);
+    if (access(path, F_OK) == 0 && checkpoint_open(&checkpoint, path, &unused))
+        begun = checkpoint_config(checkpoint)->precision;
+    checkpoint_close(checkpoint);
+    memory_free(path);
+    return begun;
+}
+
+/* Replaces `auto` by the precision that stage 1 began with, or else by the one that this machine
+ * takes. So a run goes on in the same arithmetic on another machine. Heads are solved for in
  * float32, because infer will run them on features in float32; one pass is short in either. */
 static bool resolve_precision(const Settings *settings, Config *config, const char **reason,
                               Error *error)
 {
     DType type = DTYPE_F32;
     const bool automatic = config->precision == PRECISION_AUTO;
+    if (automatic)
+        config->precision = begun_precision(settings, config);
+    const bool begun = automatic && config->precision != PRECISION_AUTO;
     const bool solved = settings->stage == 2 && config->stage2.solver == SOLVER_EXACT;
     *reason = !automatic ? "as asked"
+              : begun    ? "auto: the run began in it"
               : solved   ? "auto: heads are solved for in the type that infer reads them in"
                          : NULL;
     if (!(automatic && solved) && !precision_choose(config->precision, &type, error))
@@ -145,7 +167,7 @@ static bool resolve_precision(const Settings *settings, Config *config, const ch
     return true;
 }
 
-/* "bf16 (auto: the processor has bfloat16 instructions), 2 threads"; `reason` as from
+/* "f32 (auto: the processor has no bfloat16 instructions), 2 threads"; `reason` as from
  * resolve_precision. */
 static char *describe_arithmetic(const Config *config, const char *reason)
 {

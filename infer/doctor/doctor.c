@@ -112,7 +112,7 @@ static void print_speed(Doctor *d)
     const double peak = cpu_peak(omp_get_max_threads());
     line("speed", "multiply-adds in registers, f32: %.0f GFLOP/s", peak / 1e9);
     const DType types[] = {DTYPE_F32, DTYPE_BF16};
-    for (int i = 0; i < 2 && primitive_support(types[i]) == SUPPORT_FAST; i++) {
+    for (int i = 0; i < 2 && primitive_support(types[i]) >= SUPPORT_FAST; i++) {
         double speed = 0;
         Error error = {0};
         if (doctor_time_convolution(types[i], &speed, &error))

@@ -15,6 +15,8 @@ Support primitive_support(DType type)
     if (type == DTYPE_F32)
         return SUPPORT_FAST;
     int isa = (int)dnnl_get_effective_cpu_isa();
+    if ((isa & dnnl_cpu_isa_avx512_core_amx) == dnnl_cpu_isa_avx512_core_amx)
+        return SUPPORT_MATRIX;
     if ((isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16)
         return SUPPORT_FAST;
     return (isa & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core ? SUPPORT_SLOW

@@ -24,8 +24,9 @@
  * counts. */
 typedef enum Support {
     SUPPORT_NONE,
-    SUPPORT_SLOW, /* emulated */
-    SUPPORT_FAST, /* instructions of its own */
+    SUPPORT_SLOW,   /* emulated */
+    SUPPORT_FAST,   /* vector instructions of its own */
+    SUPPORT_MATRIX, /* matrix instructions (AMX): several times the speed of vectors */
 } Support;
 
 Support primitive_support(DType type);

@@ -7,10 +7,10 @@
 /* "bf16" or "f32". */
 const char *precision_name(DType type);
 
-/* The reason for the choice of `auto` on this machine, as in "the processor has bfloat16
- * instructions". */
+/* The reason for the choice of `auto` on this machine, as in "the processor has matrix
+ * instructions for bfloat16". */
 const char *precision_reason(void);
 
-/* auto is bfloat16 if the processor has instructions for it, else float32. An input error if bf16
+/* auto is bfloat16 if the processor has matrix instructions for it, else float32. An input error if bf16
  * is asked for and the processor cannot even emulate it. */
 bool precision_choose(PrecisionChoice choice, DType *type, Error *error);

@@ -134,6 +134,15 @@ ends 0 "saved r/stage1.h5 (step 3 of 3)" --stage 1 --fresh --seed 3 --set stage1
     --precision f32
 left_alone "is complete (step 3 of 3)" --stage 1 --seed 3 --set stage1.steps=3
 export ONEDNN_MAX_CPU_ISA="$isa"
+
+# A run goes on in the precision that it began with, on a processor whose choice is another one too.
+works train --config tiny.yaml --threads 1 --run computes --fresh --stage 1 --set stage1.steps=2
+begun=$(sed -n '1s/.* computes in \([a-z0-9]*\) .*/\1/p' errors)
+ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16 works train --config tiny.yaml --threads 1 --run computes --stage 1
+case $(head -n 1 errors) in
+"stage1 computes in $begun (auto: the run began in it), 1 thread") ;;
+*) problem "a run that began in $begun goes on: $(cat errors)" ;;
+esac
 left_alone "is complete (step 3 of 3)" --stage 1 --seed 3 --set stage1.steps=3 --precision f32
 
 # OpenMP may give fewer threads than there are: nobody waits for the others.
@@ -179,18 +188,27 @@ computes() {
 }
 computes "stage1 computes in f32 (as asked)" --stage 1 --precision f32
 case $(ONEDNN_VERBOSE=1 train --config tiny.yaml --run v --stage 1 --precision f32 --quiet | grep "isa:") in
-*bfloat16*) computes "stage1 computes in bf16 (auto: the processor has bfloat16 instructions)" --stage 1 ;;
+*AMX*) computes "stage1 computes in bf16 (auto: the processor has matrix instructions for bfloat16)" --stage 1 ;;
 *) computes "stage1 computes in f32 (auto: " --stage 1 ;;
 esac
 computes "stage2-sn computes in f32 (auto: heads are solved for in the type that infer reads them in)" \
     --stage 2 --loss sn --init r/stage1.h5 --set stage2.solver=exact
 export ONEDNN_MAX_CPU_ISA=AVX2
-computes "stage1 computes in f32 (auto: oneDNN finds no bfloat16 instructions within ONEDNN_MAX_CPU_ISA)" --stage 1
+computes "stage1 computes in f32 (auto: oneDNN finds no matrix instructions for bfloat16 within ONEDNN_MAX_CPU_ISA)" --stage 1
 works infer info computes/stage1.h5
 grep -A 1 "^  precision  trained in f32$" printed | grep -q \
-    "^             auto would be f32 here: oneDNN finds no bfloat16 instructions within ONEDNN_MAX_CPU_ISA$" ||
+    "^             auto would be f32 here: oneDNN finds no matrix instructions for bfloat16 within ONEDNN_MAX_CPU_ISA$" ||
     problem "infer info: $(cat printed)"
 export ONEDNN_MAX_CPU_ISA="$isa"
+
+# A run goes on in the precision that it began with, on a processor whose choice is another one too.
+works train --config tiny.yaml --threads 1 --run computes --fresh --stage 1 --set stage1.steps=2
+begun=$(sed -n '1s/.* computes in \([a-z0-9]*\) .*/\1/p' errors)
+ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16 works train --config tiny.yaml --threads 1 --run computes --stage 1
+case $(head -n 1 errors) in
+"stage1 computes in $begun (auto: the run began in it), 1 thread") ;;
+*) problem "a run that began in $begun goes on: $(cat errors)" ;;
+esac
 works train --config tiny.yaml --threads 1 --run computes --stage 1 --fresh --quiet
 [ -z "$(cat errors)" ] || problem "--quiet, but: $(cat errors)"
 
