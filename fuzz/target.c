@@ -34,6 +34,7 @@ const FuzzEntry fuzz_targets[] = {
     {"pickle", fuzz_pickle},
     {"numpy", fuzz_numpy},
     {"pictures", fuzz_pictures},
+    {"cache", fuzz_cache},
 };
 const int fuzz_target_count = (int)(sizeof fuzz_targets / sizeof fuzz_targets[0]);
 

@@ -40,6 +40,7 @@ FuzzTarget fuzz_torch;       /* weights of PyTorch */
 FuzzTarget fuzz_pickle;      /* the pickles inside of these */
 FuzzTarget fuzz_numpy;       /* images and labels in NumPy's files */
 FuzzTarget fuzz_pictures;    /* PNG and JPEG, alone and in archives */
+FuzzTarget fuzz_cache;       /* a cache of decoded pictures */
 
 typedef struct FuzzEntry {
     const char *name;

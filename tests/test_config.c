@@ -455,6 +455,34 @@ START_TEST(differences_are_named)
 }
 END_TEST
 
+/* An override of the resolution alone keeps attention at its levels; what a text says by itself is
+ * taken at its word. */
+START_TEST(attention_follows_a_resolution_of_the_command_line)
+{
+    static const char text[] = "data: {resolution: 28, train: x, test: ''}\n"
+                               "model: {channel_mult: [1, 2, 2], attention: [14, 7]}\n";
+    static const char *const cases[][2] = {
+        {"data.resolution=64", NULL},
+        {"data.resolution=56", NULL}, /* 14 is a level there, and 7 is not */
+        {"data.resolution=64", "model.attention=[16]"},
+    };
+    static const int expected[][2] = {{32, 16}, {28, 14}, {16, 0}};
+    Config config;
+    Error error;
+    for (int i = 0; i < 3; i++) {
+        ck_assert_msg(config_parse(&config, text, "x", cases[i], cases[i][1] ? 2 : 1, &error), "%s",
+                      error.message);
+        ck_assert_int_eq(config.model.attention[0], expected[i][0]);
+        ck_assert_int_eq(config.model.attentions, cases[i][1] ? 1 : 2);
+        if (!cases[i][1])
+            ck_assert_int_eq(config.model.attention[1], expected[i][1]);
+    }
+    const char *impossible = "data.resolution=62";
+    ck_assert(!config_parse(&config, text, "x", &impossible, 1, &error));
+    ck_assert_ptr_nonnull(strstr(error.message, "expected a multiple of 4"));
+}
+END_TEST
+
 /* Each key by itself: a change of it alone is seen, and named. */
 START_TEST(every_key_makes_a_difference)
 {
@@ -560,4 +588,4 @@ SUITE_MAIN("config", defaults_are_the_documented_ones, default_recipe_is_complet
            golden_configurations_are_complete, files_follow_the_images, paths_may_be_a_list,
            recipes_round_trip, strings_round_trip, numbers_round_trip, yaml_has_every_key,
            overrides_are_applied_in_order, differences_are_named, every_key_makes_a_difference,
-           help_has_every_key)
+           attention_follows_a_resolution_of_the_command_line, help_has_every_key)

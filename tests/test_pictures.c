@@ -14,6 +14,7 @@
 #include "tests/made_pictures.h"
 #include "tests/scratch.h"
 #include "tests/suite.h"
+#include "tests/train_program.h"
 
 #include <sys/stat.h>
 #include <zlib.h>
@@ -658,6 +659,63 @@ START_TEST(the_same_images_are_the_same_data_set_in_every_format)
 }
 END_TEST
 
+/* metrics.csv of a run without its last column, the speed; free() it. */
+static char *losses_of(const char *run)
+{
+    char name[64];
+    size_t size, used = 0;
+    snprintf(name, sizeof name, "%s/metrics.csv", run);
+    char *text = scratch_read(scratch_path(name), &size), *kept = calloc(size + 1, 1), *rest = NULL;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        const char *comma = strrchr(line, ',');
+        ck_assert_ptr_nonnull(comma);
+        memcpy(kept + used, line, (size_t)(comma - line));
+        used += (size_t)(comma - line);
+        kept[used++] = '\n';
+    }
+    free(text);
+    return kept;
+}
+
+START_TEST(the_same_images_give_the_same_hundred_losses_in_every_format)
+{
+    static const char recipe[] =
+        "name: tiny\n"
+        "data: {train: images.h5, test: '', channels: 3, resolution: 32}\n"
+        "diffusion: {schedule: linear, timesteps: 100}\n"
+        "model: {channels: 4, channel_mult: [1, 1, 1, 1], res_blocks: 1, attention: [], "
+        "norm_groups: 2}\n"
+        "stage1: {steps: 100, batch: 2}\n";
+    static const char *const places[] = {"images.h5", "cifar.tar.gz", "png",    "png.tar",
+                                         "png.zip",   "array.zip",    "png.tar"};
+    static uint8_t pixels[MANY * COLOUR];
+    char *first = NULL;
+    for (int i = 0; i < MANY * COLOUR; i++)
+        pixels[i] = (uint8_t)(i * 2654435761U >> 13);
+    write_everywhere(pixels);
+    scratch_write(scratch_path("tiny.yaml"), recipe, sizeof recipe - 1);
+    for (int i = 0; i < 7; i++) { /* the last time from a cache */
+        char run[16];
+        snprintf(run, sizeof run, "run%d", i);
+        train(
+            0,
+            "--stage 1 --quiet --config tiny.yaml --run %s --set data.train=%s --set data.cache=%s",
+            run, places[i], i == 6 ? "always" : "never");
+        char *losses = losses_of(run);
+        int lines = 0;
+        for (const char *c = losses; *c; c++)
+            lines += *c == '\n';
+        ck_assert_int_eq(lines, 101);
+        if (!first)
+            first = losses;
+        ck_assert_msg(strcmp(losses, first) == 0, "%s: other losses than %s", places[i], places[0]);
+        if (losses != first)
+            free(losses);
+    }
+    free(first);
+}
+END_TEST
+
 SUITE_MAIN("pictures", every_kind_of_png_is_read, every_kind_of_jpeg_is_read,
            the_orientation_of_exif_is_applied, a_colour_profile_is_seen,
            the_decoder_of_jpeg_has_a_name, truncated_pictures_are_refused,
@@ -666,4 +724,5 @@ SUITE_MAIN("pictures", every_kind_of_png_is_read, every_kind_of_jpeg_is_read,
            transparent_pixels_need_a_background, center_crop_takes_the_mean_over_areas,
            pictures_come_in_the_order_of_their_names, a_broken_picture_stops_or_is_left_out,
            directories_are_labels_and_notes_tell_what_is_left_out,
-           the_same_images_are_the_same_data_set_in_every_format)
+           the_same_images_are_the_same_data_set_in_every_format,
+           the_same_images_give_the_same_hundred_losses_in_every_format)

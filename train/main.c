@@ -19,6 +19,7 @@
 #include "io/checkpoint.h"
 #include "model/precision.h"
 #include "train/loop.h"
+#include "train/own_images.h"
 #include "train/stages.h"
 #include "variance/objective_list.h"
 
@@ -195,7 +196,53 @@ static char *imported_recipe(const Settings *settings, char **origin)
     return text;
 }
 
-/* --seed, --precision and --convolution are short for overrides of those keys. The task has no losses in stage 1. */
+static void print_note(const char *text)
+{
+    standard_error_say("train: note: %s\n", text);
+}
+
+/* The checkpoint whose run or whose network goes on; NULL: a new run begins. Caller frees. */
+static char *earlier_checkpoint(const Settings *settings, const Config *config)
+{
+    if (settings->stage == 1 && settings->loop.fresh)
+        return NULL;
+    if (settings->init || settings->heads)
+        return memory_string(settings->init ? settings->init : settings->heads);
+    return settings->run ? memory_format("%s/stage1.h5", settings->run)
+                         : memory_format("checkpoints/%s/stage1.h5", config->name);
+}
+
+/* Reads the recipe, and again with what the images of the command line need. */
+static bool read_recipe(const Settings *settings, const char *imported, const char *origin,
+                        StringList *overrides, Config *config, Error *error)
+{
+    OwnImages own = {0};
+    bool done = false;
+    for (int time = 0; time < 2; time++) {
+        done =
+            imported
+                ? config_parse(config, imported, origin, overrides->items, overrides->count, error)
+                : recipe_load(config, settings->config, overrides->items, overrides->count, error);
+        if (!done || time == 1)
+            break;
+        char *earlier = earlier_checkpoint(settings, config);
+        own = own_images(config, overrides, earlier);
+        memory_free(earlier);
+        if (!own.test && !own.channels)
+            break;
+        if (own.test)
+            string_list_add(overrides, own.test);
+        if (own.channels)
+            string_list_add(overrides, own.channels);
+        note_show(NULL); /* the recipe's own notes have been shown */
+    }
+    note_show(settings->loop.quiet ? NULL : print_note);
+    own_images_free(&own);
+    return done;
+}
+
+/* --seed, --precision and --convolution are short for overrides of those keys. The task has no
+ * losses in stage 1. */
 static bool load_config(const Settings *settings, const Stage2Task *task, Config *config,
                         const char **reason, Error *error)
 {
@@ -213,9 +260,7 @@ static bool load_config(const Settings *settings, const Stage2Task *task, Config
         string_list_add(&overrides, convolutions[settings->convolution]);
 
     char *origin = NULL, *imported = imported_recipe(settings, &origin);
-    bool done =
-        imported ? config_parse(config, imported, origin, overrides.items, overrides.count, error)
-                 : recipe_load(config, settings->config, overrides.items, overrides.count, error);
+    bool done = read_recipe(settings, imported, origin, &overrides, config, error);
     memory_free(imported);
     memory_free(origin);
     memory_free(seed);
@@ -275,22 +320,17 @@ static bool check_settings(const Settings *settings, Error *error)
     return true;
 }
 
-static void print_note(const char *text)
-{
-    standard_error_say("train: note: %s\n", text);
-}
-
 static bool run(Settings *settings, Error *error)
 {
     Config config;
     const char *reason;
     Stage2Task task = {.heads = settings->heads};
+    note_show(settings->loop.quiet ? NULL : print_note);
     if (!check_settings(settings, error) ||
         (settings->stage == 2 && !parse_losses(settings->loss, &task, error)) ||
         !load_config(settings, &task, &config, &reason, error))
         return false;
     program_set_threads((int)settings->threads);
-    note_show(settings->loop.quiet ? NULL : print_note);
     char *computes = describe_arithmetic(&config, reason);
     settings->loop.computes = computes;
     char *directory =

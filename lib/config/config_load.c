@@ -8,6 +8,7 @@
 #include "base/foreign_file.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/note.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -93,6 +94,48 @@ static bool check_whole(ConfigReader *reader)
            complain(reader, &complaint);
 }
 
+/* Whether an override has set the key. */
+static bool is_overridden(const ConfigReader *reader, const char *path)
+{
+    return reader->given[config_key_find(path)].override != NULL;
+}
+
+/* The level of the network that has the resolution; -1: none. */
+static int level_of(int resolution, int of, int levels)
+{
+    for (int level = 0; level < levels; level++)
+        if (resolution == of >> level)
+            return level;
+    return -1;
+}
+
+/* A recipe's attention is at levels of its own resolution. Where an override sets another resolution,
+ * and a level is missing there, attention stays at the same levels. */
+static void move_attention(ConfigReader *reader, int resolution)
+{
+    Config *config = &reader->config;
+    const int levels = config->model.levels, now = config->data.resolution;
+    bool missing = false;
+    int moved[CONFIG_MAX_LEVELS] = {0};
+    if (!is_overridden(reader, "data.resolution") || is_overridden(reader, "model.attention"))
+        return;
+    for (int i = 0; i < config->model.attentions; i++) {
+        const int level = level_of(config->model.attention[i], resolution, levels);
+        missing = missing || level_of(config->model.attention[i], now, levels) < 0;
+        moved[i] = level < 0 ? config->model.attention[i] : now >> level;
+    }
+    if (!missing || now % (1 << (levels - 1)) != 0)
+        return; /* what is wrong with the resolution is said by config_check */
+    const ConfigKey *key = &config_keys[config_key_find("model.attention")];
+    char *before = config_key_format(key, config, false);
+    memcpy(config->model.attention, moved, sizeof moved);
+    char *after = config_key_format(key, config, false);
+    note("model.attention is %s, the levels that have it in the recipe: %s at a resolution of %d",
+         after, before, resolution);
+    memory_free(before);
+    memory_free(after);
+}
+
 static bool parse(Config *config, const char *text, const char *origin, bool is_file,
                   const char *const *overrides, int count, Error *error)
 {
@@ -100,10 +143,12 @@ static bool parse(Config *config, const char *text, const char *origin, bool is_
     config_defaults(&reader.config);
     if (text && !config_read_yaml(&reader, text))
         return false;
+    const int resolution = reader.config.data.resolution;
     for (int i = 0; i < count; i++) {
         if (!read_override(&reader, overrides[i]))
             return false;
     }
+    move_attention(&reader, resolution);
     if (!check_whole(&reader))
         return false;
     memcpy(config, &reader.config, sizeof *config);

@@ -94,6 +94,34 @@ works train --config tiny.yaml --run new --stage 1 --profile --set stage1.steps=
     --set data.train=png --set data.channels=3 --set data.test= --set data.cache=always
 grep -q "waiting for images" printed || problem "train --profile: $(cat printed)"
 
+# A recipe that was written for other images: grey ones of 4 x 4 with test images of their own.
+sed 's/format: mixture, channels: 1, resolution: 8/train: grey.gz, test: other.gz, channels: 1, resolution: 4/
+    s/channel_mult: \[1\]/channel_mult: [1, 1]/; s/attention: \[\]/attention: [4]/' tiny.yaml >grey.yaml
+works infer sample --run new --steps 2 --count 24 --variance beta --out colour/ --quiet
+own() {
+    works train --config grey.yaml --run own --stage 1 --set data.train=colour --set data.resolution=8 "$@"
+}
+own
+grep -q "note: data.test is auto, since data.train is not that of the recipe" errors || problem "data.test: $(cat errors)"
+grep -q "note: data.channels is 3, as in colour" errors || problem "data.channels: $(cat errors)"
+[ "$(grep -c "note:" errors)" -eq 3 ] || problem "other notes: $(cat errors)"
+infer info own/stage1.h5 >printed
+grep -q "test images: those that it brings, else a tenth" printed || problem "infer info: $(cat printed)"
+works infer sample --run own --steps 2 --count 2 --variance beta --out own.npz --quiet
+works infer data own.npz
+grep -q "of 8 x 8, 3 channels" printed || problem "samples: $(cat printed)"
+own --set stage1.steps=6 --quiet
+[ ! -s errors ] || problem "the run does not go on quietly: $(cat errors)"
+own --set data.train=png --fresh
+grep -q "data.channels" errors && problem "grey pictures have a note: $(cat errors)"
+own --fresh --quiet
+mv colour elsewhere
+works train --config grey.yaml --run own --stage 1 --set data.train=elsewhere --set data.resolution=8 --set stage1.steps=8
+mv elsewhere colour
+works train --config grey.yaml --run own --stage 1 --fresh --set data.train=colour --set data.test=png.tar \
+    --set data.resolution=8
+grep -q "data.test" errors && problem "data.test of the command line: $(cat errors)"
+
 # A byte that changed under the same size and time.
 touch -r png/000005.png stamp
 head -c 100 png/000005.png >changed
