@@ -7,6 +7,7 @@
 #include "base/directory.h"
 #include "base/memory.h"
 #include "base/note.h"
+#include "config/config_network.h"
 #include "exchange/safetensors_write.h"
 #include "infer/command.h"
 #include "io/checkpoint.h"
@@ -67,35 +68,92 @@ static bool attends(const Config *config, int level)
     return false;
 }
 
+/* The type of a level's block. Residual blocks that change the resolution are a type of their own
+ * without attention, and an option of the types with attention. */
 static void put_blocks(FILE *to, const Config *config, bool down)
 {
     const int levels = config->model.levels;
-    for (int i = 0; i < levels; i++)
-        fprintf(to, "%s\"%s%sBlock2D\"", i > 0 ? ", " : "",
-                attends(config, down ? i : levels - 1 - i) ? "Attn" : "", down ? "Down" : "Up");
+    const bool residual = config_network_kind(config).block_resampling;
+    for (int i = 0; i < levels; i++) {
+        const bool attention = attends(config, down ? i : levels - 1 - i);
+        const char *way = down ? "Down" : "Up";
+        fputs(i > 0 ? ", " : "", to);
+        if (attention || !residual)
+            fprintf(to, "\"%s%sBlock2D\"", attention ? "Attn" : "", way);
+        else
+            fprintf(to, "\"Resnet%ssampleBlock2D\"", way);
+    }
+}
+
+/* The channels of a head: null stands for a single head. */
+static void put_heads(FILE *to, const Config *config)
+{
+    const int channels =
+        config->model.channels * config->model.channel_mult[config->model.levels - 1];
+    const int heads = config_heads(config, channels);
+    if (heads == 1 && config->model.head_channels == 0)
+        fputs("null", to);
+    else
+        fprintf(to, "%d", channels / heads);
 }
 
 static void put_network(FILE *to, const Config *config)
 {
-    fprintf(to, "{\n  \"_class_name\": \"UNet2DModel\",\n  \"act_fn\": \"silu\",\n"
-                "  \"add_attention\": true,\n  \"attention_head_dim\": null,\n"
-                "  \"block_out_channels\": [");
+    const NetworkKind kind = config_network_kind(config);
+    const bool middle_has_norm = config->model.mid_norm && kind.scale_shift;
+    fputs("{\n  \"_class_name\": \"UNet2DModel\",\n  \"act_fn\": \"silu\",\n"
+          "  \"add_attention\": true,\n  \"attention_head_dim\": ",
+          to);
+    put_heads(to, config);
+    if (middle_has_norm) /* the class has none where the time scales and shifts */
+        fprintf(to, ",\n  \"attn_norm_num_groups\": %d", config->model.norm_groups);
+    fputs(",\n  \"block_out_channels\": [", to);
     for (int i = 0; i < config->model.levels; i++)
         fprintf(to, "%s%d", i > 0 ? ", " : "",
                 config->model.channels * config->model.channel_mult[i]);
     fputs("],\n  \"center_input_sample\": false,\n  \"down_block_types\": [", to);
     put_blocks(to, config, true);
     fprintf(to,
-            "],\n  \"downsample_padding\": 0,\n  \"dropout\": %.17g,\n"
-            "  \"flip_sin_to_cos\": false,\n  \"freq_shift\": 1,\n  \"in_channels\": %d,\n"
-            "  \"layers_per_block\": %d,\n  \"mid_block_scale_factor\": 1,\n"
-            "  \"norm_eps\": 1e-06,\n  \"norm_num_groups\": %d,\n  \"out_channels\": %d,\n"
-            "  \"resnet_time_scale_shift\": \"default\",\n  \"sample_size\": %d,\n"
+            "],\n  \"downsample_padding\": %d,\n  \"downsample_type\": \"%s\",\n"
+            "  \"dropout\": %.17g,\n  \"flip_sin_to_cos\": %s,\n  \"freq_shift\": %d,\n"
+            "  \"in_channels\": %d,\n  \"layers_per_block\": %d,\n"
+            "  \"mid_block_scale_factor\": 1,\n  \"norm_eps\": %.9g,\n"
+            "  \"norm_num_groups\": %d,\n  \"out_channels\": %d,\n"
+            "  \"resnet_time_scale_shift\": \"%s\",\n  \"sample_size\": %d,\n"
             "  \"time_embedding_type\": \"positional\",\n  \"up_block_types\": [",
-            config->model.dropout, config->data.channels, config->model.res_blocks,
-            config->model.norm_groups, config->data.channels, config->data.resolution);
+            kind.down_pad_begin, kind.block_resampling ? "resnet" : "conv", config->model.dropout,
+            kind.cosines_first ? "true" : "false", kind.freq_shift, config->data.channels,
+            config->model.res_blocks, kind.norm_eps, config->model.norm_groups,
+            config->data.channels * (config->model.learned != LEARNED_NONE ? 2 : 1),
+            kind.scale_shift ? "scale_shift" : "default", config->data.resolution);
     put_blocks(to, config, false);
-    fputs("]\n}\n", to);
+    fprintf(to, "],\n  \"upsample_type\": \"%s\"\n}\n", kind.block_resampling ? "resnet" : "conv");
+}
+
+/* diffusers has one width of heads for all attention layers, and no network of the kind ddpm whose
+ * middle has no norm. */
+static bool check_diffusers(const Export *s, Error *error)
+{
+    const Config *config = checkpoint_config(s->checkpoint);
+    int width = 0;
+    if (!config->model.mid_norm && !config_network_kind(config).scale_shift)
+        return error_input(error,
+                           "%s: model.mid_norm is false, which diffusers has only with "
+                           "model.time_into scale_shift",
+                           checkpoint_path(s->checkpoint));
+    for (int i = 0; i < config->model.levels; i++) {
+        const int channels = config->model.channels * config->model.channel_mult[i];
+        const bool reads = attends(config, i) || i == config->model.levels - 1;
+        const int own = reads ? channels / config_heads(config, channels) : width;
+        if (width != 0 && own != width && (config->model.heads > 1 || config->model.head_channels))
+            return error_input(
+                error,
+                "%s: has attention with heads of %d and of %d channels, and diffusers "
+                "has heads of one width; export it as safetensors",
+                checkpoint_path(s->checkpoint), width, own);
+        width = own;
+    }
+    return true;
 }
 
 static void put_scheduler(FILE *to, const Config *config)
@@ -113,7 +171,9 @@ static void put_scheduler(FILE *to, const Config *config)
             end > 0 ? end : 0.02 * scale, kinds[config->diffusion.schedule],
             start > 0 ? start : 1e-4 * scale, config->diffusion.timesteps,
             predictions[config->model.predicts],
-            config->stage1.variance == FIXED_BETA ? "fixed_large" : "fixed_small");
+            config->model.learned != LEARNED_NONE   ? "learned_range"
+            : config->stage1.variance == FIXED_BETA ? "fixed_large"
+                                                    : "fixed_small");
 }
 
 static void put_index(FILE *to, const Config *config)
@@ -157,7 +217,8 @@ static bool write_diffusers(const Export *s, Error *error)
          *scheduler = memory_format("%s/scheduler", s->out);
     char *weights = memory_format("%s/diffusion_pytorch_model.safetensors", unet);
     const bool ok =
-        directory_make(unet, error) && directory_make(scheduler, error) &&
+        check_diffusers(s, error) && directory_make(unet, error) &&
+        directory_make(scheduler, error) &&
         safetensors_write(weights, &s->trunk, NAMES_DIFFUSERS, config, s->weights, NULL, error) &&
         write_text(s, "unet/config.json", put_network, error) &&
         write_text(s, "scheduler/scheduler_config.json", put_scheduler, error) &&
