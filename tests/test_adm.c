@@ -14,7 +14,7 @@
 
 __attribute__((format(printf, 1, 2))) static void train_ok(const char *format, ...)
 {
-    char command[4096] = "train " TINY;
+    char command[4096] = "OMP_NUM_THREADS=1 train " TINY;
     size_t used = strlen(command);
     va_list arguments;
     va_start(arguments, format);
@@ -32,6 +32,7 @@ static void check_same_files(const char *a, const char *b)
 
 START_TEST(a_continued_run_is_the_uninterrupted_one)
 {
+    setenv("OMP_NUM_THREADS", "1", 1); /* for little work */
     program_begin();
     train_ok("--stage 1 --run $D/whole --set stage1.steps=6");
     train_ok("--stage 1 --run $D/parts --set stage1.steps=2");
@@ -81,7 +82,7 @@ START_TEST(a_network_with_a_second_output_trains_as_one_without)
 }
 END_TEST
 
-/* Each option by itself: a step of training, and the network is read again. */
+/* Each option by itself. */
 START_TEST(every_option_trains)
 {
     static const char *const options[] = {
@@ -92,7 +93,6 @@ START_TEST(every_option_trains)
     program_begin();
     for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         train_ok("--stage 1 --run $D/run%zu --set stage1.steps=1 --set %s", i, options[i]);
-        infer_ok("nll --run $D/run%zu --variance beta --steps 2 --images 1", i);
     }
     program_end();
 }
