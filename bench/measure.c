@@ -176,7 +176,8 @@ static void print_profile(int steps, double seconds)
     printf("  this machine: %.0f GFLOP/s in float32,", 1e-9 * speeds.operations[DTYPE_F32]);
     if (speeds.operations[DTYPE_BF16] > 0.0)
         printf(" %.0f in bfloat16,", 1e-9 * speeds.operations[DTYPE_BF16]);
-    printf(" %.1f GB/s of memory\n", 1e-9 * speeds.bytes);
+    printf(" %.1f GB/s of memory, %.1f billion sigmoids/s\n", 1e-9 * speeds.bytes,
+           1e-9 * speeds.sigmoids);
     profile_print(stdout, steps, seconds, &speeds);
 }
 

@@ -1,5 +1,6 @@
 /* Float32's peak comes from a loop of our own. bfloat16 has instructions that only some processors
- * have, in units of different shapes; so its peak is the speed of one large matrix product.
+ * have, in units of different shapes. So its peak is the speed of one large matrix product. The
+ * speed of sigmoids is the normalisation's own, on numbers that stay in the first-level cache.
  */
 #include "bench/speeds.h"
 
@@ -7,6 +8,7 @@
 #include "base/cpu.h"
 #include "base/memory.h"
 #include "engine/primitive.h"
+#include "layers/group_norm_kernels.h"
 
 #include <math.h>
 #include <string.h>
@@ -65,6 +67,35 @@ static double product_speed(void)
     return 2.0 * SIDE * (double)count / seconds;
 }
 
+/* Sigmoids per second of one thread. */
+static double thread_sigmoids(void)
+{
+    enum { CHANNELS = 64, PIXELS = 16, TIMES = 2000 };
+    float x[PIXELS * CHANNELS], y[PIXELS * CHANNELS], scale[CHANNELS], offset[CHANNELS];
+    const NormKernels *kernels = group_norm_kernels();
+    const NormImage image = {DTYPE_F32, x, PIXELS, CHANNELS};
+    for (int c = 0; c < CHANNELS; c++)
+        scale[c] = offset[c] = 0.01f * (float)c;
+    for (int i = 0; i < PIXELS * CHANNELS; i++)
+        x[i] = 0.001f * (float)i;
+    const double begin = clock_seconds();
+    for (int time = 0; time < TIMES; time++)
+        kernels->normalise(&image, true, scale, offset, (NormDropout){0}, y);
+    return (double)TIMES * PIXELS * CHANNELS / (clock_seconds() - begin);
+}
+
+static double sigmoid_speed(int threads)
+{
+    double best = 0.0;
+    for (int time = 0; time < 8; time++) {
+        double sum = 0.0;
+#pragma omp parallel num_threads(threads) reduction(+ : sum)
+        sum += thread_sigmoids();
+        best = fmax(best, sum);
+    }
+    return best;
+}
+
 ProfileSpeeds speeds_measure(int threads)
 {
     const bool has_bf16 = primitive_support(DTYPE_BF16) != SUPPORT_NONE;
@@ -72,5 +103,6 @@ ProfileSpeeds speeds_measure(int threads)
         .operations =
             {[DTYPE_F32] = cpu_peak(threads), [DTYPE_BF16] = has_bf16 ? product_speed() : 0.0},
         .bytes = cpu_bandwidth(threads),
+        .sigmoids = sigmoid_speed(threads),
     };
 }

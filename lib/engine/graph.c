@@ -260,7 +260,9 @@ void graph_load_weights(Graph *graph, const float *weights)
         if (op->kind->pack)
             op->kind->pack(graph, op);
     }
-    profile_bytes(2.0 * (double)graph->packed_bytes);
+    /* Each packed number is written, and read as a float32 number. */
+    const double packed = (double)graph->packed_bytes;
+    profile_bytes(packed * (1.0 + sizeof(float) / (double)dtype_size(graph->options.type)));
     profile_end(begin, "packing of weights", PROFILE_OTHER);
 }
 

@@ -13,7 +13,7 @@
 enum { ROWS = 64 };
 
 typedef struct Effort {
-    double operations[DTYPE_COUNT], bytes;
+    double operations[DTYPE_COUNT], bytes, sigmoids;
 } Effort;
 
 typedef struct Row {
@@ -62,6 +62,7 @@ static void add_effort(Effort *sum, const Effort *more)
     for (int type = 0; type < DTYPE_COUNT; type++)
         sum->operations[type] += more->operations[type];
     sum->bytes += more->bytes;
+    sum->sigmoids += more->sigmoids;
 }
 
 void profile_end(double begin, const char *what, ProfilePhase phase)
@@ -86,6 +87,12 @@ void profile_bytes(double bytes)
         waiting.bytes += bytes;
 }
 
+void profile_sigmoids(double sigmoids)
+{
+    if (is_on)
+        waiting.sigmoids += sigmoids;
+}
+
 static double total(const Row *row)
 {
     double sum = 0.0;
@@ -103,7 +110,7 @@ static int by_total(const void *left, const void *right)
 /* Seconds that the work takes at these speeds, if arithmetic and memory do not wait for each other. */
 static double bound(const Effort *effort, const ProfileSpeeds *speeds)
 {
-    double arithmetic = 0.0;
+    double arithmetic = effort->sigmoids > 0.0 ? effort->sigmoids / speeds->sigmoids : 0.0;
     for (int type = 0; type < DTYPE_COUNT; type++)
         if (effort->operations[type] > 0.0)
             arithmetic += effort->operations[type] / speeds->operations[type];

@@ -33,15 +33,17 @@ void profile_end(double begin, const char *what, ProfilePhase phase);
  * on operands of a type; bytes that it reads or writes, each counted once. */
 void profile_operations(DType type, double operations);
 void profile_bytes(double bytes);
+/* Exponentials and divisions: a sigmoid has one of each. */
+void profile_sigmoids(double sigmoids);
 
-/* The speed of the machine: operations per second on operands of each type, and bytes per second
- * between memory and all cores. */
+/* The speed of the machine: operations per second on operands of each type, bytes per second
+ * between memory and all cores, and sigmoids per second. */
 typedef struct ProfileSpeeds {
-    double operations[DTYPE_COUNT], bytes;
+    double operations[DTYPE_COUNT], bytes, sigmoids;
 } ProfileSpeeds;
 
 /* Prints milliseconds per step and shares, the longest first, after `steps` steps that took
  * `seconds` in all. The time that no row has is a row too. With `speeds`, two more columns: the
- * bound of a row, the time of its operations or of its bytes at these speeds, whichever is longer,
+ * bound of a row, the time of its arithmetic or of its bytes at these speeds, whichever is longer,
  * and the row's time as a multiple of it. NULL: without them. */
 void profile_print(FILE *to, int steps, double seconds, const ProfileSpeeds *speeds);

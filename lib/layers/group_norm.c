@@ -27,6 +27,7 @@
 
 #include "base/memory.h"
 #include "engine/elementwise.h"
+#include "engine/profile.h"
 #include "layers/dropout.h"
 #include "layers/group_norm_kernels.h"
 
@@ -241,6 +242,7 @@ static bool group_norm_forward(Graph *graph, Op *op, Error *error)
 #pragma omp parallel for schedule(static) num_threads(norm->threads)
     for (size_t i = 0; i < n; i++)
         forward_image(graph, norm, i, scratch + (size_t)omp_get_thread_num() * work);
+    profile_sigmoids(norm->silu ? (double)(n * image_size(op)) : 0.0);
     return true;
 }
 
@@ -329,6 +331,7 @@ static bool group_norm_backward(Graph *graph, Op *op, Error *error)
     for (size_t i = 0; i < n; i++)
         backward_image(graph, norm, i, sums + 2 * i * channels,
                        scratch + (size_t)omp_get_thread_num() * work);
+    profile_sigmoids(norm->silu ? (double)(n * image_size(op)) : 0.0);
     if (!graph->options.weight_gradients)
         return true;
 
