@@ -271,8 +271,65 @@ START_TEST(what_cannot_be_a_sample_is_refused)
 }
 END_TEST
 
-SUITE_MAIN("block_sample", a_block_holds_its_pixels_with_a_rim,
-           a_full_group_keeps_the_smallest_keys, every_block_has_the_same_chance,
-           the_sample_does_not_depend_on_threads,
+/* Offers images first .. end - 1 of a step, as the process does that has this share of them. */
+static void offer_part(BlockSample *sample, uint32_t step, int first, int end)
+{
+    static float features[IMAGES * PIXELS * FEATURES], residuals[IMAGES * PIXELS * CHANNELS];
+    int t[IMAGES];
+    for (int i = 0; i < IMAGES; i++)
+        t[i] = 10 * (int)step + i + 1;
+    fill(step, FEATURES, features);
+    fill(step, CHANNELS, residuals);
+    block_sample_offer(sample, (int)step % GROUPS,
+                       &(BlockOffer){.seed = 3,
+                                     .substream = 1,
+                                     .step = step,
+                                     .first = (uint32_t)first,
+                                     .images = end - first,
+                                     .t = t + first,
+                                     .features = features + first * PIXELS * FEATURES,
+                                     .residuals = residuals + first * PIXELS * CHANNELS});
+}
+
+static void merge(BlockSample *into, BlockSample *from)
+{
+    for (int g = 0; g < GROUPS; g++) {
+        block_sample_merge(into, g, block_sample_count(from, g), block_sample_records(from, g),
+                           block_sample_keys(from, g));
+        block_sample_clear(from, g);
+    }
+}
+
+START_TEST(samples_of_shares_become_the_sample_of_the_whole_in_the_order_of_keys)
+{
+    for (int capacity = 1; capacity <= 4 * OFFERED; capacity += 13) {
+        BlockSample *whole = sample_of(capacity, 0, STEPS), *sorted = make(capacity);
+        BlockSample *one = make(capacity), *other = make(capacity);
+        for (uint32_t step = 0; step < STEPS; step++) {
+            offer_part(one, step, 0, 3);
+            offer_part(other, step, 3, IMAGES);
+            if (step == 2) /* it is merged more than once, too */
+                merge(one, other);
+        }
+        merge(one, other);
+        merge(sorted, whole); /* the same blocks, sorted */
+        ck_same(one, sorted);
+        for (int g = 0; g < GROUPS; g++) {
+            const double *keys = block_sample_keys(one, g);
+            for (int64_t i = 1; i < block_sample_count(one, g); i++)
+                ck_assert(keys[i - 1] < keys[i]);
+            ck_assert_int_eq(block_sample_count(other, g), 0);
+        }
+        block_sample_free(whole);
+        block_sample_free(sorted);
+        block_sample_free(one);
+        block_sample_free(other);
+    }
+}
+END_TEST
+
+SUITE_MAIN("block_sample", samples_of_shares_become_the_sample_of_the_whole_in_the_order_of_keys,
+           a_block_holds_its_pixels_with_a_rim, a_full_group_keeps_the_smallest_keys,
+           every_block_has_the_same_chance, the_sample_does_not_depend_on_threads,
            a_sample_that_is_stored_and_continued_is_the_uninterrupted_one,
            the_sample_takes_the_memory_that_it_is_given, what_cannot_be_a_sample_is_refused)

@@ -6,6 +6,7 @@
  */
 #include "train/batch.h"
 
+#include "base/group.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "data/flip.h"
@@ -14,12 +15,23 @@
 
 #include <string.h>
 
-bool batch_make(Batch *batch, const Config *config, int stage, int size, Error *error)
+bool batch_check(int stage, int whole, Error *error)
 {
-    const size_t count = (size_t)size, side = (size_t)config->data.resolution;
+    return whole >= group_size() ||
+           error_input(error,
+                       "stage%d.batch: expected %d images or more, one for each process, got %d",
+                       stage, group_size(), whole);
+}
+
+bool batch_make(Batch *batch, const Config *config, int stage, int whole, Error *error)
+{
+    const GroupShare share = group_share(whole);
+    const size_t count = (size_t)share.count, side = (size_t)config->data.resolution;
     *batch = (Batch){.config = config,
                      .stage = stage,
-                     .size = size,
+                     .whole = whole,
+                     .size = (int)share.count,
+                     .first = (int)share.first,
                      .dims = side * side * (size_t)config->data.channels};
     batch->indices = memory_small(count, sizeof *batch->indices);
     batch->next = memory_small(count, sizeof *batch->next);
@@ -29,7 +41,8 @@ bool batch_make(Batch *batch, const Config *config, int stage, int size, Error *
     batch->eps = memory_large(count * batch->dims, sizeof(float), "a batch", error);
     batch->x_0 =
         batch->eps ? memory_large(count * batch->dims, sizeof(float), "a batch", error) : NULL;
-    return batch->x_0 && config_make_schedule(&batch->schedule, config, error) &&
+    return batch->x_0 && batch_check(stage, whole, error) &&
+           config_make_schedule(&batch->schedule, config, error) &&
            dataset_open(&batch->dataset, config, DATASET_TRAIN, error) &&
            dataset_fingerprint(batch->dataset, DATASET_FINGERPRINT_BYTES, &batch->print, error) &&
            epoch_make(&batch->order, config->seed, dataset_count(batch->dataset), error);
@@ -65,7 +78,8 @@ static void make_inputs(Batch *batch, uint32_t step, float *x_t, float *time)
     /* The stages share the images' order but not their coins. */
     const FlipKey coins = {.seed = batch->config->seed,
                            .stream = batch->stage == 1 ? FLIP_STAGE1 : FLIP_STAGE2,
-                           .step = step};
+                           .step = step,
+                           .first = (uint32_t)batch->first};
     flip_at_random(batch->config, &coins, batch->size, x_t);
     memcpy(batch->x_0, x_t, count * batch->dims * sizeof *x_t);
     forward_noise(&batch->schedule, batch->t, x_t, batch->eps, count, batch->dims, x_t);
@@ -88,12 +102,15 @@ static void expect(Batch *batch, int64_t position)
 
 static BatchKey key_of(const Batch *batch, uint32_t step)
 {
-    return (BatchKey){.seed = batch->config->seed, .stage = (uint32_t)batch->stage, .step = step};
+    return (BatchKey){.seed = batch->config->seed,
+                      .stage = (uint32_t)batch->stage,
+                      .step = step,
+                      .first = (uint32_t)batch->first};
 }
 
 bool batch_draw(Batch *batch, uint32_t step, float *x_t, float *time, Error *error)
 {
-    const int64_t position = (int64_t)step * batch->size;
+    const int64_t position = (int64_t)step * batch->whole + batch->first;
     epoch_indices(&batch->order, position, batch->size, batch->indices);
     if (!fetch(batch, x_t, error))
         return false;
@@ -101,7 +118,7 @@ bool batch_draw(Batch *batch, uint32_t step, float *x_t, float *time, Error *err
     forward_draw(&batch->schedule, key_of(batch, step), (size_t)batch->size, batch->dims, batch->t,
                  batch->eps);
     make_inputs(batch, step, x_t, time);
-    expect(batch, position + batch->size);
+    expect(batch, position + batch->whole);
     profile_end(begin, "data and noise", PROFILE_OTHER);
     return true;
 }
@@ -110,24 +127,27 @@ bool batch_draw(Batch *batch, uint32_t step, float *x_t, float *time, Error *err
  * range. */
 static void draw_timesteps(Batch *batch, uint32_t step, const BatchRange *range)
 {
-    const double width = (double)(range->last - range->after) / batch->size;
+    const double width = (double)(range->last - range->after) / batch->whole;
     for (int i = 0; i < batch->size; i++) {
+        const int number = batch->first + i;
         const RandomKey key = {.seed = batch->config->seed,
                                .purpose = RANDOM_TIMESTEP,
                                .substream = (uint32_t)batch->stage,
                                .step = step,
-                               .sample = (uint32_t)i};
-        batch->t[i] = range->after + 1 + (int)((i + random_uniform(key, 0)) * width);
+                               .sample = (uint32_t)number};
+        batch->t[i] = range->after + 1 + (int)((number + random_uniform(key, 0)) * width);
         if (batch->t[i] > range->last) /* by rounding */
             batch->t[i] = range->last;
     }
 }
 
-/* indices [size] := the images of a batch whose first one is number `first` of the range. */
+/* indices [size] := this process's images of a batch whose first one is number `first` of the
+ * range. */
 static void range_indices(Batch *batch, const BatchRange *range, int64_t first, int64_t *indices)
 {
     for (int i = 0; i < batch->size; i++)
-        epoch_indices(&batch->order, range->position + (first + i) % range->images, 1, &indices[i]);
+        epoch_indices(&batch->order, range->position + (first + batch->first + i) % range->images,
+                      1, &indices[i]);
 }
 
 bool batch_draw_range(Batch *batch, uint32_t step, const BatchRange *range, float *x_t, float *time,
@@ -141,7 +161,7 @@ bool batch_draw_range(Batch *batch, uint32_t step, const BatchRange *range, floa
                  batch->eps);
     draw_timesteps(batch, step, range);
     make_inputs(batch, step, x_t, time);
-    range_indices(batch, range, range->first + batch->size, batch->next);
+    range_indices(batch, range, range->first + batch->whole, batch->next);
     dataset_expect(batch->dataset, batch->next, batch->size);
     profile_end(begin, "data and noise", PROFILE_OTHER);
     return true;
@@ -152,6 +172,7 @@ ObjectiveBatch batch_objective(const Batch *batch, const float *eps_hat)
     return (ObjectiveBatch){
         .schedule = &batch->schedule,
         .images = (size_t)batch->size,
+        .whole = (size_t)batch->whole,
         .dims = batch->dims,
         .t = batch->t,
         .eps = batch->eps,

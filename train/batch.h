@@ -1,7 +1,8 @@
 /* Training batches: images in the order of the epoch, flipped, noised.
  *
  * Everything random in a batch is a function of (seed, stage, step, index in the batch), so a
- * resumed run draws what an uninterrupted one would have drawn.
+ * resumed run draws what an uninterrupted one would have drawn, and several processes draw together
+ * what one would have drawn.
  */
 #pragma once
 
@@ -16,8 +17,9 @@ typedef struct Batch {
     const Config *config;
     /* 1 or 2. */
     int stage;
-    /* Images of a batch, and elements of an image. */
-    int size;
+    /* Images of a batch; those of them that this process draws (base/group.h), and the number of
+     * the first; elements of an image. */
+    int whole, size, first;
     size_t dims;
     Schedule schedule;
     Dataset *dataset;
@@ -37,8 +39,12 @@ typedef struct Batch {
     double *losses;
 } Batch;
 
-/* Opens the training images of `config`; `size` images per batch, for stage 1 or 2. */
-bool batch_make(Batch *batch, const Config *config, int stage, int size, Error *error);
+/* An input error if a batch of `whole` images has fewer than one for each process. */
+bool batch_check(int stage, int whole, Error *error);
+
+/* Opens the training images of `config`; `whole` images per batch, for stage 1 or 2, of which this
+ * process draws its share. */
+bool batch_make(Batch *batch, const Config *config, int stage, int whole, Error *error);
 void batch_free(Batch *batch);
 
 /* A part of the images and of the timesteps. */

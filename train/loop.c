@@ -4,11 +4,15 @@
  * Every checkpoint.every steps, at a signal and at the end it saves: first the rows of metrics.csv,
  * then the checkpoint, which takes its name in one instant. So a kill at any time leaves a
  * checkpoint and all rows up to it; rows beyond it are dropped when the run continues (metrics.c).
+ *
+ * Several processes step together (base/group.h). All of them read the checkpoint; the first one
+ * has the lock, and alone writes. Its failure to write is the failure of all.
  */
 #include "train/loop.h"
 
 #include "base/clock.h"
 #include "base/directory.h"
+#include "base/group.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/progress.h"
@@ -259,9 +263,11 @@ static bool step(Loop *loop, Error *error)
         progress_note(&loop->progress, "%s: left out (%lld so far)", error->message,
                       (long long)stage->skipped);
     double speed = stage->batch / (clock_seconds() - begin);
+    const MetricsPhases phases = metrics_phases(stage->computing, stage->exchanging);
     for (int i = 0; i < stage->learner_count; i++) {
         metrics_write(loop->metrics, stage->learners[i].target, loop->step, losses[i],
-                      optimizer_learning_rate(&stage->settings, loop->step), norms[i], speed);
+                      optimizer_learning_rate(&stage->settings, loop->step), norms[i], speed,
+                      &phases);
         follow(loop, i, losses[i]);
     }
     return true;
@@ -287,12 +293,12 @@ static bool keep_snapshot(const Stage *stage, int64_t step, Error *error)
                           stage->config->checkpoint.keep, error);
 }
 
-static bool save_now(Loop *loop, Error *error)
+/* The files: the rows of metrics, the checkpoint, its snapshot. */
+static bool write_files(Loop *loop, Error *error)
 {
     Stage *stage = loop->stage;
     Error log = {0};
-    if ((stage->before_save && !stage->before_save(stage, loop->step, error)) ||
-        !run_lock_keep(loop->lock, stage->run, error))
+    if (!run_lock_keep(loop->lock, stage->run, error))
         return false;
     /* If a file of another kind has taken the name metrics.csv, that file stays, and the weights
      * are saved all the same. */
@@ -312,20 +318,70 @@ static bool save_now(Loop *loop, Error *error)
     return error_add(error, "; %s is saved (step %lld)", stage->path, (long long)loop->step);
 }
 
+/* write_files by the first process, for all. */
+static bool write_for_all(Loop *loop, Error *error)
+{
+    bool done = true;
+    if (group_is_first()) {
+        const bool before = group_alone(true);
+        done = write_files(loop, error);
+        group_alone(before);
+    }
+    if (!group_agree(done, error))
+        return false;
+    loop->saved = loop->step;
+    return true;
+}
+
+/* Every process continues with the state that was saved. Processors of several kinds may round
+ * differently, and their copies of the weights would drift apart. */
+static void share_state(const Stage *stage)
+{
+    for (int i = 0; i < stage->learner_count; i++) {
+        const OptimizerState *state = &stage->learners[i].state;
+        const size_t bytes = state->size * sizeof(float);
+        float *const arrays[] = {state->weights, state->ema, state->first_moment,
+                                 state->second_moment};
+        for (size_t k = 0; k < sizeof arrays / sizeof arrays[0]; k++)
+            if (arrays[k])
+                group_broadcast(arrays[k], bytes);
+    }
+}
+
+static bool save_now(Loop *loop, Error *error)
+{
+    Stage *stage = loop->stage;
+    const bool ready = !stage->before_save || stage->before_save(stage, loop->step, error);
+    if (!group_agree(ready, error) || !write_for_all(loop, error))
+        return false;
+    share_state(stage);
+    return true;
+}
+
 /* Writes the rows of metrics if there are too many to wait for the next checkpoint. A run that
  * replaces another (--fresh) saves its first checkpoint with them, so that the rows never belong to
  * another run than the checkpoint beside them. */
 static bool relieve(Loop *loop, Error *error)
 {
     const Stage *stage = loop->stage;
-    if (!metrics_are_many(loop->metrics))
+    const bool are_many = group_is_first() && metrics_are_many(loop->metrics);
+    if (!group_any(are_many))
         return true;
-    if (loop->saved < 0 && access(stage->path, F_OK) == 0)
+    if (group_any(group_is_first() && loop->saved < 0 && access(stage->path, F_OK) == 0))
         return save_now(loop, error);
-    if (!run_lock_keep(loop->lock, stage->run, error))
+    const bool held = !group_is_first() || run_lock_keep(loop->lock, stage->run, error);
+    if (!group_agree(held, error))
         return false;
-    metrics_relieve(loop->metrics);
+    if (group_is_first())
+        metrics_relieve(loop->metrics);
     return true;
+}
+
+/* Whether any process has received a signal. */
+static bool stop_requested(void)
+{
+    group_notice();
+    return interrupt_requested() != 0;
 }
 
 /* Steps until the last step or a signal, and saves every checkpoint.every steps and in the end. */
@@ -333,7 +389,7 @@ static bool run(Loop *loop, Error *error)
 {
     Stage *stage = loop->stage;
     const int64_t every = stage->config->checkpoint.every;
-    while (loop->step < stage->steps && !interrupt_requested()) {
+    while (loop->step < stage->steps && !stop_requested()) {
         if (!step(loop, error) || !relieve(loop, error))
             return false;
         show(loop);
@@ -354,29 +410,63 @@ static void say_complete(const Stage *stage, int64_t step)
     memory_free(longer);
 }
 
+/* The directory, its lock and its files, before the first step: finds out now, and not after a
+ * thousand steps, whether they can be written. By the first process. */
+static bool prepare_files(const Loop *loop, Error *error)
+{
+    const Stage *stage = loop->stage;
+    RunLock *lock = loop->lock;
+    const bool before = group_alone(true);
+    const bool done = directory_make(stage->run, error) &&
+                      (lock->fd >= 0 || run_lock_retake(lock, stage->run, error)) &&
+                      atomic_file_possible(stage->path, file_kind_rule(FILE_CHECKPOINT), error) &&
+                      metrics_possible(loop->metrics, error);
+    group_alone(before);
+    return done;
+}
+
+/* Whether all processes have read the same checkpoint. They may see different files, if the run
+ * directory is not on a disk that all share. */
+static bool same_step(const Stage *stage, int64_t step, Error *error)
+{
+    int64_t first = step;
+    group_broadcast(&first, sizeof first);
+    return group_agree(
+        first == step || error_input(error,
+                                     "%s: process %d finds step %lld there, and process 0 step "
+                                     "%lld; expected a directory that all processes share",
+                                     stage->path, group_rank(), (long long)step, (long long)first),
+        error);
+}
+
+static bool resume_together(Loop *loop, const LoopOptions *options, char *steered, Error *error)
+{
+    Stage *stage = loop->stage;
+    const bool done = resume(stage, options, &loop->step, steered, error);
+    if (!group_agree(done, error) || !same_step(stage, loop->step, error))
+        return false;
+    if (loop->step > 0) {
+        loop->saved = loop->step;
+        /* In case that a kill came between checkpoint and snapshot. */
+        if (group_is_first())
+            (void)keep_snapshot(stage, loop->step, &(Error){0});
+    }
+    return true;
+}
+
 static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, Error *error)
 {
     char steered[KEYS_SIZE];
     Loop loop = {.stage = stage, .lock = lock, .saved = -1};
-    if (!resume(stage, options, &loop.step, steered, error))
+    if (!resume_together(&loop, options, steered, error))
         return false;
-    if (loop.step > 0) {
-        loop.saved = loop.step;
-        /* In case that a kill came between checkpoint and snapshot. */
-        (void)keep_snapshot(stage, loop.step, &(Error){0});
-    }
     if (loop.step >= stage->steps) {
         if (!options->quiet)
             say_complete(stage, loop.step);
         return true;
     }
-    if (!directory_make(stage->run, error) ||
-        (lock->fd < 0 && !run_lock_retake(lock, stage->run, error)))
-        return false;
-    /* Find out now, and not after a thousand steps, whether the files can be written. */
     loop.metrics = metrics_new(stage->run, stage->name, loop.step);
-    if (!atomic_file_possible(stage->path, file_kind_rule(FILE_CHECKPOINT), error) ||
-        !metrics_possible(loop.metrics, error)) {
+    if (!group_agree(!group_is_first() || prepare_files(&loop, error), error)) {
         metrics_free(loop.metrics);
         return false;
     }
@@ -401,7 +491,8 @@ static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, 
     if (options->profile && loop.step > first)
         profile_print(stdout, (int)(loop.step - first), clock_seconds() - begin, NULL);
     /* The rows up to the failure explain it. They are written if the run still holds its lock. */
-    if (!done && loop.saved >= 0 && run_lock_keep(lock, stage->run, &(Error){0}))
+    if (!done && group_is_first() && loop.saved >= 0 &&
+        run_lock_keep(lock, stage->run, &(Error){0}))
         metrics_flush(loop.metrics, &(Error){0});
     metrics_free(loop.metrics);
     if (done && loop.step > 0 && !options->quiet)
@@ -414,8 +505,9 @@ static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, 
 
 bool loop_run(Stage *stage, const LoopOptions *options, Error *error)
 {
-    RunLock lock;
-    bool done = run_lock_take(&lock, stage->run, error) && run_locked(stage, options, &lock, error);
+    RunLock lock = {.fd = -1};
+    const bool held = !group_is_first() || run_lock_take(&lock, stage->run, error);
+    const bool done = group_agree(held, error) && run_locked(stage, options, &lock, error);
     run_lock_release(&lock);
     return done;
 }

@@ -168,15 +168,20 @@ static bool resolve_precision(const Settings *settings, Config *config, const ch
     return true;
 }
 
-/* "f32 (auto: the processor has no bfloat16 instructions), 2 threads"; `reason` as from
+/* "f32 (auto: the processor has no bfloat16 instructions), 2 threads", or "..., 4 processes of 2
+ * threads"; `reason` as from
  * resolve_precision. */
 static char *describe_arithmetic(const Config *config, const char *reason)
 {
     const int threads = omp_get_max_threads();
     const char *name = config->precision == PRECISION_BF16 ? "bf16" : "f32";
-    return memory_format("%s (%s%s), %d thread%s", name,
-                         reason ? "" : "auto: ", reason ? reason : precision_reason(), threads,
-                         threads == 1 ? "" : "s");
+    char *processes =
+        group_size() > 1 ? memory_format("%d processes of ", group_size()) : memory_string("");
+    char *text = memory_format("%s (%s%s), %s%d thread%s", name,
+                               reason ? "" : "auto: ", reason ? reason : precision_reason(),
+                               processes, threads, threads == 1 ? "" : "s");
+    memory_free(processes);
+    return text;
 }
 
 /* The configuration in the run's network, if another program trained it and the user names no
@@ -274,8 +279,8 @@ static bool run_stage1(const Settings *settings, const Config *config, const cha
                        Error *error)
 {
     Stage *stage = NULL;
-    bool done = memory_limit_check(false, error) && stage1_make(&stage, config, run, error) &&
-                loop_run(stage, &settings->loop, error);
+    bool done = memory_limit_check(false, error) && stage1_make(&stage, config, run, error);
+    done = group_agree(done, error) && loop_run(stage, &settings->loop, error);
     stage_free(stage);
     return done;
 }
@@ -299,7 +304,8 @@ static bool run_stage2(const Settings *settings, const Config *config, Stage2Tas
                     init);
     Stage *stage = NULL;
     done = done && memory_limit_check(config->stage2.solver == SOLVER_EXACT, error) &&
-           stage2_make(&stage, config, run, task, error) && loop_run(stage, &settings->loop, error);
+           stage2_make(&stage, config, run, task, error);
+    done = group_agree(done, error) && loop_run(stage, &settings->loop, error);
     stage_free(stage);
     memory_free(init);
     return done;
@@ -323,13 +329,16 @@ static bool check_settings(const Settings *settings, Error *error)
 static bool run(Settings *settings, Error *error)
 {
     Config config;
-    const char *reason;
+    const char *reason = NULL;
     Stage2Task task = {.heads = settings->heads};
     note_show(settings->loop.quiet ? NULL : print_note);
-    if (!check_settings(settings, error) ||
-        (settings->stage == 2 && !parse_losses(settings->loss, &task, error)) ||
-        !load_config(settings, &task, &config, &reason, error))
+    const bool ready = check_settings(settings, error) &&
+                       (settings->stage == 1 || parse_losses(settings->loss, &task, error)) &&
+                       load_config(settings, &task, &config, &reason, error);
+    if (!group_agree(ready, error))
         return false;
+    /* `auto` may be another precision on the processors of the others. */
+    group_broadcast(&config, sizeof config);
     program_set_threads((int)settings->threads);
     char *computes = describe_arithmetic(&config, reason);
     settings->loop.computes = computes;

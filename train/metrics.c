@@ -7,6 +7,7 @@
  */
 #include "train/metrics.h"
 
+#include "base/group.h"
 #include "base/input_file.h"
 #include "base/memory.h"
 #include "io/file_kind.h"
@@ -24,6 +25,8 @@ struct Metrics {
     const char *run;
     /* The step from which the run continues. */
     int64_t step;
+    /* Whether the file has columns of phases. */
+    bool has_phases;
     /* Whether the file no longer holds rows of the run after that step. */
     bool begun;
     /* The rows that wait: `length` bytes, room for `capacity`. */
@@ -35,6 +38,14 @@ struct Metrics {
 
 /* The usual limit in bytes, which some ten thousand rows reach. */
 enum { MAX_WAITING = 1 << 20 };
+
+static const char phase_columns[] =
+    ",computing_least_seconds,computing_most_seconds,exchanging_least_seconds,"
+    "exchanging_most_seconds";
+static const char no_phases[] = ",,,,";
+
+/* Commas of a row without phases. */
+enum { COMMAS = 6 };
 
 static bool is_row_of(const char *line, const char *run)
 {
@@ -54,16 +65,31 @@ static bool row_stays(const char *line, const char *run, int64_t step)
     return target_end && strtoll(target_end + 1, NULL, 10) <= step;
 }
 
+static void write_header(const Metrics *m, FILE *to)
+{
+    fprintf(to, "%s%s\n", file_kind_beginning(FILE_LOG), m->has_phases ? phase_columns : "");
+}
+
+/* Writes an old row, with empty fields for the phases that it may lack. */
+static void copy_row(const Metrics *m, char *line, FILE *to)
+{
+    int commas = 0;
+    for (const char *c = line; *c != '\0'; c++)
+        commas += *c == ',';
+    line[strcspn(line, "\n")] = '\0';
+    fprintf(to, "%s%s\n", line, m->has_phases && commas == COMMAS ? no_phases : "");
+}
+
 /* Copies the rows that stay from the old file, if there is one, to the new. */
-static void copy_rows(FILE *from, FILE *to, const char *run, int64_t step)
+static void copy_rows(const Metrics *m, FILE *from, FILE *to)
 {
     char *line = NULL;
     size_t size = 0;
-    fputs(file_kind_beginning(FILE_LOG), to);
+    write_header(m, to);
     if (from && getline(&line, &size, from) > 0)
         while (getline(&line, &size, from) > 0)
-            if (row_stays(line, run, step))
-                fputs(line, to);
+            if (row_stays(line, m->run, m->step))
+                copy_row(m, line, to);
     free(line);
 }
 
@@ -87,7 +113,7 @@ static bool write_rows(const Metrics *m, FILE *old, int fd)
             close(copy);
         return false;
     }
-    copy_rows(old, new, m->run, m->step);
+    copy_rows(m, old, new);
     const bool written = write_waiting(m, new) && !ferror(new) && !(old && ferror(old));
     return fclose(new) == 0 && written;
 }
@@ -127,7 +153,7 @@ static bool append(const Metrics *m, Error *error)
         return false;
     FILE *file = fopen(m->path, "a");
     if (file && is_empty(file))
-        fputs(file_kind_beginning(FILE_LOG), file);
+        write_header(m, file);
     bool done =
         file && fstat(fileno(file), &before) == 0 && write_waiting(m, file) && !ferror(file);
     if (file)
@@ -140,6 +166,19 @@ static bool append(const Metrics *m, Error *error)
     return false;
 }
 
+/* Whether the old file has columns of phases. */
+static bool old_has_phases(const char *path)
+{
+    FILE *file = input_file_open(path);
+    char *line = NULL;
+    size_t size = 0;
+    const bool has = file && getline(&line, &size, file) > 0 && strstr(line, phase_columns);
+    free(line);
+    if (file)
+        fclose(file);
+    return has;
+}
+
 Metrics *metrics_new(const char *directory, const char *run, int64_t step)
 {
     Metrics *m = memory_small(1, sizeof *m);
@@ -147,6 +186,7 @@ Metrics *metrics_new(const char *directory, const char *run, int64_t step)
     m->run = run;
     m->step = step;
     m->limit = MAX_WAITING;
+    m->has_phases = group_size() > 1 || old_has_phases(m->path);
     return m;
 }
 
@@ -183,11 +223,47 @@ void metrics_earlier(const Metrics *m, void (*take)(void *context, const char *t
         fclose(file);
 }
 
-void metrics_write(Metrics *m, const char *target, int64_t step, double loss, double learning_rate,
-                   double gradient_norm, double images_per_second)
+MetricsPhases metrics_phases(double computing, double exchanging)
 {
-    char *row = memory_format("%s,%s,%lld,%.17g,%.9g,%.17g,%.4g\n", m->run, target, (long long)step,
-                              loss, learning_rate, gradient_norm, images_per_second);
+    const int size = group_size();
+    MetricsPhases phases = {{computing, computing}, {exchanging, exchanging}};
+    if (size == 1)
+        return phases;
+    double(*all)[2] = memory_small((size_t)size, sizeof *all);
+    all[group_rank()][0] = computing;
+    all[group_rank()][1] = exchanging;
+    group_gather(all, size, sizeof *all);
+    for (int r = 0; r < size; r++) {
+        phases.computing[0] = fmin(phases.computing[0], all[r][0]);
+        phases.computing[1] = fmax(phases.computing[1], all[r][0]);
+        phases.exchanging[0] = fmin(phases.exchanging[0], all[r][1]);
+        phases.exchanging[1] = fmax(phases.exchanging[1], all[r][1]);
+    }
+    memory_free(all);
+    return phases;
+}
+
+/* The fields of the phases, from their comma on. The caller frees. */
+static char *phase_fields(const Metrics *m, const MetricsPhases *phases)
+{
+    if (!m->has_phases)
+        return memory_string("");
+    if (group_size() == 1)
+        return memory_string(no_phases);
+    return memory_format(",%.4g,%.4g,%.4g,%.4g", phases->computing[0], phases->computing[1],
+                         phases->exchanging[0], phases->exchanging[1]);
+}
+
+void metrics_write(Metrics *m, const char *target, int64_t step, double loss, double learning_rate,
+                   double gradient_norm, double images_per_second, const MetricsPhases *phases)
+{
+    if (!group_is_first())
+        return;
+    char *more = phase_fields(m, phases);
+    char *row =
+        memory_format("%s,%s,%lld,%.17g,%.9g,%.17g,%.4g%s\n", m->run, target, (long long)step, loss,
+                      learning_rate, gradient_norm, images_per_second, more);
+    memory_free(more);
     size_t length = strlen(row);
     if (m->length + length > m->capacity) {
         m->capacity = 2 * (m->length + length);

@@ -3,6 +3,9 @@
  *     run,target,step,loss,learning_rate,gradient_norm,images_per_second
  *     stage1,eps,1,784.52…,4e-07,3.1,312
  *
+ * Where several processes train, columns with the seconds of a step's phases follow
+ * (MetricsPhases). A file keeps these columns, with empty fields, if one process continues.
+ *
  * One file serves all the stages of a run directory. Rows wait in memory and go to the file
  * together with a checkpoint (metrics_flush), or sooner if they are many (metrics_relieve). The
  * first time, the run's rows after the step from which it continues are dropped. So a resumed run
@@ -18,7 +21,7 @@
 
 typedef struct Metrics Metrics;
 
-/* Metrics of run `run` ("stage1"), which continues at `step`, for `directory`/metrics.csv. Touches
+/* Metrics of run `run` ("stage1"), which continues at `step`, for `directory`/metrics.csv. Changes
  * no file. `run` is not copied, and must outlive it. */
 Metrics *metrics_new(const char *directory, const char *run, int64_t step);
 
@@ -31,8 +34,20 @@ bool metrics_possible(const Metrics *metrics, Error *error);
 void metrics_earlier(const Metrics *metrics,
                      void (*take)(void *context, const char *target, double loss), void *context);
 
+/* Seconds of a step, the least and the most that a process took: until its gradients were there,
+ * and until those of all processes were summed. So a slow process shows. */
+typedef struct MetricsPhases {
+    double computing[2], exchanging[2];
+} MetricsPhases;
+
+/* From the seconds of this process. To be called by all processes (base/group.h). */
+MetricsPhases metrics_phases(double computing, double exchanging);
+
+/* Adds a row. The phases become columns where several processes train. Only the first process keeps
+ * rows. */
 void metrics_write(Metrics *metrics, const char *target, int64_t step, double loss,
-                   double learning_rate, double gradient_norm, double images_per_second);
+                   double learning_rate, double gradient_norm, double images_per_second,
+                   const MetricsPhases *phases);
 
 /* Writes the rows that wait to the file. After a failure they wait on. */
 bool metrics_flush(Metrics *metrics, Error *error);

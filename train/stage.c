@@ -1,12 +1,17 @@
 /* A step of a stage: losses and gradients, then the decision whether they are sound, then the
  * updates.
  *
+ * Each process has computed its share of the batch. After the sums all have the same gradients, and
+ * so decide the same and update their copies of the weights alike.
+ *
  * The decision comes before any update, so that a step that stops the run has changed nothing. A
  * loss or a norm that is not finite, or far too large, is unsound: weights that have gone wrong
  * never mend, and the last checkpoint is good.
  */
 #include "train/stage.h"
 
+#include "base/clock.h"
+#include "base/group.h"
 #include "engine/profile.h"
 
 #include <math.h>
@@ -95,10 +100,38 @@ static double optimiser_bytes(const Stage *stage)
     return numbers * sizeof(float);
 }
 
+/* Sums the shares of all processes. */
+static void sum_shares(const Stage *stage, double *losses)
+{
+    for (int i = 0; i < stage->learner_count; i++) {
+        const OptimizerState *state = &stage->learners[i].state;
+        if (!state->gradients)
+            continue;
+        group_sum_doubles(&losses[i], 1);
+        group_sum_floats(state->gradients, state->size);
+    }
+}
+
+/* Losses and gradients of the whole batch. */
+static bool evaluate(Stage *stage, int64_t step, double *losses, Error *error)
+{
+    const double begin = clock_seconds();
+    const bool done = stage->evaluate(stage, (uint32_t)step, losses, error);
+    const double computed = clock_seconds(), profiled = profile_begin();
+    stage->computing = computed - begin;
+    if (!group_agree(done, error))
+        return false;
+    sum_shares(stage, losses);
+    if (group_size() > 1)
+        profile_end(profiled, "sums over processes", PROFILE_OTHER);
+    stage->exchanging = clock_seconds() - computed;
+    return true;
+}
+
 bool stage_step(Stage *stage, int64_t step, double *losses, double *norms, Error *error)
 {
     bool sound[MAX_LEARNERS], all_sound = true;
-    if (!stage->evaluate(stage, (uint32_t)step, losses, error))
+    if (!evaluate(stage, step, losses, error))
         return false;
     const double begin = profile_begin();
     for (int i = stage->learner_count - 1; i >= 0; i--) { /* so that the error names the first */

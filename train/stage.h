@@ -58,11 +58,15 @@ struct Stage {
     /* Steps so far in which a learner was not updated (train.on_nonfinite), and those of them since
      * the last sound step. */
     int64_t skipped, skipped_in_a_row;
+    /* Seconds of the last step: until the gradients of this process were there, and until those of
+     * all were summed. */
+    double computing, exchanging;
     /* Whether a loss or a gradient that is not finite, or far too large, ended the run. */
     bool exploded;
 
     /* Step `step`, counted from 0: fills losses [learner_count] and the gradients of every learner
-     * that has gradients. */
+     * that has gradients. Of such learners these are the shares of this process, which stage_step
+     * sums; the losses of the others are those of all processes. */
     bool (*evaluate)(Stage *stage, uint32_t step, double *losses, Error *error);
 
     /* Called after `step` steps, before each time that the stage is saved; may be NULL. */

@@ -49,7 +49,8 @@ static bool build(Stage1 *s, Error *error)
     if (!precision_choose(config->precision, &type, error))
         return false;
     s->graph = graph_new(&learner->params,
-                         (GraphOptions){.batch = config->stage1.batch,
+                         (GraphOptions){.batch = s->batch.size,
+                                        .first = (uint32_t)s->batch.first,
                                         .direct = config->convolution == CONVOLUTION_DIRECT,
                                         .type = type,
                                         .weight_gradients = true,

@@ -6,6 +6,7 @@
  */
 #include "train/stage2.h"
 
+#include "base/group.h"
 #include "base/memory.h"
 #include "model/precision.h"
 #include "variance/objective_list.h"
@@ -94,10 +95,13 @@ static bool load_trunk(Stage2 *s, Error *error)
 static bool build_trunk(Stage2 *s, Error *error)
 {
     const Config *config = s->stage.config;
-    if (!precision_choose(config->precision, &s->type, error))
+    const GroupShare share = group_share(config->stage2.batch);
+    if (!batch_check(2, config->stage2.batch, error) ||
+        !precision_choose(config->precision, &s->type, error))
         return false;
     s->trunk_graph = graph_new(&s->trunk_params,
-                               (GraphOptions){.batch = config->stage2.batch,
+                               (GraphOptions){.batch = (int)share.count,
+                                              .first = (uint32_t)share.first,
                                               .direct = config->convolution == CONVOLUTION_DIRECT,
                                               .type = s->type,
                                               .dropout = config->stage2.trunk_dropout,
@@ -118,7 +122,8 @@ static bool build_head(Stage2 *s, int i, Error *error)
     const Config *config = s->stage.config;
     const bool trains = config->stage2.solver == SOLVER_ADAM;
     s->graphs[i] = graph_new(&s->stage.learners[i].params,
-                             (GraphOptions){.batch = config->stage2.batch,
+                             (GraphOptions){.batch = s->batch.size,
+                                            .first = (uint32_t)s->batch.first,
                                             .direct = config->convolution == CONVOLUTION_DIRECT,
                                             .type = s->type,
                                             .weight_gradients = trains,
@@ -133,11 +138,11 @@ static bool build_head(Stage2 *s, int i, Error *error)
 static bool build_heads(Stage2 *s, Error *error)
 {
     const Config *config = s->stage.config;
-    const size_t images = (size_t)config->stage2.batch;
     if (!batch_make(&s->batch, config, 2, config->stage2.batch, error))
         return false;
     s->stage.images = dataset_name(s->batch.dataset);
     s->stage.images_print = s->batch.print;
+    const size_t images = (size_t)s->batch.size;
     s->bins = time_bins_even(config->stage2.time_bins, config->diffusion.timesteps);
     s->bin = memory_small(images, sizeof *s->bin);
     s->output = memory_large(images * s->batch.dims, sizeof(float), "a head's output", error);

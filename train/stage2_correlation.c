@@ -5,6 +5,7 @@
  */
 #include "train/stage2_correlation.h"
 
+#include "base/group.h"
 #include "base/memory.h"
 #include "io/correlation_file.h"
 #include "variance/estimate.h"
@@ -120,11 +121,12 @@ void correlation_add(Stage2 *s)
         return;
     const ObjectiveBatch batch = batch_objective(&s->batch, value_data(s->trunk.eps));
     objective_residuals(&batch, c->batch_off);
-    const int left = c->capacity - c->count;
-    const int images = s->batch.size < left ? s->batch.size : left;
+    const int left = c->capacity - c->count, first = s->batch.first;
+    const int images = s->batch.whole < left ? s->batch.whole : left;
+    const int here = s->batch.size < images - first ? s->batch.size : images - first;
 #pragma omp parallel for
-    for (int i = 0; i < images; i++)
-        add_image(s, i, c->count + i);
+    for (int i = 0; i < here; i++)
+        add_image(s, i, c->count + first + i);
     c->count += images;
 }
 
@@ -164,11 +166,30 @@ static bool fit_best(Stage2 *s, Error *error)
     return true;
 }
 
+/* Gives the images of every process to all. An image is zeros where it was not added, so a sum
+ * brings it. */
+static void share_images(Stage2Correlation *c, size_t dims)
+{
+    const size_t count = (size_t)c->count;
+    if (group_size() == 1)
+        return;
+    double *t = memory_small(count, sizeof *t);
+    for (size_t i = 0; i < count; i++)
+        t[i] = c->t[i];
+    group_sum_doubles(t, count);
+    for (size_t i = 0; i < count; i++)
+        c->t[i] = (int)t[i];
+    memory_free(t);
+    group_sum_floats(c->cov, count * dims);
+    group_sum_floats(c->off, count * dims);
+}
+
 bool correlation_finish(Stage2 *s, Error *error)
 {
     Stage2Correlation *c = s->correlation;
     if (!c)
         return true;
+    share_images(c, s->batch.dims);
     const CorrelationChoice choice = s->stage.config->stage2.correlation;
     const bool ok = choice == CORRELATION_AUTO
                         ? fit_best(s, error)
@@ -229,11 +250,11 @@ bool correlation_measure(Stage2 *s, Error *error)
     Evaluation e = {0};
     bool ok = correlation_begin(s, IMAGES, error) && evaluation_open(&e, s, head, error);
     assert(!ok || s->correlation); /* there is such a head */
-    for (int64_t k = 0; ok && k * s->batch.size < IMAGES; k++)
-        ok = pass_batch(s, &e, (uint32_t)(s->stage.steps + k), k * s->batch.size,
+    for (int64_t k = 0; ok && k * s->batch.whole < IMAGES; k++)
+        ok = pass_batch(s, &e, (uint32_t)(s->stage.steps + k), k * s->batch.whole,
                         (int)(k % s->correlation->bins.count), error);
     evaluation_close(&e);
-    return ok && correlation_finish(s, error);
+    return group_agree(ok, error) && correlation_finish(s, error);
 }
 
 /* -- The results ------------------------------------------------------------------------------ */

@@ -14,9 +14,12 @@
  * from the other bins, are tried out (stats/shrinkage.h). Squares are solved for after 1, 2, 4, 8,
  * ... rounds and at the end, so that one sees when more images stop to help. The likelihood is
  * solved for at the end, and if the run is stopped.
+ *
+ * Several processes sum their shares of each batch (stage2_exact_group.c). The first one solves.
  */
 #include "train/stage2_exact.h"
 
+#include "base/group.h"
 #include "base/memory.h"
 #include "train/stage2_correlation.h"
 
@@ -27,7 +30,7 @@
 
 static double images_fitted(const Stage2 *s, int64_t step)
 {
-    return (double)((step - s->exact->held_steps) * s->batch.size);
+    return (double)((step - s->exact->held_steps) * s->batch.whole);
 }
 
 static bool is_power_of_two(int64_t n)
@@ -37,7 +40,7 @@ static bool is_power_of_two(int64_t n)
 
 static int64_t rounds_fitted(const Stage2 *s, double images)
 {
-    return (int64_t)images / s->batch.size / s->bins.count;
+    return (int64_t)images / s->batch.whole / s->bins.count;
 }
 
 static bool is_solved(const Stage2 *s, int64_t step)
@@ -61,7 +64,7 @@ static void forget_stop(Stage2 *s)
     const double images = e->level_count > 0 ? e->levels[e->level_count - 1].images : 0;
     const int64_t rounds = rounds_fitted(s, images);
     if (images > 0 &&
-        !(is_power_of_two(rounds) && (double)(rounds * s->bins.count * s->batch.size) == images))
+        !(is_power_of_two(rounds) && (double)(rounds * s->bins.count * s->batch.whole) == images))
         e->level_count--;
 }
 
@@ -71,13 +74,14 @@ static void forget_stop(Stage2 *s)
  * solved for only in the end. */
 static double loss_of_constant(const Stage2 *s, int i)
 {
-    const double count = (double)s->batch.size * (double)s->batch.dims;
+    const double count = (double)s->batch.whole * (double)s->batch.dims;
     double sum = 0;
     for (int image = 0; image < s->batch.size; image++)
         for (size_t j = 0; j < s->batch.dims; j++)
             sum += s->task.losses[i]->ratio(
                 &s->batch.schedule, s->batch.t[image],
                 (double)s->exact->sample.residuals[(size_t)image * s->batch.dims + j]);
+    group_sum_doubles(&sum, 1);
     return (1 + log(sum / count)) * (double)s->batch.dims;
 }
 
@@ -87,10 +91,11 @@ static double loss_of_zeros(const Stage2 *s, int64_t step, int i)
     const Exact *e = s->exact;
     const int first = e->square_of[i] * e->outputs;
     const NormalSums sums = exact_sums(s, step < e->held_steps ? HELD : FITTED, exact_bin(s, step));
-    double sum = 0;
+    double all[2] = {0, *sums.count};
     for (int k = first; k < first + e->outputs; k++)
-        sum += sums.squares[k];
-    return sum / *sums.count * exact_pixels(s);
+        all[0] += sums.squares[k];
+    group_sum_doubles(all, 2);
+    return all[0] / all[1] * exact_pixels(s);
 }
 
 static double shown_loss(const Stage2 *s, int64_t step, int i)
@@ -107,9 +112,9 @@ static bool evaluate(Stage *stage, uint32_t step, double *losses, Error *error)
 {
     Stage2 *s = (Stage2 *)stage;
     const int64_t done = (int64_t)step + 1;
-    bool added;
+    bool added = false;
     forget_stop(s);
-    if (!exact_add_batch(s, step, &added, error))
+    if (!group_agree(exact_add_batch(s, step, &added, error), error))
         return false;
     if (is_level(s, done) && exact_has_observations(s) &&
         !exact_solve_squares(s, images_fitted(s, done), error))
@@ -123,6 +128,8 @@ static bool before_save(Stage *stage, int64_t step, Error *error)
 {
     Stage2 *s = (Stage2 *)stage;
     s->exact->complete = step >= stage->steps;
+    if (!exact_collect(s, error))
+        return false;
     if (step <= s->exact->held_steps || (!exact_has_observations(s) && step < stage->steps))
         return true; /* too early to solve */
     if (!exact_has_observations(s))
@@ -158,7 +165,7 @@ static void report(const Stage *stage)
     for (int i = 0; i < stage->learner_count; i++)
         printf("   %13s %10.4f", "", e->held_stderr[i]);
     printf("\n\nLosses are per image, held out on %lld images; +- is a standard error.\n",
-           (long long)(e->held_steps * s->batch.size));
+           (long long)(e->held_steps * s->batch.whole));
     correlation_report(s);
 }
 

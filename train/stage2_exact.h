@@ -1,6 +1,6 @@
 /* The data of heads that are solved for. Private to stage2_exact.c, the stage, and to the files that
- * it consists of: stage2_exact_start.c, stage2_exact_sums.c, stage2_exact_solve.c and
- * stage2_exact_file.c.
+ * it consists of: stage2_exact_start.c, stage2_exact_sums.c, stage2_exact_solve.c,
+ * stage2_exact_group.c and stage2_exact_file.c.
  */
 #pragma once
 
@@ -124,6 +124,19 @@ bool exact_solve_gammas(Stage2 *s, Error *error);
 /* The standard errors of the held-out losses, and correlations: runs the held-out images once more,
  * through the heads as they are saved, and takes the variance of the images' losses. */
 bool exact_measure_held_out(Stage2 *s, Error *error);
+
+/* -- Several processes (stage2_exact_group.c) -------------------------------------------------- */
+
+/* Brings the sums of all processes to the first one, and the samples too. The others begin again
+ * from nothing. */
+void exact_collect_sums(Stage2 *s);
+bool exact_collect(Stage2 *s, Error *error);
+
+/* Gives the first process's solution and its levels to the others. */
+void exact_share_solution(Stage2 *s);
+
+/* After a checkpoint was read by all processes: the first one alone keeps its sums. */
+void exact_keep_first(Stage2 *s);
 
 /* -- Checkpoints (stage2_exact_file.c) --------------------------------------------------------- */
 

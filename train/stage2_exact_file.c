@@ -167,6 +167,7 @@ bool exact_read(Stage *stage, Checkpoint *checkpoint, Error *error)
         !checkpoint_read_doubles(checkpoint, "least_squares/sums", doubles, e->blocks, error) ||
         !read_sample(s, checkpoint, error))
         return false;
+    exact_keep_first(s);
     if (levels == 0)
         return true;
     bool ok = checkpoint_read_doubles(checkpoint, "fit/images", levels, images, error) &&

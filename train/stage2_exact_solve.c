@@ -5,6 +5,7 @@
  */
 #include "train/stage2_exact.h"
 
+#include "base/group.h"
 #include "engine/profile.h"
 #include "train/stage2_correlation.h"
 
@@ -128,7 +129,8 @@ static bool fit_gamma(Stage2 *s, int i, Level *level, Error *error)
     return true;
 }
 
-bool exact_solve_squares(Stage2 *s, double images, Error *error)
+/* From the sums of all batches so far. */
+static bool solve_squares(Stage2 *s, double images, Error *error)
 {
     Exact *e = s->exact;
     const double begin = profile_begin();
@@ -142,53 +144,79 @@ bool exact_solve_squares(Stage2 *s, double images, Error *error)
             continue;
         level->fitted[i] = loss_of(s, FITTED, i);
         level->held[i] = loss_of(s, HELD, i);
-        set_weights(s, i);
     }
-    memset(e->held_stderr, 0, sizeof e->held_stderr);
+    return true;
+}
+
+/* The first process has solved, or has failed: all of them get its weights. */
+static bool take_solution(Stage2 *s, bool solved, bool squares, Error *error)
+{
+    if (!group_agree(solved, error))
+        return false;
+    exact_share_solution(s);
+    for (int i = 0; i < s->task.count; i++)
+        if ((s->exact->square_of[i] >= 0) == squares)
+            set_weights(s, i);
+    return true;
+}
+
+bool exact_solve_squares(Stage2 *s, double images, Error *error)
+{
+    exact_collect_sums(s);
+    const bool solved = !group_is_first() || solve_squares(s, images, error);
+    if (!take_solution(s, solved, true, error))
+        return false;
+    memset(s->exact->held_stderr, 0, sizeof s->exact->held_stderr);
     return true;
 }
 
 bool exact_solve_gammas(Stage2 *s, Error *error)
 {
     Exact *e = s->exact;
-    for (int i = 0; i < s->task.count; i++) {
-        if (e->square_of[i] >= 0)
-            continue;
-        if (!fit_gamma(s, i, &e->levels[e->level_count - 1], error))
-            return false;
-        set_weights(s, i);
-    }
-    return true;
+    bool solved = true;
+    for (int i = 0; solved && group_is_first() && i < s->task.count; i++)
+        if (e->square_of[i] < 0)
+            solved = fit_gamma(s, i, &e->levels[e->level_count - 1], error);
+    return take_solution(s, solved, false, error);
 }
 
 /* -- The error of the held-out losses --------------------------------------------------------- */
+
+/* Adds the losses of head i on the batch, and their squares. */
+static bool add_held_out(Stage2 *s, int i, double *sum, double *square, Error *error)
+{
+    if (!stage2_run_head(s, i, s->stage.learners[i].state.ema, 0, error))
+        return false;
+    if (i == correlation_head(s))
+        correlation_add(s);
+    const ObjectiveBatch batch = batch_objective(&s->batch, value_data(s->trunk.eps));
+    objective_loss(s->task.losses[i], &batch, s->output, s->batch.losses, NULL);
+    for (int j = 0; j < s->batch.size; j++) {
+        *sum += s->batch.losses[j];
+        *square += s->batch.losses[j] * s->batch.losses[j];
+    }
+    return true;
+}
 
 bool exact_measure_held_out(Stage2 *s, Error *error)
 {
     Exact *e = s->exact;
     double sum[MAX_LEARNERS] = {0}, square[MAX_LEARNERS] = {0}, count = 0;
-    if (!correlation_begin(s, e->held_steps * s->batch.size, error))
-        return false;
+    bool ok = correlation_begin(s, e->held_steps * s->batch.whole, error);
     for (int64_t step = 0; step < e->held_steps; step++) {
-        if (!exact_run_trunk(s, step, error))
+        if (!group_agree(ok && exact_run_trunk(s, step, error), error))
             return false;
         exact_targets(s);
-        if (!exact_is_finite(s))
+        if (group_any(!exact_is_finite(s)))
             continue;
-        count += s->batch.size;
-        for (int i = 0; i < s->task.count; i++) {
-            if (!stage2_run_head(s, i, s->stage.learners[i].state.ema, 0, error))
-                return false;
-            if (i == correlation_head(s))
-                correlation_add(s);
-            const ObjectiveBatch batch = batch_objective(&s->batch, value_data(s->trunk.eps));
-            objective_loss(s->task.losses[i], &batch, s->output, s->batch.losses, NULL);
-            for (int j = 0; j < s->batch.size; j++) {
-                sum[i] += s->batch.losses[j];
-                square[i] += s->batch.losses[j] * s->batch.losses[j];
-            }
-        }
+        count += s->batch.whole;
+        for (int i = 0; ok && i < s->task.count; i++)
+            ok = add_held_out(s, i, &sum[i], &square[i], error);
     }
+    if (!group_agree(ok, error))
+        return false;
+    group_sum_doubles(sum, MAX_LEARNERS);
+    group_sum_doubles(square, MAX_LEARNERS);
     for (int i = 0; i < s->task.count; i++) {
         const double variance = square[i] / count - pow(sum[i] / count, 2);
         /* Equal losses can give a variance below 0, by rounding. A NaN stays. */

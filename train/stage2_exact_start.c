@@ -14,13 +14,13 @@ bool exact_plan(Stage2 *s, Error *error)
 {
     Exact *e = s->exact;
     const int64_t count = dataset_count(s->batch.dataset), bins = s->bins.count;
-    const int64_t round = bins * s->batch.size; /* images */
+    const int64_t round = bins * s->batch.whole; /* images */
     const int64_t rounds = (s->stage.config->stage2.images + round - 1) / round;
     if (count < 2)
         return error_input(error, "%s: expected two images or more, one to hold out",
                            dataset_name(s->batch.dataset));
     e->held_steps = (HELD_OUT + round - 1) / round * bins;
-    e->held_images = e->held_steps * s->batch.size;
+    e->held_images = e->held_steps * s->batch.whole;
     if (e->held_images > count / 2)
         e->held_images = count / 2;
     s->stage.steps = e->held_steps + rounds * bins;
@@ -109,7 +109,7 @@ static bool make_sample(Stage2 *s, Error *error)
                                            .features = value_channels(s->trunk.features),
                                            .channels = e->outputs},
                                  .bins = s->bins.count,
-                                 .batch = s->batch.size,
+                                 .batch = s->batch.whole,
                                  .bytes = bytes,
                                  .fitted = (s->stage.steps - e->held_steps) / s->bins.count,
                                  .held = e->held_steps / s->bins.count};

@@ -5,6 +5,7 @@
  */
 #include "train/stage2_exact.h"
 
+#include "base/group.h"
 #include "engine/profile.h"
 
 NormalSums exact_sums(const Stage2 *s, int part, int bin)
@@ -29,7 +30,7 @@ static BatchRange range_of_step(const Stage2 *s, int64_t step)
     return (BatchRange){
         .position = held ? 0 : e->held_images,
         .images = held ? e->held_images : dataset_count(s->batch.dataset) - e->held_images,
-        .first = (held ? step : step - e->held_steps) * s->batch.size,
+        .first = (held ? step : step - e->held_steps) * s->batch.whole,
         .after = s->bins.first[bin],
         .last = s->bins.first[bin + 1],
     };
@@ -97,6 +98,7 @@ static void offer_batch(const Stage2 *s, int64_t step)
                        exact_bin(s, step),
                        &(BlockOffer){.seed = s->stage.config->seed,
                                      .step = (uint32_t)step,
+                                     .first = (uint32_t)s->batch.first,
                                      .images = s->batch.size,
                                      .t = s->batch.t,
                                      .features = sample->features,
@@ -104,15 +106,17 @@ static void offer_batch(const Stage2 *s, int64_t step)
     profile_end(begin, "a sample of blocks", PROFILE_OTHER);
 }
 
-/* A batch with a NaN stays out: the sums would keep it for ever. */
+/* A batch with a NaN stays out, in all processes: the sums would keep it for ever. */
 bool exact_add_batch(Stage2 *s, int64_t step, bool *added, Error *error)
 {
     Exact *e = s->exact;
     const NormalSums sums = exact_sums(s, step < e->held_steps ? HELD : FITTED, exact_bin(s, step));
-    if (!exact_run_trunk(s, step, error) || !graph_forward(e->basis_graph, (uint32_t)step, error))
+    const bool ran =
+        exact_run_trunk(s, step, error) && graph_forward(e->basis_graph, (uint32_t)step, error);
+    if (!group_agree(ran, error))
         return false;
     exact_targets(s);
-    *added = exact_is_finite(s);
+    *added = !group_any(!exact_is_finite(s));
     if (!*added)
         return true;
     if (exact_samples(e))
@@ -131,5 +135,6 @@ bool exact_has_observations(const Stage2 *s)
     for (int part = 0; part < PARTS; part++)
         for (int bin = 0; bin < s->bins.count; bin++)
             count[part] += *exact_sums(s, part, bin).count;
+    group_sum_doubles(count, PARTS);
     return count[FITTED] > 0 && count[HELD] > 0;
 }

@@ -5,6 +5,7 @@
  */
 #include "train/stage2_sample.h"
 
+#include "base/group.h"
 #include "base/memory.h"
 #include "stats/block_rows.h"
 #include "stats/gamma_shrinkage.h"
@@ -240,6 +241,83 @@ bool head_sample_fit(HeadFit *fit, Error *error)
     fit->held_loss = losses.held / losses.held_rows;
     free_common(&common);
     return ok;
+}
+
+/* -- Several processes ------------------------------------------------------------------------- */
+
+/* In the first process: adds the `count` blocks that process `from` sends. */
+static void receive(BlockSample *sample, int group, int64_t count, int from, float *records,
+                    double *keys)
+{
+    const size_t size = block_sample_record(sample);
+    if (count == 0)
+        return;
+    group_bring(records, (size_t)count * size * sizeof *records, from);
+    group_bring(keys, (size_t)count * sizeof *keys, from);
+    block_sample_merge(sample, group, count, records, keys);
+}
+
+/* In another process: sends the blocks of a group. group_bring does not change what is sent. */
+static void send(const BlockSample *sample, int group)
+{
+    const size_t count = (size_t)block_sample_count(sample, group);
+    if (count == 0)
+        return;
+    group_bring((void *)block_sample_records(sample, group),
+                count * block_sample_record(sample) * sizeof(float), group_rank());
+    group_bring((void *)block_sample_keys(sample, group), count * sizeof(double), group_rank());
+}
+
+/* The first process needs room for the largest number of blocks of another. */
+static bool make_room(const BlockSample *sample, const int64_t *counts, float **records,
+                      double **keys, Error *error)
+{
+    static const char what[] = "a sample of blocks";
+    int64_t most = 1;
+    for (int r = 1; r < group_size(); r++)
+        most = counts[r] > most ? counts[r] : most;
+    *records =
+        memory_large((size_t)most, block_sample_record(sample) * sizeof **records, what, error);
+    *keys = *records ? memory_large((size_t)most, sizeof **keys, what, error) : NULL;
+    return *keys != NULL;
+}
+
+static bool collect_group(BlockSample *sample, int group, Error *error)
+{
+    float *records = NULL;
+    double *keys = NULL;
+    int64_t *counts = memory_small((size_t)group_size(), sizeof *counts);
+    counts[group_rank()] = block_sample_count(sample, group);
+    group_gather(counts, group_size(), sizeof *counts);
+    const bool ok =
+        group_agree(!group_is_first() || make_room(sample, counts, &records, &keys, error), error);
+    for (int r = 1; ok && r < group_size(); r++)
+        if (group_is_first())
+            receive(sample, group, counts[r], r, records, keys);
+        else if (group_rank() == r)
+            send(sample, group);
+    if (ok && !group_is_first())
+        block_sample_clear(sample, group);
+    memory_free(counts);
+    memory_free(records);
+    memory_free(keys);
+    return ok;
+}
+
+bool head_sample_collect(HeadSample *sample, Error *error)
+{
+    for (int bin = 0; bin < block_sample_groups(sample->fitted); bin++)
+        if (!collect_group(sample->fitted, bin, error) || !collect_group(sample->held, bin, error))
+            return false;
+    return true;
+}
+
+void head_sample_clear(HeadSample *sample)
+{
+    for (int bin = 0; bin < block_sample_groups(sample->fitted); bin++) {
+        block_sample_clear(sample->fitted, bin);
+        block_sample_clear(sample->held, bin);
+    }
 }
 
 /* -- Files ------------------------------------------------------------------------------------ */

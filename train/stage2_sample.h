@@ -56,6 +56,13 @@ typedef struct HeadFit {
 /* Solves for a head. A run-time error for want of memory, or if numbers are not finite. */
 bool head_sample_fit(HeadFit *fit, Error *error);
 
+/* Brings the blocks of all processes to the first one, which keeps those with the smallest keys. The
+ * others keep none. A run-time error for want of memory. */
+bool head_sample_collect(HeadSample *sample, Error *error);
+
+/* Drops all blocks. */
+void head_sample_clear(HeadSample *sample);
+
 /* The sample in a checkpoint: /sample. */
 bool head_sample_write(const HeadSample *sample, CheckpointWriter *writer, Error *error);
 bool head_sample_read(HeadSample *sample, Checkpoint *checkpoint, Error *error);

@@ -15,7 +15,8 @@ void flip_at_random(const Config *config, const FlipKey *key, int count, float *
                                 .purpose = RANDOM_FLIP,
                                 .substream = key->stream,
                                 .step = key->step,
-                                .sample = (uint32_t)(key->numbers ? key->numbers[i] : i)};
+                                .sample = key->numbers ? (uint32_t)key->numbers[i]
+                                                       : key->first + (uint32_t)i};
         if (random_u32(coin, 0) & 1)
             dataset_flip(images + (size_t)i * dims, side, side, channels);
     }

@@ -19,8 +19,9 @@ typedef struct FlipKey {
     uint64_t seed;
     FlipStream stream;
     uint32_t step;
-    /* [count]: numbers of the images, their indices in a data set. NULL: 0, 1, 2, ... */
+    /* [count]: numbers of the images, their indices in a data set. NULL: first, first + 1, ... */
     const int64_t *numbers;
+    uint32_t first;
 } FlipKey;
 
 /* Mirrors some of images [count, resolution, resolution, channels], left to right, in place. None where

@@ -42,9 +42,11 @@ typedef struct GraphOptions {
     bool direct;
     /* Whether the backward pass gives gradients of the parameters, and of the inputs. */
     bool weight_gradients, input_gradients;
-    /* Whether dropout is on (training mode), and the seed of its masks. */
+    /* Whether dropout is on (training mode), the seed of its masks, and the number of the first
+     * image, where the images are a part of a batch. */
     bool dropout;
     uint64_t seed;
+    uint32_t first;
 } GraphOptions;
 
 /* An empty graph; its parameters are added to `params`, which must outlive it. */

@@ -40,7 +40,7 @@ static const struct {
     [FILE_PREDICTIONS] = {"a file of predictions of infer predict", "varhead-predictions", NULL,
                           NULL},
     [FILE_LOG] = {"the log of a training", NULL,
-                  "run,target,step,loss,learning_rate,gradient_norm,images_per_second\n", NULL},
+                  "run,target,step,loss,learning_rate,gradient_norm,images_per_second", NULL},
     [FILE_BOUNDS] = {"a table of infer nll", NULL,
                      "variance,trajectory,steps,bits_per_dim,stderr,images\n", NULL},
     [FILE_CALIBRATION] = {"a table of calibration of infer nll", NULL,

@@ -190,8 +190,8 @@ static NormDropout dropout_of(const Graph *graph, const GroupNormOp *norm, size_
 {
     if (!drops(graph, norm))
         return (NormDropout){0};
-    const DropoutMask mask =
-        dropout_mask(graph->options.seed, norm->layer, graph->step, (uint32_t)i, norm->dropout);
+    const DropoutMask mask = dropout_mask(graph->options.seed, norm->layer, graph->step,
+                                          graph->options.first + (uint32_t)i, norm->dropout);
     if (draw)
         dropout_bits(mask, bits_of(norm, i), image_size(&norm->op));
     return (NormDropout){bits_of(norm, i), mask.scale};

@@ -172,7 +172,7 @@ static int64_t choose(BlockSample *s, Group *group, const BlockOffer *offer)
                                .purpose = RANDOM_BLOCK,
                                .substream = offer->substream,
                                .step = offer->step,
-                               .sample = (uint32_t)image};
+                               .sample = offer->first + (uint32_t)image};
         uint32_t words[4];
         for (int64_t block = 0; block < per_image; block++) {
             if (block % 2 == 0)
@@ -321,4 +321,61 @@ bool block_sample_set(BlockSample *s, int g, int64_t count, const float *records
     for (int64_t i = 0; i < count; i++)
         push(group, keys[i]);
     return true;
+}
+
+/* -- Two samples in one ------------------------------------------------------------------------ */
+
+static void swap_records(const BlockSample *s, Group *group, int64_t a, int64_t b)
+{
+    float *one = group->records + (size_t)a * s->record;
+    float *other = group->records + (size_t)b * s->record;
+    for (size_t i = 0; i < s->record; i++) {
+        const float kept = one[i];
+        one[i] = other[i];
+        other[i] = kept;
+    }
+}
+
+/* Puts the blocks in the order of their keys, by heap sort. The heap holds places, and the block on
+ * top goes to the last place; the place that its block came from then stands for another block. */
+static void sort(const BlockSample *s, Group *group)
+{
+    const int64_t count = group->count;
+    int64_t *rank_at = group->heap; /* becomes: the place of the i-th smallest key */
+    for (; group->count > 1;) {
+        const int64_t top = group->heap[0];
+        group->heap[0] = group->heap[--group->count];
+        replace_top(group, group->keys[group->heap[0]]);
+        rank_at[group->count] = top;
+    }
+    group->count = count;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t from = rank_at[i];
+        while (from < i) /* its block has been moved away meanwhile */
+            from = rank_at[from];
+        swap_records(s, group, i, from);
+        const double key = group->keys[i];
+        group->keys[i] = group->keys[from];
+        group->keys[from] = key;
+    }
+    for (int64_t i = 0; i < count; i++) /* descending, and so a heap */
+        group->heap[i] = count - 1 - i;
+}
+
+void block_sample_merge(BlockSample *s, int g, int64_t count, const float *records,
+                        const double *keys)
+{
+    Group *group = &s->group[g];
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t place = place_for(s, group, keys[i]);
+        if (place != NOWHERE)
+            memcpy(group->records + (size_t)place * s->record, records + (size_t)i * s->record,
+                   s->record * sizeof *records);
+    }
+    sort(s, group);
+}
+
+void block_sample_clear(BlockSample *s, int g)
+{
+    s->group[g].count = 0;
 }

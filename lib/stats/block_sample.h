@@ -49,6 +49,8 @@ typedef struct BlockOffer {
     /* The parts of the blocks' keys that the images have in common. */
     uint64_t seed;
     uint32_t substream, step;
+    /* The number of the first image among those of the step. */
+    uint32_t first;
     int images;
     /* [images]: the timesteps. */
     const int *t;
@@ -101,3 +103,11 @@ const double *block_sample_keys(const BlockSample *sample, int group);
  * file, if the sample has no room for them or if they cannot be blocks of such a sample. */
 bool block_sample_set(BlockSample *sample, int group, int64_t count, const float *records,
                       const double *keys, Error *error);
+
+/* Adds blocks that another sample of the same shape has kept, as if they had been offered here:
+ * `count` blocks as numbers, and their keys. The blocks are then in the order of their keys. */
+void block_sample_merge(BlockSample *sample, int group, int64_t count, const float *records,
+                        const double *keys);
+
+/* Drops all blocks of a group. */
+void block_sample_clear(BlockSample *sample, int group);

@@ -120,7 +120,8 @@ double objective_loss(const Objective *objective, const ObjectiveBatch *batch, c
                       double *each, float *gradient)
 {
     const size_t dims = batch->dims;
-    const double share = 1.0 / (double)batch->images;
+    const double whole = (double)(batch->whole > 0 ? batch->whole : batch->images);
+    const double share = 1.0 / whole;
 #pragma omp parallel
     {
         double *slopes = memory_small(dims, sizeof *slopes);
@@ -136,5 +137,5 @@ double objective_loss(const Objective *objective, const ObjectiveBatch *batch, c
     double sum = 0;
     for (size_t image = 0; image < batch->images; image++)
         sum += each[image];
-    return sum / (double)batch->images;
+    return sum / whole;
 }

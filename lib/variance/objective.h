@@ -116,6 +116,8 @@ static inline bool objective_trains_head(const Objective *objective)
 typedef struct ObjectiveBatch {
     const Schedule *schedule;
     size_t images, dims;
+    /* The images of the mean, if these are a part of them; 0: these are all. */
+    size_t whole;
     /* [images] */
     const int *t;
     /* [images, dims] */
@@ -130,7 +132,7 @@ void objective_targets(const Objective *objective, const ObjectiveBatch *batch, 
 /* out [images, dims] := x_0 - x_0_hat, where x_0_hat is clipped to [-1, 1]. */
 void objective_residuals(const ObjectiveBatch *batch, float *out);
 
-/* Returns the mean loss of the images.
+/* Returns the mean loss of the images; of a part of the images its share of the mean.
  *   output [images, dims]    the values to judge: eps_hat for the objective eps, or the raw output
  *                            of a head
  *   each [images]            := the loss of each image
