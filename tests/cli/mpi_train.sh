@@ -11,6 +11,7 @@ if ! ldd "$(command -v train)" | grep -q libmpi || ! command -v mpirun >/dev/nul
 fi
 
 # processes N COMMAND...: on so many. mpirun's own lines about exit codes are left out.
+# shellcheck disable=SC2317 # it is called by `works` and `fails_with`
 processes() {
     count=$1
     shift
