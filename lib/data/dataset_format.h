@@ -42,6 +42,9 @@ struct Dataset {
     uint32_t *chosen;
     /* Belongs to the format. */
     void *state;
+    /* [stored, image_size], a part of `state`: all stored images, where the format reads them wholly
+     * when it opens; else NULL. */
+    const uint8_t *pixels;
     /* [capacity, image_size]: images on their way from `read_bytes`. */
     uint8_t *bytes;
     /* [capacity]: their indices among the stored images. */
@@ -65,8 +68,13 @@ void raw_labels_name(RawLabels *labels, const char *name);
 
 void raw_labels_free(RawLabels *labels);
 
-/* `open`, `labels`, `close` and one of the two readers are always there. The other functions may be
- * NULL. Errors name the file. */
+/* bytes [n, image_size] := the stored images `indices` [n], which are in range, from `pixels` or by
+ * `read_bytes`. */
+bool dataset_read_stored(Dataset *dataset, const int64_t *indices, int n, uint8_t *bytes,
+                         Error *error);
+
+/* `open`, `labels` and `close` are always there. The other functions may be NULL. Errors name the
+ * file. */
 struct DatasetFormat {
     /* Whether the content of `path` is of this format, whatever its name; false where it cannot be
      * read. NULL for formats without files. */
@@ -85,7 +93,7 @@ struct DatasetFormat {
     bool (*open)(Dataset *dataset, Error *error);
     /* bytes [n, resolution, resolution, channels] := the stored images `indices` [n], which are in
      * range.
-     * Formats of floats have read_floats instead. */
+     * Formats of floats have read_floats instead, and those that set dataset->pixels need neither. */
     bool (*read_bytes)(Dataset *dataset, const int64_t *indices, int n, uint8_t *bytes,
                        Error *error);
     /* The same as numbers from about -1 to 1. */

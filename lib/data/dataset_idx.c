@@ -25,17 +25,7 @@ static bool open_images(Dataset *dataset, Error *error)
     if (!idx_read(images, dataset->path, dataset->resolution, error))
         return false;
     dataset->stored = images->count;
-    return true;
-}
-
-static bool read_bytes(Dataset *dataset, const int64_t *indices, int n, uint8_t *bytes,
-                       Error *error)
-{
-    (void)error;
-    const IdxImages *images = dataset->state;
-    const size_t size = dataset->image_size;
-    for (int i = 0; i < n; i++)
-        memcpy(bytes + (size_t)i * size, images->pixels + (size_t)indices[i] * size, size);
+    dataset->pixels = images->pixels;
     return true;
 }
 
@@ -74,7 +64,6 @@ const DatasetFormat dataset_idx = {
     .detects = idx_detects,
     .shape = shape,
     .open = open_images,
-    .read_bytes = read_bytes,
     .labels_path = labels_path,
     .labels = read_labels,
     .close = close_images,

@@ -69,8 +69,8 @@ static bool read_bytes(Dataset *dataset, const int64_t *indices, int n, uint8_t 
              run < MOST && first + run < n && part_of(joined, indices[first + run]) == part; run++)
             inside[run] = indices[first + run] - joined->first[part];
         Dataset *from = joined->parts[part];
-        if (!from->format->read_bytes(from, inside, run,
-                                      bytes + (size_t)first * dataset->image_size, error))
+        if (!dataset_read_stored(from, inside, run, bytes + (size_t)first * dataset->image_size,
+                                 error))
             return false;
     }
     return true;
