@@ -49,7 +49,7 @@ struct PickleValue {
             PickleValue **items;
             size_t count, room;
         } list;
-        /* An index of the table of names in pickle.c. */
+        /* An index of the table of names in pickle_calls.c. */
         int name;
         struct {
             TensorType type;
