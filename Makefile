@@ -136,7 +136,7 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(call to_objects,$(helper_source
 	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) $(filter %.o,$^) $(library) $(check_libs) $(library_libs) -o $@
 
 # The loop of training is tested with a stage made for it, stage 2 with losses made for it.
-$(BUILD)/tests/test_loop $(BUILD)/tests/test_stage2: $(call to_objects,$(filter-out train/main.c,$(train_sources)))
+$(BUILD)/tests/test_hybrid $(BUILD)/tests/test_loop $(BUILD)/tests/test_stage2: $(call to_objects,$(filter-out train/main.c,$(train_sources)))
 
 # What fontconfig keeps to the end is no leak of the charts.
 $(BUILD)/tests/test_plot: $(call to_objects,infer/sanitizer.c)

@@ -285,6 +285,18 @@ bool command_variances(const Network *network, const Variance **kinds, int *coun
     return true;
 }
 
+bool command_bound_variances(const Network *network, const TrajectoryKind *trajectories, int count,
+                             const Variance **kinds, int *kind_count, Error *error)
+{
+    const bool all = *kind_count == 0;
+    if (!command_variances(network, kinds, kind_count, error))
+        return false;
+    for (int i = 0; all && i < count; i++)
+        if (trajectories[i] == TRAJECTORY_DP)
+            *kind_count = variances_with_tables(kinds, *kind_count);
+    return true;
+}
+
 uint64_t command_seed(const CommonOptions *common, const Network *network)
 {
     return seed_or(common->seed, network_config(network)->seed);

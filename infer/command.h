@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/options.h"
+#include "diffusion/trajectory.h"
 #include "infer/corrections.h"
 #include "inference/network.h"
 #include "io/output.h"
@@ -131,6 +132,11 @@ bool command_open_network(const CommonOptions *common, Network **network, Error 
 /* kinds [VARIANCE_COUNT], as --variance listed them, becomes all that the network has if *count
  * is 0. An input error if the network lacks a head or constants that one of them needs. */
 bool command_variances(const Network *network, const Variance **kinds, int *count, Error *error);
+
+/* The same for bounds on trajectories [count]. If dp is one of them, "all" leaves out the variances
+ * that dp has no tables of. */
+bool command_bound_variances(const Network *network, const TrajectoryKind *trajectories, int count,
+                             const Variance **kinds, int *kind_count, Error *error);
 
 /* --seed, or the seed in the checkpoint's configuration. */
 uint64_t command_seed(const CommonOptions *common, const Network *network);

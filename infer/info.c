@@ -143,6 +143,8 @@ static void print_network(const Config *config, const ParamSet *trunk)
         line("", "attention at %s and in the middle, dropout %g",
              list_of(config->model.attention, config->model.attentions).text,
              config->model.dropout);
+    if (config->model.learned != LEARNED_NONE)
+        line("", "a second output: it learns its variance");
 }
 
 /* The last of `count` numbers in the array `name` of a head's fit; NAN if it cannot be read. */

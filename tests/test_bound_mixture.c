@@ -15,6 +15,16 @@
 #include <math.h>
 #include <string.h>
 
+/* The variances of the table but for those that depend on s: toys stand for them below. */
+static const Variance *kinds[VARIANCE_COUNT];
+static int kind_count;
+
+__attribute__((constructor)) static void list_kinds(void)
+{
+    memcpy(kinds, variance_table, sizeof kinds);
+    kind_count = variances_with_tables(kinds, VARIANCE_COUNT);
+}
+
 static void sweep(Bound *bound, int timesteps)
 {
     Error error = {0};
@@ -187,8 +197,8 @@ static void check_every_trajectory(Oracle *o, const Predictor *predictor, int st
         timesteps[count++][steps] = FEW;
     } while (next_subset(subset, steps - 1));
 
-    BoundCell *cells = memory_small((size_t)count * VARIANCE_COUNT, sizeof *cells);
-    for (int v = 0; v < VARIANCE_COUNT; v++)
+    BoundCell *cells = memory_small((size_t)(count * kind_count), sizeof *cells);
+    for (int v = 0; v < kind_count; v++)
         for (int c = 0; c < count; c++)
             cells[v * count + c] = (BoundCell){.variance = v,
                                                .trajectory = TRAJECTORY_DP,
@@ -196,10 +206,10 @@ static void check_every_trajectory(Oracle *o, const Predictor *predictor, int st
                                                .timesteps = timesteps[c]};
     Error error = {0};
     Bound *bound = NULL;
-    const BoundTask task = {.variances = variance_table,
-                            .variance_count = VARIANCE_COUNT,
+    const BoundTask task = {.variances = kinds,
+                            .variance_count = kind_count,
                             .cells = cells,
-                            .cell_count = count * VARIANCE_COUNT,
+                            .cell_count = count * kind_count,
                             .tables = true,
                             .images = o->images,
                             .x_0 = o->x_0,
@@ -207,7 +217,7 @@ static void check_every_trajectory(Oracle *o, const Predictor *predictor, int st
     must(bound_make(&bound, predictor, &task, &error), &error);
     sweep(bound, FEW);
     const size_t row = FEW + 1;
-    for (int v = 0; v < VARIANCE_COUNT; v++) {
+    for (int v = 0; v < kind_count; v++) {
         const double *table = bound_sums(bound)->tables + (size_t)v * row * row;
         int best[MOST_STEPS + 1];
         double least = INFINITY, path = bound_prior(bound), ignored;
@@ -218,7 +228,7 @@ static void check_every_trajectory(Oracle *o, const Predictor *predictor, int st
             least = smaller(least, bound_mean(bound, v * count + c, &ignored));
         ck_assert_msg(fabs(path - least) <= 1e-7 * least,
                       "%s, %d steps: %.12g by dynamic programming, %.12g by brute force",
-                      variance_table[v]->name, steps, path, least);
+                      kinds[v]->name, steps, path, least);
     }
     memory_free(cells);
     memory_free(timesteps);
@@ -263,12 +273,12 @@ static void truth_make(Truth *s, double wrong)
     must(trajectory_make(TRAJECTORY_LINEAR, TIMESTEPS, K, s->timesteps, &error), &error);
     oracle_make(&s->oracle, TIMESTEPS, SIDE, IMAGES, wrong, s->timesteps + 1, K);
     s->predictor = oracle_predictor(&s->oracle);
-    for (int v = 0; v < VARIANCE_COUNT; v++)
+    for (int v = 0; v < kind_count; v++)
         s->cells[v] = (BoundCell){.variance = v, .steps = K, .timesteps = s->timesteps};
-    s->task = (BoundTask){.variances = variance_table,
-                          .variance_count = VARIANCE_COUNT,
+    s->task = (BoundTask){.variances = kinds,
+                          .variance_count = kind_count,
                           .cells = s->cells,
-                          .cell_count = VARIANCE_COUNT,
+                          .cell_count = kind_count,
                           .images = IMAGES,
                           .x_0 = s->oracle.x_0,
                           .seed = 4};
@@ -285,16 +295,16 @@ static void truth_free(Truth *s)
 static double bits_of(const Truth *s, const Variance *kind)
 {
     double error;
-    for (int v = 0; v < VARIANCE_COUNT; v++)
-        if (variance_table[v] == kind)
+    for (int v = 0; v < kind_count; v++)
+        if (kinds[v] == kind)
             return bound_mean(s->bound, v, &error);
     return NAN;
 }
 
 static double calibration_of(const Truth *s, const Variance *kind, int t, double *error)
 {
-    for (int v = 0; v < VARIANCE_COUNT; v++)
-        if (variance_table[v] == kind) {
+    for (int v = 0; v < kind_count; v++)
+        if (kinds[v] == kind) {
             *error = bound_sums(s->bound)->calibration_error[v * (TIMESTEPS + 1) + t];
             return bound_sums(s->bound)->calibration[v * (TIMESTEPS + 1) + t];
         }
@@ -312,9 +322,9 @@ START_TEST(with_a_perfect_network_all_heads_are_exact)
     ck_assert_double_eq_tol(bits_of(&s, &variance_sn), bits_of(&s, &variance_npr), 1e-4);
     ck_assert_double_eq_tol(bits_of(&s, &variance_nll), exact, 1e-3); /* tiny ones are raised */
     ck_assert_double_eq_tol(bits_of(&s, &variance_nll_block), bits_of(&s, &variance_nll), 1e-4);
-    for (int v = 0; v < VARIANCE_COUNT; v++)
-        ck_assert_msg(bits_of(&s, variance_table[v]) > exact - 1e-4, "%s beats the exact variance",
-                      variance_table[v]->name);
+    for (int v = 0; v < kind_count; v++)
+        ck_assert_msg(bits_of(&s, kinds[v]) > exact - 1e-4, "%s beats the exact variance",
+                      kinds[v]->name);
     /* One number per timestep loses a good deal, one per dimension less. */
     ck_assert_double_gt(bits_of(&s, &variance_analytic), exact + 0.01);
     ck_assert_double_gt(bits_of(&s, &variance_analytic), bits_of(&s, &variance_analytic_diag));
@@ -327,14 +337,14 @@ START_TEST(with_a_perfect_network_all_heads_are_exact)
          * the clip of x_0_hat misses what data lie beyond [-1, 1] by more than that; only exact knows. */
         const double *ratio = bound_sums(s.bound)->ratio + s.timesteps[k];
         int truth = 0;
-        while (variance_table[truth] != &variance_true)
+        while (kinds[truth] != &variance_true)
             truth++;
         const double of_exact = ratio[truth * (TIMESTEPS + 1)];
-        for (int v = 0; v < VARIANCE_COUNT; v++)
-            if (!variance_is_fixed(variance_table[v]) && s.timesteps[k] > 1)
+        for (int v = 0; v < kind_count; v++)
+            if (!variance_is_fixed(kinds[v]) && s.timesteps[k] > 1)
                 ck_assert_msg(fabs(ratio[v * (TIMESTEPS + 1)] / of_exact - 1) < 0.05,
                               "t = %d: Cov of %s is %g times the exact one on the whole",
-                              s.timesteps[k], variance_table[v]->name,
+                              s.timesteps[k], kinds[v]->name,
                               of_exact / ratio[v * (TIMESTEPS + 1)]);
     }
     double none;
@@ -350,12 +360,11 @@ static void print_table(const Truth *s)
     for (int k = 1; k <= K; k += 2)
         fprintf(stderr, "   t = %4d", s->timesteps[k]);
     fprintf(stderr, "\n");
-    for (int v = 0; v < VARIANCE_COUNT; v++) {
+    for (int v = 0; v < kind_count; v++) {
         double error;
-        fprintf(stderr, "%-14s %9.4f", variance_table[v]->name, bits_of(s, variance_table[v]));
+        fprintf(stderr, "%-14s %9.4f", kinds[v]->name, bits_of(s, kinds[v]));
         for (int k = 1; k <= K; k += 2)
-            fprintf(stderr, "   %8.3f",
-                    calibration_of(s, variance_table[v], s->timesteps[k], &error));
+            fprintf(stderr, "   %8.3f", calibration_of(s, kinds[v], s->timesteps[k], &error));
         fprintf(stderr, "\n");
     }
 }

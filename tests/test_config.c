@@ -366,6 +366,9 @@ START_TEST(yaml_has_every_key)
                            "  type: simple\n"
                            "stage1:\n"
                            "  variance: beta_tilde\n"
+                           "  objective: eps\n"
+                           "  vlb_weight: 0.001\n"
+                           "  time_sampling: uniform\n"
                            "  steps: 20000\n"
                            "  batch: 128\n"
                            "  lr: 1.0e-05\n"
@@ -521,9 +524,12 @@ START_TEST(every_key_makes_a_difference)
                                           "model.mid_norm=false",
                                           "model.time=t_minus_1",
                                           "model.predicts=v",
-                                          "model.learned=range",
+                                          "model.learned=none",
                                           "head.type=complex",
                                           "stage1.variance=beta",
+                                          "stage1.objective=hybrid",
+                                          "stage1.vlb_weight=1",
+                                          "stage1.time_sampling=loss_aware",
                                           "stage1.steps=1",
                                           "stage1.batch=1",
                                           "stage1.lr=1",
@@ -551,7 +557,8 @@ START_TEST(every_key_makes_a_difference)
     char *base_text = NULL;
     Config base;
     config_defaults(&base);
-    base.data.format = DATA_HDF5; /* so that two channels are possible */
+    base.data.format = DATA_HDF5;       /* so that two channels are possible */
+    base.model.learned = LEARNED_RANGE; /* so that hybrid changes nothing else */
     base.model.attentions = 1;
     base.model.attention[0] = 28; /* and so that a resolution of 56 is */
     base_text = config_to_yaml(&base);

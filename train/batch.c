@@ -108,6 +108,20 @@ static BatchKey key_of(const Batch *batch, uint32_t step)
                       .first = (uint32_t)batch->first};
 }
 
+/* Other timesteps than the uniform ones, once the sampler knows enough. */
+static void draw_by_loss(Batch *batch, uint32_t step)
+{
+    time_sampler_prepare(batch->sampler);
+    for (int i = 0; batch->sampler->cumulative && i < batch->size; i++) {
+        const RandomKey key = {.seed = batch->config->seed,
+                               .purpose = RANDOM_TIMESTEP,
+                               .substream = (uint32_t)batch->stage,
+                               .step = step,
+                               .sample = (uint32_t)(batch->first + i)};
+        batch->t[i] = time_sampler_find(batch->sampler, random_uniform(key, 0));
+    }
+}
+
 bool batch_draw(Batch *batch, uint32_t step, float *x_t, float *time, Error *error)
 {
     const int64_t position = (int64_t)step * batch->whole + batch->first;
@@ -117,6 +131,8 @@ bool batch_draw(Batch *batch, uint32_t step, float *x_t, float *time, Error *err
     const double begin = profile_begin();
     forward_draw(&batch->schedule, key_of(batch, step), (size_t)batch->size, batch->dims, batch->t,
                  batch->eps);
+    if (batch->sampler)
+        draw_by_loss(batch, step);
     make_inputs(batch, step, x_t, time);
     expect(batch, position + batch->whole);
     profile_end(begin, "data and noise", PROFILE_OTHER);

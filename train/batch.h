@@ -9,6 +9,7 @@
 #include "data/dataset.h"
 #include "data/epoch.h"
 #include "diffusion/forward.h"
+#include "train/time_sampling.h"
 #include "variance/objective.h"
 
 #include <stdbool.h>
@@ -35,6 +36,8 @@ typedef struct Batch {
     int64_t *next;
     /* [size, dims]: the noise of the last batch drawn, and its images without noise. */
     float *eps, *x_0;
+    /* Draws the timesteps, and belongs to the caller. NULL: timesteps are uniform. */
+    TimeSampler *sampler;
     /* [size]: room for the losses of single images. */
     double *losses;
 } Batch;
@@ -62,7 +65,8 @@ bool batch_draw_range(Batch *batch, uint32_t step, const BatchRange *range, floa
                       Error *error);
 
 /* Draws the batch of `step`, counted from 0: x_t [size, dims] and the embedded times
- * [size, model.channels]; batch->eps is the noise in x_t. */
+ * [size, model.channels]; batch->eps is the noise in x_t. Timesteps are uniform, or those of
+ * batch->sampler. */
 bool batch_draw(Batch *batch, uint32_t step, float *x_t, float *time, Error *error);
 
 /* The batch drawn last, with the network's prediction eps_hat [size, dims], as objectives see

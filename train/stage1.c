@@ -1,11 +1,16 @@
 /* Stage 1: the eps-network.
  *
+ * With stage1.objective: hybrid the network has a second output, which learns the variance. The loss
+ * is then objective_eps + stage1.vlb_weight N objective_vlb (Nichol and Dhariwal 2021): the second
+ * term takes eps_hat as a constant, and seeds the gradient of the second output alone.
+ *
  * One training graph, the U-Net with dropout, and one learner. A step draws a batch, runs the graph
  * forward, takes the loss of objective_eps, whose gradient seeds the backward pass, and runs the
  * graph backward.
  */
 #include "train/stages.h"
 
+#include "base/group.h"
 #include "base/memory.h"
 #include "model/precision.h"
 #include "model/unet.h"
@@ -18,7 +23,44 @@ typedef struct Stage1 {
     Batch batch;
     Graph *graph;
     UNet net;
+    /* For hybrid: [batch], the losses of the bound. */
+    double *bounds;
+    TimeSampler sampler;
 } Stage1;
+
+/* gradient [images, dims]: each image's part times its weight. */
+static void weigh(const Batch *b, double factor, float *gradient)
+{
+    for (int i = 0; i < b->size; i++) {
+        const double weight = factor * (b->sampler ? time_sampler_weight(b->sampler, b->t[i]) : 1);
+        for (size_t j = 0; weight != 1 && j < b->dims; j++)
+            gradient[(size_t)i * b->dims + j] =
+                (float)(weight * (double)gradient[(size_t)i * b->dims + j]);
+    }
+}
+
+/* Adds the bound of the second output to the losses of the images, and seeds its gradient. */
+static void add_bound(Stage1 *s, const ObjectiveBatch *batch)
+{
+    const Config *config = s->stage.config;
+    const double weight = config->stage1.vlb_weight * config->diffusion.timesteps;
+    objective_loss(&objective_vlb, batch, value_data(s->net.v), s->bounds,
+                   value_gradient(s->net.v));
+    weigh(&s->batch, weight, value_gradient(s->net.v));
+    for (int i = 0; i < s->batch.size; i++)
+        s->batch.losses[i] += weight * s->bounds[i];
+}
+
+/* The mean of the images' losses, which the sampler takes note of. */
+static double weighted_mean(Batch *b)
+{
+    double sum = 0;
+    for (int i = 0; i < b->size; i++)
+        sum += b->losses[i] * (b->sampler ? time_sampler_weight(b->sampler, b->t[i]) : 1);
+    if (b->sampler)
+        time_sampler_add(b->sampler, b->t, b->losses, b->size);
+    return sum / b->size;
+}
 
 static bool evaluate(Stage *stage, uint32_t step, double *losses, Error *error)
 {
@@ -34,8 +76,11 @@ static bool evaluate(Stage *stage, uint32_t step, double *losses, Error *error)
     prediction_to_eps(predicts, &b->schedule, value_data(s->net.x), b->t, (size_t)b->size, b->dims,
                       eps_hat);
     const ObjectiveBatch batch = batch_objective(&s->batch, eps_hat);
-    losses[0] = objective_loss(&objective_eps, &batch, eps_hat, s->batch.losses,
-                               value_gradient(s->net.eps));
+    objective_loss(&objective_eps, &batch, eps_hat, s->batch.losses, value_gradient(s->net.eps));
+    if (s->stage.config->stage1.objective == STAGE1_HYBRID)
+        add_bound(s, &batch);
+    weigh(&s->batch, 1, value_gradient(s->net.eps));
+    losses[0] = weighted_mean(&s->batch);
     prediction_gradient(predicts, &b->schedule, b->t, (size_t)b->size, b->dims,
                         value_gradient(s->net.eps));
     return graph_backward(s->graph, state->gradients, error);
@@ -58,6 +103,18 @@ static bool build(Stage1 *s, Error *error)
                                         .seed = config->seed});
     s->net = unet_build(s->graph, config);
     graph_seed(s->graph, s->net.eps);
+    if (config->stage1.objective == STAGE1_HYBRID) {
+        graph_seed(s->graph, s->net.v);
+        s->bounds = memory_small((size_t)config->stage1.batch, sizeof *s->bounds);
+    }
+    if (config->stage1.time_sampling == TIME_LOSS_AWARE) {
+        if (group_size() > 1) /* each process knows the losses of its own images */
+            return error_input(error, "stage1.time_sampling loss_aware goes with one process; "
+                                      "expected uniform, or no mpirun");
+        if (!time_sampler_make(&s->sampler, config->diffusion.timesteps, error))
+            return false;
+        s->batch.sampler = &s->sampler;
+    }
     if (config->model.predicts != PREDICTS_EPS)
         graph_keep(s->graph, s->net.x);
     return graph_finish(s->graph, error) && learner_allocate(learner, config->seed, error);
@@ -68,8 +125,30 @@ static void release(Stage *stage)
     Stage1 *s = (Stage1 *)stage;
     graph_free(s->graph);
     batch_free(&s->batch);
+    time_sampler_free(&s->sampler);
+    memory_free(s->bounds);
     memory_free(s->path);
     memory_free(s);
+}
+
+static bool write_extra(Stage *stage, CheckpointWriter *writer, Error *error)
+{
+    const Stage1 *s = (Stage1 *)stage;
+    return !s->batch.sampler || time_sampler_write(&s->sampler, writer, error);
+}
+
+static bool read_extra(Stage *stage, Checkpoint *checkpoint, Error *error)
+{
+    Stage1 *s = (Stage1 *)stage;
+    return !s->batch.sampler || time_sampler_read(&s->sampler, checkpoint, error);
+}
+
+/* A second output that nothing trains would be noise. */
+static bool check_outputs(const Config *config, Error *error)
+{
+    return config->model.learned == LEARNED_NONE || config->stage1.objective == STAGE1_HYBRID ||
+           error_input(error, "model.learned is range, and stage1.objective eps does not train the "
+                              "second output; expected stage1.objective hybrid");
 }
 
 bool stage1_make(Stage **stage, const Config *config, const char *run, Error *error)
@@ -93,10 +172,15 @@ bool stage1_make(Stage **stage, const Config *config, const char *run, Error *er
         .learners = {{.target = "eps", .group = "trunk", .ema_group = "trunk_ema"}},
         .learner_count = 1,
         .evaluate = evaluate,
+        .write_extra = write_extra,
+        .read_extra = read_extra,
         .release = release,
     };
+    if (config->stage1.objective == STAGE1_HYBRID)
+        s->stage.learners[0].target = "hybrid";
     *stage = &s->stage;
-    if (batch_make(&s->batch, config, 1, config->stage1.batch, error) && build(s, error)) {
+    if (check_outputs(config, error) &&
+        batch_make(&s->batch, config, 1, config->stage1.batch, error) && build(s, error)) {
         s->stage.images = dataset_name(s->batch.dataset);
         s->stage.images_print = s->batch.print;
         return true;

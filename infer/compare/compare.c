@@ -114,7 +114,8 @@ static bool check_options(Compare *s, Error *error)
 
 static bool choose_variances(Comparison *c, Error *error)
 {
-    if (!command_variances(c->network, c->variances, &c->variance_count, error))
+    if (!command_bound_variances(c->network, c->trajectories, c->trajectory_count, c->variances,
+                                 &c->variance_count, error))
         return false;
     bool bounded = false;
     for (int v = 0; v < c->variance_count; v++) {

@@ -66,7 +66,8 @@ static bool choose_variances(Nll *s, Error *error)
     s->steps_count = r->steps_count;
     s->task.variances = s->variances;
     s->task.variance_count = r->variance_count;
-    return command_variances(s->network, s->variances, &s->task.variance_count, error) &&
+    return command_bound_variances(s->network, r->trajectories, r->trajectory_count, s->variances,
+                                   &s->task.variance_count, error) &&
            check_bounds(s, error) &&
            lists_complete_steps(COMMAND_BOUND_STEPS, network_schedule(s->network)->timesteps,
                                 s->steps, &s->steps_count, error);

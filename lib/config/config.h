@@ -50,6 +50,8 @@ typedef enum DownPadding { PADDING_AUTO, PADDING_END, PADDING_BOTH } DownPadding
 typedef enum EmbeddingOrder { EMBEDDING_AUTO, EMBEDDING_SIN_COS, EMBEDDING_COS_SIN } EmbeddingOrder;
 typedef enum FreqShift { FREQ_SHIFT_AUTO, FREQ_SHIFT_0, FREQ_SHIFT_1 } FreqShift;
 typedef enum LearnedVariance { LEARNED_NONE, LEARNED_RANGE } LearnedVariance;
+typedef enum Stage1Objective { STAGE1_EPS, STAGE1_HYBRID } Stage1Objective;
+typedef enum TimeSampling { TIME_UNIFORM, TIME_LOSS_AWARE } TimeSampling;
 typedef enum HeadType { HEAD_SIMPLE, HEAD_COMPLEX } HeadType;
 typedef enum FixedVariance { FIXED_BETA, FIXED_BETA_TILDE } FixedVariance;
 typedef enum Solver { SOLVER_AUTO, SOLVER_ADAM, SOLVER_EXACT } Solver;
@@ -131,6 +133,12 @@ typedef struct Config {
     struct {
         /* The variance of stage-1 samples. */
         FixedVariance variance;
+        /* HYBRID trains the second output too. */
+        Stage1Objective objective;
+        /* For HYBRID: the weight of the bound, in units of 1 / N. */
+        double vlb_weight;
+        /* How the timesteps of a batch are drawn. */
+        TimeSampling time_sampling;
         int64_t steps;
         int batch;
         double lr;

@@ -173,6 +173,15 @@ static bool check_correlation(const Config *config, Complaint *complaint)
     return true;
 }
 
+/* hybrid trains the second output, so there must be one. */
+static bool check_objective(const Config *config, Complaint *complaint)
+{
+    *complaint = (Complaint){.key = "model.learned", .others = {"stage1.objective"}};
+    if (config->stage1.objective == STAGE1_HYBRID && config->model.learned == LEARNED_NONE)
+        return COMPLAIN(complaint, "range, since stage1.objective is hybrid");
+    return true;
+}
+
 bool config_choose_files(Config *config, GivenData given, Complaint *complaint)
 {
     Config defaults;
@@ -207,5 +216,6 @@ bool config_check(const Config *config, Complaint *complaint)
            check_width(config, complaint) && check_attention(config, complaint) &&
            check_heads(config, complaint) && check_norm(config, complaint) &&
            check_timesteps(config, complaint) && check_data(config, complaint) &&
-           check_solver(config, complaint) && check_correlation(config, complaint);
+           check_solver(config, complaint) && check_correlation(config, complaint) &&
+           check_objective(config, complaint);
 }

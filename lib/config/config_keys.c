@@ -136,6 +136,16 @@ const ConfigKey config_keys[] = {
     {"stage1.variance", KEY_CHOICE, AT(stage1.variance), .choices = CHOICES("beta", "beta_tilde"),
      .fallback = "beta_tilde", .ignored_in = EVERYTHING,
      .help = "fixed reverse variance of stage-1 samples"},
+    {"stage1.objective", KEY_CHOICE, AT(stage1.objective), .choices = CHOICES("eps", "hybrid"),
+     .fallback = "eps", .ignored_in = STAGE2 | NETWORK,
+     .help = "hybrid: eps and the bound, for a learned variance (it makes model.learned range)"},
+    {"stage1.vlb_weight", KEY_REAL, AT(stage1.vlb_weight), RANGE(0, 1e6), .fallback = "0.001",
+     .ignored_in = STAGE2 | NETWORK,
+     .help = "weight of the bound in hybrid, times N: with 0.001 it is 1 for 1000 timesteps"},
+    {"stage1.time_sampling", KEY_CHOICE, AT(stage1.time_sampling),
+     .choices = CHOICES("uniform", "loss_aware"), .fallback = "uniform",
+     .ignored_in = STAGE2 | NETWORK,
+     .help = "timesteps of a batch; loss_aware: in proportion to the size of their last losses"},
     {"stage1.steps", KEY_INT64, AT(stage1.steps), RANGE(1, 1e9), .fallback = "20000",
      .ignored_in = EVERYTHING, .help = "training steps of the eps-network"},
     {"stage1.batch", KEY_INT, AT(stage1.batch), RANGE(1, 65536), .fallback = "128",
@@ -218,6 +228,7 @@ _Static_assert(sizeof(DataFormat) == sizeof(int) && sizeof(DataFloats) == sizeof
                    sizeof(Resampling) == sizeof(int) && sizeof(DownPadding) == sizeof(int) &&
                    sizeof(EmbeddingOrder) == sizeof(int) && sizeof(FreqShift) == sizeof(int) &&
                    sizeof(LearnedVariance) == sizeof(int) &&
+                   sizeof(Stage1Objective) == sizeof(int) && sizeof(TimeSampling) == sizeof(int) &&
                    sizeof(CorrelationChoice) == sizeof(int),
                "an enum is an int");
 

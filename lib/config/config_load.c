@@ -89,6 +89,10 @@ static bool check_whole(ConfigReader *reader)
                              .train = is_given(reader, "data.train"),
                              .test = is_given(reader, "data.test")};
     Complaint complaint = {0};
+    /* A recipe that says none can be trained with the override stage1.objective=hybrid alone. */
+    if (reader->config.stage1.objective == STAGE1_HYBRID &&
+        !reader->given[config_key_find("model.learned")].override)
+        reader->config.model.learned = LEARNED_RANGE;
     return (config_choose_files(&reader->config, given, &complaint) &&
             config_check(&reader->config, &complaint)) ||
            complain(reader, &complaint);

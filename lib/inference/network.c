@@ -164,8 +164,14 @@ const BlockCorrelation *network_correlation(const Network *network, const Varian
 static bool check_head(const Network *network, const Variance *variance, const char *head,
                        Error *error)
 {
-    return !head || network_find_head(network, head) >= 0 ||
-           error_input(error,
+    if (!head || network_find_head(network, head) >= 0)
+        return true;
+    if (variance == &variance_learned)
+        return error_input(error,
+                           "the variance learned needs a network with a second output, and %s has "
+                           "none; train --stage 1 --set stage1.objective=hybrid makes one",
+                           network->origin);
+    return error_input(error,
                        "the variance %s needs the head %s, and %s has none; train --stage 2 "
                        "--loss %s makes one",
                        variance->name, head, network->origin, head);
@@ -292,6 +298,11 @@ static void fill_inputs(Network *network, const float *x, const int *t, int coun
 static bool run_head(Network *network, NetworkHead *head, const int *t, int count, float *out,
                      Error *error)
 {
+    if (head->is_output) {
+        memcpy(out, value_data(network->unet.v),
+               (size_t)count * network_dims(network) * sizeof *out);
+        return true;
+    }
     if ((!head->graph && !build_head(network, head, error)) ||
         !graph_forward(head->graph, 0, error))
         return false;

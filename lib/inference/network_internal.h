@@ -10,6 +10,8 @@
 typedef struct NetworkHead {
     /* "sn" */
     char *name;
+    /* Whether it is the second output of the trunk: then it has no weights and no graph. */
+    bool is_output;
     /* The head's checkpoint, and its configuration and bins: both may differ between files. */
     char *path;
     Config config;

@@ -37,6 +37,13 @@ static bool adopt_trunk(Network *network, Checkpoint *checkpoint, const ParamSet
                    param->fan_in);
     }
     network->weights = checkpoint_load_params(checkpoint, "trunk_ema", set, error);
+    if (network->config.model.learned != LEARNED_NONE)
+        network->heads[network->head_count++] =
+            (NetworkHead){.name = memory_string("learned"),
+                          .path = memory_string(network->path),
+                          .is_output = true,
+                          .config = network->config,
+                          .bins = time_bins_even(1, network->config.diffusion.timesteps)};
     const Config *config = &network->config;
     return network->weights && config_make_schedule(&network->schedule, config, error) &&
            (config->data.format != DATA_MIXTURE ||

@@ -5,6 +5,7 @@
  *     nll  sum l + r exp(-l)             the likelihood: exp(l) -> E[r | x_t] (objective_nll.c)
  *     npr  ||(eps - eps_hat)^2 - g||^2   g -> E[(eps - eps_hat)^2 | x_t]
  *     sn   ||eps^2 - h||^2               h -> E[eps^2 | x_t]
+ *     vlb  the bound's term of t         a learned variance, stage 1 (objective_vlb.c)
  *
  * (npr and sn: Bao et al. 2022b, arXiv 2206.07309. Squares of vectors are elementwise.) A loss is a
  * sum over the dimensions of an image, and a mean over images. The objective of a head takes
@@ -44,7 +45,7 @@ typedef struct ObjectiveInput {
     const float *eps;
     /* [dims]: the network's prediction of eps. NULL if the objective does not read it. */
     const float *eps_hat;
-    /* [dims]: the image without noise. Only objectives with a `ratio` read it. */
+    /* [dims]: the image without noise. Only vlb and objectives with a `ratio` read it. */
     const float *x_0;
 } ObjectiveInput;
 
@@ -58,7 +59,7 @@ typedef struct Objective {
     const char *help, *source;
     /* If Adam trains the head, the seed of its initial weights is the run's seed plus this number.
      * Each head has a different number, so that each starts from its own weights. 0 belongs to the
-     * trunk: such an objective trains no head, and only stage 1 can minimise it. Never change the
+     * trunk: such an objective trains no head, and only stage 1 can minimise it (eps, vlb). Never change the
      * number: the same seed would then give another run. */
     unsigned seed_offset;
 
@@ -82,7 +83,8 @@ typedef struct Objective {
     LINE(gms)                                                                                      \
     LINE(nll)                                                                                      \
     LINE(npr)                                                                                      \
-    LINE(sn)
+    LINE(sn)                                                                                       \
+    LINE(vlb)
 
 #define OBJECTIVE_DECLARE(name) extern const Objective objective_##name;
 OBJECTIVES(OBJECTIVE_DECLARE)

@@ -22,7 +22,7 @@ int variance_index(const Variance *variance)
 /* Whether steps of DDIM can have the variance. */
 static bool suits_ddim(const Variance *variance)
 {
-    return variance->step.beta_share == 0;
+    return variance->step.beta_share == 0 && !variance->is_ddpm_only;
 }
 
 static bool is_any(const Variance *variance)
@@ -72,6 +72,15 @@ void variance_draw_correlated(const VarianceInput *input, const ReverseStep *ste
     const BlockCorrelation *correlation = input->correlation;
     block_covariance_draw(&correlation->shape, block_correlation_at(correlation, input->t), step,
                           cov, z, noise);
+}
+
+int variances_with_tables(const Variance **variances, int count)
+{
+    int left = 0;
+    for (int v = 0; v < count; v++)
+        if (!variances[v]->depends_on_step)
+            variances[left++] = variances[v];
+    return left;
 }
 
 bool variance_check_step(const Variance *variance, const ReverseOptions *options, Error *error)

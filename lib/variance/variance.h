@@ -22,7 +22,9 @@
  * The estimate may be the diagonal of a covariance with correlations between neighbouring pixels
  * (is_correlated, variance/block_covariance.h).
  *
- * Other variances depend on s as well (depends_on_step). They give the variance of a step itself.
+ * Other variances depend on s as well (depends_on_step). They give the variance of a step itself:
+ *
+ *     learned        between beta and beta_tilde, where a second output of the network says
  */
 #pragma once
 
@@ -42,7 +44,7 @@ typedef struct VarianceInput {
     size_t dims;
     /* [dims]: the image, and the network's prediction of the noise in it. */
     const float *x_t, *eps_hat;
-    /* [dims]: the raw output of the variance's head. */
+    /* [dims]: the raw output of the variance's head, or the network's second output. */
     const float *head;
     /* [dims]: the raw output of the head that `draw` reads. */
     const float *draw_head;
@@ -65,7 +67,8 @@ typedef struct Variance {
     const char *alias;
     /* A few words for --help, and the paper. */
     const char *help, *source;
-    /* The head that the variance reads, "sn"; NULL: none. */
+    /* The head that the variance reads, "sn", or "learned" for the second output of the network;
+     * NULL: none. */
     const char *head;
     /* Another head, which `draw` alone reads; NULL: none. */
     const char *draw_head;
@@ -79,6 +82,8 @@ typedef struct Variance {
      * fitted with (variance/block_covariance.h). The bound then uses eigenvalues and rotated
      * residuals, and `draw` is variance_draw_correlated. */
     bool is_correlated;
+    /* Whether steps of DDIM can't have the variance, though it is not fixed. */
+    bool is_ddpm_only;
     /* Set for a variance that depends on the schedule alone: is_fixed, and its share of beta. */
     ReverseVariance step;
     /* Whether all elements of an image have the same estimate. */
@@ -117,7 +122,8 @@ typedef struct Variance {
     VARIANCE(variance_true)                                                                        \
     VARIANCE(variance_nll)                                                                         \
     VARIANCE(variance_nll_block)                                                                   \
-    VARIANCE(variance_gms)
+    VARIANCE(variance_gms)                                                                         \
+    VARIANCE(variance_learned)
 
 #define VARIANCE_DECLARATION(variance) extern const Variance variance;
 VARIANCES(VARIANCE_DECLARATION)
@@ -142,6 +148,10 @@ bool variance_check_step(const Variance *variance, const ReverseOptions *options
 
 /* Whether the variance has bounds. An input error says why not. */
 bool variance_check_bound(const Variance *variance, Error *error);
+
+/* Leaves out those of `variances` [count] that have no tables for dp, since they depend on s.
+ * Returns how many are left. */
+int variances_with_tables(const Variance **variances, int count);
 
 /* -- Facts ------------------------------------------------------------------------------------ */
 
