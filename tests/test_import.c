@@ -4,6 +4,8 @@
 #define SUITE_TIMEOUT 300
 #include "exchange/tensor_table.h"
 #include "inference/network.h"
+#include "io/checkpoint.h"
+#include "model/unet.h"
 
 #include "base/memory.h"
 #include "tests/infer_program.h"
@@ -127,6 +129,65 @@ START_TEST(networks_give_what_their_programs_give)
         check_eps(run, expected, "eps");
     }
     program_end();
+}
+END_TEST
+
+/* -- Learned variances ---------------------------------------------------------------------------- */
+
+/* The second half of the channels is a second output of our network, `v` in the expected files. */
+static void check_second_output(const char *what, const char *expected)
+{
+    int rank;
+    int64_t dims[GOLDEN_MAX_RANK];
+    program_begin();
+    infer_ok("import " IMPORT "%s --run $D/run", what);
+    Checkpoint *checkpoint = NULL;
+    ParamSet params = {0};
+    assert_ok(checkpoint_open(&checkpoint, in_directory("run/stage1.h5"), &error));
+    const Config *config = checkpoint_config(checkpoint);
+    ck_assert_int_eq(config->model.learned, LEARNED_RANGE);
+    Graph *graph = graph_new(&params, (GraphOptions){.batch = 3});
+    const UNet net = unet_build(graph, config);
+    float *weights = checkpoint_load_params(checkpoint, "trunk_ema", &params, &error);
+    ck_assert_ptr_nonnull(weights);
+    assert_ok(graph_finish(graph, &error));
+    graph_load_weights(graph, weights);
+
+    float *x = golden_floats(expected, "x", &rank, dims);
+    float *want = golden_floats(expected, "v", NULL, NULL);
+    int64_t *index = golden_ints(expected, "t", NULL, NULL);
+    const size_t count = golden_count(rank, dims);
+    double times[3], largest = 0;
+    Schedule schedule;
+    assert_ok(config_make_schedule(&schedule, config, &error));
+    ck_assert_int_eq(dims[0], 3);
+    for (int i = 0; i < 3; i++)
+        times[i] = schedule_model_time(&schedule, (int)index[i] + 1);
+    golden_to_nhwc(x, 3, (size_t)dims[1], (size_t)dims[2], (size_t)dims[3]);
+    golden_to_nhwc(want, 3, (size_t)dims[1], (size_t)dims[2], (size_t)dims[3]);
+    memcpy(value_data(net.x), x, count * sizeof *x);
+    unet_embed_times(times, 3, net.embedding, value_data(net.time));
+    assert_ok(graph_forward(graph, 0, &error));
+    for (size_t i = 0; i < count; i++)
+        largest = larger(largest, fabs((double)want[i]));
+    ck_arrays_close("v", value_data(net.v), want, count, tolerance(expected, "v") * largest);
+    schedule_free(&schedule);
+    graph_free(graph);
+    params_free(&params);
+    memory_free(weights);
+    checkpoint_close(checkpoint);
+    free(x);
+    free(want);
+    free(index);
+    program_end();
+}
+
+START_TEST(a_learned_variance_is_a_second_output)
+{
+    check_second_output("adm.pt --config " IMPORT "adm.json", IMPORT "adm_expected.h5");
+    check_second_output("iddpm_learned.pt --config " IMPORT "iddpm_learned.json",
+                        IMPORT "iddpm_learned_expected.h5");
+    check_second_output("diffusers-learned", IMPORT "diffusers-learned_expected.h5");
 }
 END_TEST
 
@@ -569,8 +630,8 @@ START_TEST(an_exported_folder_has_the_names_and_shapes_of_diffusers)
 }
 END_TEST
 
-SUITE_MAIN("import", networks_give_what_their_programs_give, heads_give_what_their_program_gives,
-           a_head_must_be_named_and_joins_its_own_network_only,
+SUITE_MAIN("import", networks_give_what_their_programs_give, a_learned_variance_is_a_second_output,
+           heads_give_what_their_program_gives, a_head_must_be_named_and_joins_its_own_network_only,
            what_must_be_refused_is_refused_in_one_line,
            flags_that_do_not_fit_are_refused_with_the_reason,
            flags_that_shapes_do_not_show_change_the_network,

@@ -173,7 +173,8 @@ static Image image_of(const GroupNormOp *norm, size_t i)
                .channels = channels},
         .shift =
             op->in[1] && !norm->modulated ? (const float *)op->in[1]->data + i * channels : NULL,
-        .modulation = norm->modulated ? (const float *)op->in[1]->data + 2 * i * channels : NULL,
+        .modulation =
+            op->in[1] && norm->modulated ? (const float *)op->in[1]->data + 2 * i * channels : NULL,
         .mean = saved + 2 * i * groups,
         .rstd = saved + (2 * i + 1) * groups,
     };
