@@ -436,6 +436,50 @@ START_TEST(inference_has_no_backward)
 }
 END_TEST
 
+/* A normalisation before a convolution that Winograd's algorithm computes, unless `direct`; returns
+ * the normalised value. */
+static Value *build_normalised(Network *net, bool direct)
+{
+    network_begin(net, (GraphOptions){.batch = 3,
+                                      .weight_gradients = true,
+                                      .input_gradients = true,
+                                      .dropout = true,
+                                      .seed = 5,
+                                      .direct = direct});
+    Value *x = network_input(net, 10, 9, 32), *shift = network_input(net, 1, 1, 40);
+    Value *h = nn_conv1x1(net->graph, x, "a", 40, NULL);
+    const Norm norm = {.groups = 4, .shift = shift, .silu = true, .dropout = 0.2};
+    Value *normalised = nn_group_norm(net->graph, h, "b", norm);
+    network_finish(net, nn_conv2d(net->graph, normalised, "c", 48,
+                                  (Conv){.kernel = 3, .pad_begin = 1, .pad_end = 1}));
+    return normalised;
+}
+
+/* Its life ends with the convolution, and the backward pass has the same numbers nevertheless. */
+START_TEST(a_normalised_image_is_computed_again_and_not_kept)
+{
+    for (int threads = 1; threads <= 3; threads += 2) {
+        Network net, direct;
+        omp_set_num_threads(threads);
+        const Value *normalised = build_normalised(&net, false);
+        const Value *kept = build_normalised(&direct, true);
+        ck_assert_int_eq(normalised->data_last, normalised->producer->index + 1);
+        ck_assert_int_ge(kept->data_last, direct.graph->op_count);
+        network_backward(&net);
+        network_backward(&direct);
+        ck_assert_double_le(distance(net.dx[0], direct.dx[0], value_count(net.input[0])), 1e-5);
+        for (int i = 0; i < net.params.count; i++) {
+            const Param *param = &net.params.items[i];
+            ck_assert_double_le(distance(net.gradients + param->offset,
+                                         direct.gradients + param->offset, param->count),
+                                1e-5);
+        }
+        network_free(&net);
+        network_free(&direct);
+    }
+}
+END_TEST
+
 /* Bytes that malloc has given out. Sanitizers bring an allocator, and a search for leaks, of their
  * own. */
 static size_t bytes_in_use(void)
@@ -481,4 +525,4 @@ SUITE_MAIN("graph", ten_thousand_steps_take_no_memory, buffers_alive_together_sh
            inference_is_small_and_the_same, runs_repeat_to_the_bit, images_do_not_see_each_other,
            threads_change_nothing_but_rounding, seeds_add_up,
            gradients_of_what_is_not_seeded_are_zero, inputs_are_not_seeded,
-           inference_has_no_backward)
+           inference_has_no_backward, a_normalised_image_is_computed_again_and_not_kept)

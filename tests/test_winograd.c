@@ -93,6 +93,7 @@ static Case case_new(const WinogradKernels *kernels, ConvShape shape, ConvPass p
             random_normal((RandomKey){.seed = 3, .purpose = RANDOM_NOISE, .sample = (uint32_t)i},
                           c.operands[i], c.counts[i]);
     }
+    c.operands[OPERAND_ROWS] = NULL;
     return c;
 }
 
@@ -105,7 +106,8 @@ static void case_free(Case *c)
 static void case_run(Case *c)
 {
     Error error = {0};
-    const size_t bytes = winograd_scratch_bytes(&c->winograd);
+    const size_t bytes = winograd_scratch_bytes(&c->winograd) +
+                         (c->operands[OPERAND_ROWS] ? winograd_rows_bytes(&c->winograd) : 0);
     unsigned char *scratch = memory_large(bytes + MARGIN, 1, "scratch", &error);
     must(scratch != NULL, &error);
     memset(scratch, 0xff, bytes + MARGIN);
@@ -265,6 +267,37 @@ START_TEST(an_image_does_not_depend_on_the_others)
 }
 END_TEST
 
+/* Rows of a case's input, which lies in its memory. */
+static void copy_rows(const void *context, int first, int last, float *to)
+{
+    const Case *c = context;
+    const ConvShape *s = &c->winograd.shape;
+    const ptrdiff_t row = (ptrdiff_t)s->in_width * s->in_channels;
+    ck_assert(0 <= first && first < last && last <= s->n * s->in_height);
+    memcpy(to, c->memory[OPERAND_SRC] + MARGIN + first * row,
+           (size_t)((last - first) * row) * sizeof(float));
+}
+
+START_TEST(the_gradient_takes_its_input_row_by_row)
+{
+    const WinogradKernels *sets[MOST_SETS];
+    const int count = list_sets(sets);
+    for (int set = 0; set < count; set++)
+        for (int i = 0; i < SHAPES; i++) {
+            Case whole = case_new(sets[set], shape_of(shapes[i]), CONV_BACKWARD_WEIGHTS, 1);
+            Case rows = case_new(sets[set], shape_of(shapes[i]), CONV_BACKWARD_WEIGHTS, 3);
+            const RowSource source = {copy_rows, &rows};
+            case_run(&whole);
+            rows.operands[OPERAND_SRC] = NULL;
+            rows.operands[OPERAND_ROWS] = (void *)&source;
+            case_run(&rows);
+            check_bits(&whole, &rows, SIZE_MAX, "source of the input");
+            case_free(&whole);
+            case_free(&rows);
+        }
+}
+END_TEST
+
 static const char *implementation(const ConvShape *shape, bool direct)
 {
     static char name[64];
@@ -342,6 +375,6 @@ END_TEST
 SUITE_MAIN("winograd", the_forward_pass_is_its_definition,
            the_gradient_of_the_input_is_its_definition,
            the_gradient_of_the_weights_is_its_definition, nothing_need_be_added,
-           bits_do_not_depend_on_the_threads, an_image_does_not_depend_on_the_others,
-           a_fixed_rule_says_where_it_is_taken, every_product_is_checked_when_it_is_made,
-           the_variable_of_onednn_holds_these_kernels_too)
+           bits_do_not_depend_on_the_threads, the_gradient_takes_its_input_row_by_row,
+           an_image_does_not_depend_on_the_others, a_fixed_rule_says_where_it_is_taken,
+           every_product_is_checked_when_it_is_made, the_variable_of_onednn_holds_these_kernels_too)

@@ -1,13 +1,14 @@
 /* Operations, for the files of lib/layers that implement one.
  *
  * A layer file defines a struct that begins with `Op op`, and an OpKind of functions for it
- * (prepare, pack and release may be NULL):
+ * (prepare, pack, remake and release may be NULL):
  *
  *     prepare   compiles primitives, says what backward reads and how much memory it needs
  *     pack      copies weights into the layout that the primitives read
  *     forward   reads in[k]->data, writes out->data
  *     backward  reads out->grad, writes (or, where accumulate[k], adds to) in[k]->grad where
  *               in[k]->needs_grad, and overwrites its parameters' gradients
+ *     remake    computes rows of out->data again, in the backward pass, float32 only
  *     release   frees what prepare made
  */
 #pragma once
@@ -53,6 +54,7 @@ typedef struct OpKind {
     void (*pack)(Graph *graph, Op *op);
     bool (*forward)(Graph *graph, Op *op, Error *error);
     bool (*backward)(Graph *graph, Op *op, Error *error);
+    void (*remake)(const Graph *graph, const Op *op, int first, int last, float *to);
     void (*release)(Op *op);
 } OpKind;
 
@@ -77,6 +79,8 @@ struct Op {
     int passes_gradient;
 
     /* Set by prepare. */
+    /* Whether remake works, from now to the operation's backward step. */
+    bool remakes;
     /* Whether backward reads this input's data. */
     bool reads_input[OP_MAX_INPUTS];
     /* Bytes that forward writes and backward reads. */

@@ -42,6 +42,9 @@ bool primitive_matmul(Primitive **primitive, const MatmulShape *shape, Error *er
 void primitive_free(Primitive *primitive);
 
 size_t primitive_scratch_bytes(const Primitive *primitive);
+/* Scratch that has to follow if OPERAND_ROWS computes the src of the gradient of the weights; 0: src
+ * has to lie in memory. */
+size_t primitive_rows_bytes(const Primitive *primitive);
 /* Of the packed weights, or, for CONV_BACKWARD_WEIGHTS, of their packed gradient. 0: it reads or
  * writes plain float32 weights, of a convolution [out, in, kernel, kernel], and nothing is to be
  * packed. */
@@ -61,7 +64,8 @@ const char *primitive_implementation(const Primitive *primitive);
 const char *primitive_library(void);
 
 /* Runs it. `operands` [OPERAND_COUNT] are pointers, those it does not use NULL; `scratch` has
- * primitive_scratch_bytes bytes. All pointers are aligned to 64 bytes or more for speed. */
+ * primitive_scratch_bytes bytes, and primitive_rows_bytes more with OPERAND_ROWS, beside which
+ * OPERAND_SRC is not read. All pointers are aligned to 64 bytes or more for speed. */
 bool primitive_run(Primitive *primitive, void *const *operands, void *scratch, Error *error);
 
 /* For benchmarks: the least that a step can take with direct products. Between primitive_record and

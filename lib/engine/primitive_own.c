@@ -60,6 +60,12 @@ static size_t scratch_bytes(const Product *product, int threads)
     return winograd_scratch_bytes(&winograd);
 }
 
+static size_t rows_bytes(const Product *product, int threads)
+{
+    const Winograd winograd = describe(product, threads);
+    return winograd_rows_bytes(&winograd);
+}
+
 static void run(const Product *product, int threads, void *const *operands, void *scratch)
 {
     const Winograd winograd = describe(product, threads);
@@ -73,8 +79,8 @@ static void run(const Product *product, int threads, void *const *operands, void
 /* --------------------------------------------------------------------------------------------- */
 
 static const OwnWay ways[] = {
-    {amx_name, amx_takes, amx_scratch_bytes, false, amx_run},
-    {winograd_name, winograd_takes, scratch_bytes, true, run},
+    {amx_name, amx_takes, amx_scratch_bytes, NULL, false, amx_run},
+    {winograd_name, winograd_takes, scratch_bytes, rows_bytes, true, run},
 };
 
 const OwnWay *own_way(const Product *product, const ProductLog *log)

@@ -13,6 +13,8 @@ typedef struct OwnWay {
      * a run that is continued computes the same bits. */
     bool (*takes)(const Product *product);
     size_t (*scratch_bytes)(const Product *product, int threads);
+    /* As primitive_rows_bytes; NULL: it takes no rows. */
+    size_t (*rows_bytes)(const Product *product, int threads);
     /* Elements are computed a tile at a time, and share rounding errors (product_reference.h). */
     bool is_by_tiles;
     /* `operands` [OPERAND_COUNT], with the plain weights or their plain gradient. */

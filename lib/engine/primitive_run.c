@@ -26,6 +26,11 @@ size_t primitive_scratch_bytes(const Primitive *p)
     return p->scratch_bytes;
 }
 
+size_t primitive_rows_bytes(const Primitive *p)
+{
+    return p->own && p->own->rows_bytes ? p->own->rows_bytes(&p->product, p->own_threads) : 0;
+}
+
 size_t primitive_weights_bytes(const Primitive *p)
 {
     return p->weights_bytes;

@@ -48,8 +48,17 @@ typedef enum Operand {
     OPERAND_BIAS,
     OPERAND_DST,
     OPERAND_ADDED, /* a tensor of dst's shape that a convolution adds to its result */
+    OPERAND_ROWS,  /* no tensor: a RowSource, which then computes SRC (primitive_rows_bytes) */
     OPERAND_COUNT,
 } Operand;
+
+/* An image [n, height, width, channels], float32, whose rows are computed when they are needed. */
+typedef struct RowSource {
+    /* to [last - first, width, channels] := rows first .. last - 1, counted over all images. Threads
+     * of a team call it at the same time. */
+    void (*compute)(const void *context, int first, int last, float *to);
+    const void *context;
+} RowSource;
 
 typedef struct Product {
     bool is_matmul;

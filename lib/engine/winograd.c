@@ -47,6 +47,11 @@ size_t winograd_scratch_bytes(const Winograd *w)
     return w->pass == CONV_BACKWARD_WEIGHTS ? gradient_scratch_bytes(w) : forward_scratch_bytes(w);
 }
 
+size_t winograd_rows_bytes(const Winograd *w)
+{
+    return w->pass == CONV_BACKWARD_WEIGHTS ? gradient_rows_bytes(w) : 0;
+}
+
 void winograd_run(const Winograd *w, void *const *operands, void *scratch)
 {
     if (w->pass == CONV_BACKWARD_WEIGHTS)

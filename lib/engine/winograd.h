@@ -22,6 +22,10 @@ bool winograd_is_better(const ConvShape *shape);
 /* Working memory. */
 size_t winograd_scratch_bytes(const Winograd *winograd);
 
+/* More of it that follows, if OPERAND_ROWS computes the src of the gradient of the weights. 0: src has
+ * to lie in memory. */
+size_t winograd_rows_bytes(const Winograd *winograd);
+
 /* Runs it. `operands` [OPERAND_COUNT]: as of a convolution's primitive, all float32; OPERAND_ADDED
- * may be NULL, and so may OPERAND_BIAS. `scratch` is aligned to 64 bytes. */
+ * may be NULL, and so may OPERAND_BIAS and OPERAND_ROWS. `scratch` is aligned to 64 bytes. */
 void winograd_run(const Winograd *winograd, void *const *operands, void *scratch);

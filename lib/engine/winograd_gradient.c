@@ -5,6 +5,9 @@
  * point stay in the cache, and sums come from and go to a far one. After the last block each pair of
  * columns is brought back to weights.
  *
+ * The input may be computed row by row, when a block needs it; a row between two blocks is computed
+ * for both.
+ *
  * Where one block holds all tiles no sums need be kept: each pair of columns is multiplied at all
  * points, and brought back at once.
  */
@@ -18,19 +21,40 @@ typedef struct Gradient {
     GradientPlan plan;
     const float *x, *dy;
     float *dw;
+    /* Computes x; NULL: x lies in memory. `rows` has those that a block reaches. */
+    const RowSource *source;
+    float *rows;
     /* The factors, and the sums [columns of outputs][columns of inputs][36][square]. */
     float *v, *z, *sums;
 } Gradient;
 
+/* Computes rows of the input, some at a time. */
+static void compute_rows(const Gradient *g, Rows rows)
+{
+    enum { SOME = WINOGRAD_TILE };
+    const ptrdiff_t next_row = (ptrdiff_t)g->plan.tiles.width * g->plan.in;
+#pragma omp for schedule(static)
+    for (int row = rows.first; row < rows.last; row += SOME)
+        g->source->compute(g->source->context, row, smaller(row + SOME, rows.last),
+                           g->rows + (row - rows.first) * next_row);
+}
+
 static void transform_block(const Gradient *g, int first, int last)
 {
     const GradientPlan *p = &g->plan;
+    const float *x = g->source ? g->rows : g->x;
+    Tiles tiles = p->tiles;
+    if (g->source) {
+        const Rows rows = rows_of_tiles(&tiles, first, last);
+        compute_rows(g, rows);
+        tiles.first_row = rows.first;
+    }
     const ptrdiff_t columns = g->kernels->columns;
 #pragma omp for schedule(static)
     for (int tile = first; tile < last; tile++) {
         const ptrdiff_t group = (tile - first) / WINOGRAD_GROUP;
         const ptrdiff_t place = (tile - first) % WINOGRAD_GROUP * columns;
-        g->kernels->input_factor(&p->tiles, g->x, p->in, tile, p->next_column,
+        g->kernels->input_factor(&tiles, x, p->in, tile, p->next_column,
                                  g->v + group * p->in_group + place);
         g->kernels->gradient_factor(&p->tiles, g->dy, p->out, tile, p->next_column,
                                     g->z + group * p->out_group + place);
@@ -83,7 +107,9 @@ void winograd_gradient(const Winograd *w, void *const *operands, void *scratch)
                   .plan = gradient_plan(w),
                   .x = operands[OPERAND_SRC],
                   .dy = operands[OPERAND_DST],
-                  .dw = operands[OPERAND_WEIGHTS]};
+                  .dw = operands[OPERAND_WEIGHTS],
+                  .source = operands[OPERAND_ROWS],
+                  .rows = (float *)((char *)scratch + gradient_scratch_bytes(w))};
     const GradientPlan *p = &g.plan;
     g.v = scratch;
     g.z = g.v + p->in_factors;

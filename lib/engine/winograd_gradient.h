@@ -3,6 +3,6 @@
 
 #include "engine/winograd_kernels.h"
 
-/* From OPERAND_SRC and OPERAND_DST's gradient to the gradients of OPERAND_WEIGHTS and, unless NULL,
+/* From OPERAND_SRC, or OPERAND_ROWS unless NULL, and OPERAND_DST's gradient to the gradients of OPERAND_WEIGHTS and, unless NULL,
  * OPERAND_BIAS. */
 void winograd_gradient(const Winograd *winograd, void *const *operands, void *scratch);

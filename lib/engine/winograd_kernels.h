@@ -46,6 +46,8 @@ typedef struct Tiles {
     int height, width;
     /* Tiles in a row, in an image, and in all. */
     int across, per_image, count;
+    /* The row, counted over all images, with which the memory of an input begins. */
+    int first_row;
 } Tiles;
 
 /* The weights of one convolution as the forward pass sees them, and backward data, which is a

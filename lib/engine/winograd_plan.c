@@ -27,7 +27,7 @@ static Tiles cut(const ConvShape *s)
 {
     const int across = divide_up(s->in_width, WINOGRAD_TILE);
     const int per_image = across * divide_up(s->in_height, WINOGRAD_TILE);
-    return (Tiles){s->in_height, s->in_width, across, per_image, s->n * per_image};
+    return (Tiles){s->in_height, s->in_width, across, per_image, s->n * per_image, 0};
 }
 
 /* `count` tiles in equal parts of at most `most`, in whole groups. */
@@ -109,4 +109,26 @@ size_t gradient_scratch_bytes(const Winograd *w)
     const size_t bias = elementwise_column_sum_scratch(
         (size_t)p.tiles.count * WINOGRAD_TILE * WINOGRAD_TILE, p.out);
     return factors + sums > bias ? factors + sums : bias;
+}
+
+Rows rows_of_tiles(const Tiles *tiles, int first, int last)
+{
+    const int height = tiles->height, from = first / tiles->per_image;
+    const int to = (last - 1) / tiles->per_image;
+    const int top = first % tiles->per_image / tiles->across * WINOGRAD_TILE - 1;
+    const int end =
+        (last - 1) % tiles->per_image / tiles->across * WINOGRAD_TILE + WINOGRAD_TILE + 1;
+    return (Rows){from * height + (top > 0 ? top : 0), to * height + smaller(end, height)};
+}
+
+size_t gradient_rows_bytes(const Winograd *w)
+{
+    const GradientPlan p = gradient_plan(w);
+    int most = 0;
+    for (int first = 0; first < p.tiles.count; first += p.block) {
+        const Rows rows = rows_of_tiles(&p.tiles, first, smaller(first + p.block, p.tiles.count));
+        const int count = rows.last - rows.first;
+        most = count > most ? count : most;
+    }
+    return bytes_of((ptrdiff_t)most * p.tiles.width * p.in);
 }

@@ -44,6 +44,17 @@ GradientPlan gradient_plan(const Winograd *winograd);
 size_t forward_scratch_bytes(const Winograd *winograd);
 size_t gradient_scratch_bytes(const Winograd *winograd);
 
+/* Rows first .. last - 1 of an input, counted over all images. */
+typedef struct Rows {
+    int first, last;
+} Rows;
+
+/* The rows that tiles first .. last - 1 reach. */
+Rows rows_of_tiles(const Tiles *tiles, int first, int last);
+
+/* Of the rows that any block of tiles reaches. */
+size_t gradient_rows_bytes(const Winograd *winograd);
+
 static inline int divide_up(int a, int b)
 {
     return (a + b - 1) / b;

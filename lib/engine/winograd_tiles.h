@@ -36,7 +36,8 @@ INLINED void find_pixels(Pixels *pixels, const Tiles *tiles, int tile, int size,
     const int left = rest % tiles->across * WINOGRAD_TILE - before;
     pixels->next_row = (ptrdiff_t)tiles->width * channels;
     pixels->next_column = channels;
-    pixels->first = x + (image * tiles->height + top) * pixels->next_row + left * channels;
+    pixels->first =
+        x + (image * tiles->height + top - tiles->first_row) * pixels->next_row + left * channels;
     pixels->inside =
         top >= 0 && left >= 0 && top + size <= tiles->height && left + size <= tiles->width;
     if (!pixels->inside || channels % LANES != 0)

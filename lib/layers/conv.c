@@ -1,5 +1,7 @@
 /* Convolutions. Where the forward and the backward-data primitive want packed weights, these are
  * packed each time they change. A gradient that comes out packed is brought back to [out, in, k, k].
+ * The gradient of the weights reads x. If the normalisation before can compute x again, and the
+ * primitive takes x row by row, x need not be kept from the forward pass.
  *
  *     forward   y = conv(x, w) + b [+ residual]
  *     backward  dx = conv'(dy, w),  dw = x (*) dy,  db = sum of dy,  d residual = dy
@@ -23,6 +25,8 @@ typedef struct ConvOp {
     size_t added_bytes;
     /* Scratch for the output's gradient in the type of the convolution. */
     size_t cast_bytes;
+    /* Scratch for rows of x that are computed again for the gradient of the weights; 0: x is kept. */
+    size_t rows_bytes;
 } ConvOp;
 
 static size_t larger(size_t a, size_t b)
@@ -49,9 +53,11 @@ static bool prepare_backward(Graph *graph, ConvOp *conv, Error *error)
         product.pass = CONV_BACKWARD_WEIGHTS;
         if (!primitive_conv(&conv->backward_weights, &product, error))
             return false;
-        op->reads_input[0] = true;
+        if (op->in[0]->producer && op->in[0]->producer->remakes)
+            conv->rows_bytes = primitive_rows_bytes(conv->backward_weights);
+        op->reads_input[0] = conv->rows_bytes == 0;
         weights_scratch = memory_aligned(primitive_weights_bytes(conv->backward_weights)) +
-                          primitive_scratch_bytes(conv->backward_weights);
+                          primitive_scratch_bytes(conv->backward_weights) + conv->rows_bytes;
     }
     if (op->out->type != type)
         conv->cast_bytes = memory_aligned(value_count(op->out) * dtype_size(type));
@@ -113,6 +119,18 @@ static bool backward_data(Graph *graph, ConvOp *conv, void *dy, char *scratch, E
     return true;
 }
 
+/* A value that is computed again. */
+typedef struct Remade {
+    const Graph *graph;
+    const Op *producer;
+} Remade;
+
+static void remake_rows(const void *context, int first, int last, float *to)
+{
+    const Remade *remade = context;
+    remade->producer->kind->remake(remade->graph, remade->producer, first, last, to);
+}
+
 /* Where the gradient comes out packed it goes to scratch first, and is unpacked from there. */
 static bool backward_weights(Graph *graph, ConvOp *conv, void *dy, char *scratch, Error *error)
 {
@@ -120,8 +138,12 @@ static bool backward_weights(Graph *graph, ConvOp *conv, void *dy, char *scratch
     const size_t packed_bytes = primitive_weights_bytes(conv->backward_weights);
     void *plain = op_gradients(graph, op->weight);
     void *packed = packed_bytes > 0 ? scratch : plain;
+    const Remade remade = {graph, op->in[0]->producer};
+    RowSource rows = {remake_rows, &remade};
+    /* With rows, OPERAND_SRC is memory of the same size, for primitive_replay. */
     void *gradient[OPERAND_COUNT] = {
-        [OPERAND_SRC] = op->in[0]->data,
+        [OPERAND_SRC] = conv->rows_bytes > 0 ? op->in[0]->producer->in[0]->data : op->in[0]->data,
+        [OPERAND_ROWS] = conv->rows_bytes > 0 ? &rows : NULL,
         [OPERAND_WEIGHTS] = packed,
         [OPERAND_BIAS] = op_gradients(graph, op->bias),
         [OPERAND_DST] = dy,

@@ -11,7 +11,8 @@
  *
  * An image is a matrix [pixels, channels] small enough for a core's cache; each thread takes whole
  * images, reads one from memory once and writes its result once. Only mean, rstd and a bit per
- * element for dropout are stored: backward recomputes xhat and z from x.
+ * element for dropout are stored: backward recomputes xhat and z from x. A convolution after it may
+ * ask for y again (remake), a few rows at a time, so that y need not be kept. The bits are the same.
  *
  *     dz = dy * mask / keep * silu'(z),  d weight = sum dz xhat,  d bias = sum dz
  *     du = rstd * (weight dz - mean_g(weight dz) - xhat mean_g(weight dz xhat))
@@ -131,7 +132,13 @@ static size_t work_size(const GroupNormOp *norm, bool backward)
            (backward ? (needs_sink(norm) ? 2 : 1) * floats(image_size(op)) : 0);
 }
 
-/* Saved for the images: statistics, then dropout's bits. */
+/* A thread's working memory in remake: four vectors per channel. */
+static size_t remake_size(const Op *op)
+{
+    return 4 * floats((size_t)op->in[0]->c);
+}
+
+/* Saved for the images: statistics, then dropout's bits. The working memory of remake follows. */
 static size_t statistics_bytes(const GroupNormOp *norm)
 {
     return memory_aligned(2 * (size_t)norm->op.in[0]->n * (size_t)norm->groups * sizeof(float));
@@ -146,6 +153,9 @@ static bool group_norm_prepare(Graph *graph, Op *op, Error *error)
     op->saved_bytes = statistics_bytes(norm);
     if (drops(graph, norm))
         op->saved_bytes += n * dropout_bytes(image_size(op));
+    op->remakes = op->backward && op->in[0]->type == DTYPE_F32 && op->in[0]->c % 8 == 0;
+    if (op->remakes)
+        op->saved_bytes += threads * remake_size(op) * sizeof(float);
     op->forward_scratch_bytes = threads * work_size(norm, false) * sizeof(float);
     op->reads_input[0] = op->reads_input[1] = true;
     op->backward_scratch_bytes =
@@ -186,6 +196,14 @@ static uint8_t *bits_of(const GroupNormOp *norm, size_t i)
            i * dropout_bytes(image_size(&norm->op));
 }
 
+/* The working memory of remake for the thread that calls it. */
+static float *remake_work(const Graph *graph, const GroupNormOp *norm)
+{
+    const size_t n = drops(graph, norm) ? (size_t)norm->op.in[0]->n : 0;
+    return (float *)(void *)bits_of(norm, n) +
+           (size_t)omp_get_thread_num() * remake_size(&norm->op);
+}
+
 /* The dropout of image i: forward draws it, and backward finds it. */
 static NormDropout dropout_of(const Graph *graph, const GroupNormOp *norm, size_t i, bool draw)
 {
@@ -213,6 +231,20 @@ static void image_affine(const Graph *graph, const GroupNormOp *norm, const Imag
     }
 }
 
+/* z = scale x + offset of an image. work: two vectors. */
+static void output_affine(const Graph *graph, const GroupNormOp *norm, const Image *image,
+                          float *scale, float *offset, float *work)
+{
+    const size_t channels = image->at.channels;
+    float *weight = work, *bias = work + floats(channels);
+    channel_affine(scale, offset, image->mean, image->rstd, image->shift, channels, norm->groups);
+    image_affine(graph, norm, image, weight, bias);
+    for (size_t c = 0; c < channels; c++) {
+        scale[c] = plain_nan(scale[c] * weight[c]);
+        offset[c] = plain_nan(offset[c] * weight[c] + bias[c]);
+    }
+}
+
 static void forward_image(const Graph *graph, const GroupNormOp *norm, size_t i, float *work)
 {
     const Op *op = &norm->op;
@@ -220,16 +252,10 @@ static void forward_image(const Graph *graph, const GroupNormOp *norm, size_t i,
     const size_t channels = m.at.channels, line = floats(channels);
     float *sum = work, *square = work + line, *first = work + 2 * line;
     float *scale = work + 3 * line, *offset = work + 4 * line;
-    float *weight = work + 5 * line, *bias = work + 6 * line;
     norm->kernels->sums(&m.at, first, sum, square);
     group_statistics(m.mean, m.rstd, sum, square, first, m.shift, norm->epsilon, m.at.pixels,
                      channels, norm->groups);
-    channel_affine(scale, offset, m.mean, m.rstd, m.shift, channels, norm->groups);
-    image_affine(graph, norm, &m, weight, bias);
-    for (size_t c = 0; c < channels; c++) {
-        scale[c] = plain_nan(scale[c] * weight[c]);
-        offset[c] = plain_nan(offset[c] * weight[c] + bias[c]);
-    }
+    output_affine(graph, norm, &m, scale, offset, work + 5 * line);
     norm->kernels->normalise(&m.at, norm->silu, scale, offset, dropout_of(graph, norm, i, true),
                              dtype_at(op->out->data, m.at.type, i * image_size(op)));
 }
@@ -245,6 +271,35 @@ static bool group_norm_forward(Graph *graph, Op *op, Error *error)
         forward_image(graph, norm, i, scratch + (size_t)omp_get_thread_num() * work);
     profile_sigmoids(norm->silu ? (double)(n * image_size(op)) : 0.0);
     return true;
+}
+
+/* Pixels first .. last - 1 of an image. A pixel's bits of dropout begin with a byte. */
+static void remake_pixels(const Graph *graph, const GroupNormOp *norm, size_t image, size_t first,
+                          size_t last, float *y)
+{
+    Image m = image_of(norm, image);
+    const size_t line = floats(m.at.channels), before = first * m.at.channels;
+    float *scale = remake_work(graph, norm), *offset = scale + line;
+    NormDropout dropout = dropout_of(graph, norm, image, false);
+    output_affine(graph, norm, &m, scale, offset, offset + line);
+    m.at.x = dtype_at(m.at.x, m.at.type, before);
+    m.at.pixels = last - first;
+    if (dropout.bits)
+        dropout.bits += before / 8;
+    norm->kernels->normalise(&m.at, norm->silu, scale, offset, dropout, y);
+}
+
+static void group_norm_remake(const Graph *graph, const Op *op, int first, int last, float *to)
+{
+    const Value *x = op->in[0];
+    for (int row = first; row < last;) {
+        const int image = row / x->h, begin = image * x->h;
+        const int end = last < begin + x->h ? last : begin + x->h;
+        remake_pixels(graph, (const GroupNormOp *)op, (size_t)image,
+                      (size_t)(row - begin) * (size_t)x->w, (size_t)(end - begin) * (size_t)x->w,
+                      to + (size_t)(row - first) * (size_t)x->w * (size_t)x->c);
+        row = end;
+    }
 }
 
 /* a and b of backward_input for each channel: its group's means of weight dz and weight dz xhat. */
@@ -352,6 +407,7 @@ static const OpKind group_norm_kind = {
     .prepare = group_norm_prepare,
     .forward = group_norm_forward,
     .backward = group_norm_backward,
+    .remake = group_norm_remake,
 };
 
 Value *nn_group_norm(Graph *graph, Value *x, const char *name, Norm options)
