@@ -7,6 +7,7 @@
 #include "infer/compare/compare_costs.h"
 
 #include "base/clock.h"
+#include "base/group.h"
 #include "base/memory.h"
 #include "base/note.h"
 #include "base/random.h"
@@ -124,11 +125,26 @@ static bool usable(Comparison *c, const char *path)
     return ok;
 }
 
+/* The first process measures by itself: times of several processes would be others. */
+static bool measure_alone(Times *times, Error *error)
+{
+    bool ok = true;
+    if (group_is_first()) {
+        const bool before = group_alone(true);
+        ok = measure(times, error);
+        group_alone(before);
+    }
+    if (!group_agree(ok, error))
+        return false;
+    group_broadcast(times->best, sizeof times->best);
+    return true;
+}
+
 bool compare_measure_costs(Comparison *c, Error *error)
 {
     char *path = compare_path(c, "costs.csv");
     Times times = {.c = c};
-    const bool ok = usable(c, path) || (measure(&times, error) &&
+    const bool ok = usable(c, path) || (measure_alone(&times, error) &&
                                         output_text(path, FILE_TIMES, write_table, &times, error) &&
                                         csv_read(&c->costs, path, error));
     memory_free(path);

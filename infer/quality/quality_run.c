@@ -8,6 +8,7 @@
 #include "infer/quality/quality_run.h"
 
 #include "base/fingerprint.h"
+#include "base/group.h"
 #include "base/memory.h"
 #include "base/memory_limit.h"
 #include "evaluation/feature_training.h"
@@ -91,7 +92,9 @@ static bool open_features(Quality *s, Error *error)
                                       .steps = r->classifier_steps,
                                       .seed = (int64_t)s->seed,
                                       .quiet = r->common->quiet};
-    const bool ok = (access(path, F_OK) == 0 || feature_training_run(&training, error)) &&
+    /* Several processes train alike, the first one writes, and all read its file. */
+    const bool trained = access(path, F_OK) == 0 || feature_training_run(&training, error);
+    const bool ok = group_agree(trained, error) &&
                     feature_net_open(&s->net, path, network_config(s->network), error);
     memory_free(path);
     /* The classifier's file exists now, and may have the name of a result. */

@@ -7,6 +7,7 @@
  */
 #include "base/atomic_file.h"
 
+#include "base/group.h"
 #include "base/memory.h"
 
 #include <dirent.h>
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -246,9 +248,29 @@ static bool create_temporary(AtomicFile *file)
     return false;
 }
 
+/* Whether another process of the group writes the file. */
+static bool is_of_another(AtomicRule rule)
+{
+    return !group_is_first() && !rule.by_each;
+}
+
+/* A file in memory, in the place of the temporary. */
+static bool begin_nameless(AtomicFile *file, const char *path, Error *error)
+{
+    file->path = memory_string(path);
+    file->fd = memfd_create("varhead", MFD_CLOEXEC);
+    if (file->fd >= 0)
+        return true;
+    cannot_write(path, error);
+    atomic_file_abandon(file);
+    return false;
+}
+
 bool atomic_file_begin(AtomicFile *file, const char *path, AtomicRule rule, Error *error)
 {
     *file = (AtomicFile){.fd = -1, .rule = rule};
+    if (is_of_another(rule))
+        return begin_nameless(file, path, error);
     if (!check_target(path, error))
         return false;
     file->path = memory_string(path);
@@ -343,6 +365,10 @@ static bool may_rename(AtomicFile *file, Error *error)
  * left behind. */
 bool atomic_file_commit(AtomicFile *file, Error *error)
 {
+    if (is_of_another(file->rule)) {
+        atomic_file_abandon(file);
+        return true;
+    }
     bool ok = fsync(file->fd) == 0 || cannot_write(file->path, error);
     if (ok) {
         const int directory = enter_directory(file->target);

@@ -31,6 +31,9 @@ typedef struct AtomicRule {
     bool (*allows)(const char *path, int kind, Error *error);
     /* The argument of `allows`. */
     int kind;
+    /* Whether each process of a group writes the file (base/group.h). Otherwise the first one does,
+     * and the others write to a file without a name, which vanishes. */
+    bool by_each;
 } AtomicRule;
 
 static const AtomicRule atomic_anything = {0};

@@ -8,6 +8,7 @@
 #include "evaluation/dp.h"
 
 #include "base/fingerprint.h"
+#include "base/group.h"
 #include "base/memory.h"
 #include "diffusion/best_path.h"
 #include "evaluation/sweep.h"
@@ -234,6 +235,7 @@ static bool find(Network *network, const DpRequest *request, const BoundTask *ta
               sweep_run(bound, task, predictor.source.schedule, &options, error) &&
               check_tables(network, task, bound, error) &&
               store_tables(network, request, bound, task, error);
+    ok = group_agree(ok, error); /* all processes will read the tables */
     if (ok)
         sweep_forget(&options);
     bound_free(bound);

@@ -7,6 +7,7 @@
 #include "evaluation/sweep.h"
 
 #include "base/clock.h"
+#include "base/group.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/note.h"
@@ -57,7 +58,7 @@ static void list_arrays(const Sweep *s, Stored list[ARRAYS])
 }
 
 /* Writes the sums of timesteps `t` and above; a resumed sweep continues at t - 1. */
-static bool store(const Sweep *s, int t, Error *error)
+static bool store_here(const Sweep *s, int t, Error *error)
 {
     Hdf5File *file = NULL;
     Stored list[ARRAYS];
@@ -75,6 +76,12 @@ static bool store(const Sweep *s, int t, Error *error)
         return hdf5_commit(file, error);
     hdf5_close(file);
     return false;
+}
+
+/* By the first process; its failure is the failure of all. */
+static bool store(const Sweep *s, int t, Error *error)
+{
+    return group_agree(!group_is_first() || store_here(s, t, error), error);
 }
 
 static bool read_sums(const Sweep *s, Hdf5File *file, Error *error)
@@ -141,7 +148,7 @@ static bool visit_all(const Sweep *s, int from, Progress *progress, Error *error
             continue;
         if (!bound_visit(s->bound, t, progress, error))
             return stop(s, t + 1, error);
-        if (s->options->unfinished && clock_seconds() - stored > seconds_between) {
+        if (s->options->unfinished && group_any(clock_seconds() - stored > seconds_between)) {
             if (!store(s, t, error))
                 return false;
             stored = clock_seconds();
@@ -150,13 +157,27 @@ static bool visit_all(const Sweep *s, int from, Progress *progress, Error *error
     return true;
 }
 
+/* Whether all processes have found the same sums. */
+static bool same_place(const Sweep *s, int from, Error *error)
+{
+    int first = from;
+    group_broadcast(&first, sizeof first);
+    return group_agree(first == from ||
+                           error_input(error,
+                                       "%s: not all processes see it; expected a directory "
+                                       "that they share",
+                                       s->options->unfinished),
+                       error);
+}
+
 bool sweep_run(Bound *bound, const BoundTask *task, const Schedule *schedule,
                const SweepOptions *options, Error *error)
 {
     const Sweep s = {
         .bound = bound, .task = task, .options = options, .timesteps = schedule->timesteps};
     int from = s.timesteps + 1;
-    if (options->unfinished && !restore(&s, &from, error))
+    const bool restored = !options->unfinished || restore(&s, &from, error);
+    if (!group_agree(restored, error) || !same_place(&s, from, error))
         return false;
     const int64_t all = (int64_t)bound_needed(bound, s.timesteps) * task->images;
     const int64_t left = (int64_t)bound_needed(bound, from - 1) * task->images;

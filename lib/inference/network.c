@@ -2,10 +2,14 @@
  *
  * The trunk is one inference graph; each head is a small graph of its own on the values that the
  * trunk keeps, without a copy. Graphs of heads are built when a head is first evaluated, and all
- * of them freed when the batch changes. */
+ * of them freed when the batch changes.
+ *
+ * Several processes share the images of each call, and all get all results (base/group.h). What is
+ * made of the results is computed by every process alike, and so has the same bits. */
 #include "inference/network.h"
 
 #include "base/fingerprint.h"
+#include "base/group.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/memory_limit.h"
@@ -234,7 +238,8 @@ void network_release_graphs(Network *network)
 
 bool network_prepare(Network *network, int64_t count, Error *error)
 {
-    int64_t runs = (count + network->max_batch - 1) / network->max_batch;
+    const int64_t size = group_size(), most = network->max_batch * size;
+    const int64_t runs = (count + most - 1) / most * size;
     int batch = count < 1 ? 1 : (int)((count + runs - 1) / runs);
     if (batch == network->batch)
         return true;
@@ -258,7 +263,7 @@ bool network_prepare(Network *network, int64_t count, Error *error)
 
 int network_batch(const Network *network)
 {
-    return network->batch;
+    return network->batch * group_size();
 }
 
 /* On the kept values of the trunk's graph, without a copy. */
@@ -312,28 +317,68 @@ static bool run_head(Network *network, NetworkHead *head, const int *t, int coun
     return true;
 }
 
+/* The outputs from image `first` on. */
+static Prediction outputs_from(const Network *network, const Prediction *outputs, int64_t first)
+{
+    const size_t offset = (size_t)first * network_dims(network);
+    Prediction part = {.eps = outputs->eps ? outputs->eps + offset : NULL};
+    for (int i = 0; i < network->head_count; i++)
+        part.heads[i] = outputs->heads[i] ? outputs->heads[i] + offset : NULL;
+    return part;
+}
+
+/* Evaluates `count` images in one run. */
+static bool run(Network *network, const float *x, const int *t, int count,
+                const Prediction *outputs, Error *error)
+{
+    const size_t dims = network_dims(network);
+    fill_inputs(network, x, t, count);
+    if (!graph_forward(network->graph, 0, error))
+        return false;
+    if (outputs->eps) {
+        memcpy(outputs->eps, value_data(network->unet.eps), (size_t)count * dims * sizeof *x);
+        prediction_to_eps(network->config.model.predicts, &network->schedule, x, t, (size_t)count,
+                          dims, outputs->eps);
+    }
+    for (int i = 0; i < network->head_count; i++)
+        if (outputs->heads[i] &&
+            !run_head(network, &network->heads[i], t, count, outputs->heads[i], error))
+            return false;
+    return true;
+}
+
+/* Evaluates `count` images in one run of every process, and gives the results to all. */
+static bool run_together(Network *network, const float *x, const int *t, int count,
+                         const Prediction *outputs, Error *error)
+{
+    const size_t dims = network_dims(network), image = dims * sizeof *x;
+    const GroupShare share = group_share(count);
+    const Prediction here = outputs_from(network, outputs, share.first);
+    const bool done = share.count == 0 || run(network, x + (size_t)share.first * dims,
+                                              t + share.first, (int)share.count, &here, error);
+    if (!group_agree(done, error))
+        return false;
+    if (outputs->eps)
+        group_gather(outputs->eps, count, image);
+    for (int i = 0; i < network->head_count; i++)
+        if (outputs->heads[i])
+            group_gather(outputs->heads[i], count, image);
+    return true;
+}
+
 bool network_evaluate(Network *network, const float *x, const int *t, int count,
                       const Prediction *outputs, Error *error)
 {
     assert(network->batch > 0);
     const size_t dims = network_dims(network);
-    for (int first = 0; first < count; first += network->batch) {
-        int images = count - first < network->batch ? count - first : network->batch;
-        size_t offset = (size_t)first * dims, bytes = (size_t)images * dims * sizeof *x;
-        if (!interrupt_continues(error))
+    const int batch = network_batch(network);
+    for (int first = 0; first < count; first += batch) {
+        const int images = count - first < batch ? count - first : batch;
+        const Prediction part = outputs_from(network, outputs, first);
+        group_notice();
+        if (!interrupt_continues(error) ||
+            !run_together(network, x + (size_t)first * dims, t + first, images, &part, error))
             return false;
-        fill_inputs(network, x + offset, t + first, images);
-        if (!graph_forward(network->graph, 0, error))
-            return false;
-        if (outputs->eps) {
-            memcpy(outputs->eps + offset, value_data(network->unet.eps), bytes);
-            prediction_to_eps(network->config.model.predicts, &network->schedule, x + offset,
-                              t + first, (size_t)images, dims, outputs->eps + offset);
-        }
-        for (int i = 0; i < network->head_count; i++)
-            if (outputs->heads[i] && !run_head(network, &network->heads[i], t + first, images,
-                                               outputs->heads[i] + offset, error))
-                return false;
     }
     return true;
 }
@@ -351,7 +396,7 @@ Predictor network_predictor(Network *network, const EstimateOptions *options)
     Predictor predictor = {
         .network = network,
         .predict = predict,
-        .batch = network->batch,
+        .batch = network_batch(network),
         .source = {.schedule = &network->schedule,
                    .dims = network_dims(network),
                    .ms_eps = network->ms_eps,

@@ -113,7 +113,7 @@ int network_variances(const Network *network, const Variance **variances);
  * builds the graphs anew only for another batch. */
 bool network_prepare(Network *network, int64_t count, Error *error);
 
-/* Images per run; 0 before network_prepare. */
+/* Images per run, of all processes together; 0 before network_prepare. */
 int network_batch(const Network *network);
 
 /* Evaluates at x [count, dims], NHWC, image i at timestep t[i], 0 .. N. The result for an image

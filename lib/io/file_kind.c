@@ -2,6 +2,7 @@
  * attribute. */
 #include "io/file_kind.h"
 
+#include "base/group.h"
 #include "base/memory.h"
 #include "hdf5/hdf5_format.h"
 
@@ -94,7 +95,8 @@ const char *file_kind_ending(FileKind kind)
 
 AtomicRule file_kind_rule(FileKind kind)
 {
-    return (AtomicRule){.allows = file_kind_allows, .kind = (int)kind};
+    return (AtomicRule){
+        .allows = file_kind_allows, .kind = (int)kind, .by_each = kind == FILE_DATA_CACHE};
 }
 
 /* -- PNG --------------------------------------------------------------------------------------- */
@@ -263,6 +265,6 @@ bool file_kind_allows(const char *path, int kind, Error *error)
 void file_kind_remove(const char *path, FileKind kind)
 {
     Error unused;
-    if (file_kind_allows(path, (int)kind, &unused))
+    if ((group_is_first() || kind == FILE_DATA_CACHE) && file_kind_allows(path, (int)kind, &unused))
         (void)unlink(path);
 }

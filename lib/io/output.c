@@ -1,6 +1,8 @@
-/* Writes through base/atomic_file.h, with the rule of the file's kind (io/file_kind.h). */
+/* Writes through base/atomic_file.h, with the rule of the file's kind (io/file_kind.h). Of several
+ * processes the first one writes, and the others wait until it has: they may read the file. */
 #include "io/output.h"
 
+#include "base/group.h"
 #include "base/memory.h"
 #include "config/config_paths.h"
 
@@ -101,7 +103,7 @@ bool output_text(const char *path, FileKind kind, void (*write)(FILE *to, const 
                  const void *context, Error *error)
 {
     const Text text = {.kind = kind, .write = write, .context = context};
-    return write_file(path, kind, write_text, &text, error);
+    return group_agree(write_file(path, kind, write_text, &text, error), error);
 }
 
 typedef struct Bytes {
@@ -118,7 +120,7 @@ static bool write_bytes(FILE *to, const void *context)
 bool output_bytes(const char *path, FileKind kind, const void *bytes, size_t size, Error *error)
 {
     const Bytes all = {.bytes = bytes, .size = size};
-    return write_file(path, kind, write_bytes, &all, error);
+    return group_agree(write_file(path, kind, write_bytes, &all, error), error);
 }
 
 char *output_sibling(const char *path, const char *ending)

@@ -4,6 +4,7 @@
 #include "picture/picture_directory.h"
 
 #include "base/atomic_file.h"
+#include "base/group.h"
 #include "base/memory.h"
 #include "picture/png.h"
 
@@ -167,9 +168,10 @@ bool picture_directory_begin(PictureDirectory **result, const char *path, int re
     PictureDirectory *directory = memory_small(1, sizeof *directory);
     directory->path = without_slashes(path);
     directory->fd = -1;
-    bool ok = image_check_channels(channels, error) && check_name(directory->path, error) &&
+    bool ok = image_check_channels(channels, error) &&
+              (!group_is_first() || check_name(directory->path, error)) &&
               canvas_make(&directory->canvas, resolution, resolution, channels, 0, error);
-    if (ok) {
+    if (ok && group_is_first()) {
         remove_stale(directory->path);
         ok = create_temporary(directory) || cannot_write(directory->path, error);
     }
@@ -195,6 +197,8 @@ bool picture_directory_add(PictureDirectory *directory, const char *group, int f
                            const float *images, int count, Error *error)
 {
     Canvas *canvas = &directory->canvas;
+    if (!group_is_first())
+        return true;
     const size_t elements =
         (size_t)canvas->height * (size_t)canvas->width * (size_t)canvas->channels;
     char *place = group ? memory_format("%s/%s", directory->temporary, group)
@@ -238,6 +242,10 @@ static void keep_aside(const PictureDirectory *directory, Error *error)
 
 bool picture_directory_commit(PictureDirectory *directory, Error *error)
 {
+    if (!group_is_first()) {
+        picture_directory_discard(directory);
+        return true;
+    }
     bool ok = force(directory->temporary, error);
     if (ok) {
         ok = rename(directory->temporary, directory->path) == 0;
