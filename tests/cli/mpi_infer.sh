@@ -40,17 +40,15 @@ for name in one three; do
     rm -f printed errors
     cd .. || exit 1
 done
-for name in three; do
-    (cd one && find . -type f | sort) >names
-    (cd $name && find . -type f | sort) | cmp -s names - || problem "$name: other files: $(ls $name)"
-    while read -r file; do
-        case $file in
-        # Times, and names of the batch that settings hold; metrics in features sum over pairs of images.
-        *costs.csv | *.html | *quality.h5 | */compare/*) continue ;;
-        esac
-        cmp -s "one/$file" "$name/$file" || problem "$name/$file differs from that of one process"
-    done <names
-done
+(cd one && find . -type f | sort) >names
+(cd three && find . -type f | sort) | cmp -s names - || problem "three processes write other files: $(ls three)"
+while read -r file; do
+    case $file in
+    # Times, the batch that settings hold, and metrics in features, which move by rounding with the batch.
+    *costs.csv | *.html | *quality.h5 | */compare/*) continue ;;
+    esac
+    cmp -s "one/$file" "three/$file" || problem "three/$file differs from that of one process"
+done <names
 
 # One line for an error of all processes.
 fails_with 2 "unknown command" mpirun -q -n 2 --oversubscribe infer nothing

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Predicts how train scales over nodes: the tables of docs/scaling.md, from the model that the document explains.
+#
+#     sh scripts/scaling.sh
+#     SPEED=40 PARAMETERS=4.4e6 BATCH=256 sh scripts/scaling.sh
+#
+# PARAMETERS   of the network (35.7e6: configs/cifar10.yaml)
+# BATCH        images of a step, of all nodes together (128); in weak scaling, of each node
+# SPEED        images per second of one node, without exchange (300)
+# LATENCY      seconds of one message between nodes (20e-6)
+# SHARE        part of the network's rate that an all-reduce reaches (0.8)
+set -eu
+
+awk -v parameters="${PARAMETERS:-35.7e6}" -v batch="${BATCH:-128}" -v speed="${SPEED:-300}" \
+    -v latency="${LATENCY:-20e-6}" -v share="${SHARE:-0.8}" '
+# Seconds of the sum over n nodes at `rate` bytes per second: a ring.
+function exchange(n, rate) { return 2 * (n - 1) / n * 4 * parameters / (share * rate) + 2 * (n - 1) * latency }
+# The largest part of a batch that a node has.
+function part(images, n) { return int((images + n - 1) / n) }
+function row(n, images,   i, t, rate) {
+    printf "%5d %9d", n, part(images, n)
+    for (i = 1; i <= 2; i++) {
+        rate = (i == 1 ? 10e9 : 100e9) / 8
+        t = part(images, n) / speed + (n > 1 ? exchange(n, rate) : 0)
+        printf "   %8.3f %9.0f %6.0f %%", t, images / t, 100 * images / t / (n * speed)
+    }
+    print ""
+}
+function table(title, weak,   n) {
+    print title
+    print "               10 Gbit/s                      100 Gbit/s"
+    print "nodes images/node   s/step  images/s  efficiency   s/step  images/s  efficiency"
+    for (n = 1; n <= 256; n *= 2)
+        if (weak || n <= batch) row(n, weak ? n * batch : batch)
+    print ""
+}
+BEGIN {
+    printf "%.3g parameters, %.0f MB per sum, %g images/s per node\n\n", parameters, 4 * parameters / 1e6, speed
+    table("strong scaling: " batch " images per step", 0)
+    table("weak scaling: " batch " images per node", 1)
+}'
