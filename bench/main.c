@@ -188,7 +188,7 @@ int main(int argc, char **argv)
     const Option options[] = {
         option_string("networks", "NAMES", &s.networks,
                       "recipes, by name or path (default: quick,fashion-mnist,cifar10)"),
-        option_choice("work", "stage1|stage2|stage2-both|exact|sample|bounds|dp", &s.work,
+        option_choice("work", "stage1|stage2|stage2-both|exact|ocm|sample|bounds|dp", &s.work,
                       "what to time (default: everything)"),
         option_choice("precision", "f32|bf16", &s.precision, "default: both"),
         option_integer("batch", "N", &s.batch, 1, 65536,

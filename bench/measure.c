@@ -29,8 +29,8 @@
 const char *work_name(Work work)
 {
     static const char *const names[] = {"stage 1",        "stage 2, one head", "stage 2, both",
-                                        "stage 2, exact", "sampling",          "bounds",
-                                        "costs for dp"};
+                                        "stage 2, exact", "stage 2, ocm",      "sampling",
+                                        "bounds",         "costs for dp"};
     return names[work];
 }
 
@@ -60,9 +60,9 @@ static double bare_trunk(Runner *runner, int step)
 
 static bool train_make(TrainRunner *r, const Task *task, Error *error)
 {
-    const Stage2Task heads = {.losses = {&objective_npr, &objective_sn},
-                              .count = task->work == WORK_STAGE2_ONE ? 1 : 2};
-    const bool exact = task->work == WORK_EXACT;
+    const bool ocm = task->work == WORK_OCM, exact = task->work == WORK_EXACT || ocm;
+    const Stage2Task heads = {.losses = {ocm ? &objective_ocm : &objective_npr, &objective_sn},
+                              .count = task->work == WORK_STAGE2_ONE || ocm ? 1 : 2};
     r->config = task->config;
     r->config.stage2.solver = exact ? SOLVER_EXACT : SOLVER_ADAM;
     config_resolve(&r->config);

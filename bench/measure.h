@@ -17,6 +17,8 @@ typedef enum Work {
     WORK_STAGE2_BOTH,
     /* The sums of least squares for both heads. */
     WORK_EXACT,
+    /* The same for ocm, whose trunk also runs backward, to its input. The floor is forward. */
+    WORK_OCM,
     /* One step of DDPM with a fixed variance. */
     WORK_SAMPLE,
     /* Ten timesteps of the table of 6 variances at K = 10, 25, 50, 100, 200 and 1000. */

@@ -13,6 +13,7 @@
 #include "base/version.h"
 #include "data/cache_place.h"
 #include "infer/lists.h"
+#include "inference/full_noise.h"
 #include "model/precision.h"
 
 #include <assert.h>
@@ -57,6 +58,9 @@ static int sampling_options(Option *at, CommonOptions *common)
         option_number("clip-pixel", "P", &sampling->clip_pixel, 0, 1e6,
                       "bound the last noise added to a mean magnitude of P grey levels of 255; "
                       "0: no bound (default: 2 for ddpm, 1 for ddim)"),
+        option_integer("krylov", "M", &sampling->krylov, 1, FULL_MOST_KRYLOV,
+                       "products with the network's Jacobian for each step of the variance full "
+                       "(default: 10)"),
     };
     memcpy(at, options, sizeof options);
     return sizeof options / sizeof options[0];

@@ -45,6 +45,8 @@ typedef struct SamplingOptions {
     int trajectory;
     /* NAN: the default of the sampler. */
     double eta, clip_pixel;
+    /* Of the variance full; 0: the default. */
+    int64_t krylov;
 } SamplingOptions;
 
 typedef struct CommonOptions {
@@ -76,7 +78,7 @@ enum {
     COMMON_ESTIMATE = 4,    /* --average-cov, --cov-floor */
     COMMON_SCALE = 8,       /* --cov-scale, one number */
     COMMON_CLIP = 16,       /* --clip-cov */
-    COMMON_SAMPLING = 32,   /* --trajectory, one; --eta, --clip-pixel */
+    COMMON_SAMPLING = 32,   /* --trajectory, one; --eta, --clip-pixel, --krylov */
     COMMON_CORRECTION = 64, /* --eps-scale, --dcw */
 };
 

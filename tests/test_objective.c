@@ -70,7 +70,8 @@ static double loss_mean(const Objective *objective, const float *eps, const floa
                                   .t = timesteps,
                                   .eps = eps,
                                   .eps_hat = eps_hat,
-                                  .x_0 = x_0};
+                                  .x_0 = x_0,
+                                  .products = eps}; /* any numbers */
     const double loss = objective_loss(objective, &batch, output, each, gradient);
     memory_free(x_0);
     schedule_free(&schedule);
@@ -180,8 +181,8 @@ START_TEST(the_target_has_no_loss)
         eps_hat[i] = eps[i] + 0.25f * (float)(i % 5);
     }
     for (int k = 0; k < OBJECTIVE_COUNT; k++) {
-        if (!objective_is_quadratic(kind(k)))
-            continue;
+        if (!objective_is_quadratic(kind(k)) || kind(k)->reads_product)
+            continue; /* the target of ocm has a root for a factor, and is rounded */
         const ObjectiveBatch batch = {
             .images = IMAGES, .dims = DIMS, .t = timesteps, .eps = eps, .eps_hat = eps_hat};
         objective_targets(kind(k), &batch, output);

@@ -9,6 +9,7 @@
 #include "base/group.h"
 #include "base/memory.h"
 #include "model/precision.h"
+#include "train/stage2_products.h"
 #include "variance/objective_list.h"
 
 #include <stdio.h>
@@ -24,7 +25,15 @@ bool stage2_run_trunk(Stage2 *s, uint32_t step, Error *error)
         return false;
     prediction_to_eps(s->stage.config->model.predicts, &s->batch.schedule, value_data(s->trunk.x),
                       s->batch.t, (size_t)s->batch.size, s->batch.dims, value_data(s->trunk.eps));
-    return true;
+    return !s->products || products_compute(s->trunk_graph, &s->trunk, s->stage.config, &s->batch,
+                                            step, s->products, error);
+}
+
+ObjectiveBatch stage2_objective_batch(const Stage2 *s)
+{
+    ObjectiveBatch batch = batch_objective(&s->batch, value_data(s->trunk.eps));
+    batch.products = s->products;
+    return batch;
 }
 
 bool stage2_run_head(Stage2 *s, int i, const float *weights, uint32_t step, Error *error)
@@ -99,14 +108,18 @@ static bool build_trunk(Stage2 *s, Error *error)
     if (!batch_check(2, config->stage2.batch, error) ||
         !precision_choose(config->precision, &s->type, error))
         return false;
-    s->trunk_graph = graph_new(&s->trunk_params,
-                               (GraphOptions){.batch = (int)share.count,
-                                              .first = (uint32_t)share.first,
-                                              .direct = config->convolution == CONVOLUTION_DIRECT,
-                                              .type = s->type,
-                                              .dropout = config->stage2.trunk_dropout,
-                                              .seed = config->seed});
+    s->trunk_graph =
+        graph_new(&s->trunk_params,
+                  (GraphOptions){.batch = (int)share.count,
+                                 .first = (uint32_t)share.first,
+                                 .direct = config->convolution == CONVOLUTION_DIRECT,
+                                 .type = s->type,
+                                 .input_gradients = products_wanted(s->task.losses, s->task.count),
+                                 .dropout = config->stage2.trunk_dropout,
+                                 .seed = config->seed});
     s->trunk = unet_build(s->trunk_graph, config);
+    if (products_wanted(s->task.losses, s->task.count))
+        graph_seed(s->trunk_graph, s->trunk.eps);
     if (config->model.predicts != PREDICTS_EPS)
         graph_keep(s->trunk_graph, s->trunk.x);
     if (!load_trunk(s, error) || !graph_finish(s->trunk_graph, error))
@@ -135,6 +148,13 @@ static bool build_head(Stage2 *s, int i, Error *error)
     return graph_finish(s->graphs[i], error);
 }
 
+static bool make_products(Stage2 *s, Error *error)
+{
+    s->products =
+        memory_large((size_t)s->batch.size * s->batch.dims, sizeof(float), "products", error);
+    return s->products != NULL;
+}
+
 static bool build_heads(Stage2 *s, Error *error)
 {
     const Config *config = s->stage.config;
@@ -146,7 +166,8 @@ static bool build_heads(Stage2 *s, Error *error)
     s->bins = time_bins_even(config->stage2.time_bins, config->diffusion.timesteps);
     s->bin = memory_small(images, sizeof *s->bin);
     s->output = memory_large(images * s->batch.dims, sizeof(float), "a head's output", error);
-    bool done = s->output != NULL;
+    bool done = s->output != NULL &&
+                (!products_wanted(s->task.losses, s->task.count) || make_products(s, error));
     for (int i = 0; done && i < s->stage.learner_count; i++)
         done = build_head(s, i, error);
     return done;
@@ -166,6 +187,7 @@ void stage2_release(Stage *stage)
     memory_free(s->bin);
     memory_free(s->output);
     memory_free(s->gradient);
+    memory_free(s->products);
     memory_free(s->path);
     memory_free(s->name);
     memory_free(s);

@@ -37,6 +37,9 @@ typedef struct Stage2 {
     Graph *graphs[MAX_LEARNERS];
     Head heads[MAX_LEARNERS];
 
+    /* [batch, dims]: products with the trunk's Jacobian (train/stage2_products.h); NULL if no loss
+     * reads them. */
+    float *products;
     /* [batch, dims]: d loss / d output. NULL if the heads are solved for. */
     float *gradient;
     /* NULL if Adam fits. */
@@ -53,6 +56,9 @@ void stage2_release(Stage *stage);
 
 /* After batch_draw to the trunk's inputs: runs the trunk, and finds every image's bin. */
 bool stage2_run_trunk(Stage2 *s, uint32_t step, Error *error);
+
+/* The batch drawn last, as the losses see it. After stage2_run_trunk. */
+ObjectiveBatch stage2_objective_batch(const Stage2 *s);
 
 /* After stage2_run_trunk: runs head i with `weights` (layout: its learner's params) into
  * s->output. */

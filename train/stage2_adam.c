@@ -15,7 +15,7 @@ static bool train_head(Stage2 *s, int i, uint32_t step, double *loss, Error *err
     const OptimizerState *state = &s->stage.learners[i].state;
     if (!stage2_run_head(s, i, state->weights, step, error))
         return false;
-    const ObjectiveBatch batch = batch_objective(&s->batch, value_data(s->trunk.eps));
+    const ObjectiveBatch batch = stage2_objective_batch(s);
     *loss = objective_loss(s->task.losses[i], &batch, s->output, s->batch.losses, s->gradient);
     head_seed_gradient(&s->heads[i], s->bin, s->gradient);
     return graph_backward(s->graphs[i], state->gradients, error);

@@ -119,7 +119,7 @@ void correlation_add(Stage2 *s)
     Stage2Correlation *c = s->correlation;
     if (!c || c->count == c->capacity)
         return;
-    const ObjectiveBatch batch = batch_objective(&s->batch, value_data(s->trunk.eps));
+    const ObjectiveBatch batch = stage2_objective_batch(s);
     objective_residuals(&batch, c->batch_off);
     const int left = c->capacity - c->count, first = s->batch.first;
     const int images = s->batch.whole < left ? s->batch.whole : left;

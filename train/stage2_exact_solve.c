@@ -189,7 +189,7 @@ static bool add_held_out(Stage2 *s, int i, double *sum, double *square, Error *e
         return false;
     if (i == correlation_head(s))
         correlation_add(s);
-    const ObjectiveBatch batch = batch_objective(&s->batch, value_data(s->trunk.eps));
+    const ObjectiveBatch batch = stage2_objective_batch(s);
     objective_loss(s->task.losses[i], &batch, s->output, s->batch.losses, NULL);
     for (int j = 0; j < s->batch.size; j++) {
         *sum += s->batch.losses[j];

@@ -79,7 +79,7 @@ bool exact_is_finite(const Stage2 *s)
 
 void exact_targets(Stage2 *s)
 {
-    const ObjectiveBatch batch = batch_objective(&s->batch, value_data(s->trunk.eps));
+    const ObjectiveBatch batch = stage2_objective_batch(s);
     const Exact *e = s->exact;
     for (int i = 0; i < s->task.count; i++)
         if (e->square_of[i] >= 0)

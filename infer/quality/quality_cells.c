@@ -77,7 +77,7 @@ static bool add_variance(Maker *m, Sampler sampler, const Variance *variance, Er
                  impossible.message);
         return true;
     }
-    const int scales = variance_is_fixed(variance) ? 1 : r->scale_count;
+    const int scales = variance_is_fixed(variance) || variance->reads_jacobian ? 1 : r->scale_count;
     bool ok = true;
     for (int i = 0; ok && i < scales; i++) {
         choice.estimate.scale = r->scales[i];

@@ -65,6 +65,12 @@ void random_normal(RandomKey key, float *out, size_t count)
     }
 }
 
+void random_signs(RandomKey key, float *out, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = random_u32(key, (uint32_t)i) & 1 ? 1 : -1;
+}
+
 void random_permutation(RandomKey key, uint32_t *order, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)

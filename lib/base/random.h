@@ -31,6 +31,8 @@ typedef enum RandomPurpose {
     RANDOM_BLOCK = 14,       /* keys of blocks of a sample; step: training step, sample: index in
                                 batch */
     RANDOM_HELD_OUT = 15,    /* whether an image is held out; sample: the image's index */
+    RANDOM_PROBE = 20,       /* signs for products with the Jacobian; step: training step, sample:
+                                index in batch */
 } RandomPurpose;
 
 /* Names a stream of 2^34 32-bit numbers. */
@@ -59,6 +61,9 @@ uint32_t random_below(RandomKey key, uint32_t element, uint32_t bound);
 
 /* Elements 0 .. count-1 as independent N(0, 1) numbers (Box-Muller). */
 void random_normal(RandomKey key, float *out, size_t count);
+
+/* out [count] := independent signs, -1 or 1. */
+void random_signs(RandomKey key, float *out, size_t count);
 
 /* order[0 .. count-1] := a uniformly random permutation of 0 .. count-1 (Fisher-Yates). */
 void random_permutation(RandomKey key, uint32_t *order, uint32_t count);

@@ -7,16 +7,14 @@
 
 #include <math.h>
 
-typedef struct Factors {
-    double input, output;
-} Factors;
-
-static Factors factors_of(Predicts predicts, const Schedule *schedule, int t)
+PredictionFactors prediction_factors(Predicts predicts, const Schedule *schedule, int t)
 {
+    if (predicts == PREDICTS_EPS)
+        return (PredictionFactors){0, 1};
     const double alpha = sqrt(schedule->alpha_bar[t]), beta = sqrt(schedule->beta_bar[t]);
     if (predicts == PREDICTS_V)
-        return (Factors){beta, alpha};
-    return beta > 0 ? (Factors){1 / beta, -alpha / beta} : (Factors){0, 0};
+        return (PredictionFactors){beta, alpha};
+    return beta > 0 ? (PredictionFactors){1 / beta, -alpha / beta} : (PredictionFactors){0, 0};
 }
 
 void prediction_to_eps(Predicts predicts, const Schedule *schedule, const float *x_t, const int *t,
@@ -26,7 +24,7 @@ void prediction_to_eps(Predicts predicts, const Schedule *schedule, const float 
         return;
 #pragma omp parallel for
     for (size_t n = 0; n < count; n++) {
-        const Factors f = factors_of(predicts, schedule, t[n]);
+        const PredictionFactors f = prediction_factors(predicts, schedule, t[n]);
         const float *x = x_t + n * dims;
         float *out = output + n * dims;
         for (size_t i = 0; i < dims; i++)
@@ -41,7 +39,7 @@ void prediction_gradient(Predicts predicts, const Schedule *schedule, const int 
         return;
 #pragma omp parallel for
     for (size_t n = 0; n < count; n++) {
-        const double factor = factors_of(predicts, schedule, t[n]).output;
+        const double factor = prediction_factors(predicts, schedule, t[n]).output;
         for (size_t i = 0; i < dims; i++)
             gradient[n * dims + i] = (float)(factor * (double)gradient[n * dims + i]);
     }

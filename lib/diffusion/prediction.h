@@ -11,6 +11,13 @@
 
 typedef enum Predicts { PREDICTS_EPS, PREDICTS_V, PREDICTS_X0 } Predicts;
 
+/* eps as a sum of the network's input and output: eps = input * x_t + output * (the output). For
+ * PREDICTS_EPS these are 0 and 1. */
+typedef struct PredictionFactors {
+    double input, output;
+} PredictionFactors;
+PredictionFactors prediction_factors(Predicts predicts, const Schedule *schedule, int t);
+
 /* output [count, dims] of a network at x_t [count, dims] and t [count] becomes eps. At t = 0, where
  * there is no noise, x_0 says nothing of it, and eps becomes 0. */
 void prediction_to_eps(Predicts predicts, const Schedule *schedule, const float *x_t, const int *t,

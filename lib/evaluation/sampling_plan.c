@@ -51,6 +51,7 @@ bool sampling_plan_make(SamplingPlan *plan, const Network *network, const Sampli
                            .estimate = choice->estimate,
                            .trajectory = choice->trajectory,
                            .steps = steps,
+                           .krylov = choice->krylov,
                            .timesteps = memory_small((size_t)steps + 1, sizeof(int))};
     if (!sampling_timesteps(network, choice->trajectory, variance, &choice->estimate, steps,
                             plan->timesteps, error))

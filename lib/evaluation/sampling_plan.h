@@ -16,6 +16,8 @@ typedef struct SamplingChoice {
     bool clip_x0;
     EstimateOptions estimate;
     MeanCorrection correction;
+    /* m of the variance full; 0: the default. */
+    int krylov;
 } SamplingChoice;
 
 /* The variance that samples have if none is chosen: that of the recipe (stage1.variance), where the

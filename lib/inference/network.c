@@ -213,7 +213,8 @@ int network_variances(const Network *network, const Variance **variances)
     int count = 0;
     for (int v = 0; v < VARIANCE_COUNT; v++) {
         Error ignored = {0};
-        if (network_check_variance(network, variance_table[v], &ignored))
+        if (!variance_table[v]->reads_jacobian &&
+            network_check_variance(network, variance_table[v], &ignored))
             variances[count++] = variance_table[v];
     }
     return count;

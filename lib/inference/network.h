@@ -102,8 +102,8 @@ const char *network_file(const Network *network, int file);
  * not there; it names the command that makes them. */
 bool network_check_variance(const Network *network, const Variance *variance, Error *error);
 
-/* variances [VARIANCE_COUNT] := those of the table that the network can have, in its order. Returns
- * how many. */
+/* variances [VARIANCE_COUNT] := those of the table that the network can have, in its order, but for
+ * those that take many passes (Variance.reads_jacobian). Returns how many. */
 int network_variances(const Network *network, const Variance **variances);
 
 /* -- Evaluating ------------------------------------------------------------------------------- */

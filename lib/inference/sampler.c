@@ -4,9 +4,13 @@
 #include "inference/sampler.h"
 
 #include "base/memory.h"
+#include "base/note.h"
+#include "inference/full_noise.h"
 #include "variance/step_sample.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 /* The arrays of a group of samples, besides x. */
 typedef struct Work {
@@ -19,8 +23,14 @@ typedef struct Work {
     int *t;                     /* [count] */
     float *eps, *out, *cov, *z; /* [count, dims] each: eps_hat, the head's output, Cov, noise */
     float *x0_hat;              /* [count, dims]; NULL without DCW */
+    FullNoise *full;            /* NULL unless the variance reads the Jacobian */
     float *draw_out;            /* [count, dims]; NULL without a draw_head */
 } Work;
+
+static int krylov_of(const SamplingPlan *plan)
+{
+    return plan->krylov > 0 ? plan->krylov : FULL_DEFAULT_KRYLOV;
+}
 
 static bool work_make(Work *work, Error *error)
 {
@@ -34,6 +44,9 @@ static bool work_make(Work *work, Error *error)
     if (mean_correction_has_dcw(&work->plan->reverse.correction) &&
         !(work->x0_hat = memory_large(count, bytes, "samples", error)))
         return false;
+    if (work->plan->variance->reads_jacobian &&
+        !full_noise_make(&work->full, work->network, work->count, krylov_of(work->plan), error))
+        return false;
     work->t = memory_small(count, sizeof *work->t);
     return true;
 }
@@ -46,6 +59,7 @@ static void work_free(Work *work)
     memory_free(work->z);
     memory_free(work->x0_hat);
     memory_free(work->draw_out);
+    full_noise_free(work->full);
     memory_free(work->t);
 }
 
@@ -80,6 +94,14 @@ static void correct(const Work *work, const ReverseStep *step, int i, float *x)
                         side, channels, work->x0_hat + at, x + at);
 }
 
+/* x_s of image i: the mean and the noise that the Jacobian gave, which replaced z. */
+static void step_full(const Work *work, const ReverseStep *step, int i, float *x)
+{
+    const size_t dims = network_dims(work->network), at = (size_t)i * dims;
+    for (size_t k = at; k < at + dims; k++)
+        x[k] = (float)(reverse_mean(step, x[k], work->eps[k]) + (step->s > 0 ? work->z[k] : 0));
+}
+
 /* x_t -> x_s, image by image. */
 static void move(const Work *work, const ReverseStep *step, float *x)
 {
@@ -89,10 +111,13 @@ static void move(const Work *work, const ReverseStep *step, float *x)
         size_t at = (size_t)i * dims;
         if (work->x0_hat)
             predict_x0(work, step, i, x);
-        step_sample(&work->source, work->plan->variance, step, x + at, work->eps + at,
-                    work->head >= 0 ? work->out + at : NULL,
-                    work->draw_head >= 0 ? work->draw_out + at : NULL, work->z + at, work->cov + at,
-                    x + at);
+        if (work->full)
+            step_full(work, step, i, x);
+        else
+            step_sample(&work->source, work->plan->variance, step, x + at, work->eps + at,
+                        work->head >= 0 ? work->out + at : NULL,
+                        work->draw_head >= 0 ? work->draw_out + at : NULL, work->z + at,
+                        work->cov + at, x + at);
         if (work->x0_hat)
             correct(work, step, i, x);
     }
@@ -109,11 +134,25 @@ static bool take_steps(Work *work, Noise *noise, int first, float *x, Progress *
             return false;
         if (step.s > 0 && !noise_step(noise, plan->steps - k, first, work->count, work->z, error))
             return false;
+        if (work->full && step.s > 0 &&
+            !full_noise_draw(work->full, &step, x, work->count, work->z, work->z, error))
+            return false;
         move(work, &step, x);
         progress_update(progress, progress->done + work->count, "%s, %d steps",
                         sampling_label(plan).text, plan->steps);
     }
     return true;
+}
+
+/* A covariance has no negative eigenvalue, but the Jacobian of a network may give some. */
+static void note_negative(const Work *work)
+{
+    const FullSeen seen = work->full ? full_noise_seen(work->full) : (FullSeen){0};
+    if (seen.negative > 0)
+        note("%s, %d steps: %.2g %% of the eigenvalues of Cov that were seen are negative, and "
+             "count as 0",
+             sampling_label(work->plan).text, work->plan->steps,
+             100.0 * (double)seen.negative / (double)seen.eigenvalues);
 }
 
 /* In a picture a NaN would be a byte like others, so it is found here. */
@@ -130,6 +169,10 @@ static bool check_finite(const Work *work, const float *x, Error *error)
 EstimateLabel sampling_label(const SamplingPlan *plan)
 {
     EstimateLabel label = estimate_label(&plan->estimate, plan->variance);
+    if (plan->variance->reads_jacobian && krylov_of(plan) != FULL_DEFAULT_KRYLOV) {
+        const size_t used = strlen(label.text);
+        snprintf(label.text + used, sizeof label.text - used, "-krylov%d", krylov_of(plan));
+    }
     mean_correction_label(&plan->reverse.correction, label.text, sizeof label.text);
     return label;
 }
@@ -147,6 +190,7 @@ bool sampler_run(Network *network, const SamplingPlan *plan, Noise *noise, int f
     work.source.clip_x0 = plan->reverse.clip_x0;
     bool ok = work_make(&work, error) && noise_start(noise, first, count, x, error) &&
               take_steps(&work, noise, first, x, progress, error) && check_finite(&work, x, error);
+    note_negative(&work);
     work_free(&work);
     return ok;
 }

@@ -26,6 +26,7 @@ static ObjectiveInput input_of(const ObjectiveBatch *batch, size_t image)
         .eps = batch->eps + at,
         .eps_hat = batch->eps_hat ? batch->eps_hat + at : NULL,
         .x_0 = batch->x_0 ? batch->x_0 + at : NULL,
+        .product = batch->products ? batch->products + at : NULL,
     };
 }
 

@@ -4,6 +4,7 @@
  *     gms  ||eps^3 - m||^2               m -> E[eps^3 | x_t] (Guo et al. 2023)
  *     nll  sum l + r exp(-l)             the likelihood: exp(l) -> E[r | x_t] (objective_nll.c)
  *     npr  ||(eps - eps_hat)^2 - g||^2   g -> E[(eps - eps_hat)^2 | x_t]
+ *     ocm  ||-sqrt(beta_bar) v o (J'v) - o||^2   o -> -sqrt(beta_bar) diag J (Ou et al. 2024)
  *     sn   ||eps^2 - h||^2               h -> E[eps^2 | x_t]
  *     vlb  the bound's term of t         a learned variance, stage 1 (objective_vlb.c)
  *
@@ -47,6 +48,9 @@ typedef struct ObjectiveInput {
     const float *eps_hat;
     /* [dims]: the image without noise. Only vlb and objectives with a `ratio` read it. */
     const float *x_0;
+    /* [dims]: v o (J'v) for random signs v, J = d eps_hat / d x_t. Only objectives with
+     * reads_product have it. */
+    const float *product;
 } ObjectiveInput;
 
 /* An objective sets one of `target`, `ratio` and `loss`. Several threads call these functions at once, each
@@ -62,6 +66,9 @@ typedef struct Objective {
      * trunk: such an objective trains no head, and only stage 1 can minimise it (eps, vlb). Never change the
      * number: the same seed would then give another run. */
     unsigned seed_offset;
+
+    /* Whether the target reads ObjectiveInput.product, for which the trunk needs a backward pass. */
+    bool reads_product;
 
     /* y [dims] := the target of the output. The loss is ||output - y||^2. So the head can be fitted
      * by least squares, or trained by Adam. */
@@ -83,6 +90,7 @@ typedef struct Objective {
     LINE(gms)                                                                                      \
     LINE(nll)                                                                                      \
     LINE(npr)                                                                                      \
+    LINE(ocm)                                                                                      \
     LINE(sn)                                                                                       \
     LINE(vlb)
 
@@ -126,6 +134,8 @@ typedef struct ObjectiveBatch {
     const float *eps;
     /* [images, dims]; NULL if the objective does not read it. */
     const float *eps_hat, *x_0;
+    /* [images, dims]; NULL if the objective does not read it. */
+    const float *products;
 } ObjectiveBatch;
 
 /* y [images, dims] := the targets of a quadratic objective, rounded to single precision. */

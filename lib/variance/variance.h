@@ -16,11 +16,14 @@
  *     sn             u = h - eps_hat^2             a head's h estimates E[eps^2 | x_t]
  *     npr            u = g                         a head's g estimates E[(eps - eps_hat)^2 | x_t]
  *     nll            u = exp(l) - SNR_t / SNR_1    a head's l minimises the likelihood's loss
+ *     ocm            u = 1 + o                     a head's o estimates -sqrt(beta_bar) diag J
  *     gms            as sn; its noise is a mixture of two Gaussians (gms.c)
  *     true           Cov = E[(x_0 - x_0_hat)^2 | x_t], known if the data are a Gaussian mixture
  *
  * The estimate may be the diagonal of a covariance with correlations between neighbouring pixels
  * (is_correlated, variance/block_covariance.h).
+ *
+ * The variance full is not diagonal at all: the sampler draws its noise (reads_jacobian).
  *
  * Other variances depend on s as well (depends_on_step). They give the variance of a step itself:
  *
@@ -96,8 +99,12 @@ typedef struct Variance {
      * not fixed. The bound evaluates it for each cell, so dp has no tables of it. It has no
      * options and no calibration. */
     bool depends_on_step;
+    /* Whether the noise of a step comes from products with the network's Jacobian, which the
+     * sampler makes (inference/full_noise.h). Such a variance has none of the functions. Lists of
+     * all variances leave it out, since it takes many passes: it must be asked for. */
+    bool reads_jacobian;
     /* variance [dims] := the variance of x_s in the step t -> s, s > 0, by either sampler. NULL
-     * unless depends_on_step. */
+     * unless depends_on_step, and if reads_jacobian. */
     void (*step_variance)(const VarianceInput *input, const ReverseStep *step, double *variance);
     /* noise [dims] := the noise that the step adds to the mean, for covariances that are not
      * diagonal. NULL: the noise is sqrt(variance) z.
@@ -123,7 +130,9 @@ typedef struct Variance {
     VARIANCE(variance_nll)                                                                         \
     VARIANCE(variance_nll_block)                                                                   \
     VARIANCE(variance_gms)                                                                         \
-    VARIANCE(variance_learned)
+    VARIANCE(variance_learned)                                                                     \
+    VARIANCE(variance_ocm)                                                                         \
+    VARIANCE(variance_full)
 
 #define VARIANCE_DECLARATION(variance) extern const Variance variance;
 VARIANCES(VARIANCE_DECLARATION)

@@ -55,10 +55,10 @@ fails 2 "expected --stage 1 or --stage 2 (train --help explains)"
 fails 2 '--stage: expected an integer from 1 to 2, got "3"' --stage 3
 fails 2 '--stage: expected an integer from 1 to 2, got "one"' --stage one
 fails 2 "--stage needs a value: --stage 1|2" --stage
-stage2 2 "--stage 2 needs --loss: gms, nll, npr or sn, or several with commas between"
+stage2 2 "--stage 2 needs --loss: gms, nll, npr, ocm or sn, or several with commas between"
 for loss in foo npr,foo foo,npr SN "sn," ",sn" eps; do
     wrong=$(printf '%s' "$loss" | tr , '\n' | grep -vx 'npr\|sn' || true)
-    stage2 2 "--loss: expected gms, nll, npr or sn, or several with commas between, got \"$wrong\"" --loss $loss
+    stage2 2 "--loss: expected gms, nll, npr, ocm or sn, or several with commas between, got \"$wrong\"" --loss $loss
 done
 for loss in sn,sn sn,npr,sn; do
     stage2 2 "--loss: sn is given twice" --loss $loss

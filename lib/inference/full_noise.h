@@ -1,0 +1,38 @@
+/* The noise of the variance full: Sigma^(1/2) z for the whole covariance of a step, which the
+ * network's Jacobian J = d eps_hat / d x_t has (variance/full.c).
+ *
+ *     Cov   = (beta_bar / alpha_bar) (I - sqrt(beta_bar) S),    S = (J + J') / 2
+ *     Sigma = lambda^2 I + gain max(Cov, 0)
+ *
+ * A step takes m products with S for each image (stats/lanczos.h), of PRODUCT_PASSES passes of the
+ * trunk each. Memory: m + 1 images in double for each image of a batch.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "diffusion/reverse.h"
+#include "inference/network.h"
+
+#include <stdint.h>
+
+/* The Krylov space of a draw, by default and at most. */
+enum { FULL_DEFAULT_KRYLOV = 10, FULL_MOST_KRYLOV = 1000 };
+
+typedef struct FullNoise FullNoise;
+
+/* For at most `count` images at a time and spaces of `krylov` dimensions. The network must be
+ * prepared, and stay so. */
+bool full_noise_make(FullNoise **full, Network *network, int count, int krylov, Error *error);
+void full_noise_free(FullNoise *full); /* NULL is fine */
+
+/* noise [count, dims] := Sigma^(1/2) z of the step for images x [count, dims], z [count, dims]
+ * being N(0, I). Negative eigenvalues of Cov count as 0, and those of Sigma are at most the step's
+ * max_variance. */
+bool full_noise_draw(FullNoise *full, const ReverseStep *step, const float *x, int count,
+                     const float *z, float *noise, Error *error);
+
+/* The eigenvalues of Cov that all draws have seen, and how many of them were negative. */
+typedef struct FullSeen {
+    int64_t eigenvalues, negative;
+} FullSeen;
+FullSeen full_noise_seen(const FullNoise *full);

@@ -1,0 +1,37 @@
+#!/bin/sh
+# The variances from the network's Jacobian, as a user types them: ocm, whose head is solved for and trained, and full,
+# which must be asked for. (The numbers: tests/test_ocm.c, tests/test_full.c.)
+
+. tests/script.sh
+
+# fails TEXT ARGUMENT...: `infer ARGUMENT...` is wrong input, with TEXT in its one line.
+fails() {
+    why=$1
+    shift
+    fails_with 2 "$why" infer "$@"
+}
+
+# -- ocm: exact and by Adam, alone and beside others, which stay as they are
+tiny_run adam ocm
+tiny_run r sn --set stage2.solver=exact --set stage2.images=64
+works train --config tiny.yaml --run r --quiet --stage 2 --loss ocm,sn --set stage2.solver=exact --set stage2.images=64
+works infer nll --run adam --variance ocm --steps 2 --images 2
+works infer nll --run r --variance ocm,sn --steps 2 --images 2
+grep -q "^ocm," r/nll.csv || problem "ocm has no bound: $(cat r/nll.csv)"
+works infer sample --run r --variance ocm --steps 3 --count 2 --out ocm.png
+tiny_run v ocm --set model.predicts=v --set stage2.solver=exact --set stage2.images=64
+works infer nll --run v --variance ocm --steps 2 --images 2
+
+# -- full: asked for, with samples and no bounds
+fails "the variance full has no bound: " nll --run adam --variance full --steps 2
+fails "--krylov: expected an integer from 1" sample --run adam --variance full --krylov 0 --out s.h5
+works infer sample --run r --variance full,sn --steps 3 --count 2 --batch 2 --krylov 2 --out s/
+[ "$(cd s && echo *)" = "full-krylov2_3 sn_3" ] || problem "s holds $(cd s && echo *)"
+works infer sample --run r --variance full --steps 3 --count 2 --krylov 2 --sampler ddim --eps-scale 1.1 --out ddim/
+works infer sample --run v --variance full --steps 2 --count 1 --out full-of-v/
+works infer quality --run r --steps 2 --samples 10 --resamples 2 --metrics sliced --variance full,sn --out q.csv
+grep -q "^full,ddpm,linear,2,sliced" q.csv || problem "full is no row: $(cat q.csv)"
+works infer quality --run r --steps 2 --samples 10 --resamples 2 --metrics sliced --out q.csv
+grep -q "^full" q.csv && problem "full was not asked for: $(cat q.csv)"
+
+exit $result
