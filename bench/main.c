@@ -46,6 +46,9 @@ static const char usage[] =
     "Bounds are those of infer nll: ten timesteps of 32 images, 6 variances. Their\n"
     "floor is the bare passes of the network and the heads. The exact fit of heads is\n"
     "timed without solving. Its floor is the bare passes of the trunk.\n"
+    "The floor of draws in blocks of 4x4 pixels is the step with a diagonal\n"
+    "covariance. The solution of nll is one of 16 images of random features. Its\n"
+    "floor is one product with their rows.\n"
     "\n"
     "examples:\n"
     "  bench\n"
@@ -188,8 +191,8 @@ int main(int argc, char **argv)
     const Option options[] = {
         option_string("networks", "NAMES", &s.networks,
                       "recipes, by name or path (default: quick,fashion-mnist,cifar10)"),
-        option_choice("work", "stage1|stage2|stage2-both|exact|ocm|sample|bounds|dp", &s.work,
-                      "what to time (default: everything)"),
+        option_choice("work", "stage1|stage2|stage2-both|exact|ocm|sample|bounds|dp|draws|solution",
+                      &s.work, "what to time (default: everything)"),
         option_choice("precision", "f32|bf16", &s.precision, "default: both"),
         option_integer("batch", "N", &s.batch, 1, 65536,
                        "images per step (default: as in the recipes)"),

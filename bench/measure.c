@@ -30,7 +30,8 @@ const char *work_name(Work work)
 {
     static const char *const names[] = {"stage 1",        "stage 2, one head", "stage 2, both",
                                         "stage 2, exact", "stage 2, ocm",      "sampling",
-                                        "bounds",         "costs for dp"};
+                                        "bounds",         "costs for dp",      "draws in blocks",
+                                        "solution of nll"};
     return names[work];
 }
 
@@ -235,6 +236,14 @@ bool measure(const Task *task, Measurement *result, Error *error)
         Runner *runner = NULL;
         done = bounds_make(&runner, task, error) && time_steps(runner, task, result, error);
         bounds_free(runner);
+    } else if (task->work == WORK_DRAWS) {
+        Runner *runner = NULL;
+        done = draws_make(&runner, task, error) && time_steps(runner, task, result, error);
+        draws_free(runner);
+    } else if (task->work == WORK_SOLUTION) {
+        Runner *runner = NULL;
+        done = solution_make(&runner, task, error) && time_steps(runner, task, result, error);
+        solution_free(runner);
     } else {
         TrainRunner r = {0};
         done = train_make(&r, task, error) && time_steps(&r.runner, task, result, error);

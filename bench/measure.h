@@ -2,7 +2,8 @@
  *
  * Each measurement stands beside a lower bound, its floor: for training and sampling the time of
  * the bare convolutions and matrix products, for bounds the bare passes of network and heads, for
- * least squares the bare passes of the trunk. Step and floor are timed in turn, so that a machine
+ * least squares the bare passes of the trunk, for draws in blocks the step with a diagonal
+ * covariance, for a solution one product with its rows. Step and floor are timed in turn, so that a machine
  * that slows down slows both. The medians are reported, and the median of the ratios. */
 #pragma once
 
@@ -25,6 +26,10 @@ typedef enum Work {
     WORK_BOUNDS,
     /* Ten timesteps of the costs of all steps, for the same variances. */
     WORK_DP,
+    /* A step of sampling with correlations within blocks of 4x4 pixels. */
+    WORK_DRAWS,
+    /* The solution of a gamma regression of 16 images. */
+    WORK_SOLUTION,
     WORK_COUNT,
 } Work;
 

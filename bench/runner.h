@@ -15,3 +15,9 @@ struct Runner {
 /* The bounds of infer nll (WORK_BOUNDS, WORK_DP), for bounds_free. */
 bool bounds_make(Runner **runner, const Task *task, Error *error);
 void bounds_free(Runner *runner); /* NULL is fine */
+
+/* The steps of variances.c (WORK_DRAWS, WORK_SOLUTION). */
+bool draws_make(Runner **runner, const Task *task, Error *error);
+void draws_free(Runner *runner); /* NULL is fine */
+bool solution_make(Runner **runner, const Task *task, Error *error);
+void solution_free(Runner *runner); /* NULL is fine */

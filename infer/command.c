@@ -89,8 +89,9 @@ static int estimate_options(Option *at, CommonOptions *common)
         option_flag("average-cov", &common->estimate.average,
                     "replace it by its mean over the image, one number per x_t"),
         option_number("cov-floor", "F", &common->estimate.floor, 0, 1,
-                      "raise pixels to at least F times the mean over the image: heads leave many "
-                      "pixels at zero, which costs likelihood (default: 0; docs/likelihood.md)"),
+                      "raise pixels to at least F times the mean over the image: heads of least "
+                      "squares leave many pixels at zero, which costs likelihood; nll has no such "
+                      "pixels and no floor (default: 0; docs/likelihood.md)"),
     };
     memcpy(at, options, sizeof options);
     return sizeof options / sizeof options[0];

@@ -47,7 +47,7 @@ START_TEST(weights_are_those_of_an_independent_implementation)
         for (size_t i = 0; i < rows; i++)
             r[i] = all[i * channels + c];
         gamma_regression_constant(&lines, r, w);
-        assert_ok(gamma_regression_loss(&lines, r, w, &value, &error));
+        assert_ok(gamma_regression_loss(&lines, r, NULL, w, &value, &error));
         ck_assert_double_eq_tol(value, constant[c], 1e-7);
         assert_ok(gamma_regression_fit(&problem, w, &fit, &error));
         ck_assert(fit.converged);
@@ -59,7 +59,7 @@ START_TEST(weights_are_those_of_an_independent_implementation)
         ck_assert_double_eq_tol(fit.loss, loss[c], 1e-6 * fabs(loss[c]));
         ck_assert_double_eq_tol(fit.objective, objective[c], 1e-6 * fabs(objective[c]));
         ck_assert_msg(fit.steps <= 30, "%d steps, %d products", fit.steps, fit.products);
-        assert_ok(gamma_regression_loss(&lines, r, w, &value, &error));
+        assert_ok(gamma_regression_loss(&lines, r, NULL, w, &value, &error));
         ck_assert_double_eq_tol(value, fit.loss, 1e-10);
     }
     double *const arrays[] = {phi, all, penalty, expected, loss, objective, constant};
@@ -206,6 +206,38 @@ START_TEST(a_ridge_and_a_pull_are_part_of_the_loss)
 }
 END_TEST
 
+/* A weight of 2 is a row twice, and a weight of 0 is no row. */
+START_TEST(weights_count_rows)
+{
+    Drawn *d = draw(1, 8), *twice = draw(1, 8);
+    double weight[ROWS], w[FEATURES] = {0}, same[FEATURES] = {0}, loss, loss_twice;
+    size_t count = 0;
+    for (size_t i = 0; i < ROWS; i++) {
+        weight[i] = (double)(i % 3);
+        for (size_t copy = 0; copy < i % 3; copy++, count++) {
+            twice->r[count] = d->r[i];
+            memcpy(twice->phi + count * FEATURES, d->phi + i * FEATURES, FEATURES * sizeof(double));
+        }
+    }
+    ck_assert_uint_eq(count, ROWS);
+    GammaProblem problem = problem_of(d), repeated = problem_of(twice);
+    GammaFit fit, fit_twice;
+    problem.weight = weight;
+    repeated.fisher = d->fisher;
+    assert_ok(gamma_regression_fit(&problem, w, &fit, &error));
+    assert_ok(gamma_regression_fit(&repeated, same, &fit_twice, &error));
+    for (int j = 0; j < FEATURES; j++)
+        ck_assert_double_eq_tol(w[j], same[j], 1e-7);
+    ck_assert_double_eq_tol(fit.loss, fit_twice.loss, 1e-10);
+    assert_ok(gamma_regression_loss(&d->rows, d->r, weight, w, &loss, &error));
+    assert_ok(gamma_regression_loss(&twice->rows, twice->r, NULL, w, &loss_twice, &error));
+    ck_assert_double_eq_tol(loss, fit.loss, 1e-10);
+    ck_assert_double_eq_tol(loss, loss_twice, 1e-10);
+    memory_free(d);
+    memory_free(twice);
+}
+END_TEST
+
 /* Every fit that is stopped at a looser tolerance ends higher: the descent is monotone. */
 START_TEST(the_loss_falls_with_the_tolerance)
 {
@@ -282,6 +314,6 @@ END_TEST
 
 SUITE_MAIN("gamma_regression", weights_are_those_of_an_independent_implementation,
            the_truth_is_found, numbers_over_many_decades_are_fitted,
-           a_ridge_and_a_pull_are_part_of_the_loss, the_loss_falls_with_the_tolerance,
-           singular_problems_are_survived, no_rows_and_no_numbers_are_errors,
-           the_fit_does_not_depend_on_threads)
+           a_ridge_and_a_pull_are_part_of_the_loss, weights_count_rows,
+           the_loss_falls_with_the_tolerance, singular_problems_are_survived,
+           no_rows_and_no_numbers_are_errors, the_fit_does_not_depend_on_threads)

@@ -320,6 +320,24 @@ START_TEST(the_scale_comes_after_the_clip)
 }
 END_TEST
 
+/* One comparison has NPR with a floor beside nll, which needs none. */
+START_TEST(a_floor_leaves_a_positive_estimate_as_it_is)
+{
+    EstimateOptions options = estimate_defaults();
+    use_schedule(SCHEDULE_LINEAR, 1000);
+    const float l[3] = {-9, -1, 2};
+    float with[3], without[3];
+    EstimateSource source = {.schedule = &schedule, .dims = 3, .options = options};
+    estimate_cov_x0(&source, &variance_nll, 300, NULL, NULL, l, without);
+    options.floor = source.options.floor = 0.9;
+    estimate_cov_x0(&source, &variance_nll, 300, NULL, NULL, l, with);
+    ck_assert_mem_eq(with, without, sizeof with);
+    ck_assert(with[0] < 0.9f * (with[0] + with[1] + with[2]) / 3);
+    ck_label(&options, &variance_nll, "nll");
+    ck_label(&options, &variance_nll_block, "nll_block");
+}
+END_TEST
+
 START_TEST(the_floor_is_between_the_clip_and_the_scale)
 {
     EstimateOptions options = estimate_defaults();
@@ -354,4 +372,4 @@ SUITE_MAIN("likelihood", steps_are_what_they_are_defined_as, a_step_of_no_length
            the_grid_is_the_sum, the_grid_is_the_sum_of_larger_estimates,
            the_grid_does_not_hide_a_nan, the_average_comes_before_the_clip,
            the_scale_comes_after_the_clip, the_floor_is_between_the_clip_and_the_scale,
-           what_is_nothing_is_beta_tilde)
+           a_floor_leaves_a_positive_estimate_as_it_is, what_is_nothing_is_beta_tilde)

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "diffusion/forward.h"
+#include "diffusion/likelihood.h"
 #include "tests/expect.h"
 #include "tests/suite.h"
 #include "variance/objective_list.h"
@@ -237,6 +238,49 @@ START_TEST(other_losses_see_the_timestep_and_the_schedule)
 END_TEST
 
 /* What each loss may read: SN not eps_hat, and nobody a gradient that is not there. */
+/* The mean over the linear trajectories of 10, 25, 50 and 100 steps of twice the KL at t, each as often
+ * as a trajectory visits t, in the steps' own way (diffusion/likelihood.h). */
+static double steps_kl(const Schedule *schedule, int t, double off2, double v)
+{
+    static const int steps[] = {10, 25, 50, 100};
+    double sum = 0;
+    for (int k = 0; k < 4; k++) {
+        const double gap = 999.0 / (steps[k] - 1);
+        const int s = t - gap < 1 ? 1 : (int)rint(t - gap);
+        if (t >= 1 + gap / 2)
+            sum += 2 / gap * likelihood_step_scalar(likelihood_kappa(schedule, s, t), off2, v, 1);
+    }
+    return sum;
+}
+
+/* The weight turns the slope of l + r exp(-l) into the slope of the mean KL, up to the constant 0.005
+ * for each trajectory. */
+START_TEST(the_weight_of_nll_makes_slopes_of_bounds)
+{
+    Schedule schedule = make_schedule();
+    const double unit = schedule.beta_bar[1] / schedule.alpha_bar[1];
+    const int t_list[] = {2, 9, 40, 150, 700, 1000};
+    double least = 0;
+    const int steps[] = {9, 24, 49, 99};
+    for (int k = 0; k < 4; k++)
+        least += 0.005 * steps[k] / 999;
+    for (int i = 0; i < 6; i++)
+        for (double v = unit; v < 1; v *= 7) {
+            const int t = t_list[i];
+            const double factor = schedule.alpha_bar[t] / schedule.beta_bar[t];
+            const double l = log(factor * (v + unit)), off = 0.03, h = 1e-5;
+            const double r = objective_nll.ratio(&schedule, t, off);
+            const double weight = objective_nll.weight(&schedule, t, l) - least;
+            const double up = steps_kl(&schedule, t, off * off, (v + unit) * exp(h) - unit);
+            const double down = steps_kl(&schedule, t, off * off, (v + unit) * exp(-h) - unit);
+            const double want = (up - down) / (2 * h), got = weight * (1 - r * exp(-l));
+            ck_assert_msg(fabs(got - want) <= 1e-5 * fabs(want) + 1e-8,
+                          "t = %d, V = %g: %g, not %g", t, v, got, want);
+        }
+    schedule_free(&schedule);
+}
+END_TEST
+
 START_TEST(what_may_be_null)
 {
     float eps[COUNT], eps_hat[COUNT], output[COUNT], gradient[COUNT], other[COUNT];
@@ -488,7 +532,8 @@ START_TEST(timesteps_are_uniform)
 }
 END_TEST
 
-SUITE_MAIN("objective", losses_by_hand, nll_by_its_formula, gradients_are_the_slopes,
+SUITE_MAIN("objective", losses_by_hand, nll_by_its_formula,
+           the_weight_of_nll_makes_slopes_of_bounds, gradients_are_the_slopes,
            the_target_has_no_loss, targets_are_rounded_once,
            other_losses_see_the_timestep_and_the_schedule, what_may_be_null,
            losses_at_any_number_of_threads, losses_are_summed_in_double,

@@ -8,6 +8,7 @@
 #include "base/group.h"
 #include "engine/profile.h"
 #include "train/stage2_correlation.h"
+#include "train/stage2_gamma.h"
 
 #include <math.h>
 #include <string.h>
@@ -121,7 +122,7 @@ static bool fit_gamma(Stage2 *s, int i, Level *level, Error *error)
                    .ridge = s->stage.config->stage2.ridge,
                    .w = e->gamma_w[i],
                    .chosen = e->chosen[i]};
-    if (!head_sample_fit(&fit, error))
+    if (!head_gamma_fit(&fit, error))
         return false;
     level->fitted[i] = fit.fitted_loss * (double)s->batch.dims;
     level->held[i] = fit.held_loss * (double)s->batch.dims;

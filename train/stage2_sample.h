@@ -1,15 +1,13 @@
-/* Heads that are solved for by the likelihood, on a sample of the pass (stats/block_sample.h).
- * Private to stage2_exact.c and stage2_exact_file.c.
+/* The sample of the pass (stats/block_sample.h) that heads are solved from by the likelihood.
  *
  * A loss of gamma regression (variance/objective.h) cannot be summed up beforehand as squares can.
  * So the pass keeps blocks of pixels with their features and residuals, and the regression reads
- * them as often as it needs.
+ * them as often as it needs (stage2_gamma.h).
  */
 #pragma once
 
 #include "io/checkpoint.h"
 #include "stats/block_sample.h"
-#include "stats/least_squares.h"
 #include "train/stage2.h"
 
 /* The sample of a stage. */
@@ -33,28 +31,6 @@ typedef struct HeadSampleSize {
 /* An empty sample; it fails for want of memory. The caller frees it in either case. */
 bool head_sample_make(HeadSample *sample, const HeadSampleSize *size, Error *error);
 void head_sample_free(HeadSample *sample);
-
-/* A regression of one head. All arrays are borrowed. */
-typedef struct HeadFit {
-    const HeadSample *sample;
-    const Objective *loss;
-    const Schedule *schedule;
-    int bins, outputs, features;
-    /* The Gram matrices of each bin's fitted rows, and that of all bins. */
-    const NormalSums *own;
-    const NormalSums *all;
-    /* stage2.ridge. */
-    double ridge;
-    /* [bins, outputs, features]: the result, in the order of layers/patch_gram.h. */
-    double *w;
-    /* [bins]: the result, chosen on the first channel. */
-    Shrinkage *chosen;
-    /* The mean losses of an element on the two parts of the sample: results. NAN without rows. */
-    double fitted_loss, held_loss;
-} HeadFit;
-
-/* Solves for a head. A run-time error for want of memory, or if numbers are not finite. */
-bool head_sample_fit(HeadFit *fit, Error *error);
 
 /* Brings the blocks of all processes to the first one, which keeps those with the smallest keys. The
  * others keep none. A run-time error for want of memory. */

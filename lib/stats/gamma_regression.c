@@ -169,15 +169,6 @@ static double weight_of(const State *s, size_t row)
     return s->problem->weight ? s->problem->weight[row] : 1;
 }
 
-/* out [count] := the product of all rows with v. */
-static void apply_all(const State *s, const double *v, double *out)
-{
-    const GammaRows *rows = s->rows;
-#pragma omp parallel for schedule(dynamic, 1)
-    for (int c = 0; c < rows->chunks; c++)
-        rows->apply(rows->context, c, v, out + rows->first(rows->context, c));
-}
-
 /* sum [P] := those of the strips, over the number of rows. */
 static void add_strips(const State *s, double *sum)
 {
@@ -403,7 +394,7 @@ static void fisher_direction(State *s)
     precondition(s, s->gradient, s->direction);
     for (size_t i = 0; i < s->features; i++)
         s->direction[i] = -s->direction[i];
-    apply_all(s, s->direction, s->change);
+    gamma_regression_apply(s->rows, s->direction, s->change);
 }
 
 /* -- The search along a direction ------------------------------------------------------------- */
@@ -525,7 +516,7 @@ bool gamma_regression_fit(const GammaProblem *problem, double *w, GammaFit *fit,
     *fit = (GammaFit){0};
     bool ok = make_state(&s, problem, w, error) && make_factor(&s, error);
     if (ok) {
-        apply_all(&s, w, s.l);
+        gamma_regression_apply(s.rows, w, s.l);
         ok = descend(&s, fit, error);
     }
     free_state(&s);
@@ -542,18 +533,23 @@ void gamma_regression_constant(const GammaRows *rows, const double *r, double *w
     w[rows->features - 1] = sum > 0 ? log(sum / (double)count) : 0;
 }
 
-bool gamma_regression_loss(const GammaRows *rows, const double *r, const double *w, double *loss,
-                           Error *error)
+void gamma_regression_apply(const GammaRows *rows, const double *w, double *l)
+{
+#pragma omp parallel for schedule(dynamic, 1)
+    for (int c = 0; c < rows->chunks; c++)
+        rows->apply(rows->context, c, w, l + rows->first(rows->context, c));
+}
+
+bool gamma_regression_loss(const GammaRows *rows, const double *r, const double *weight,
+                           const double *w, double *loss, Error *error)
 {
     const size_t count = rows->first(rows->context, rows->chunks);
     double *l = reals(count, error), sum = 0;
     if (!l)
         return false;
-#pragma omp parallel for schedule(dynamic, 1)
-    for (int c = 0; c < rows->chunks; c++)
-        rows->apply(rows->context, c, w, l + rows->first(rows->context, c));
+    gamma_regression_apply(rows, w, l);
     for (size_t i = 0; i < count; i++)
-        sum += l[i] + r[i] * exp(-l[i]);
+        sum += (weight ? weight[i] : 1) * (l[i] + r[i] * exp(-l[i]));
     *loss = count > 0 ? sum / (double)count : NAN;
     memory_free(l);
     return true;

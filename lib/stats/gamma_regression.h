@@ -92,7 +92,10 @@ bool gamma_regression_fit(const GammaProblem *problem, double *w, GammaFit *fit,
 /* w [P] := 0, but for the intercept: the best constant. */
 void gamma_regression_constant(const GammaRows *rows, const double *r, double *w);
 
-/* *loss := the mean of l + r exp(-l) over the rows; NAN if there are none. It fails for want of
- * memory. */
-bool gamma_regression_loss(const GammaRows *rows, const double *r, const double *w, double *loss,
-                           Error *error);
+/* l [rows] := w' phi of every row. */
+void gamma_regression_apply(const GammaRows *rows, const double *w, double *l);
+
+/* *loss := the mean of l + r exp(-l) over the rows, times the rows' weights unless `weight` is NULL;
+ * NAN if there are no rows. It fails for want of memory. */
+bool gamma_regression_loss(const GammaRows *rows, const double *r, const double *weight,
+                           const double *w, double *loss, Error *error);

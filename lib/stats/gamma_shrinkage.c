@@ -39,6 +39,7 @@ bool gamma_shrinkage_solve(const GammaBin *bin, Shrinkage shrinkage, double *w, 
     }
     const GammaProblem problem = {.rows = bin->own,
                                   .r = bin->r,
+                                  .weight = bin->weight,
                                   .fisher = bin->fisher,
                                   .ridge = shrinkage.ridge,
                                   .pull = shrinkage.borrow / (1 - shrinkage.borrow),
@@ -61,7 +62,8 @@ static bool try_out(Search *s, Shrinkage shrinkage, bool *better, Error *error)
 {
     double loss;
     if (!gamma_shrinkage_solve(s->bin, shrinkage, s->trial, error) ||
-        !gamma_regression_loss(s->bin->held, s->bin->held_r, s->trial, &loss, error))
+        !gamma_regression_loss(s->bin->held, s->bin->held_r, s->bin->held_weight, s->trial, &loss,
+                               error))
         return false;
     *better = loss < s->least; /* false if the loss is NaN */
     if (*better)

@@ -19,6 +19,8 @@ typedef struct GammaBin {
     /* The rows to fit, and those held out. Either may have none. */
     const GammaRows *own, *held;
     const double *r, *held_r;
+    /* The weights of the rows' losses, with the mean 1 for the fitted rows; NULL: all are 1. */
+    const double *weight, *held_weight;
     /* [P (P + 1) / 2]: Fisher's matrix of the bin, and of all bins. */
     const double *fisher, *all_fisher;
     /* [P]: the solution of all bins; NULL if there is only one bin. */

@@ -39,7 +39,8 @@ static bool has_clip(const EstimateOptions *options, const Variance *variance)
 
 static bool has_floor(const EstimateOptions *options, const Variance *variance)
 {
-    return options->floor > 0 && is_estimate(variance) && !estimate_is_scalar(options, variance);
+    return options->floor > 0 && is_estimate(variance) && !variance->is_positive &&
+           !estimate_is_scalar(options, variance);
 }
 
 static bool has_scale(const EstimateOptions *options, const Variance *variance)

@@ -16,7 +16,8 @@ typedef struct EstimateOptions {
     /* Clips to [0, 1]. Data in [-1, 1] have at most variance 1. */
     bool clip;
     /* Raises elements below floor * (the mean over the image) to this value; from 0 to 1. Heads
-     * fitted by least squares give many elements at or below 0, as if x_0 were known there. */
+     * fitted by least squares give many elements at or below 0, as if x_0 were known there.
+     * Estimates that are positive by themselves (Variance.is_positive) stay as they are. */
     double floor;
     /* Multiplies the estimate; 0 or more. 1 changes nothing; 0 makes every estimate 0, as
      * for beta_tilde. */

@@ -23,5 +23,6 @@ const Variance variance_nll = {
     .help = "from a head fitted to the likelihood",
     .source = "docs/variances.md",
     .head = "nll",
+    .is_positive = true,
     .cov = nll,
 };

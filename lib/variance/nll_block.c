@@ -14,6 +14,7 @@ const Variance variance_nll_block = {
     .source = "docs/variances.md",
     .head = "nll",
     .is_correlated = true,
+    .is_positive = true,
     .cov = nll_block,
     .draw = variance_draw_correlated,
 };

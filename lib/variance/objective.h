@@ -79,6 +79,12 @@ typedef struct Objective {
      * head can be fitted by a gamma regression (stats/gamma_regression.h), or trained by Adam. */
     double (*ratio)(const Schedule *schedule, int t, double residual);
 
+    /* With `ratio`: returns the weight of an element's loss in an exact fit, for the output l that
+     * the fit has reached; at least 0, of any scale. NULL: all weights are equal. So a fit can
+     * minimise another loss with the same minimum over all functions of x_t (objective_nll.c). Adam,
+     * and the losses that are shown, have no weights. */
+    double (*weight)(const Schedule *schedule, int t, double l);
+
     /* Returns any other loss of one image, for output [dims]. gradient [dims] := d loss / d output,
      * unless gradient is NULL. Only Adam can minimise such a loss. */
     double (*loss)(const ObjectiveInput *in, const float *output, double *gradient);

@@ -87,6 +87,9 @@ typedef struct Variance {
     bool is_correlated;
     /* Whether steps of DDIM can't have the variance, though it is not fixed. */
     bool is_ddpm_only;
+    /* Whether the estimate is above 0 by itself. Then the option of a floor leaves it as it is, and
+     * one comparison has heads of least squares with a floor beside it. */
+    bool is_positive;
     /* Set for a variance that depends on the schedule alone: is_fixed, and its share of beta. */
     ReverseVariance step;
     /* Whether all elements of an image have the same estimate. */
