@@ -27,8 +27,8 @@ typedef struct BoundRunner {
     double *ms_eps;     /* [N + 1] */
     float *ms_eps_diag; /* [N + 1, dims] */
     int *timesteps[LENGTHS];
-    const Variance
-        *variances[VARIANCE_COUNT]; /* all that need no mixture, and no head but npr and sn */
+    const Variance *variances
+        [VARIANCE_COUNT]; /* all with bounds, without mixture, and no head but npr and sn */
     int variance_count;
     BoundCell cells[LENGTHS * VARIANCE_COUNT];
     Predictor predictor;
@@ -96,7 +96,8 @@ static bool make_data(BoundRunner *r, Error *error)
 static void choose_variances(BoundRunner *r)
 {
     for (int v = 0; v < VARIANCE_COUNT; v++)
-        if (!variance_table[v]->needs_mixture && net_has_head(variance_table[v]->head))
+        if (!variance_table[v]->needs_mixture && !variance_table[v]->no_bound &&
+            net_has_head(variance_table[v]->head))
             r->variances[r->variance_count++] = variance_table[v];
 }
 
