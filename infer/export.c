@@ -29,7 +29,7 @@ static const char usage[] =
     "\n"
     "examples:\n"
     "  infer export --format diffusers --out my-model\n"
-    "  infer export --run checkpoints/quick --format safetensors --out quick.safetensors\n"
+    "  infer export --run checkpoints/quick --format safetensors --out q.safetensors\n"
     "\n";
 
 enum { FORMAT_SAFE, FORMAT_DIFFUSERS, FORMAT_HDF5 };

@@ -36,7 +36,7 @@ static const char usage[] =
     "\n"
     "examples:\n"
     "  infer import ddpm-cifar10-32/ --run cifar10\n"
-    "  infer import ema_diffusion_cifar10_model-790000.ckpt --resolution 32 --run cifar10\n"
+    "  infer import diffusion_cifar10_model.ckpt --resolution 32 --run cifar10\n"
     "  infer import ckpt.pth --config cifar10.yml --run cifar10\n"
     "  infer import cifar10_uncond_50M_500K.pt --config flags.json --run iddpm\n"
     "  infer import celeba64_npr.pth --head npr --run celeba\n"

@@ -82,10 +82,20 @@ static char *choose_channels(const Config *config)
     return memory_format("data.channels=%d", channels);
 }
 
+/* Whether the first file of training images is there. If not, opening it says so in one line, and
+ * notes would only stand before it. */
+static bool are_there(const Config *config)
+{
+    char path[CONFIG_TEXT_SIZE];
+    const char *rest = config->data.train;
+    return config_paths_next(&rest, path) && access(path, F_OK) == 0;
+}
+
 OwnImages own_images(const Config *config, const StringList *overrides, const char *earlier)
 {
     OwnImages own = {0};
-    if (!is_overridden(overrides, "data.train") || !data_formats[config->data.format].has_files)
+    if (!is_overridden(overrides, "data.train") || !data_formats[config->data.format].has_files ||
+        !are_there(config))
         return own;
     if (!is_overridden(overrides, "data.test"))
         own.test = choose_test(config, earlier);

@@ -9,7 +9,7 @@
 
 const Variance variance_full = {
     .name = "full",
-    .help = "the whole covariance, from the network's Jacobian, 51 passes a step",
+    .help = "the whole covariance, 51 passes a step",
     .source = "docs/variances.md",
     .no_bound = "its bound would take many passes for each image and timestep",
     .depends_on_step = true,

@@ -71,7 +71,7 @@ static void gms(const VarianceInput *input, float *cov)
 
 const Variance variance_gms = {
     .name = "gms",
-    .help = "noise from two Gaussians, from heads for E[eps^2 | x_t] and E[eps^3 | x_t]",
+    .help = "two Gaussians, from heads sn and gms",
     .source = "Guo et al. 2023",
     .head = "sn",
     .draw_head = "gms",

@@ -15,7 +15,7 @@ static void ocm(const VarianceInput *input, float *cov)
 
 const Variance variance_ocm = {
     .name = "ocm",
-    .help = "from a head for the diagonal of the network's Jacobian",
+    .help = "from a head for the Jacobian's diagonal",
     .source = "Ou et al. 2024",
     .head = "ocm",
     .cov = ocm,
