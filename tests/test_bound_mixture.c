@@ -15,14 +15,30 @@
 #include <math.h>
 #include <string.h>
 
-/* The variances of the table but for those that depend on s: toys stand for them below. */
+/* The variances that have bounds and whose head the oracle knows, but for those that depend on s: toys
+ * stand for them below. */
 static const Variance *kinds[VARIANCE_COUNT];
 static int kind_count;
 
+/* The oracle's heads. It knows no Jacobian. */
+enum { ORACLE_SN, ORACLE_NPR, ORACLE_NLL, ORACLE_HEADS };
+static const char *const oracle_heads[ORACLE_HEADS] = {
+    [ORACLE_SN] = "sn", [ORACLE_NPR] = "npr", [ORACLE_NLL] = "nll"};
+
+static bool oracle_knows(const Variance *variance)
+{
+    for (int head = 0; variance->head && head < ORACLE_HEADS; head++)
+        if (strcmp(variance->head, oracle_heads[head]) == 0)
+            return true;
+    return !variance->head;
+}
+
 __attribute__((constructor)) static void list_kinds(void)
 {
-    memcpy(kinds, variance_table, sizeof kinds);
-    kind_count = variances_with_tables(kinds, VARIANCE_COUNT);
+    for (int v = 0; v < VARIANCE_COUNT; v++)
+        if (!variance_table[v]->no_bound && oracle_knows(variance_table[v]))
+            kinds[kind_count++] = variance_table[v];
+    kind_count = variances_with_tables(kinds, kind_count);
 }
 
 static void sweep(Bound *bound, int timesteps)
@@ -46,8 +62,6 @@ typedef struct Oracle {
     float *x_0;         /* [images, dims] */
     int images;
 } Oracle;
-
-enum { ORACLE_SN, ORACLE_NPR, ORACLE_NLL };
 
 /* SNR_t / SNR_1, which a head for nll adds to E[(eps - eps_hat)^2 | x_t]. */
 static double least_ratio(const Oracle *o, int t)
@@ -97,18 +111,19 @@ static Predictor oracle_predictor(Oracle *o)
         .shape = {.side = (int)sqrt((double)o->mixture.dims), .channels = 1, .size = 2},
         .bins = time_bins_even(1, o->schedule.timesteps),
         .matrix = no_correlations};
-    return (Predictor){.network = o,
-                       .predict = oracle_predict,
-                       .heads = {[ORACLE_SN] = "sn", [ORACLE_NPR] = "npr", [ORACLE_NLL] = "nll"},
-                       .batch = 64,
-                       .source = {.schedule = &o->schedule,
-                                  .dims = o->mixture.dims,
-                                  .ms_eps = o->ms_eps,
-                                  .ms_eps_diag = o->ms_eps_diag,
-                                  .mixture = &o->mixture,
-                                  .correlation = &block_correlation,
-                                  .clip_x0 = true,
-                                  .options = estimate_defaults()}};
+    return (Predictor){
+        .network = o,
+        .predict = oracle_predict,
+        .heads = {oracle_heads[ORACLE_SN], oracle_heads[ORACLE_NPR], oracle_heads[ORACLE_NLL]},
+        .batch = 64,
+        .source = {.schedule = &o->schedule,
+                   .dims = o->mixture.dims,
+                   .ms_eps = o->ms_eps,
+                   .ms_eps_diag = o->ms_eps_diag,
+                   .mixture = &o->mixture,
+                   .correlation = &block_correlation,
+                   .clip_x0 = true,
+                   .options = estimate_defaults()}};
 }
 
 /* analytic's constants at timestep t, from other images than are bounded: E[eps_hat^2] = 1 - E[h - eps_hat^2],

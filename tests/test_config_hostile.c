@@ -188,8 +188,8 @@ START_TEST(mutations_never_crash)
     const char *const seeds[] = {golden_a, golden_b, resolved};
     uint32_t state = 20240607;
     int accepted = 0, refused = 0;
-    for (int i = 0; i < 6000; i++) {
-        char text[2048];
+    for (int i = 0; i < 9000; i++) {
+        char text[4096];
         Error error = {0};
         snprintf(text, sizeof text, "%s", seeds[i % 3]);
         mutate(text, sizeof text, &state);
@@ -215,7 +215,7 @@ START_TEST(mutated_overrides_never_crash)
 {
     uint32_t state = 7;
     int accepted = 0;
-    for (int i = 0; i < 6000; i++) {
+    for (int i = 0; i < 9000; i++) {
         const ConfigKey *key = &config_keys[i % config_key_count];
         char value[256], override[400];
         Config config;
