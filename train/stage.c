@@ -130,7 +130,7 @@ static bool evaluate(Stage *stage, int64_t step, double *losses, Error *error)
 
 bool stage_step(Stage *stage, int64_t step, double *losses, double *norms, Error *error)
 {
-    bool sound[MAX_LEARNERS], all_sound = true;
+    bool sound[MAX_LEARNERS] = {false}, all_sound = true;
     if (!evaluate(stage, step, losses, error))
         return false;
     const double begin = profile_begin();

@@ -51,7 +51,8 @@ static void add_bound(Stage1 *s, const ObjectiveBatch *batch)
         s->batch.losses[i] += weight * s->bounds[i];
 }
 
-/* The mean of the images' losses, which the sampler takes note of. */
+/* The share of these images in the mean loss of the whole batch. The sampler takes note of the
+ * losses. */
 static double weighted_mean(Batch *b)
 {
     double sum = 0;
@@ -59,7 +60,7 @@ static double weighted_mean(Batch *b)
         sum += b->losses[i] * (b->sampler ? time_sampler_weight(b->sampler, b->t[i]) : 1);
     if (b->sampler)
         time_sampler_add(b->sampler, b->t, b->losses, b->size);
-    return sum / b->size;
+    return sum / b->whole;
 }
 
 static bool evaluate(Stage *stage, uint32_t step, double *losses, Error *error)

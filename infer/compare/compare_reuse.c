@@ -195,8 +195,8 @@ static bool make_nll(Comparison *c, Error *error)
     request.common = c->common;
     request.out = path;
     request.variances = variances;
-    request.variance_count =
-        bounded_variances(variances, possible_variances(c, &sampler, 1, variances));
+    const int possible = possible_variances(c, &sampler, 1, variances);
+    request.variance_count = bounded_variances(variances, possible);
     request.steps = c->steps;
     request.steps_count = c->steps_count;
     request.trajectories = c->trajectories;

@@ -63,6 +63,7 @@ bool group_mpi_end(const char *program, bool done, Error *error)
 #include "base/clock.h"
 #include "base/group_way.h"
 #include "base/interrupt.h"
+#include "base/memory.h"
 #include "base/standard_error.h"
 
 #include <fcntl.h>
@@ -164,16 +165,14 @@ static void gather(void *data, const size_t *starts)
             broadcast(bytes + starts[r], starts[r + 1] - starts[r], (int)r);
         return;
     }
-    int *counts = calloc(2 * size, sizeof *counts);
-    if (!counts)
-        MPI_Abort(MPI_COMM_WORLD, ERROR_RUNTIME);
+    int *counts = memory_small(2 * size, sizeof *counts);
     for (size_t r = 0; r < size; r++) {
         counts[r] = (int)(starts[r + 1] - starts[r]);
         counts[size + r] = (int)starts[r];
     }
     MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, data, counts, counts + size, MPI_BYTE,
                    MPI_COMM_WORLD);
-    free(counts);
+    memory_free(counts);
 }
 
 static int largest(int value)

@@ -286,8 +286,9 @@ static void pair_set(ForeignNetwork *n, const ParamSet *set, int *tensors, bool 
         const bool is_head = set == &n->head;
         char *name = is_head ? names_translate_head(n->style, param->name)
                              : names_translate(n->style, &n->config, param->name);
-        const NamePart part =
-            is_head ? (NamePart){.count = 1} : names_part(n->style, &n->config, param->name);
+        NamePart part = {.count = 1};
+        if (!is_head)
+            part = names_part(n->style, &n->config, param->name);
         const int index = tensors[i] = names_find(table, n->group, name);
         if (index >= 0)
             used[index] = true;
