@@ -4,6 +4,8 @@
 
 # Root may run mpirun here, and there may be fewer cores than processes.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_NUM_THREADS=1
+# mpirun's own lines about exit codes are left out: before Open MPI 5, and since.
+export OMPI_MCA_orte_execute_quiet=1 PRTE_MCA_prte_execute_quiet=1
 if ! ldd "$(command -v infer)" | grep -q libmpi || ! command -v mpirun >/dev/null; then
     skips "a build with MPI"
     exit 0
@@ -34,7 +36,7 @@ cp -r one three
 
 for name in one three; do
     on=''
-    [ $name = one ] || on="mpirun -q -n 3 --oversubscribe"
+    [ $name = one ] || on="mpirun -n 3 --oversubscribe"
     cd $name || exit 1
     all_commands
     rm -f printed errors
@@ -51,6 +53,6 @@ while read -r file; do
 done <names
 
 # One line for an error of all processes.
-fails_with 2 "unknown command" mpirun -q -n 2 --oversubscribe infer nothing
-fails_with 2 "no-such-run" mpirun -q -n 2 --oversubscribe infer nll --run no-such-run
+fails_with 2 "unknown command" mpirun -n 2 --oversubscribe infer nothing
+fails_with 2 "no-such-run" mpirun -n 2 --oversubscribe infer nll --run no-such-run
 exit $result
