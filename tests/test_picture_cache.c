@@ -168,7 +168,7 @@ START_TEST(a_cache_of_an_archive_has_the_order_of_names)
     for (int i = 0; i < COUNT; i++) {
         char path[64];
         snprintf(names[i], sizeof names[i], "b%d/%02d.png", i % 3, i);
-        snprintf(path, sizeof path, "set/%s", names[i]);
+        snprintf(path, sizeof path, "set/%.31s", names[i]);
         files[i].bytes = (uint8_t *)scratch_read(scratch_path(path), &files[i].size);
         archived[(7 * i + 3) % COUNT] =
             (ArchiveFile){names[i], files[i].bytes, files[i].size, NULL};
