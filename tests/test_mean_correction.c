@@ -24,10 +24,10 @@ static Meanside meanside_read(int which)
 {
     int rank;
     Meanside m = {.file = files[which]};
-    const bool cosine = golden_exists(checkpoints[which], "none") ||
-                        strstr(golden_string(checkpoints[which], "config"), "cosine") != NULL;
-    use_schedule(cosine ? SCHEDULE_COSINE : SCHEDULE_LINEAR,
-                 atoi(strstr(golden_string(checkpoints[which], "config"), "timesteps: ") + 11));
+    char *config = golden_string(checkpoints[which], "config");
+    use_schedule(strstr(config, "cosine") ? SCHEDULE_COSINE : SCHEDULE_LINEAR,
+                 atoi(strstr(config, "timesteps: ") + 11));
+    free(config);
     m.x = golden_floats(m.file, "meanside/x", &rank, m.dims);
     m.count = golden_count(rank, m.dims);
     m.eps_hat = golden_floats(m.file, "meanside/eps_hat", NULL, NULL);
