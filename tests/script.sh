@@ -89,3 +89,18 @@ goes_on() {
     wait "$child"
     status=$?
 }
+
+# needs_mpirun PROGRAM: lets mpirun start it here, quietly, or ends the script with a word where that can't be.
+needs_mpirun() {
+    # Root may run mpirun, and its own lines about exit codes are left out.
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_orte_execute_quiet=1 OMP_NUM_THREADS=1
+    if ! ldd "$(command -v "$1")" | grep -q libmpi || ! command -v mpirun >/dev/null; then
+        skips "a build with MPI"
+        exit 0
+    fi
+    # Open MPI 5 prints lines of its own among those of the program, and nothing silences all of them.
+    if ! mpirun --version | grep -q '(Open MPI) [1-4]\.'; then
+        skips "mpirun of Open MPI 4"
+        exit 0
+    fi
+}

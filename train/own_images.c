@@ -1,6 +1,6 @@
 /* A new run with other training images holds some of them out: data.test becomes auto. A run that goes
- * on has its test images in its checkpoint, and its training images may only have been moved. The number
- * of channels is that of the first image.
+ * on has its test images in its checkpoint, and its training images may only have been moved. The first
+ * image says how many channels there are.
  */
 #include "train/own_images.h"
 

@@ -2,19 +2,7 @@
 # infer on several processes of mpirun: the files of one process, bit for bit where sums are made image by image.
 . tests/script.sh
 
-# Root may run mpirun here, and there may be fewer cores than processes.
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_NUM_THREADS=1
-# mpirun's own lines about exit codes are left out.
-export OMPI_MCA_orte_execute_quiet=1
-if ! ldd "$(command -v infer)" | grep -q libmpi || ! command -v mpirun >/dev/null; then
-    skips "a build with MPI"
-    exit 0
-fi
-# Open MPI 5 prints lines of its own among those of the program, and nothing silences all of them.
-if ! mpirun --version | grep -q '(Open MPI) [1-4]\.'; then
-    skips "mpirun of Open MPI 4"
-    exit 0
-fi
+needs_mpirun infer
 
 # all_commands: in this directory's run, by `on`, a launcher of several words or nothing.
 all_commands() {

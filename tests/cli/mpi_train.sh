@@ -3,19 +3,7 @@
 # signals, errors, files of the first process alone.
 . tests/script.sh
 
-# Root may run mpirun here, and there may be fewer cores than processes.
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMP_NUM_THREADS=1
-# mpirun's own lines about exit codes are left out.
-export OMPI_MCA_orte_execute_quiet=1
-if ! ldd "$(command -v train)" | grep -q libmpi || ! command -v mpirun >/dev/null; then
-    skips "a build with MPI"
-    exit 0
-fi
-# Open MPI 5 prints lines of its own among those of the program, and nothing silences all of them.
-if ! mpirun --version | grep -q '(Open MPI) [1-4]\.'; then
-    skips "mpirun of Open MPI 4"
-    exit 0
-fi
+needs_mpirun train
 
 # processes N COMMAND...: on that number of processes.
 # shellcheck disable=SC2317 # it is called by `works` and `fails_with`
