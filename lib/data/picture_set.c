@@ -154,9 +154,8 @@ bool picture_set_open(PictureSet *set, const char *path, const PictureSetOptions
 static bool decode_again(PictureSet *set, Error *error)
 {
     PictureCacheKey key;
-    PictureSet again = *set;
-    again.index = (PictureIndex){0};
-    again.fd = -1;
+    PictureSet again = {
+        .path = set->path, .options = set->options, .image_size = set->image_size, .fd = -1};
     note("%s: its cache is damaged, and the pictures are decoded again", set->path);
     bool ok = make_key(&again, &key, error) && decode_all(&again, &key, error);
     if (ok && (again.index.count != set->index.count ||
@@ -165,13 +164,13 @@ static bool decode_again(PictureSet *set, Error *error)
                memcmp(again.index.slots, set->index.slots,
                       (size_t)set->index.count * sizeof *set->index.slots) != 0))
         ok = error_runtime(error, "%s: its pictures were changed while they were used", set->path);
-    if (!ok) {
-        picture_set_free(&again);
-        return false;
+    if (ok) {
+        const PictureSet before = *set;
+        *set = again;
+        again = before;
     }
-    picture_set_free(set);
-    *set = again;
-    return true;
+    picture_set_free(&again);
+    return ok;
 }
 
 enum { PART = 256 };

@@ -320,18 +320,17 @@ static void group_means(float *a, float *b, const float *sum, const float *sum_x
     }
 }
 
-/* The gradient of image i's modulation, and the sums of the layer's own weight and bias in place of
- * those of the image. */
-static void backward_modulation(const Graph *graph, const GroupNormOp *norm, size_t i, float *sum,
-                                float *sum_xhat)
+/* The gradient of image i's modulation [2, channels], and the sums of the layer's own weight and bias
+ * in place of those of the image. */
+static void backward_modulation(const Graph *graph, const GroupNormOp *norm, size_t i,
+                                const float *modulation, float *sum, float *sum_xhat)
 {
     const Op *op = &norm->op;
-    const Image image = image_of(norm, i);
-    const size_t channels = image.at.channels;
+    const size_t channels = (size_t)op->in[0]->c;
     const float *weight = op_weights(graph, op->weight), *bias = op_weights(graph, op->bias);
     float *target = op->in[1]->needs_grad ? (float *)op->in[1]->grad + 2 * i * channels : NULL;
     for (size_t c = 0; c < channels; c++) {
-        const float m = 1.0f + image.modulation[c];
+        const float m = 1.0f + modulation[c];
         if (target) {
             const float d_scale = weight[c] * sum_xhat[c] + bias[c] * sum[c], d_offset = sum[c];
             const bool add = op->accumulate[1];
@@ -362,7 +361,7 @@ static void backward_image(const Graph *graph, const GroupNormOp *norm, size_t i
                                  dtype_at(op->out->grad, type, at), dz, sum, sum_xhat);
     group_means(a, b, sum, sum_xhat, weight, m.at.pixels, channels, norm->groups);
     if (m.modulation)
-        backward_modulation(graph, norm, i, sum, sum_xhat);
+        backward_modulation(graph, norm, i, m.modulation, sum, sum_xhat);
     if (!op->in[0]->needs_grad && !shifts(norm))
         return;
     void *dx = needs_sink(norm) ? (void *)(dz + floats(image_size(op)))
