@@ -26,17 +26,27 @@ static Network *open_run(const char *run, int count)
     return network;
 }
 
-/* Evaluates the network at the x and t of an expected file; the caller frees. t counts from 0
- * there. *dims := C, H, W. `head`: of the output, or NULL for eps. */
+/* t [count] := our timesteps: one more than the index t of an expected file, or the n of
+ * Extended-Analytic-DPM. */
+static void read_timesteps(const char *expected, int *t)
+{
+    int64_t dims[GOLDEN_MAX_RANK];
+    const bool is_ours = golden_exists(expected, "n");
+    int64_t *index = golden_ints(expected, is_ours ? "n" : "t", NULL, dims);
+    for (int64_t i = 0; i < dims[0]; i++)
+        t[i] = (int)index[i] + !is_ours;
+    free(index);
+}
+
+/* Evaluates the network at the x and t of an expected file; the caller frees. *dims := C, H, W.
+ * `head`: of the output, or NULL for eps. */
 static float *evaluate_head(Network *network, const char *head, const char *expected,
                             int64_t dims[GOLDEN_MAX_RANK])
 {
     int rank, t[16];
     float *x = golden_floats(expected, "x", &rank, dims);
-    int64_t *index = golden_ints(expected, "t", NULL, NULL);
     const size_t count = (size_t)dims[0], size = golden_count(rank, dims);
-    for (size_t i = 0; i < count; i++)
-        t[i] = (int)index[i] + 1;
+    read_timesteps(expected, t);
     float *eps = malloc(size * sizeof *eps);
     Prediction outputs = {0};
     if (head) {
@@ -48,7 +58,6 @@ static float *evaluate_head(Network *network, const char *head, const char *expe
     golden_to_nhwc(x, count, (size_t)dims[1], (size_t)dims[2], (size_t)dims[3]);
     assert_ok(network_evaluate(network, x, t, (int)count, &outputs, &error));
     free(x);
-    free(index);
     return eps;
 }
 
@@ -86,8 +95,8 @@ static void check_output(const char *run, const char *head, const char *expected
         largest = larger(largest, fabs((double)want[i]));
         worst = larger(worst, fabs((double)eps[i] - (double)want[i]));
     }
-    ck_assert_msg(worst <= tolerance(expected, array) * largest, "%s: off by %g of %g", expected,
-                  worst, largest);
+    ck_assert_msg(worst <= tolerance(expected, array) * largest, "%s, %s: off by %g of %g",
+                  expected, array, worst, largest);
     free(want);
     free(eps);
     network_close(network);
@@ -107,6 +116,7 @@ static const struct {
     {"diffusers-rezipped", "diffusers-old"},
     {"diffusers-strided", "diffusers-strided"},
     {"diffusers-fp16", "diffusers-fp16"},
+    {"pesser.ckpt --resolution 16", "pesser"},
     {"pesser_legacy_half.ckpt --resolution 16", "pesser"},
     {"ddim_ckpt.pth --config " IMPORT "ddim_ckpt.yml", "ddim_ckpt"},
     {"diffusers-defaults", "diffusers-defaults"},
@@ -200,6 +210,9 @@ static const struct {
     {"ea_ddpm_sn.ckpt --head sn", "sn", "ea_ddpm_sn", "eps", "sn"},
     {"ea_ddpm_sn.ckpt/models_states/model.pth --head sn", "sn", "ea_ddpm_sn", "not_ema/eps",
      "not_ema/sn"},
+    {"ea_dpm_npr.pth --head npr --time t --config " IMPORT "ea_dpm_npr.json", "npr", "ea_dpm_npr",
+     "eps", "npr"},
+    {"ea_dpm_sn.pth --head sn --config " IMPORT "ea_dpm_sn.json", "sn", "ea_dpm_sn", "eps", "sn"},
 };
 
 START_TEST(heads_give_what_their_program_gives)

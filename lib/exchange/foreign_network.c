@@ -186,6 +186,8 @@ static bool describe_head(ForeignNetwork *n, const ForeignOptions *options, Erro
     if (found)
         n->config.head.type = type;
     if (found && options->time < 0)
+        n->config.model.time = MODEL_TIME_T_MINUS_1; /* scaled, whatever N is */
+    if (found && options->time < 0)
         foreign_note(&n->notes,
                      "takes it that the network of %s is told t - 1; Extended-Analytic-DPM tells "
                      "some networks t, and --time t says so",
@@ -284,7 +286,7 @@ static void pair_set(ForeignNetwork *n, const ParamSet *set, int *tensors, bool 
     for (int i = 0; i < set->count; i++) {
         const Param *param = &set->items[i];
         const bool is_head = set == &n->head;
-        char *name = is_head ? names_translate_head(n->style, param->name)
+        char *name = is_head ? names_translate_head(n->style, n->config.head.type, param->name)
                              : names_translate(n->style, &n->config, param->name);
         NamePart part = {.count = 1};
         if (!is_head)

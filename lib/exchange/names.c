@@ -71,19 +71,34 @@ NamePart names_part(NameStyle style, const Config *config, const char *ours)
 static const NamePair head_parts[] = {
     {"block", "before_out"}, {"norm_out", "norm_out2"}, {"conv_out", "conv_out2"}};
 
-char *names_translate_head(NameStyle style, const char *ours)
+char *names_translate_head(NameStyle style, HeadType type, const char *ours)
 {
-    const char *rest;
-    (void)style; /* such heads sit on one family so far */
-    const char *name =
-        names_replaced(head_parts, sizeof head_parts / sizeof head_parts[0], ours, &rest);
-    return memory_format("%s%s", name ? name : "", rest);
+    if (style == NAMES_ADM)
+        return names_adm_head(type == HEAD_COMPLEX, ours);
+    return names_join("", head_parts, sizeof head_parts / sizeof head_parts[0], ours);
+}
+
+/* Whether a tensor of the group begins with `prefix`. */
+static bool has_prefix(const TensorTable *table, int group, const char *prefix)
+{
+    const TensorGroup *tensors = &table->groups[group];
+    for (int i = tensors->first; i < tensors->first + tensors->count; i++) {
+        const char *name = table->tensors[i].name;
+        if (strncmp(name, module, sizeof module - 1) == 0)
+            name += sizeof module - 1;
+        if (strncmp(name, prefix, strlen(prefix)) == 0)
+            return true;
+    }
+    return false;
 }
 
 bool names_find_head(NameStyle style, const TensorTable *table, int group, HeadType *type)
 {
-    const bool complex = names_find(table, group, "before_out.norm1.weight") >= 0;
+    const bool is_adm = style == NAMES_ADM;
+    const bool complex = has_prefix(table, group, is_adm ? "out2.0.in_layers." : "before_out.");
     *type = complex ? HEAD_COMPLEX : HEAD_SIMPLE;
-    return style == NAMES_DDPM && (complex || names_find(table, group, "conv_out2.weight") >= 0 ||
-                                   names_find(table, group, "norm_out2.weight") >= 0);
+    if (is_adm)
+        return has_prefix(table, group, "out2.");
+    return style == NAMES_DDPM && (complex || has_prefix(table, group, "conv_out2.") ||
+                                   has_prefix(table, group, "norm_out2."));
 }

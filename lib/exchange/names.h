@@ -42,9 +42,9 @@ NamePart names_part(NameStyle style, const Config *config, const char *ours);
  * `style`; *type := its type. */
 bool names_find_head(NameStyle style, const TensorTable *table, int group, HeadType *type);
 
-/* The name in `style` of the tensor `ours` of a head ("block.norm1.weight", "conv_out.bias"). The
- * caller frees. */
-char *names_translate_head(NameStyle style, const char *ours);
+/* The name in `style` of the tensor `ours` of a head of that type ("block.norm1.weight",
+ * "conv_out.bias"). The caller frees. */
+char *names_translate_head(NameStyle style, HeadType type, const char *ours);
 
 /* The tensor of a group with that name, or with "module." before it; -1 if there is none. */
 int names_find(const TensorTable *table, int group, const char *name);

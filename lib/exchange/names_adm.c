@@ -6,6 +6,7 @@
 #include "base/memory.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const NamePair block_parts[] = {
     {"norm1", "in_layers.0"},  {"conv1", "in_layers.2"},  {"temb_proj", "emb_layers.1"},
@@ -19,6 +20,9 @@ static const NamePair whole_parts[] = {{"temb.dense.0", "time_embed.0"},
                                        {"norm_out", "out.0"},
                                        {"conv_out", "out.2"},
                                        {"conv_out_v", "out.2"}};
+/* Of a head of Extended-Analytic-DPM, a list of layers. A complex head begins with a block. */
+static const NamePair simple_head_parts[] = {{"norm_out", "out2.0"}, {"conv_out", "out2.2"}};
+static const NamePair complex_head_parts[] = {{"norm_out", "out2.1"}, {"conv_out", "out2.3"}};
 
 #define PAIRS(array) array, sizeof(array) / sizeof(array)[0]
 
@@ -68,4 +72,13 @@ char *names_adm(const Config *config, const char *ours)
     if (place.down && names_replaced(PAIRS(down_parts), place.rest, &rest))
         return names_join(prefix.text, PAIRS(down_parts), place.rest);
     return names_join(prefix.text, PAIRS(block_parts), place.rest);
+}
+
+char *names_adm_head(bool complex, const char *ours)
+{
+    static const char block[] = "block.";
+    if (complex && strncmp(ours, block, sizeof block - 1) == 0)
+        return names_join("out2.0", PAIRS(block_parts), ours + sizeof block - 1);
+    return complex ? names_join("", PAIRS(complex_head_parts), ours)
+                   : names_join("", PAIRS(simple_head_parts), ours);
 }

@@ -44,3 +44,7 @@ char *names_join(const char *before, const NamePair *pairs, size_t count, const 
 /* Our name in the style of a program; `old`: of diffusers before 0.18. The caller frees. */
 char *names_diffusers(const Config *config, const char *ours, bool old);
 char *names_adm(const Config *config, const char *ours);
+
+/* The name of a tensor of a variance head on such a network. `complex`: the head has a residual
+ * block. The caller frees. */
+char *names_adm_head(bool complex, const char *ours);
