@@ -104,7 +104,7 @@ say = $(if $(V),,@printf '%-4s  %s\n' $(1) $@;)
 
 # -- Building ----------------------------------------------------------------------------------
 
-.PHONY: all suites deps have-deps test test-suites torture demo cifar10 bench fuzz tsan format check-format lint install uninstall \
+.PHONY: all suites deps have-deps test test-suites torture torture-mpi demo cifar10 bench fuzz tsan format check-format lint install uninstall \
         clean help
 
 all: $(library) $(shared) $(BUILD)/varhead.pc $(programs)
@@ -203,6 +203,9 @@ KILLS ?= 100
 
 torture: $(programs)
 	@PATH="$(abspath $(BIN)):$$PATH" sh tests/reliability/torture.sh $(KILLS)
+
+torture-mpi: $(programs)
+	@PATH="$(abspath $(BIN)):$$PATH" sh tests/reliability/torture_mpi.sh $(KILLS)
 
 demo: all
 	@CC='$(CC)' sh scripts/deps.sh install dataset
@@ -319,7 +322,8 @@ help:
 #H   make uninstall    remove them again, and nothing else
 #H   make format       lay out the sources with clang-format; make check-format only looks
 #H   make torture KILLS=200
-#H                     kill training at random instants, continue it, and compare what comes out
+#H                     kill training at random instants, continue it, and compare what comes out;
+#H                     make torture-mpi kills one of four processes of mpirun
 #H   make lint         look for mistakes with clang-tidy (.clang-tidy) and cppcheck (.cppcheck), and for
 #H                     includes that go upwards (docs/design.md)
 #H   make clean        remove what was built in build/ and bin/, and in BUILD; nothing else

@@ -98,9 +98,25 @@ needs_mpirun() {
         skips "a build with MPI"
         exit 0
     fi
+    # A word before a command that mpirun starts: leaves the process's number in pid-RANK.
+    mkdir -p commands
+    cat >commands/with_number <<'END'
+#!/bin/sh
+echo $$ >"pid-${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-}}"
+exec "$@"
+END
+    chmod +x commands/with_number
+    PATH=$PWD/commands:$PATH
     # Open MPI 5 prints lines of its own among those of the program, and nothing silences all of them.
     if ! mpirun --version | grep -q '(Open MPI) [1-4]\.'; then
         skips "mpirun of Open MPI 4"
         exit 0
     fi
+}
+
+# processes N COMMAND...: on that number of processes.
+processes() {
+    count=$1
+    shift
+    mpirun -n "$count" --oversubscribe "$@"
 }

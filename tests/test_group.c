@@ -1,12 +1,17 @@
 /* Tests of base/group.h in one process: a group of one, and the shares of a group of any size. The
  * groups of mpirun are tested by tests/cli/mpi_*.sh. */
 #include "base/group.h"
+#include "base/group_watch.h"
 #include "base/group_way.h"
 #include "base/interrupt.h"
 #include "tests/expect.h"
 #include "tests/suite.h"
 
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 static Error error; /* of the last call */
 
@@ -97,6 +102,45 @@ START_TEST(a_shared_signal_counts_when_it_is_agreed_on)
 }
 END_TEST
 
-SUITE_MAIN("group", a_group_of_one_has_everything, a_group_of_one_agrees_with_itself,
-           shares_follow_one_another_and_differ_by_one_at_most,
+static bool always(void)
+{
+    return true;
+}
+
+/* Waits for at most `seconds` until something is in the file. */
+static size_t read_soon(FILE *file, char *text, size_t size, double seconds)
+{
+    size_t length = 0;
+    for (double waited = 0; length == 0 && waited < seconds; waited += 0.02) {
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        rewind(file);
+        length = fread(text, 1, size - 1, file);
+    }
+    text[length] = '\0';
+    return length;
+}
+
+START_TEST(a_call_that_lasts_after_a_signal_is_told_of)
+{
+    char text[256];
+    FILE *file = tmpfile();
+    ck_assert_ptr_nonnull(file);
+    interrupt_install();
+    ck_assert_int_ge(dup2(fileno(file), STDERR_FILENO), 0);
+    group_watch_start(always);
+    group_watch_enter(); /* without a signal a call may last */
+    ck_assert_int_eq(read_soon(file, text, sizeof text, 0.7), 0);
+    group_watch_leave();
+    raise(SIGTERM); /* and with a signal there may be no call */
+    ck_assert_int_eq(read_soon(file, text, sizeof text, 0.7), 0);
+    group_watch_enter();
+    ck_assert_int_gt(read_soon(file, text, sizeof text, 20), 0);
+    group_watch_leave();
+    ck_assert_ptr_nonnull(strstr(text, "the last checkpoint continues"));
+    fclose(file);
+}
+END_TEST
+
+SUITE_MAIN("group", a_call_that_lasts_after_a_signal_is_told_of, a_group_of_one_has_everything,
+           a_group_of_one_agrees_with_itself, shares_follow_one_another_and_differ_by_one_at_most,
            a_process_can_work_alone_for_a_while, a_shared_signal_counts_when_it_is_agreed_on)

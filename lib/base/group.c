@@ -2,6 +2,7 @@
  * notice on its functions. */
 #include "base/group.h"
 
+#include "base/group_watch.h"
 #include "base/group_way.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
@@ -52,29 +53,39 @@ GroupShare group_share(int64_t count)
 
 void group_sum_floats(float *values, size_t count)
 {
+    group_watch_enter();
     way()->sum_floats(values, count);
+    group_watch_leave();
 }
 
 void group_sum_doubles(double *values, size_t count)
 {
+    group_watch_enter();
     way()->sum_doubles(values, count);
+    group_watch_leave();
 }
 
 void group_collect_doubles(double *values, size_t count)
 {
+    group_watch_enter();
     way()->collect_doubles(values, count);
+    group_watch_leave();
     if (!group_is_first())
         memset(values, 0, count * sizeof *values);
 }
 
 void group_broadcast(void *data, size_t bytes)
 {
+    group_watch_enter();
     way()->broadcast(data, bytes, 0);
+    group_watch_leave();
 }
 
 void group_bring(void *data, size_t bytes, int from)
 {
+    group_watch_enter();
     way()->bring(data, bytes, from);
+    group_watch_leave();
 }
 
 void group_gather(void *rows, int64_t count, size_t bytes)
@@ -85,13 +96,18 @@ void group_gather(void *rows, int64_t count, size_t bytes)
     size_t *starts = memory_small((size_t)size + 1, sizeof *starts);
     for (int rank = 0; rank <= size; rank++)
         starts[rank] = (size_t)start_of(count, rank) * bytes;
+    group_watch_enter();
     way()->gather(rows, starts);
+    group_watch_leave();
     memory_free(starts);
 }
 
 int group_largest(int value)
 {
-    return way()->largest(value);
+    group_watch_enter();
+    const int largest = way()->largest(value);
+    group_watch_leave();
+    return largest;
 }
 
 bool group_any(bool condition)
@@ -111,7 +127,9 @@ bool group_agree(bool ok, Error *error)
     const int failed = group_largest(ok ? 0 : number);
     if (failed == 0)
         return true;
+    group_watch_enter();
     way()->broadcast(error, sizeof *error, way()->size - failed);
+    group_watch_leave();
     return false;
 }
 

@@ -61,13 +61,17 @@ bool group_mpi_end(const char *program, bool done, Error *error)
 #else
 
 #include "base/clock.h"
+#include "base/group_watch.h"
 #include "base/group_way.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/standard_error.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <mpi.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <time.h>
@@ -103,6 +107,32 @@ static bool await(MPI_Request *request, double patience)
 }
 
 static const double for_ever = 1e18;
+
+/* -- The death of a process -------------------------------------------------------------------- */
+
+/* The first process, as the second one knows it; 0: on another machine. */
+static pid_t first_id;
+
+static void meet_first(int rank)
+{
+    struct {
+        pid_t id;
+        char machine[HOST_NAME_MAX + 1];
+    } own = {.id = getpid()}, first;
+    (void)gethostname(own.machine, sizeof own.machine - 1);
+    first = own;
+    MPI_Bcast(&first, sizeof first, MPI_BYTE, 0, MPI_COMM_WORLD);
+    if (strcmp(own.machine, first.machine) == 0)
+        first_id = first.id;
+    if (rank > 1)
+        first_id = 0;
+}
+
+/* Whether this process speaks for all: the first one, or the second one where the first is dead. */
+static bool speaks(void)
+{
+    return first_id > 0 && (first_id == getpid() || (kill(first_id, 0) != 0 && errno == ESRCH));
+}
 
 /* -- The way ---------------------------------------------------------------------------------- */
 
@@ -220,6 +250,9 @@ bool group_mpi_start(Error *error)
     MPI_Comm_dup(MPI_COMM_WORLD, &ends);
     if (way.size == 1)
         return true;
+    meet_first(way.rank);
+    if (way.rank <= 1)
+        group_watch_start(speaks);
     group_use(&way);
     interrupt_share();
     if (way.rank > 0)

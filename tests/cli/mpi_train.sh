@@ -5,14 +5,6 @@
 
 needs_mpirun train
 
-# processes N COMMAND...: on that number of processes.
-# shellcheck disable=SC2317 # it is called by `works` and `fails_with`
-processes() {
-    count=$1
-    shift
-    mpirun -n "$count" --oversubscribe "$@"
-}
-
 cat >tiny.yaml <<'END'
 name: tiny
 data: {format: mixture, channels: 1, resolution: 8}
