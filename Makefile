@@ -268,7 +268,7 @@ format:
 	clang-format -i $(formatted)
 
 check-format:
-	clang-format --dry-run --Werror $(formatted)
+	@clang-format --dry-run --Werror $(formatted)
 
 # A file at a time: clang-tidy 14 mistakes va_list where it is given several.
 linted     := $(library_sources) $(train_sources) $(infer_sources) $(target_sources) fuzz/seeds.c fuzz/replay.c

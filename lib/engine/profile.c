@@ -117,10 +117,11 @@ static double bound(const Effort *effort, const ProfileSpeeds *speeds)
     return fmax(arithmetic, effort->bytes / speeds->bytes);
 }
 
+/* Two decimals, and two digits of what is less: the bound of a small layer is no zero. */
 static void print_milliseconds(FILE *to, double milliseconds)
 {
     if (milliseconds > 0.0)
-        fprintf(to, " %9.2f", milliseconds);
+        fprintf(to, milliseconds < 0.1 ? " %9.2g" : " %9.2f", milliseconds);
     else
         fprintf(to, " %9s", "");
 }
