@@ -5,7 +5,8 @@ set -eu
 
 machine=$(mktemp -d)
 trap 'rm -rf "$machine"' EXIT
-compiler=$(command -v gcc || command -v cc)
+# Not ccache's link, which looks for the compiler in PATH.
+compiler=$(PATH=$(echo "$PATH" | sed 's#[^:]*/ccache:##g'); command -v gcc || command -v cc)
 export CC=gcc MPI=0
 
 fail() {
