@@ -9,6 +9,7 @@
 #include "base/program.h"
 #include "base/version.h"
 #include "bench/measure.h"
+#include "bench/pictures.h"
 #include "bench/rounding.h"
 #include "config/recipe.h"
 #include "engine/primitive.h"
@@ -50,10 +51,18 @@ static const char usage[] =
     "covariance. The solution of nll is one of 16 images of random features. Its\n"
     "floor is one product with their rows.\n"
     "\n"
+    "--work data times no network: PNG and JPEG become images, beside the speed of\n"
+    "libpng and libjpeg alone, and are read from a cache. The columns are time over\n"
+    "that of the library (ratio), and the same of processor time. --batch is the\n"
+    "number of pictures. They lie in a temporary directory, which is removed.\n"
+    "\n"
     "examples:\n"
     "  bench\n"
     "  bench --networks cifar10 --work stage1 --precision bf16 --batch 16 --profile\n"
     "\n";
+
+/* What --work calls data: the choice behind those of Work. */
+enum { WORK_PICTURES = WORK_COUNT, PICTURES = 512 };
 
 /* What a child tells its parent. */
 typedef struct Report {
@@ -183,6 +192,27 @@ static bool run(const Settings *settings, Error *error)
     return done;
 }
 
+static bool run_pictures(const Settings *settings, Error *error)
+{
+    const PicturesTask task = {.pictures = settings->batch > 0 ? (int)settings->batch : PICTURES,
+                               .steps = (int)settings->steps,
+                               .threads = (int)settings->threads};
+    if (settings->csv)
+        return error_input(error, "--csv: not with --work data, whose table has other columns");
+    return pictures_print(&task, error);
+}
+
+/* What the options ask for. */
+static bool run_any(const Settings *settings, Error *error)
+{
+    if (settings->work == WORK_PICTURES)
+        return run_pictures(settings, error);
+    if (!settings->rounding)
+        return run(settings, error);
+    program_set_threads((int)settings->threads);
+    return rounding_print(settings->rounding, 64, error);
+}
+
 int main(int argc, char **argv)
 {
     idle_threads_sleep(argv);
@@ -191,8 +221,9 @@ int main(int argc, char **argv)
     const Option options[] = {
         option_string("networks", "NAMES", &s.networks,
                       "recipes, by name or path (default: quick,fashion-mnist,cifar10)"),
-        option_choice("work", "stage1|stage2|stage2-both|exact|ocm|sample|bounds|dp|draws|solution",
-                      &s.work, "what to time (default: everything)"),
+        option_choice("work",
+                      "stage1|stage2|stage2-both|exact|ocm|sample|bounds|dp|draws|solution|data",
+                      &s.work, "what to time (default: everything but data)"),
         option_choice("precision", "f32|bf16", &s.precision, "default: both"),
         option_integer("batch", "N", &s.batch, 1, 65536,
                        "images per step (default: as in the recipes)"),
@@ -218,9 +249,7 @@ int main(int argc, char **argv)
     } else if (done && s.version) {
         printf("bench (varhead) %s\n", VARHEAD_VERSION);
     } else if (done) {
-        if (s.rounding)
-            program_set_threads((int)s.threads);
-        done = s.rounding ? rounding_print(s.rounding, 64, &error) : run(&s, &error);
+        done = run_any(&s, &error);
     }
     string_list_free(&s.overrides);
     return program_end("bench", done, &error);

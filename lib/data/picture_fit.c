@@ -2,8 +2,9 @@
  * over areas.
  *
  * The mean is exact. On one axis output pixel i of r covers the interval [i s, (i + 1) s) and input
- * pixel j of s the interval [j r, (j + 1) r), so that weights are whole numbers with the sum s. The
- * result is rounded once.
+ * pixel j of s the interval [j r, (j + 1) r), so that weights are whole numbers with the sum s. Rows
+ * are added first, in a loop that the compiler makes vectors of, then columns. The result is rounded
+ * once.
  */
 #include "data/picture_fit.h"
 
@@ -48,15 +49,19 @@ static bool take_square(const Picture *picture, const PictureRule *rule, int sid
                         Error *error)
 {
     const int left = (picture->width - side) / 2, top = (picture->height - side) / 2;
-    for (int y = 0; y < side; y++)
-        for (int x = 0; x < side; x++) {
-            const size_t at = (size_t)(top + y) * (size_t)picture->width + (size_t)(left + x);
-            uint8_t *pixel =
-                square + ((size_t)y * (size_t)side + (size_t)x) * (size_t)rule->channels;
-            if (!convert(picture, rule, picture->pixels + at * (size_t)picture->channels, pixel,
+    const size_t from_pixel = (size_t)picture->channels, to_pixel = (size_t)rule->channels;
+    const bool as_it_is = picture->channels == rule->channels; /* grey or RGB, without alpha */
+    for (int y = 0; y < side; y++) {
+        const size_t at = (size_t)(top + y) * (size_t)picture->width + (size_t)left;
+        const uint8_t *from = picture->pixels + at * from_pixel;
+        uint8_t *to = square + (size_t)y * (size_t)side * to_pixel;
+        if (as_it_is)
+            memcpy(to, from, (size_t)side * to_pixel);
+        for (int x = 0; !as_it_is && x < side; x++)
+            if (!convert(picture, rule, from + (size_t)x * from_pixel, to + (size_t)x * to_pixel,
                          error))
                 return false;
-        }
+    }
     return true;
 }
 
@@ -71,26 +76,50 @@ static int64_t overlap(int64_t i, int64_t j, int64_t side, int64_t resolution)
     return end - first;
 }
 
-/* The mean of channel c over output pixel (x, y). */
-static uint8_t mean(const uint8_t *square, int side, const PictureRule *rule, int x, int y, int c)
+/* sums [n] := the rows of output row y, each times its weight. The weights have the sum `side`, so that
+ * sums are below 2^24. */
+static void add_rows(const uint8_t *square, int side, int resolution, int y, size_t n,
+                     uint32_t *restrict sums)
 {
-    const int64_t s = side, r = rule->resolution, area = s * s;
-    int64_t sum = 0;
+    const int64_t s = side, r = resolution;
+    memset(sums, 0, n * sizeof *sums);
     for (int64_t v = y * s / r; v * r < (y + 1) * s; v++) {
-        int64_t row = 0;
-        for (int64_t u = x * s / r; u * r < (x + 1) * s; u++)
-            row += overlap(x, u, s, r) * square[(v * s + u) * rule->channels + c];
-        sum += overlap(y, v, s, r) * row;
+        const uint32_t weight = (uint32_t)overlap(y, v, s, r);
+        const uint8_t *restrict row = square + (size_t)v * n;
+        for (size_t i = 0; i < n; i++)
+            sums[i] += weight * row[i];
     }
-    return (uint8_t)((2 * sum + area) / (2 * area));
 }
 
-static void shrink(const uint8_t *square, int side, const PictureRule *rule, uint8_t *image)
+/* pixel [channels] := the mean over output column x of the sums of rows. */
+static void add_columns(const uint32_t *sums, int side, const PictureRule *rule, int x,
+                        uint8_t *pixel)
 {
-    for (int y = 0; y < rule->resolution; y++)
-        for (int x = 0; x < rule->resolution; x++)
-            for (int c = 0; c < rule->channels; c++)
-                *image++ = mean(square, side, rule, x, y, c);
+    const int64_t s = side, r = rule->resolution, area = s * s;
+    int64_t totals[3] = {0};
+    for (int64_t u = x * s / r; u * r < (x + 1) * s; u++) {
+        const int64_t weight = overlap(x, u, s, r);
+        for (int c = 0; c < rule->channels; c++)
+            totals[c] += weight * sums[u * rule->channels + c];
+    }
+    for (int c = 0; c < rule->channels; c++)
+        pixel[c] = (uint8_t)((2 * totals[c] + area) / (2 * area));
+}
+
+/* image [resolution, resolution, channels] := the square, whose sides are longer. */
+static bool shrink(const uint8_t *square, int side, const PictureRule *rule, uint8_t *image,
+                   Error *error)
+{
+    const size_t row = (size_t)side * (size_t)rule->channels;
+    uint32_t *sums = memory_large(row, sizeof *sums, "a row of a picture", error);
+    const bool ok = sums != NULL;
+    for (int y = 0; ok && y < rule->resolution; y++) {
+        add_rows(square, side, rule->resolution, y, row, sums);
+        for (int x = 0; x < rule->resolution; x++, image += rule->channels)
+            add_columns(sums, side, rule, x, image);
+    }
+    memory_free(sums);
+    return ok;
 }
 
 /* -- The whole --------------------------------------------------------------------------------- */
@@ -120,9 +149,8 @@ bool picture_fit(const Picture *picture, const PictureRule *rule, uint8_t *image
         return take_square(picture, rule, side, image, error);
     uint8_t *square = memory_large((size_t)side * (size_t)side, (size_t)rule->channels,
                                    "pixels of a picture", error);
-    const bool ok = square && take_square(picture, rule, side, square, error);
-    if (ok)
-        shrink(square, side, rule, image);
+    const bool ok = square && take_square(picture, rule, side, square, error) &&
+                    shrink(square, side, rule, image, error);
     memory_free(square);
     return ok;
 }

@@ -200,11 +200,19 @@ static bool step(Run *run, Batch *batch, Batch *next, Error *error)
     return filled && interrupt_continues(error);
 }
 
-static void show(Run *run)
+/* The first line comes after an interval. */
+static void start_progress(Run *run, const char *what)
 {
-    const PictureIndex *index = run->pass->index;
+    const bool packed = picture_files_are_packed(run->files);
+    progress_start(&run->progress, what, 0, picture_files_total(run->files), 1,
+                   packed ? "MiB/s" : "files/s", !cache_place().shows_progress);
+    run->progress.shown = clock_seconds();
+}
+
+static void show(Run *run, int64_t pictures)
+{
     progress_update(&run->progress, picture_files_done(run->files), "%lld pictures",
-                    (long long)index->count);
+                    (long long)pictures);
 }
 
 /* A pass that took less than an interval has shown nothing, and needs no last line. */
@@ -222,7 +230,7 @@ static bool run_batches(Run *run, Error *error)
     bool ok = fill(run, &run->batches[0], error);
     for (int at = 0; ok && (run->batches[at].count > 0 || run->more); at = !at) {
         ok = step(run, &run->batches[at], &run->batches[!at], error);
-        show(run);
+        show(run, run->pass->index->count);
     }
     forget(&run->batches[0]);
     forget(&run->batches[1]);
@@ -260,10 +268,7 @@ bool picture_pass_run(const PicturePass *pass, Error *error)
     run->images = memory_large((size_t)run->most, run->image_size, "pictures", error);
     bool ok = run->images && picture_files_open(&run->files, pass->path, error);
     if (ok) {
-        const bool packed = picture_files_are_packed(run->files);
-        progress_start(&run->progress, "pictures", 0, picture_files_total(run->files), 1,
-                       packed ? "MiB/s" : "files/s", !cache_place().shows_progress);
-        run->progress.shown = clock_seconds(); /* the first line comes after an interval */
+        start_progress(run, "pictures");
         ok = run_batches(run, error);
         finish_progress(run, ok);
         ok = ok && check_some(pass->index, pass->path, error) &&
@@ -293,6 +298,19 @@ static void read_batch(const PictureFiles *files, Batch *batch)
     }
 }
 
+/* *changed := the first picture of the batch whose fingerprint is not number *at of the index, which
+ * counts on. */
+static void compare_batch(const Batch *batch, const PictureIndex *index, int64_t *at,
+                          char **changed)
+{
+    for (int i = 0; i < batch->count && !*changed; i++) {
+        const Item *item = &batch->items[i];
+        if (item->file.is_picture &&
+            (*at >= index->files || index->sources[(*at)++] != item->source))
+            *changed = memory_string(picture_name(item->file.name).text);
+    }
+}
+
 bool picture_pass_compare(const char *path, const PictureIndex *index, char **changed, Error *error)
 {
     Run *run = memory_small(1, sizeof *run);
@@ -302,18 +320,19 @@ bool picture_pass_compare(const char *path, const PictureIndex *index, char **ch
     run->more = true;
     *changed = NULL;
     bool ok = picture_files_open(&run->files, path, error);
+    if (ok)
+        start_progress(run, "comparing files");
     while (ok && run->more && !*changed) {
         ok = fill(run, batch, error) && interrupt_continues(error);
-        if (ok)
+        if (ok) {
             read_batch(run->files, batch);
-        for (int i = 0; ok && i < batch->count && !*changed; i++) {
-            const Item *item = &batch->items[i];
-            if (item->file.is_picture &&
-                (at >= index->files || index->sources[at++] != item->source))
-                *changed = memory_string(picture_name(item->file.name).text);
+            compare_batch(batch, index, &at, changed);
+            show(run, at);
         }
         forget(batch);
     }
+    if (run->files)
+        finish_progress(run, ok && !*changed);
     if (ok && !*changed && at != index->files)
         *changed = memory_string("a picture that is no longer there");
     picture_files_close(run->files);

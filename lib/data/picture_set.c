@@ -5,9 +5,12 @@
  */
 #include "data/picture_set.h"
 
+#include "base/clock.h"
 #include "base/fingerprint.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/note.h"
+#include "base/progress.h"
 #include "data/cache_place.h"
 #include "data/picture.h"
 #include "data/picture_cache.h"
@@ -220,17 +223,26 @@ void picture_set_expect(const PictureSet *set, const int64_t *indices, int n)
 
 /* -- Verifying --------------------------------------------------------------------------------- */
 
+/* Reads every image, and so compares its fingerprint. */
 static bool read_all(PictureSet *set, Error *error)
 {
+    const int64_t count = set->index.count;
     uint8_t *images = memory_large(PART, set->image_size, "images", error);
     bool ok = images != NULL;
-    for (int64_t first = 0; ok && first < set->index.count; first += PART) {
+    Progress progress;
+    progress_start(&progress, "reading the cache", 0, count, 1, "images/s",
+                   !cache_place().shows_progress);
+    progress.shown = clock_seconds(); /* the first line comes after an interval */
+    for (int64_t first = 0; ok && first < count; first += PART) {
         int64_t indices[PART];
         int n = 0;
-        for (; n < PART && first + n < set->index.count; n++)
+        for (; n < PART && first + n < count; n++)
             indices[n] = first + n;
-        ok = picture_set_read(set, indices, n, images, error);
+        ok = interrupt_continues(error) && picture_set_read(set, indices, n, images, error);
+        progress_update(&progress, first + n, "%lld left", (long long)(count - first - n));
     }
+    if (clock_seconds() - progress.start_time > progress.interval)
+        progress_finish(&progress);
     memory_free(images);
     return ok;
 }

@@ -48,6 +48,27 @@ echo "$output" | awk '
 output=$(ONEDNN_MAX_CPU_ISA=AVX2 bench ${tiny%%--precision*} ${tiny#*f32} --work stage1)
 [ "$(echo "$output" | wc -l)" -eq 2 ] || fail "expected one measurement: $output"
 
+# Pictures: a row for each work and number of threads, each with its ceiling; no file is left.
+mkdir "$directory/tmp"
+output=$(TMPDIR=$directory/tmp bench --work data --batch 20 --steps 1 --threads 2)
+echo "$output" | grep -q "^20 pictures of 256x256, libjpeg.* and libpng 1[.]" || fail "no libraries in: $output"
+for row in "JPEG, decoded" "JPEG, into a cache" "PNG, decoded" "PNG, into a cache"; do
+    for threads in 1 2; do
+        echo "$output" | grep -q "^$row  *$threads  *[1-9]" || fail "no $row with $threads threads in: $output"
+    done
+done
+echo "$output" | awk '
+    NR > 2 { for (i = NF - 5; i <= NF; i++) if (!($i ~ /^[0-9.]+$/ && $i > 0)) exit 1 }
+    END { exit NR != 11 }' || fail "a number is missing: $output"
+[ -z "$(ls -A "$directory/tmp")" ] || fail "a file is left: $(ls "$directory/tmp")"
+status=0
+output=$(TMPDIR=$directory/none bench --work data --batch 1 2>&1 >/dev/null) || status=$?
+[ $status -eq 1 ] || fail "bench without a temporary directory: exit status $status"
+case $output in
+"bench: $directory/none/varhead-bench-"*": cannot be written: No such file or directory") ;;
+*) fail "expected the temporary directory in: $output" ;;
+esac
+
 # complains TEXT ARGUMENTS: exit status 2, and one line that has TEXT.
 complains() {
     text=$1
@@ -61,6 +82,7 @@ complains() {
     esac
 }
 complains "nothing: there is no such file, and no recipe of that name" --networks nothing
+complains "--csv: not with --work data" --work data --csv "$directory/pictures.csv"
 complains "--steps" --steps 0
 complains "cannot be written" --csv "$directory/no/table.csv"
 bench --help | grep -q "^usage: bench" || fail "bench --help"
