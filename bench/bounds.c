@@ -97,7 +97,7 @@ static void choose_variances(BoundRunner *r)
 {
     for (int v = 0; v < VARIANCE_COUNT; v++)
         if (!variance_table[v]->needs_mixture && !variance_table[v]->no_bound &&
-            net_has_head(variance_table[v]->head))
+            !variance_table[v]->reads_jacobian && net_has_head(variance_table[v]->head))
             r->variances[r->variance_count++] = variance_table[v];
 }
 

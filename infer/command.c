@@ -13,7 +13,7 @@
 #include "base/version.h"
 #include "data/cache_place.h"
 #include "infer/lists.h"
-#include "inference/full_noise.h"
+#include "inference/full_options.h"
 #include "model/precision.h"
 
 #include <assert.h>
@@ -58,9 +58,7 @@ static int sampling_options(Option *at, CommonOptions *common)
         option_number("clip-pixel", "P", &sampling->clip_pixel, 0, 1e6,
                       "bound the last noise added to a mean magnitude of P grey levels of 255; "
                       "0: no bound (default: 2 for ddpm, 1 for ddim)"),
-        option_integer("krylov", "M", &sampling->krylov, 1, FULL_MOST_KRYLOV,
-                       "products with the network's Jacobian for each step of the variance full "
-                       "(default: 10)"),
+        option_krylov(&sampling->krylov),
     };
     memcpy(at, options, sizeof options);
     return sizeof options / sizeof options[0];
@@ -258,6 +256,13 @@ Option option_training_images(const char **path)
     return option_string("data", "FILE", path,
                          "the training images, in a file of any format (default: data.train of the "
                          "checkpoint's configuration)");
+}
+
+Option option_krylov(int64_t *krylov)
+{
+    return option_integer("krylov", "M", krylov, 1, FULL_MOST_KRYLOV,
+                          "the variance full: the dimensions of a Krylov space of the network's "
+                          "Jacobian, two products with it each (default: 10)");
 }
 
 Option option_results(const char **path)

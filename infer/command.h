@@ -122,6 +122,9 @@ Option option_variances(const char **list, const char *more);
 /* --data FILE, the training images; by default those of the configuration. */
 Option option_training_images(const char **path);
 
+/* --krylov M, of the variance full; 0 stays where it is not given. */
+Option option_krylov(int64_t *krylov);
+
 /* --out FILE, the table of results (results.h). */
 Option option_results(const char **path);
 

@@ -117,7 +117,9 @@ static bool leave_out_steps(Truth *s)
 {
     int count = 0;
     for (int v = 0; v < s->variance_count; v++)
-        if (s->variances[v]->depends_on_step)
+        if (s->variances[v]->reads_jacobian)
+            note("leaves out %s, whose covariance is not diagonal", s->variances[v]->name);
+        else if (s->variances[v]->depends_on_step)
             note("leaves out %s, which depends on both ends of a step", s->variances[v]->name);
         else if (s->variances[v]->no_bound)
             note("leaves out %s: %s", s->variances[v]->name, s->variances[v]->no_bound);

@@ -1,6 +1,6 @@
 /* Tests of full: products with the network's Jacobian, and the noise of a step, against golden
  * values and against the dense matrix. VARHEAD_TABLE=1 in the environment prints the errors. */
-#include "tests/golden.h"
+#include "tests/full_point.h"
 #include "tests/suite.h"
 
 #include "base/memory.h"
@@ -9,58 +9,6 @@
 #include "stats/lanczos.h"
 
 #include <math.h>
-
-static const char file[] = "tests/golden/golden_b_variances.h5";
-
-/* The golden network, and one of the golden points. */
-typedef struct Point {
-    Network *network;
-    const char *group;
-    int t, s;
-    size_t dims;
-    float *x;
-    double *symmetric;
-} Point;
-
-static double *doubles(const Point *p, const char *name)
-{
-    char path[64];
-    snprintf(path, sizeof path, "full/%s/%s", p->group, name);
-    return golden_doubles(file, path, NULL, NULL);
-}
-
-static Point point_open(const char *group)
-{
-    Error error = {0};
-    char path[64];
-    Point p = {.group = group};
-    NetworkOptions options = {.batch = 4};
-    string_list_add(&options.source.checkpoints, "tests/golden/golden_b.h5");
-    must(network_open(&p.network, &options, &error), &error);
-    string_list_free(&options.source.checkpoints);
-    must(network_prepare(p.network, 2, &error), &error);
-    snprintf(path, sizeof path, "full/%s", group);
-    p.t = (int)golden_attr_int(file, path, "t");
-    p.s = (int)golden_attr_int(file, path, "s");
-    snprintf(path, sizeof path, "full/%s/x_t", group);
-    p.x = golden_floats(file, path, NULL, NULL);
-    p.dims = network_dims(p.network);
-    p.symmetric = doubles(&p, "S");
-    return p;
-}
-
-static void point_close(Point *p)
-{
-    network_close(p->network);
-    free(p->x), free(p->symmetric);
-}
-
-static ReverseStep step_of(const Point *p)
-{
-    ReverseOptions options = reverse_defaults(SAMPLER_DDPM);
-    options.variance = variance_full.step;
-    return reverse_step(network_schedule(p->network), &options, p->s, p->t);
-}
 
 /* -- Products --------------------------------------------------------------------------------- */
 
@@ -115,9 +63,9 @@ static void draw(const Point *p, int m, float *noise, FullSeen *seen)
 {
     Error error = {0};
     FullNoise *full;
-    const ReverseStep step = step_of(p);
+    const ReverseStep step = point_step(p);
     float *x = memory_small(2 * p->dims, sizeof *x), *z = memory_small(2 * p->dims, sizeof *z);
-    double *golden_z = doubles(p, "z");
+    double *golden_z = point_doubles(p, "z");
     for (size_t i = 0; i < p->dims; i++) {
         x[i] = p->x[i];
         x[p->dims + i] = p->x[i] / 2;
@@ -141,7 +89,7 @@ START_TEST(noise_is_golden_for_every_size_of_the_space)
             char name[32];
             FullSeen seen;
             snprintf(name, sizeof name, "sym_%d", m);
-            double *want = doubles(&p, name);
+            double *want = point_doubles(&p, name);
             draw(&p, m, noise, &seen);
             if (getenv("VARHEAD_TABLE"))
                 fprintf(stderr, "%s %s: noise is off by %.2g\n", groups[g], name,
@@ -164,7 +112,7 @@ START_TEST(the_whole_space_is_the_dense_root)
         Point p = point_open(groups[g]);
         FullSeen seen;
         float *noise = memory_small(2 * p.dims, sizeof *noise);
-        double *want = doubles(&p, "y"), *eigenvalues = doubles(&p, "cov_eigenvalues");
+        double *want = point_doubles(&p, "y"), *eigenvalues = point_doubles(&p, "cov_eigenvalues");
         draw(&p, (int)p.dims, noise, &seen);
         ck_assert_msg(distance(noise, want, p.dims) < 1e-4, "%s: off by %.2g", groups[g],
                       distance(noise, want, p.dims));
@@ -186,7 +134,7 @@ START_TEST(the_bound_of_the_last_noise_holds)
     Error error = {0};
     Point p = point_open("mid");
     FullNoise *full;
-    ReverseStep step = step_of(&p);
+    ReverseStep step = point_step(&p);
     step.max_variance = 1e-6;
     float *noise = memory_small(p.dims, sizeof *noise), *z = memory_small(p.dims, sizeof *z);
     double square = 0, of_z = 0;

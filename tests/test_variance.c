@@ -263,7 +263,6 @@ START_TEST(the_table_is_consistent)
         ck_assert(variance->name && variance->help && variance->source);
         ck_assert(variance->depends_on_step ==
                   (variance->step_variance != NULL || variance->reads_jacobian));
-        ck_assert(!variance->reads_jacobian || variance->no_bound);
         const ReverseVariance step = variance->step;
         ck_assert(variance->depends_on_step + step.is_fixed + (variance->cov != NULL) == 1);
         ck_assert(step.beta_share >= 0 && step.beta_share <= (step.is_fixed ? 1 : 0));

@@ -25,7 +25,8 @@ static const char usage[] =
     "Trajectories: linear and quad as in infer sample; dp, the best K timesteps for\n"
     "each variance. One sweep over all timesteps finds them on training images; they\n"
     "are kept beside the checkpoints in dp-<variance>.h5. The built-in mixture has\n"
-    "one more variance, true: the best possible one with this mean.\n"
+    "one more variance, true: the best possible one with this mean. full, which must\n"
+    "be asked for, takes 151 passes for each image and timestep.\n"
     "\n"
     "The results of a run directory go there: nll.csv with a row per cell,\n"
     "variance,trajectory,steps,bits_per_dim,stderr,images; nll-calibration.csv; and\n"
@@ -44,6 +45,8 @@ typedef struct Nll {
     const Variance *variances[VARIANCE_COUNT];
     int steps[LISTS_MAX_STEPS];
     TrajectoryKind trajectories[TRAJECTORY_KINDS];
+    /* 0: not given. */
+    int64_t krylov, probes;
     /* Its variances, steps and trajectories point to the arrays above. */
     NllRequest request;
 } Nll;
@@ -68,6 +71,14 @@ static bool parse(Nll *s, int argc, char **argv, bool *stop, Error *error)
         option_number("clip-pixel", "P", &r->clip_pixel, 0, 1e6,
                       "bound the noise of the step to t_1 to a mean magnitude of P grey levels "
                       "of 255, as sampling does (default: 0, no bound)"),
+        option_heading("How the variance full is computed"),
+        option_krylov(&s->krylov),
+        option_integer("probes", "N", &s->probes, 1, FULL_MOST_PROBES,
+                       "random vectors for each trace of the network's Jacobian (default: 2); the "
+                       "standard error has their share"),
+        option_flag("dense", &r->full.dense,
+                    "the whole Jacobian in the place of products with it: exact, for images of at "
+                    "most 1024 elements, with as many passes forward and backward"),
         option_heading("Finding the best trajectories"),
         option_integer("dp-images", "N", &r->dp_images, 1, IMAGE_ARRAY_LIMIT,
                        "training images to find them on (default: 100, but any stored file "
@@ -110,6 +121,11 @@ static bool check_options(Nll *s, Error *error)
         return error_input(error,
                            "--clip-pixel: expected 0 with --trajectory dp: the cost of a step "
                            "would depend on whether it is the last but one");
+    r->full.krylov = (int)s->krylov;
+    r->full.probes = (int)s->probes;
+    if (r->full.dense && (s->krylov > 0 || s->probes > 0))
+        return error_input(error, "--dense: computes the whole Jacobian; expected it without "
+                                  "--krylov and --probes");
     if (r->split == IMAGES_TRAIN && r->input)
         return error_input(error, "--input: has images of its own; expected it without --split "
                                   "train");

@@ -3,6 +3,7 @@
 
 #include "evaluation/bound.h"
 #include "infer/command.h"
+#include "inference/full_options.h"
 
 /* Arrays and strings must outlive the run. */
 typedef struct NllRequest {
@@ -33,6 +34,8 @@ typedef struct NllRequest {
     const char *noise;
     /* Bounds the noise of the step to t_1, as sampling does; 0: no bound. */
     double clip_pixel;
+    /* How the variance full is computed. */
+    FullOptions full;
     /* Use neither an unfinished sweep nor stored files of dp. */
     bool fresh;
 } NllRequest;

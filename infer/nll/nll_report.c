@@ -17,7 +17,10 @@ enum { CALIBRATION_COLUMNS = 8, MIN_WIDTH = 14 };
 
 static EstimateLabel label_of(const NllReport *r, int variance)
 {
-    return estimate_label(&r->source->options, r->task->variances[variance]);
+    EstimateLabel label = estimate_label(&r->source->options, r->task->variances[variance]);
+    if (r->task->variances[variance]->reads_jacobian)
+        full_options_label(r->full, label.text, sizeof label.text);
+    return label;
 }
 
 /* -- On the screen
@@ -76,6 +79,29 @@ static void print_bounds(const NllReport *r, TrajectoryKind trajectory)
     printf("\n");
 }
 
+/* The standard error that the random vectors of a quadrature give to the mean of a cell: images have
+ * vectors of their own. 0 for a cell without a quadrature. */
+static double quadrature_error(const NllReport *r, int c)
+{
+    const BoundSums *sums = bound_sums(r->bound);
+    const int images = r->task->images;
+    double sum = 0;
+    for (int i = 0; sums->quadrature && i < images; i++)
+        sum += sums->quadrature[(size_t)c * (size_t)images + (size_t)i];
+    return sqrt(sum) / images;
+}
+
+static void print_quadrature(const NllReport *r)
+{
+    for (int c = 0; c < r->task->cell_count; c++) {
+        const BoundCell *cell = &r->task->cells[c];
+        if (r->task->variances[cell->variance]->reads_jacobian && !r->full->dense)
+            printf("%s, %s, %d steps: %.2g of the standard error is the quadrature's\n",
+                   label_of(r, cell->variance).text, trajectory_name(cell->trajectory), cell->steps,
+                   quadrature_error(r, c));
+    }
+}
+
 /* chosen [max] := at most `max` of the visited timesteps, evenly spread. Returns their number. */
 static int choose_timesteps(const NllReport *r, int *chosen, int max)
 {
@@ -122,6 +148,7 @@ void nll_report_print(const NllReport *r)
         if (there)
             print_bounds(r, (TrajectoryKind)kind);
     }
+    print_quadrature(r);
     const BoundSums *sums = bound_sums(r->bound);
     print_by_timestep(r,
                       "calibration: mean of r^2 / Cov[x_0 | x_t], r = x_0 - x_0_hat; 1 is "
@@ -203,6 +230,10 @@ static bool write_cell(const NllReport *r, Hdf5File *file, int c, Error *error)
         timesteps[k] = cell->timesteps[k];
     gather(cell, sums->terms + row, terms);
     gather(cell, sums->terms_error + row, errors);
+    const bool random = r->task->variances[cell->variance]->reads_jacobian && !r->full->dense;
+    double *quadrature = memory_small((size_t)images, sizeof *quadrature);
+    for (int64_t i = 0; random && i < images; i++)
+        quadrature[i] = sqrt(sums->quadrature[(int64_t)c * images + i]);
 
     const struct {
         const char *name;
@@ -214,9 +245,11 @@ static bool write_cell(const NllReport *r, Hdf5File *file, int c, Error *error)
         {"terms", HDF5_FLOAT64, entries, terms},
         {"terms_stderr", HDF5_FLOAT64, entries, errors},
         {"bits_per_dim_each", HDF5_FLOAT64, images, sums->bits + (size_t)c * (size_t)images},
+        {"quadrature_stderr_each", HDF5_FLOAT64, images, quadrature},
     };
+    const int count = random ? 5 : 4;
     bool ok = true;
-    for (int i = 0; ok && i < 4; i++) {
+    for (int i = 0; ok && i < count; i++) {
         char *name = memory_format("%s/%s_%d/%s", label_of(r, cell->variance).text,
                                    trajectory_name(cell->trajectory), cell->steps, arrays[i].name);
         ok = hdf5_write(file, name, arrays[i].type, 1, &arrays[i].count, arrays[i].values, error);
@@ -225,6 +258,7 @@ static bool write_cell(const NllReport *r, Hdf5File *file, int c, Error *error)
     memory_free(timesteps);
     memory_free(terms);
     memory_free(errors);
+    memory_free(quadrature);
     return ok;
 }
 

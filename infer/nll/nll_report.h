@@ -2,11 +2,13 @@
 #pragma once
 
 #include "evaluation/bound.h"
+#include "inference/full_options.h"
 
 typedef struct NllReport {
     const Bound *bound;
     const BoundTask *task;
     const EstimateSource *source;
+    const FullOptions *full;
     /* "100 test images" */
     const char *images;
     /* All else that the bounds depend on (results.h). */
@@ -28,5 +30,6 @@ bool nll_report_calibration(const NllReport *report, const char *path, Error *er
  *     timesteps            [K + 1], from 0 up
  *     terms, terms_stderr  [K + 1], bits/dim: the decoder, the steps t_2 -> t_1 and up, the prior
  *     bits_per_dim_each    [images]
+ *     quadrature_stderr_each   [images], of full by quadrature: what its random vectors add
  */
 bool nll_report_terms(const NllReport *report, const char *path, Error *error);

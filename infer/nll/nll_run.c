@@ -15,6 +15,7 @@
 #include "infer/nll/nll_noise.h"
 #include "infer/nll/nll_report.h"
 #include "infer/results.h"
+#include "inference/full_spectrum.h"
 #include "inference/images.h"
 
 #include <stdio.h>
@@ -30,6 +31,8 @@ typedef struct Nll {
     Predictor predictor;
     Images images;
     NllNoise noise;
+    /* NULL without the variance full. */
+    FullSpectrum *full;
     BoundTask task;
     Results results;
 } Nll;
@@ -140,15 +143,50 @@ static bool open_noise(Nll *s, Error *error)
     return true;
 }
 
+static bool has_full(const Nll *s)
+{
+    for (int v = 0; v < s->task.variance_count; v++)
+        if (s->variances[v]->reads_jacobian)
+            return true;
+    return false;
+}
+
+static bool check_full(const Nll *s, Error *error)
+{
+    const FullOptions *full = &s->request->full;
+    if (has_full(s))
+        return full_spectrum_check(s->network, full, error);
+    return (!full->dense && full->krylov == 0 && full->probes == 0) ||
+           error_input(error, "--krylov, --probes, --dense: expected full in --variance");
+}
+
+/* The rows of a dense Jacobian fill batches though the images may be few. */
+static bool prepare_network(Nll *s, Error *error)
+{
+    const bool dense = has_full(s) && s->request->full.dense;
+    const int64_t dims = (int64_t)network_dims(s->network);
+    const int64_t count = dense && dims > s->images.count ? dims : s->images.count;
+    return network_prepare(s->network, count, error);
+}
+
+static bool prepare_full(Nll *s, Error *error)
+{
+    if (!has_full(s))
+        return true;
+    s->task.spectra = full_spectrum_find;
+    return full_spectrum_make(&s->full, s->network, &s->request->full, s->task.seed, error) &&
+           (s->task.spectra_context = s->full) != NULL;
+}
+
 static bool prepare(Nll *s, Error *error)
 {
     const CommonOptions *common = s->request->common;
     s->task.seed = command_seed(common, s->network);
     s->task.clip_pixel = s->request->clip_pixel;
-    if (!choose_variances(s, error) || !choose_results(s, error) || !read_images(s, error) ||
-        !prepare_dp(s, error) ||
+    if (!choose_variances(s, error) || !check_full(s, error) || !choose_results(s, error) ||
+        !read_images(s, error) || !prepare_dp(s, error) ||
         !nll_cells_make(&s->task, s->request, s->network, s->steps, s->steps_count, error) ||
-        !open_noise(s, error) || !network_prepare(s->network, s->images.count, error))
+        !open_noise(s, error) || !prepare_network(s, error) || !prepare_full(s, error))
         return false;
     s->predictor = network_predictor(s->network, &common->estimate);
     return true;
@@ -193,6 +231,10 @@ static char *key_of(const Nll *s)
         print = fingerprint(print, &place, sizeof place);
     }
     print = cells_fingerprint(task, print);
+    const FullOptions *full = &r->full;
+    const int of_full[] = {full_krylov(full), full_probes(full), full->dense};
+    if (has_full(s))
+        print = fingerprint(print, of_full, sizeof of_full);
     return memory_format(
         "%d cells of %d variances, %d images, %016llx; seed %llu, split %d, batch "
         "%d, %s, clip %d, average %d, floor %.17g, scale %.17g, pixel %.17g, noise %s %016llx",
@@ -203,8 +245,8 @@ static char *key_of(const Nll *s)
         (unsigned long long)(r->noise ? file_state(r->noise) : 0));
 }
 
-/* The average, the floor and the scale of estimates are not in it: labels of variances have
- * them. */
+/* The average, the floor and the scale of estimates are not in it, and what full's space is: labels
+ * of variances have them. */
 static char *settings_text(const Nll *s)
 {
     const NllRequest *r = s->request;
@@ -219,6 +261,8 @@ static char *settings_text(const Nll *s)
         settings_add(&text, "noise %s", r->noise);
     if (!r->common->estimate.clip)
         settings_add(&text, "clip-cov off");
+    if (has_full(s) && !r->full.dense && full_probes(&r->full) != FULL_DEFAULT_PROBES)
+        settings_add(&text, "probes %d", full_probes(&r->full));
     if (r->clip_pixel > 0)
         settings_add(&text, "clip-pixel %.9g", r->clip_pixel);
     return text;
@@ -246,9 +290,12 @@ static bool finish(const Nll *s, const Bound *bound, Error *error)
     const NllReport report = {.bound = bound,
                               .task = &s->task,
                               .source = &s->predictor.source,
+                              .full = &s->request->full,
                               .images = images,
                               .settings = settings};
     const bool ok = write_results(s, &report, error);
+    if (s->full)
+        full_note_negative(full_spectrum_seen(s->full), "full");
     if (ok && !s->request->common->quiet) {
         nll_report_print(&report);
         if (results_are_kept(&s->results))
@@ -286,6 +333,7 @@ bool nll_run(const NllRequest *request, Network *network, Error *error)
     nll_cells_free(&s.task);
     results_free(&s.results);
     nll_noise_close(&s.noise);
+    full_spectrum_free(s.full);
     images_free(&s.images);
     return ok;
 }

@@ -33,6 +33,8 @@ typedef enum RandomPurpose {
     RANDOM_HELD_OUT = 15,    /* whether an image is held out; sample: the image's index */
     RANDOM_PROBE = 20,       /* signs for products with the Jacobian; step: training step, sample:
                                 index in batch */
+    RANDOM_QUADRATURE = 21,  /* signs for traces of the Jacobian; substream: which vector, step: t,
+                                sample: the image's index */
 } RandomPurpose;
 
 /* Names a stream of 2^34 32-bit numbers. */

@@ -29,6 +29,8 @@ struct Bound {
      * squared coefficients of r. */
     float *value;
     double *off, *square;
+    /* [batch, dims]: r, of variances with spectra; NULL if there are none. */
+    double *residual;
     Prediction prediction;
 };
 
@@ -36,6 +38,11 @@ struct Bound {
 
 bool bound_check_tables(const Variance *variance, Error *error)
 {
+    if (variance->reads_jacobian)
+        return error_input(error,
+                           "the variance %s takes many passes for a timestep, and dp has no tables "
+                           "of it; expected the trajectory linear or quad",
+                           variance->name);
     if (variance->depends_on_step)
         return error_input(
             error,
@@ -70,6 +77,7 @@ static bool allocate_batch(Bound *b, Error *error)
     }
     return bound_allocate(&b->x_0_hat, batch, frame->dims, 0, error) &&
            bound_allocate(&b->off2, batch, frame->dims, 0, error) &&
+           (!frame->task->spectra || bound_allocate(&b->residual, batch, frame->dims, 0, error)) &&
            (!bound_any_correlated(frame->task) ||
             (bound_allocate(&b->off, batch, frame->dims, 0, error) &&
              bound_allocate(&b->square, batch, frame->dims, 0, error) &&
@@ -81,6 +89,7 @@ static void collect_sums(Bound *b)
     b->sums = (BoundSums){.bits = b->cells.bits,
                           .terms = b->cells.mean,
                           .terms_error = b->cells.error,
+                          .quadrature = b->cells.quadrature,
                           .calibration = b->calibration.calibration,
                           .calibration_error = b->calibration.calibration_error,
                           .floored = b->calibration.floored,
@@ -119,8 +128,9 @@ void bound_free(Bound *b)
     calibration_free(&b->calibration);
     for (int head = 0; head < PREDICTOR_MAX_HEADS; head++)
         memory_free(b->prediction.heads[head]);
-    void *const arrays[] = {b->t,    b->eps, b->x_t,    b->cov,   b->x_0_hat,
-                            b->off2, b->off, b->square, b->value, b->prediction.eps};
+    void *const arrays[] = {b->t,       b->eps, b->x_t,    b->cov,   b->x_0_hat,
+                            b->off2,    b->off, b->square, b->value, b->prediction.eps,
+                            b->residual};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
         memory_free(arrays[i]);
     memory_free(b);
@@ -144,7 +154,7 @@ static BoundEstimate estimate_of(Bound *b, const BoundImage *image, int v)
         .variance = v, .cov = b->value + at, .off2 = b->square + at, .diagonal = b->cov + at};
 }
 
-/* Adds an image with variance v of the task to all parts. */
+/* Adds an image with variance v of the task to all parts, but for spectra (add_spectra). */
 static void add_variance(Bound *b, const BoundImage *image, int v)
 {
     const EstimateSource *source = &b->frame.predictor->source;
@@ -153,6 +163,8 @@ static void add_variance(Bound *b, const BoundImage *image, int v)
     const float *x_t = b->x_t + at, *eps_hat = b->prediction.eps + at;
     const float *head =
         prediction_of(&b->prediction, predictor_head(b->frame.predictor, variance), at);
+    if (variance->reads_jacobian)
+        return;
     if (variance->depends_on_step) {
         const VarianceInput input = estimate_input(source, image->t, x_t, eps_hat, head);
         bound_cells_add_steps(&b->cells, image, v, &input);
@@ -165,17 +177,24 @@ static void add_variance(Bound *b, const BoundImage *image, int v)
     bound_tables_add_estimate(&b->tables, image, &estimate);
 }
 
+/* Image `first` + slot of the task. Arrays are filled by add_image. */
+static BoundImage image_at(const Bound *b, int t, int first, int slot)
+{
+    const size_t at = (size_t)slot * b->frame.dims;
+    return (BoundImage){.t = t,
+                        .index = first + slot,
+                        .slot = slot,
+                        .x_0 = b->frame.task->x_0 + (size_t)(first + slot) * b->frame.dims,
+                        .x_0_hat = b->x_0_hat + at,
+                        .off2 = b->off2 + at};
+}
+
 /* Adds image `first` + slot of the task: every variance, and the decoder's term. */
 static void add_image(Bound *b, int t, int first, int slot)
 {
     const BoundFrame *frame = &b->frame;
     const size_t at = (size_t)slot * frame->dims;
-    BoundImage image = {.t = t,
-                        .index = first + slot,
-                        .slot = slot,
-                        .x_0 = frame->task->x_0 + (size_t)(first + slot) * frame->dims,
-                        .x_0_hat = b->x_0_hat + at,
-                        .off2 = b->off2 + at};
+    BoundImage image = image_at(b, t, first, slot);
     image.sum_off2 = likelihood_mean(frame->schedule, t, frame->predictor->source.clip_x0,
                                      image.x_0, b->x_t + at, b->prediction.eps + at, frame->dims,
                                      b->x_0_hat + at, b->off2 + at);
@@ -205,6 +224,28 @@ static bool draw(Bound *b, int t, int first, int count, Error *error)
     return true;
 }
 
+/* Adds the images of a batch with every variance that has spectra. */
+static bool add_spectra(Bound *b, int t, int first, int count, Error *error)
+{
+    const BoundTask *task = b->frame.task;
+    const size_t dims = b->frame.dims;
+    for (size_t i = 0; task->spectra && i < (size_t)count * dims; i++)
+        b->residual[i] = (double)task->x_0[(size_t)first * dims + i] - b->x_0_hat[i];
+    for (int v = 0; v < task->variance_count; v++) {
+        if (!task->variances[v]->reads_jacobian || !bound_cells_have_step(&b->cells, v, t))
+            continue;
+        const Spectrum *spectra =
+            task->spectra(task->spectra_context, t, first, count, b->x_t, b->residual, error);
+        for (int i = 0; spectra && i < count; i++) {
+            const BoundImage image = image_at(b, t, first, i);
+            bound_cells_add_spectrum(&b->cells, &image, v, &spectra[i]);
+        }
+        if (!spectra)
+            return false;
+    }
+    return true;
+}
+
 static bool visit_batch(Bound *b, int t, int first, int count, Error *error)
 {
     const BoundFrame *frame = &b->frame;
@@ -221,7 +262,7 @@ static bool visit_batch(Bound *b, int t, int first, int count, Error *error)
     for (int i = 0; i < count; i++)
         add_image(b, t, first, i);
     bound_tables_end_batch(&b->tables, count);
-    return true;
+    return add_spectra(b, t, first, count, error);
 }
 
 bool bound_visit(Bound *b, int t, Progress *progress, Error *error)

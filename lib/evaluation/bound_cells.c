@@ -25,10 +25,10 @@ static int *make_next(const BoundCell *cell, int total)
     return next;
 }
 
-static bool any_depends_on_step(const BoundTask *task)
+static bool any_step_variance(const BoundTask *task)
 {
     for (int v = 0; v < task->variance_count; v++)
-        if (task->variances[v]->depends_on_step)
+        if (task->variances[v]->step_variance)
             return true;
     return false;
 }
@@ -46,7 +46,10 @@ static bool allocate(BoundCells *cells, Error *error)
            bound_allocate(&cells->terms, count, images, 0, error) &&
            bound_allocate(&cells->mean, count, entries, NAN, error) &&
            bound_allocate(&cells->error, count, entries, NAN, error) &&
-           (!any_depends_on_step(frame->task) ||
+           (!frame->task->spectra ||
+            (bound_allocate(&cells->spread, count, images, 0, error) &&
+             bound_allocate(&cells->quadrature, count, images, 0, error))) &&
+           (!any_step_variance(frame->task) ||
             bound_allocate(&cells->step_variance, (size_t)frame->predictor->batch, frame->dims, 0,
                            error));
 }
@@ -87,8 +90,9 @@ void bound_cells_free(BoundCells *cells)
     for (int c = 0; cells->next && c < cells->frame->task->cell_count; c++)
         memory_free(cells->next[c]);
     void *const arrays[] = {
-        cells->next,  cells->active,        cells->kappa, cells->most, cells->steps,
-        cells->terms, cells->step_variance, cells->bits,  cells->mean, cells->error,
+        cells->next,  cells->active, cells->kappa,         cells->most,
+        cells->steps, cells->terms,  cells->step_variance, cells->bits,
+        cells->mean,  cells->error,  cells->spread,        cells->quadrature,
     };
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
         memory_free(arrays[i]);
@@ -228,6 +232,41 @@ void bound_cells_add_steps(BoundCells *cells, const BoundImage *image, int v,
     }
 }
 
+bool bound_cells_have_step(const BoundCells *cells, int v, int t)
+{
+    for (int k = 0; k < cells->active_count; k++)
+        if (has_step(cells, cells->active[k], v, t))
+            return true;
+    return false;
+}
+
+void bound_cells_add_spectrum(BoundCells *cells, const BoundImage *image, int v,
+                              const Spectrum *spectrum)
+{
+    const BoundFrame *frame = cells->frame;
+    for (int k = 0; k < cells->active_count; k++) {
+        const int c = cells->active[k];
+        if (!has_step(cells, c, v, image->t))
+            continue;
+        double error2;
+        set_term(cells, c, image,
+                 spectrum_step(spectrum, cells->kappa[c], cells->most[c], &error2));
+        cells->spread[(size_t)c * (size_t)frame->task->images + (size_t)image->index] =
+            frame->unit * frame->unit * error2;
+    }
+}
+
+/* Adds the variances of the timestep's terms of cell c. The decoder and other variances have
+ * none. */
+static void add_spread(BoundCells *cells, size_t c)
+{
+    const size_t images = (size_t)cells->frame->task->images;
+    for (size_t i = c * images; cells->quadrature && i < (c + 1) * images; i++) {
+        cells->quadrature[i] += cells->spread[i];
+        cells->spread[i] = 0;
+    }
+}
+
 void bound_cells_finish(BoundCells *cells, int t)
 {
     const int images = cells->frame->task->images;
@@ -238,6 +277,7 @@ void bound_cells_finish(BoundCells *cells, int t)
         double *bits = cells->bits + c * (size_t)images;
         for (int i = 0; i < images; i++)
             bits[i] += terms[i];
+        add_spread(cells, c);
         bound_mean_and_error(terms, images, &cells->mean[at], &cells->error[at]);
     }
 }

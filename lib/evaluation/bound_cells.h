@@ -19,6 +19,9 @@ typedef struct BoundCells {
     double *terms;
     /* [batch, dims]: scratch for variances that depend on s; NULL if there are none. */
     double *step_variance;
+    /* [cells, images]: the variances of the timestep's terms by quadrature, and the field
+     * quadrature of BoundSums; NULL: there are no spectra. */
+    double *spread, *quadrature;
     /* The fields bits, terms and terms_error of BoundSums. */
     double *bits, *mean, *error;
 } BoundCells;
@@ -44,6 +47,13 @@ void bound_cells_add_estimate(BoundCells *cells, const BoundImage *image,
 /* Adds the terms of variance v, which depends on s and is evaluated for each cell. */
 void bound_cells_add_steps(BoundCells *cells, const BoundImage *image, int v,
                            const VarianceInput *input);
+
+/* Whether any cell of variance v has a step at the timestep, and not only the decoder. */
+bool bound_cells_have_step(const BoundCells *cells, int v, int t);
+
+/* Adds the terms of variance v, whose covariance is known by its spectrum. */
+void bound_cells_add_spectrum(BoundCells *cells, const BoundImage *image, int v,
+                              const Spectrum *spectrum);
 
 /* Adds the terms to the bounds, and computes their means over images. */
 void bound_cells_finish(BoundCells *cells, int t);

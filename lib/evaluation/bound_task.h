@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "diffusion/spectrum.h"
 #include "diffusion/trajectory.h"
 #include "variance/predictor.h"
 
@@ -24,6 +25,12 @@ typedef struct BoundCell {
  * error. */
 typedef bool (*BoundNoise)(void *context, int t, int first, int count, float *eps, Error *error);
 
+/* Finds the spectra [count] of the covariance of the variance that reads the Jacobian, at images x_t
+ * [count, dims] with r = x_0 - x_0_hat [count, dims]; NULL after an error. The result belongs to the
+ * context, and must live until the next call. */
+typedef const Spectrum *(*BoundSpectra)(void *context, int t, int first, int count,
+                                        const float *x_t, const double *r, Error *error);
+
 typedef struct BoundTask {
     /* [variance_count] */
     const Variance *const *variances;
@@ -43,6 +50,9 @@ typedef struct BoundTask {
      * index and t. */
     BoundNoise noise;
     void *noise_context;
+    /* For the variance that reads the Jacobian; NULL: the task has no such variance. */
+    BoundSpectra spectra;
+    void *spectra_context;
     uint64_t seed;
     /* Gives training and test images different noise. */
     uint32_t split;
@@ -58,6 +68,9 @@ typedef struct BoundSums {
     double *bits;
     /* [cells, N + 1] both: entry t is the step that leaves t, entry 0 the prior. */
     double *terms, *terms_error;
+    /* [cells, images]: the variance of a bound by quadrature, as its random vectors make it; 0 for
+     * other bounds. NULL: the task has no spectra. */
+    double *quadrature;
     /* [variances, N + 1] each. `calibration` is the mean of r^2 / Cov[x_0 | x_t] over images and
      * elements, r = x_0 - x_0_hat: 1 is calibrated, more is overconfident. Estimates are raised to
      * the variance of rounding to a grey level first; `floored` is the fraction that was. `ratio`

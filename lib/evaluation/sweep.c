@@ -31,7 +31,7 @@ typedef struct Sweep {
 
 /* -- The sums, stored ------------------------------------------------------------------------- */
 
-enum { ARRAYS = 8 };
+enum { ARRAYS = 9 };
 
 typedef struct Stored {
     const char *name;
@@ -48,6 +48,7 @@ static void list_arrays(const Sweep *s, Stored list[ARRAYS])
         {"bits", sums->bits, cells * s->task->images},
         {"terms", sums->terms, cells * entries},
         {"terms_error", sums->terms_error, cells * entries},
+        {"quadrature", sums->quadrature, sums->quadrature ? cells * s->task->images : 0},
         {"calibration", sums->calibration, variances * entries},
         {"calibration_error", sums->calibration_error, variances * entries},
         {"floored", sums->floored, variances * entries},

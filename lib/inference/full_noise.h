@@ -11,12 +11,8 @@
 
 #include "base/error.h"
 #include "diffusion/reverse.h"
+#include "inference/full_options.h"
 #include "inference/network.h"
-
-#include <stdint.h>
-
-/* The Krylov space of a draw, by default and at most. */
-enum { FULL_DEFAULT_KRYLOV = 10, FULL_MOST_KRYLOV = 1000 };
 
 typedef struct FullNoise FullNoise;
 
@@ -31,8 +27,5 @@ void full_noise_free(FullNoise *full); /* NULL is fine */
 bool full_noise_draw(FullNoise *full, const ReverseStep *step, const float *x, int count,
                      const float *z, float *noise, Error *error);
 
-/* The eigenvalues of Cov that all draws have seen, and how many of them were negative. */
-typedef struct FullSeen {
-    int64_t eigenvalues, negative;
-} FullSeen;
+/* The eigenvalues of Cov that all draws have seen. */
 FullSeen full_noise_seen(const FullNoise *full);

@@ -4,13 +4,10 @@
 #include "inference/sampler.h"
 
 #include "base/memory.h"
-#include "base/note.h"
 #include "inference/full_noise.h"
 #include "variance/step_sample.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 /* The arrays of a group of samples, besides x. */
 typedef struct Work {
@@ -27,9 +24,9 @@ typedef struct Work {
     float *draw_out;            /* [count, dims]; NULL without a draw_head */
 } Work;
 
-static int krylov_of(const SamplingPlan *plan)
+static FullOptions full_of(const SamplingPlan *plan)
 {
-    return plan->krylov > 0 ? plan->krylov : FULL_DEFAULT_KRYLOV;
+    return (FullOptions){.krylov = plan->krylov};
 }
 
 static bool work_make(Work *work, Error *error)
@@ -44,8 +41,9 @@ static bool work_make(Work *work, Error *error)
     if (mean_correction_has_dcw(&work->plan->reverse.correction) &&
         !(work->x0_hat = memory_large(count, bytes, "samples", error)))
         return false;
+    const FullOptions full = full_of(work->plan);
     if (work->plan->variance->reads_jacobian &&
-        !full_noise_make(&work->full, work->network, work->count, krylov_of(work->plan), error))
+        !full_noise_make(&work->full, work->network, work->count, full_krylov(&full), error))
         return false;
     work->t = memory_small(count, sizeof *work->t);
     return true;
@@ -144,15 +142,13 @@ static bool take_steps(Work *work, Noise *noise, int first, float *x, Progress *
     return true;
 }
 
-/* A covariance has no negative eigenvalue, but the Jacobian of a network may give some. */
 static void note_negative(const Work *work)
 {
-    const FullSeen seen = work->full ? full_noise_seen(work->full) : (FullSeen){0};
-    if (seen.negative > 0)
-        note("%s, %d steps: %.2g %% of the eigenvalues of Cov that were seen are negative, and "
-             "count as 0",
-             sampling_label(work->plan).text, work->plan->steps,
-             100.0 * (double)seen.negative / (double)seen.eigenvalues);
+    if (!work->full)
+        return;
+    char *what = memory_format("%s, %d steps", sampling_label(work->plan).text, work->plan->steps);
+    full_note_negative(full_noise_seen(work->full), what);
+    memory_free(what);
 }
 
 /* In a picture a NaN would be a byte like others, so it is found here. */
@@ -169,10 +165,9 @@ static bool check_finite(const Work *work, const float *x, Error *error)
 EstimateLabel sampling_label(const SamplingPlan *plan)
 {
     EstimateLabel label = estimate_label(&plan->estimate, plan->variance);
-    if (plan->variance->reads_jacobian && krylov_of(plan) != FULL_DEFAULT_KRYLOV) {
-        const size_t used = strlen(label.text);
-        snprintf(label.text + used, sizeof label.text - used, "-krylov%d", krylov_of(plan));
-    }
+    const FullOptions full = full_of(plan);
+    if (plan->variance->reads_jacobian)
+        full_options_label(&full, label.text, sizeof label.text);
     mean_correction_label(&plan->reverse.correction, label.text, sizeof label.text);
     return label;
 }

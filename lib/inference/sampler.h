@@ -23,7 +23,7 @@ typedef struct SamplingPlan {
     EstimateOptions estimate; /* what is done to Cov[x_0 | x_t] */
     TrajectoryKind trajectory;
     int steps;      /* K */
-    int krylov;     /* m of the variance full; 0: the default of inference/full_noise.h */
+    int krylov;     /* m of the variance full; 0: the default of inference/full_options.h */
     int *timesteps; /* [K + 1], from 0 up */
 } SamplingPlan;
 

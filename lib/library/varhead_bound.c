@@ -2,6 +2,7 @@
  * image by image. */
 #include "base/memory.h"
 #include "evaluation/sweep.h"
+#include "inference/full_spectrum.h"
 #include "inference/images.h"
 #include "library/varhead_internal.h"
 
@@ -37,19 +38,31 @@ static bool check_options(const VarheadOptions *options, Error *error)
     return true;
 }
 
+/* Gives the task of the variance full its spectra. The network is prepared. */
+static bool add_full(const VarheadModel *model, BoundTask *task, FullSpectrum **full, Error *error)
+{
+    if (!task->variances[0]->reads_jacobian)
+        return true;
+    task->spectra = full_spectrum_find;
+    return full_spectrum_make(full, model->network, &(FullOptions){0}, task->seed, error) &&
+           (task->spectra_context = *full) != NULL;
+}
+
 /* The network is prepared. */
-static bool sweep(const VarheadModel *model, const VarheadOptions *options, const BoundTask *task,
+static bool sweep(const VarheadModel *model, const VarheadOptions *options, BoundTask *task,
                   double *bits, Error *error)
 {
+    FullSpectrum *full = NULL;
     const EstimateOptions estimate = options_estimate(options);
     const Predictor predictor = network_predictor(model->network, &estimate);
     const SweepOptions quietly = {.what = "bound", .quiet = true};
     Bound *bound = NULL;
-    bool ok = bound_make(&bound, &predictor, task, error) &&
+    bool ok = add_full(model, task, &full, error) && bound_make(&bound, &predictor, task, error) &&
               sweep_run(bound, task, predictor.source.schedule, &quietly, error);
     if (ok)
         memcpy(bits, bound_sums(bound)->bits, (size_t)task->images * sizeof *bits);
     bound_free(bound);
+    full_spectrum_free(full);
     return ok;
 }
 
@@ -65,7 +78,7 @@ static bool bound(VarheadModel *model, const VarheadOptions *options, const floa
     if (ok && count > 0) {
         const BoundCell cell = {
             .trajectory = options->trajectory, .steps = steps, .timesteps = timesteps};
-        const BoundTask task = {
+        BoundTask task = {
             .variances = &variance,
             .variance_count = 1,
             .cells = &cell,

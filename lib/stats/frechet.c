@@ -10,9 +10,8 @@
 
 #include "base/dispatch.h"
 #include "base/memory.h"
-#include "base/memory_limit.h"
+#include "stats/eigen.h"
 
-#include <lapacke.h>
 #include <math.h>
 #include <omp.h>
 #include <string.h>
@@ -89,16 +88,6 @@ void gaussians_free(Gaussians *gaussians)
 
 /* -- The distance ----------------------------------------------------------------------------- */
 
-/* values [dims] := the eigenvalues of a symmetric matrix, ascending. If `vectors`, the rows of the
- * matrix become its eigenvectors. The matrix is overwritten in either case. */
-static bool eigen(double *matrix, int dims, double *values, bool vectors)
-{
-    const char what = vectors ? 'V' : 'N';
-    const bool ok = LAPACKE_dsyevd(LAPACK_COL_MAJOR, what, 'L', dims, matrix, dims, values) == 0;
-    memory_limit_lapack_used();
-    return ok;
-}
-
 /* sqrt(value), but 0 for negative values: rounding makes eigenvalues of a singular matrix slightly
  * negative. A NaN stays a NaN. */
 static double root(double value)
@@ -134,10 +123,10 @@ static double trace_of_root(const double *a, const double *b, int dims, double *
     double *vectors = work, *scratch = work + square, *half = work + 2 * square;
     double *values = work + 3 * square, trace = 0;
     memcpy(vectors, a, square * sizeof *vectors);
-    if (!eigen(vectors, dims, values, true))
+    if (!eigen_symmetric(vectors, dims, values, true))
         return NAN;
     multiply_roots(vectors, values, b, dims, scratch, half);
-    if (!eigen(half, dims, values, false))
+    if (!eigen_symmetric(half, dims, values, false))
         return NAN;
     for (int i = 0; i < dims; i++)
         trace += root(values[i]);

@@ -11,7 +11,6 @@ const Variance variance_full = {
     .name = "full",
     .help = "the whole covariance, 51 passes a step",
     .source = "docs/variances.md",
-    .no_bound = "its bound would take many passes for each image and timestep",
     .depends_on_step = true,
     .reads_jacobian = true,
 };
