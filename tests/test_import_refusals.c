@@ -1,0 +1,99 @@
+/* Tests of `infer import`: what doesn't fit is refused in one line. */
+#define SUITE_TIMEOUT 300
+#include "tests/imported.h"
+
+#include <dirent.h>
+
+/* No entry but for this list is left out, so that a new file is tested at once. */
+START_TEST(what_must_be_refused_is_refused_in_one_line)
+{
+    int count = 0;
+    program_begin();
+    DIR *entries = opendir(IMPORT "refuse");
+    ck_assert_ptr_nonnull(entries);
+    for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
+        if (entry->d_name[0] == '.' || strcmp(entry->d_name, "expected.json") == 0)
+            continue;
+        infer_fails(2, "", "import " IMPORT "refuse/%s --run $D/run", entry->d_name);
+        count++;
+    }
+    closedir(entries);
+    ck_assert_int_eq(count, 52);
+    ck_assert_msg(access(in_directory("run"), F_OK) != 0, "a refusal left a run behind");
+    program_end();
+}
+END_TEST
+
+static const struct {
+    const char *what, *message;
+} refusals[] = {
+    {"lucidrains.pt", "denoising-diffusion-pytorch"},
+    {"unknown_names.pth", "3 tensors, and they are of no network that is known"},
+    {"net-missing", "1 missing, the first mid_block.resnets.1.conv2.bias; of 112 tensors"},
+    {"net-extra", "1 unknown, the first mid_block.resnets.2.conv1.bias;"},
+    {"net-shape", "conv_out.weight of shape [3, 8, 1, 1] instead of [3, 8, 3, 3]"},
+    {"net-nan", "up_blocks.0.resnets.0.conv1.weight has a number that is not finite"},
+    {"net-groups", "a divisor of model.channels = 8, got \"3\""},
+    {"cfg-classes", "num_class_embeds is 10"},
+    {"cfg-fourier", "time_embedding_type is \"fourier\""},
+    {"cfg-skip", "SkipDownBlock2D"},
+    {"cfg-condition", "UNet2DConditionModel"},
+    {"cfg-act", "act_fn is \"gelu\""},
+    {"cfg-scale", "mid_block_scale_factor is 1.41421356, expected 1"},
+};
+
+START_TEST(a_network_that_does_not_fit_is_refused_with_the_reason)
+{
+    program_begin();
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
+        infer_fails(2, refusals[i].message, "import " IMPORT "refuse/%s --run $D/run",
+                    refusals[i].what);
+    infer_fails(2, "not of ddpm", "import " IMPORT "diffusers-new --family ddpm --run $D/run");
+    infer_fails(2, "no section data",
+                "import " IMPORT "ddim_ckpt.pth --config " IMPORT
+                "diffusers-new/unet/config.json --run $D/run");
+    infer_fails(2, "--resolution", "import " IMPORT "diffusers-new/unet --run $D/run --resolution");
+    infer_fails(2, "without unet/", "import " IMPORT "refuse --run $D/run");
+    infer_fails(2, "expected --run DIR", "import " IMPORT "diffusers-new");
+    infer_fails(2, "got 2", "import a b --run $D/run");
+    program_end();
+}
+END_TEST
+
+static const struct {
+    const char *flag, *value, *message;
+} flags[] = {
+    {"class_cond", "true", "class_cond is true, expected false"},
+    {"num_heads", "0", "num_heads is 0"},
+    {"noise_schedule", "\"quad\"", "noise_schedule is \"quad\""},
+    {"channel_mult", "\"0.5,1\"", "channel_mult is 0.5,1, expected integers"},
+    {"channel_mult", "\"\"", "none is usual for images of 16 x 16"},
+    {"num_head_channels", "24", "model.head_channels: expected a divisor of 32"},
+    {"use_scale_shift_norm", "false",
+     "emb_layers.1.weight of shape [64, 128] instead of [32, 128]"},
+    {"resblock_updown", "false", "the first input_blocks.2.0.op.weight"},
+    {"learn_sigma", "false", "out.2.weight of shape [6, 32, 3, 3] instead of [3, 32, 3, 3]"},
+    {"attention_resolutions", "\"16,8\"", "the first input_blocks.1.1.norm.weight"},
+};
+
+START_TEST(flags_that_do_not_fit_are_refused_with_the_reason)
+{
+    program_begin();
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        write_flags("flags.json", flags[i].flag, flags[i].value);
+        infer_fails(2, flags[i].message,
+                    "import " IMPORT "adm.pt --config $D/flags.json --run $D/run");
+    }
+    infer_fails(2, "--config FILE says them", "import " IMPORT "adm.pt --run $D/run");
+    infer_fails(2, "expected the flags of",
+                "import " IMPORT "adm.pt --config " IMPORT "ddim_ckpt.yml --run $D/run");
+    infer_fails(2, "not of diffusers",
+                "import " IMPORT "adm.pt --family diffusers --config " IMPORT
+                "adm.json --run $D/run");
+    program_end();
+}
+END_TEST
+
+SUITE_MAIN("import_refusals", what_must_be_refused_is_refused_in_one_line,
+           flags_that_do_not_fit_are_refused_with_the_reason,
+           a_network_that_does_not_fit_is_refused_with_the_reason)
