@@ -156,9 +156,21 @@ static bool check_diffusers(const Export *s, Error *error)
     return true;
 }
 
+/* null, or the betas of a schedule that is nothing else. */
+static void put_betas(FILE *to, const Config *config)
+{
+    if (config->diffusion.beta_count == 0)
+        fputs("null", to);
+    for (int i = 0; i < config->diffusion.beta_count; i++)
+        fprintf(to, "%s%.17g", i == 0 ? "[" : ", ", config->diffusion.betas[i]);
+    if (config->diffusion.beta_count > 0)
+        fputc(']', to);
+}
+
 static void put_scheduler(FILE *to, const Config *config)
 {
-    static const char *const kinds[] = {"linear", "squaredcos_cap_v2", "scaled_linear", "sigmoid"};
+    static const char *const kinds[] = {"linear", "squaredcos_cap_v2", "scaled_linear", "sigmoid",
+                                        "linear"};
     static const char *const predictions[] = {"epsilon", "v_prediction", "sample"};
     const bool scaled = config->diffusion.schedule == SCHEDULE_LINEAR;
     const double scale = scaled ? 1000.0 / config->diffusion.timesteps : 1;
@@ -167,10 +179,12 @@ static void put_scheduler(FILE *to, const Config *config)
             "{\n  \"_class_name\": \"DDPMScheduler\",\n  \"beta_end\": %.17g,\n"
             "  \"beta_schedule\": \"%s\",\n  \"beta_start\": %.17g,\n  \"clip_sample\": true,\n"
             "  \"num_train_timesteps\": %d,\n  \"prediction_type\": \"%s\",\n"
-            "  \"trained_betas\": null,\n  \"variance_type\": \"%s\"\n}\n",
+            "  \"trained_betas\": ",
             end > 0 ? end : 0.02 * scale, kinds[config->diffusion.schedule],
             start > 0 ? start : 1e-4 * scale, config->diffusion.timesteps,
-            predictions[config->model.predicts],
+            predictions[config->model.predicts]);
+    put_betas(to, config);
+    fprintf(to, ",\n  \"variance_type\": \"%s\"\n}\n",
             config->model.learned != LEARNED_NONE   ? "learned_range"
             : config->stage1.variance == FIXED_BETA ? "fixed_large"
                                                     : "fixed_small");

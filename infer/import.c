@@ -9,6 +9,7 @@
  */
 #include "base/directory.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "exchange/foreign_network.h"
 #include "infer/command.h"
 #include "io/checkpoint.h"
@@ -46,7 +47,7 @@ static const char usage[] =
 typedef struct Import {
     CommonOptions common;
     StringList names;
-    const char *run, *config;
+    const char *run, *config, *betas;
     /* -1 or an index of "ddpm|adm|diffusers"; -1 or an index of "t|t_minus_1|index". */
     int family, time;
     /* -1 or an index of head_names. */
@@ -61,6 +62,9 @@ typedef struct Import {
     float *weights, *head_weights;
     /* Whether the run has the network already. */
     bool has_network;
+    /* Of reading and writing: numbers. */
+    Progress progress;
+    int64_t done;
 } Import;
 
 static const char *const head_names[] = {"npr", "sn"};
@@ -76,6 +80,10 @@ static bool parse(Import *s, int argc, char **argv, bool *stop, Error *error)
                       "the description of the network: config.json of diffusers, the recipe of "
                       "ermongroup/ddim, the flags of improved- or guided-diffusion in JSON or YAML "
                       "(default: config.json beside the weights)"),
+        option_string(
+            "betas", "FILE", &s->betas,
+            "a text file with the betas that the network was trained with (default: those "
+            "of its description)"),
         option_choice("head", "npr|sn", &s->head,
                       "what the variance head in the file estimates; required where it has one"),
         option_choice("time", "t|t_minus_1|index", &s->time,
@@ -131,6 +139,7 @@ static bool open_network(Import *s, Error *error)
     static const NameStyle styles[] = {NAMES_DDPM, NAMES_ADM, NAMES_DIFFUSERS};
     const ForeignOptions options = {.path = s->names.items[0],
                                     .config = s->config,
+                                    .betas = s->betas,
                                     .style = s->family < 0 ? NAMES_UNKNOWN : styles[s->family],
                                     .time = s->time,
                                     .head = s->head < 0 ? NULL : head_names[s->head],
@@ -153,9 +162,41 @@ static bool open_network(Import *s, Error *error)
     return true;
 }
 
+/* -- Progress ---------------------------------------------------------------------------------- */
+
+/* Smaller networks are there before a line is read: 64 MiB of float32. */
+enum { WORTH_SHOWING = 16 << 20 };
+
+/* All numbers are read, and written, the network only where the run has none. */
+static void progress_begin(Import *s)
+{
+    const ForeignNetwork *n = &s->network;
+    const size_t all = n->params.size + n->head.size;
+    const size_t written =
+        (s->has_network ? 0 : n->params.size) + (n->has_head ? n->params.size + n->head.size : 0);
+    progress_start(&s->progress, "import", 0, (int64_t)(all + written), 4e-6, "MB/s",
+                   s->common.quiet || all < WORTH_SHOWING);
+}
+
+static void show_read(void *context, int64_t numbers)
+{
+    Import *s = context;
+    s->done += numbers;
+    progress_update(&s->progress, s->done, "reads");
+}
+
+static void show_written(Import *s, size_t numbers)
+{
+    s->done += (int64_t)numbers;
+    progress_update(&s->progress, s->done, "writes");
+}
+
+/* -- Reading ----------------------------------------------------------------------------------- */
+
 static bool read_weights(Import *s, Error *error)
 {
     const ForeignNetwork *n = &s->network;
+    tensor_file_watch(n->file, show_read, s);
     s->weights = memory_large(n->params.size, sizeof *s->weights, "the network", error);
     if (s->weights && n->has_head)
         s->head_weights = memory_large(n->head.size, sizeof *s->head_weights, "the head", error);
@@ -188,8 +229,23 @@ static bool check_same_network(const Import *s, Error *error)
                                         s->path, tensor_file_path(n->file)));
 }
 
+/* -- Writing ----------------------------------------------------------------------------------- */
+
+/* Writes one tensor after the other, since only so the progress shows. */
+static bool write_params(Import *s, CheckpointWriter *writer, const char *group,
+                         const ParamSet *set, const float *values, Error *error)
+{
+    for (int i = 0; i < set->count; i++) {
+        const ParamSet one = {.items = &set->items[i], .count = 1, .size = set->items[i].count};
+        if (!checkpoint_write_params(writer, group, &one, values, error))
+            return false;
+        show_written(s, one.size);
+    }
+    return true;
+}
+
 /* Writes the network, with the head if the stage is 2. */
-static bool write_checkpoint(const Import *s, const char *path, int stage, Error *error)
+static bool write_checkpoint(Import *s, const char *path, int stage, Error *error)
 {
     const ForeignNetwork *n = &s->network;
     CheckpointWriter *writer = NULL;
@@ -197,15 +253,15 @@ static bool write_checkpoint(const Import *s, const char *path, int stage, Error
     if (!checkpoint_create(&writer, path, &n->config, stage, 0, error))
         return false;
     snprintf(group, sizeof group, "heads_ema/%s", s->head < 0 ? "" : head_names[s->head]);
-    if (checkpoint_write_params(writer, "trunk_ema", &n->params, s->weights, error) &&
-        (stage == 1 || checkpoint_write_params(writer, group, &n->head, s->head_weights, error)) &&
+    if (write_params(s, writer, "trunk_ema", &n->params, s->weights, error) &&
+        (stage == 1 || write_params(s, writer, group, &n->head, s->head_weights, error)) &&
         checkpoint_write_attribute(writer, "/", "imported", 1, error))
         return checkpoint_commit(writer, error);
     checkpoint_discard(writer);
     return false;
 }
 
-static bool write_run(const Import *s, Error *error)
+static bool write_run(Import *s, Error *error)
 {
     return (s->has_network || write_checkpoint(s, s->path, 1, error)) &&
            (!s->network.has_head || write_checkpoint(s, s->head_path, 2, error));
@@ -231,6 +287,17 @@ static void report(const Import *s)
                head_names[s->head]);
 }
 
+/* Reads the weights and writes the run. */
+static bool copy(Import *s, Error *error)
+{
+    progress_begin(s);
+    const bool ok = read_weights(s, error) && check_same_network(s, error) &&
+                    directory_make(s->run, error) && run_lock_take(&s->lock, s->run, error) &&
+                    write_run(s, error);
+    progress_finish(&s->progress);
+    return ok;
+}
+
 static bool import(Import *s, Error *error)
 {
     if (!check_arguments(s, error))
@@ -238,10 +305,7 @@ static bool import(Import *s, Error *error)
     s->path = memory_format("%s/stage1.h5", s->run);
     if (s->head >= 0)
         s->head_path = memory_format("%s/stage2-%s.h5", s->run, head_names[s->head]);
-    if (!check_run(s, error) || !open_network(s, error) || !check_head(s, error) ||
-        !read_weights(s, error) || !check_same_network(s, error) ||
-        !directory_make(s->run, error) || !run_lock_take(&s->lock, s->run, error) ||
-        !write_run(s, error))
+    if (!check_run(s, error) || !open_network(s, error) || !check_head(s, error) || !copy(s, error))
         return false;
     foreign_notes_show(&s->network.notes);
     if (!s->common.quiet)

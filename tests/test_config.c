@@ -342,6 +342,7 @@ START_TEST(yaml_has_every_key)
                            "  timesteps: 1000\n"
                            "  beta_start: 0.0\n"
                            "  beta_end: 0.0\n"
+                           "  betas: []\n"
                            "model:\n"
                            "  family: ddpm\n"
                            "  channels: 64\n"
@@ -506,6 +507,7 @@ START_TEST(every_key_makes_a_difference)
                                           "diffusion.timesteps=100",
                                           "diffusion.beta_start=1e-5",
                                           "diffusion.beta_end=0.01",
+                                          "diffusion.betas=[0.3, 0.2]",
                                           "model.family=adm",
                                           "model.channels=128",
                                           "model.channel_mult=[1, 2]",
@@ -562,15 +564,24 @@ START_TEST(every_key_makes_a_difference)
     base.model.attentions = 1;
     base.model.attention[0] = 28; /* and so that a resolution of 56 is */
     base_text = config_to_yaml(&base);
+    Config of_betas = base; /* in which betas decide nothing else */
+    of_betas.diffusion.schedule = SCHEDULE_BETAS;
+    of_betas.diffusion.timesteps = of_betas.diffusion.beta_count = 2;
+    of_betas.diffusion.betas[0] = of_betas.diffusion.betas[1] = 0.1;
+    char *betas_text = config_to_yaml(&of_betas);
     for (int i = 0; i < config_key_count; i++) {
-        Config changed = parse_with(base_text, changes[i]);
+        const bool betas = strncmp(changes[i], "diffusion.betas=", 16) == 0;
+        Config changed = parse_with(betas ? betas_text : base_text, changes[i]);
         char keys[128], key[64];
         snprintf(key, sizeof key, "%.*s", (int)strcspn(changes[i], "="), changes[i]);
         ck_assert_str_eq(key, config_keys[i].path);
-        ck_assert_int_eq(config_differences(&base, &changed, CONFIG_WHOLE, keys, sizeof keys), 1);
+        ck_assert_int_eq(config_differences(betas ? &of_betas : &base, &changed, CONFIG_WHOLE, keys,
+                                            sizeof keys),
+                         1);
         ck_assert_str_eq(keys, key);
     }
     memory_free(base_text);
+    memory_free(betas_text);
 }
 END_TEST
 

@@ -39,7 +39,7 @@ START_TEST(messages_of_values)
                "x.yaml:1: precision: expected auto, f32 or bf16, got \"fp32\"");
     ck_message("diffusion: {schedule: cosin}", NULL,
                "x.yaml:1: diffusion.schedule: expected linear, cosine, "
-               "scaled_linear or sigmoid, got \"cosin\"");
+               "scaled_linear, sigmoid or betas, got \"cosin\"");
     ck_message("seed: -1", NULL,
                "x.yaml:1: seed: expected an integer from 0 to 18446744073709551615, got \"-1\"");
     ck_message("name: a/b", NULL,

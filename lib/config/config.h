@@ -23,7 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CONFIG_MAX_LEVELS = 8, CONFIG_TEXT_SIZE = 512 };
+enum { CONFIG_MAX_LEVELS = 8, CONFIG_TEXT_SIZE = 512, CONFIG_MAX_BETAS = 4096 };
 
 /* The value of data.test for the test images that data.train brings, or else a tenth of its images,
  * which training leaves out (data/dataset.h). */
@@ -95,6 +95,9 @@ typedef struct Config {
         int timesteps;
         /* 0: those of the schedule. */
         double beta_start, beta_end;
+        /* [beta_count]: for SCHEDULE_BETAS beta_1 .. beta_N, else none. */
+        int beta_count;
+        double betas[CONFIG_MAX_BETAS];
     } diffusion;
     struct {
         ModelFamily family;
@@ -198,6 +201,9 @@ bool config_load(Config *config, const char *path, const char *const *overrides,
 /* The same from text in memory, as a checkpoint stores it (NULL: the defaults alone). `origin`
  * stands for the path in errors.
  *
+ * diffusion.betas may be a list, or in a file and in an override the name of a text file that has
+ * one. Where nothing else gives diffusion.schedule and diffusion.timesteps, they follow from it.
+ *
  * The default data files hold Fashion-MNIST. If the text changes the image size but gives no
  * data.format, data.train and data.test become "" (no files), and opening the data is an error. If
  * it gives data.format, it must give data.train too; "" is allowed. If it gives data.train but no
@@ -235,6 +241,9 @@ typedef enum ConfigScope {
  * that fit in it: "stage1.lr, model.channels". */
 int config_differences(const Config *a, const Config *b, ConfigScope scope, char *keys,
                        int keys_size);
+
+/* Takes diffusion.betas from a text file, and so the schedule and its timesteps. Input error. */
+bool config_read_betas(Config *config, const char *path, Error *error);
 
 /* The noise schedule that the configuration describes. The caller frees it with schedule_free. */
 bool config_make_schedule(Schedule *schedule, const Config *config, Error *error);

@@ -128,6 +128,26 @@ static bool check_timesteps(const Config *config, Complaint *complaint)
     return true;
 }
 
+/* Betas stand for the whole schedule. */
+static bool check_betas(const Config *config, Complaint *complaint)
+{
+    const int count = config->diffusion.beta_count;
+    const bool wanted = config->diffusion.schedule == SCHEDULE_BETAS;
+    *complaint = (Complaint){.key = "diffusion.betas",
+                             .others = {"diffusion.schedule"},
+                             .is_missing = wanted && count == 0};
+    if (wanted && count == 0)
+        return COMPLAIN(complaint,
+                        "the betas, or a file of them, since diffusion.schedule is betas");
+    *complaint = (Complaint){.key = "diffusion.schedule", .others = {"diffusion.betas"}};
+    if (!wanted && count > 0)
+        return COMPLAIN(complaint, "betas, since diffusion.betas has %d numbers", count);
+    *complaint = (Complaint){.key = "diffusion.timesteps", .others = {"diffusion.betas"}};
+    if (wanted && count != config->diffusion.timesteps)
+        return COMPLAIN(complaint, "%d, the numbers of diffusion.betas", count);
+    return true;
+}
+
 /* A format may fix the number of channels. A configuration that names no files, as a checkpoint may
  * hold, describes a model alone. */
 static bool check_data(const Config *config, Complaint *complaint)
@@ -215,7 +235,7 @@ bool config_check(const Config *config, Complaint *complaint)
     return check_embedding(config, complaint) && check_resolution(config, complaint) &&
            check_width(config, complaint) && check_attention(config, complaint) &&
            check_heads(config, complaint) && check_norm(config, complaint) &&
-           check_timesteps(config, complaint) && check_data(config, complaint) &&
-           check_solver(config, complaint) && check_correlation(config, complaint) &&
-           check_objective(config, complaint);
+           check_timesteps(config, complaint) && check_betas(config, complaint) &&
+           check_data(config, complaint) && check_solver(config, complaint) &&
+           check_correlation(config, complaint) && check_objective(config, complaint);
 }

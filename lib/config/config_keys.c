@@ -69,14 +69,17 @@ const ConfigKey config_keys[] = {
      .help = "random horizontal flips in training (a mixture is never flipped)"},
 
     {"diffusion.schedule", KEY_CHOICE, AT(diffusion.schedule),
-     .choices = CHOICES("linear", "cosine", "scaled_linear", "sigmoid"), .fallback = "linear",
-     .help = "noise schedule"},
+     .choices = CHOICES("linear", "cosine", "scaled_linear", "sigmoid", "betas"),
+     .fallback = "linear", .help = "noise schedule"},
     {"diffusion.timesteps", KEY_INT, AT(diffusion.timesteps), RANGE(2, SCHEDULE_MAX_TIMESTEPS),
      .fallback = "1000", .help = "timesteps N of the forward process"},
     {"diffusion.beta_start", KEY_REAL, AT(diffusion.beta_start), RANGE(0, 1), .below_high = true,
      .fallback = "0", .help = "first beta; 0: 1e-4, for linear times 1000/N"},
     {"diffusion.beta_end", KEY_REAL, AT(diffusion.beta_end), RANGE(0, 1), .below_high = true,
      .fallback = "0", .help = "last beta; 0: 0.02, for linear times 1000/N"},
+    {"diffusion.betas", KEY_REALS, AT(diffusion.betas), COUNT_AT(diffusion.beta_count), RANGE(0, 1),
+     .above_low = true, .below_high = true, .fallback = "[]",
+     .help = "all betas, in a list or a text file; gives schedule (betas) and timesteps"},
 
     {"model.family", KEY_CHOICE, AT(model.family), .choices = CHOICES("ddpm", "adm"),
      .fallback = "ddpm",
@@ -394,6 +397,10 @@ void config_key_expectation(const ConfigKey *key, char text[CONFIG_EXPECTATION_S
         snprintf(text, size, "a list of %d to %d integers from %.0f to %.0f", key->min_entries,
                  CONFIG_MAX_LEVELS, key->low, key->high);
         break;
+    case KEY_REALS:
+        snprintf(text, size, "at most %d numbers above %.10g and below %.10g, or a file of them",
+                 CONFIG_MAX_BETAS, key->low, key->high);
+        break;
     }
 }
 
@@ -404,7 +411,7 @@ static void set_default(const ConfigKey *key, Config *config)
 {
     char text[CONFIG_TEXT_SIZE];
     const char *items[CONFIG_MAX_LEVELS] = {text};
-    int count = key->type == KEY_LIST ? 0 : 1;
+    int count = key->type == KEY_LIST || key->type == KEY_REALS ? 0 : 1;
     snprintf(text, sizeof text, "%s", key->fallback);
     if (key->type == KEY_LIST) {
         char *rest = NULL;

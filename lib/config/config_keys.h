@@ -1,7 +1,7 @@
 /* The keys of a configuration: one table, and functions on one key.
  *
  * Private to the configuration: config_keys.c has the table, config_value.c turns text into values
- * and back, config_check.c has the rules between keys, config_load.c reads files and overrides,
+ * and back, config_numbers.c files into lists of numbers, config_check.c has the rules between keys, config_load.c reads files and overrides,
  * config_yaml.c their YAML. A value goes in and out of a Config as text, so that files, overrides,
  * defaults and --help say the same thing.
  */
@@ -28,6 +28,8 @@ typedef enum KeyType {
     KEY_CHOICE,
     /* At most CONFIG_MAX_LEVELS ints. */
     KEY_LIST,
+    /* At most CONFIG_MAX_BETAS doubles, or a file of them (config_numbers.c). */
+    KEY_REALS,
 } KeyType;
 
 typedef struct ConfigKey {
@@ -59,7 +61,7 @@ extern const int config_key_count;
 
 enum {
     /* At least config_key_count. */
-    CONFIG_KEY_LIMIT = 64,
+    CONFIG_KEY_LIMIT = 72,
     /* Bytes of the longest name of a run. */
     CONFIG_NAME_LENGTH = 100,
     /* Bytes of a section's name. */
@@ -92,6 +94,13 @@ void config_key_expectation(const ConfigKey *key, char text[CONFIG_EXPECTATION_S
 /* Sets the field from text: one item, or the `count` items of a list. False if the value is
  * impossible; `config` is then as before. */
 bool config_key_set(const ConfigKey *key, Config *config, const char *const *items, int count);
+
+/* Whether text is possible as a number of a list of them. */
+bool config_key_allows(const ConfigKey *key, const char *text);
+
+/* Sets the list of numbers from a text file. An input error names the file and the first number that
+ * is impossible; `config` is then as before. */
+bool config_key_set_from_file(const ConfigKey *key, Config *config, const char *path, Error *error);
 
 /* The field as text; with `quoted` as YAML, in which strings are quoted where they need it. Caller
  * frees. */

@@ -83,6 +83,24 @@ static bool complain(ConfigReader *reader, const Complaint *complaint)
     return false;
 }
 
+/* Whether nothing gives the key that had the same say as what gave diffusion.betas: an override is
+ * stronger than a file. */
+static bool follows_betas(const ConfigReader *reader, const char *path)
+{
+    const ConfigSource at = reader->given[config_key_find(path)];
+    return !at.override && (reader->given[config_key_find("diffusion.betas")].override || !at.line);
+}
+
+static void follow_betas(ConfigReader *reader)
+{
+    if (reader->config.diffusion.beta_count == 0)
+        return;
+    if (follows_betas(reader, "diffusion.schedule"))
+        reader->config.diffusion.schedule = SCHEDULE_BETAS;
+    if (follows_betas(reader, "diffusion.timesteps"))
+        reader->config.diffusion.timesteps = reader->config.diffusion.beta_count;
+}
+
 static bool check_whole(ConfigReader *reader)
 {
     const GivenData given = {.format = is_given(reader, "data.format"),
@@ -93,6 +111,7 @@ static bool check_whole(ConfigReader *reader)
     if (reader->config.stage1.objective == STAGE1_HYBRID &&
         !reader->given[config_key_find("model.learned")].override)
         reader->config.model.learned = LEARNED_RANGE;
+    follow_betas(reader);
     return (config_choose_files(&reader->config, given, &complaint) &&
             config_check(&reader->config, &complaint)) ||
            complain(reader, &complaint);
@@ -189,8 +208,8 @@ static bool read_file(const char *path, char *text, size_t max, size_t *size, Er
 static char *load_text(const char *path, Error *error)
 {
     size_t size = 0;
-    char *text = memory_small(CONFIG_MAX_TEXT + 2, 1);
-    bool ok = read_file(path, text, CONFIG_MAX_TEXT + 1, &size, error);
+    char *text = memory_small(CONFIG_MAX_BYTES + 2, 1);
+    bool ok = read_file(path, text, CONFIG_MAX_BYTES + 1, &size, error);
     const ForeignKind kind = foreign_kind_of_bytes((const uint8_t *)text, size);
     if (ok && kind.text[0] != '\0')
         ok = error_input(error, "%s:1: is %s, expected a recipe: YAML in UTF-8", path, kind.text);

@@ -8,9 +8,11 @@
 #include "config/config_keys.h"
 
 enum {
-    /* Bytes of YAML; a recipe has two thousand. libyaml takes quadratic time for deeply nested
-     * text: a second for this much, a minute for ten times as much. */
+    /* Bytes of YAML besides those of numbers; a recipe has two thousand. libyaml takes quadratic time
+     * for deeply nested text: a second for this much, a minute for ten times as much. */
     CONFIG_MAX_TEXT = 16384,
+    /* Bytes of YAML in all: with a list of CONFIG_MAX_BETAS numbers. */
+    CONFIG_MAX_BYTES = CONFIG_MAX_TEXT + 32 * CONFIG_MAX_BETAS,
     /* Bytes of a file's text that an error repeats. */
     CONFIG_MAX_QUOTE = 100,
 };

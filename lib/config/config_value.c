@@ -93,6 +93,12 @@ static bool set_real(const ConfigKey *key, const char *text, void *field)
     return true;
 }
 
+bool config_key_allows(const ConfigKey *key, const char *text)
+{
+    double unused;
+    return set_real(key, text, &unused);
+}
+
 static bool set_bool(const char *text, void *field)
 {
     static const char *const words[2][3] = {{"false", "no", "off"}, {"true", "yes", "on"}};
@@ -132,6 +138,23 @@ static bool set_list(const ConfigKey *key, Config *config, const char *const *it
     memcpy((char *)config + key->offset, values, sizeof values);
     memcpy((char *)config + key->count_offset, &count, sizeof count);
     return true;
+}
+
+/* Writes the whole field, so that equal configurations have equal bytes. */
+static bool set_reals(const ConfigKey *key, Config *config, const char *const *items, int count)
+{
+    if (count < key->min_entries || count > CONFIG_MAX_BETAS)
+        return false;
+    double *values = memory_small(CONFIG_MAX_BETAS, sizeof *values);
+    bool ok = true;
+    for (int i = 0; ok && i < count; i++)
+        ok = set_real(key, items[i], &values[i]);
+    if (ok) {
+        memcpy((char *)config + key->offset, values, CONFIG_MAX_BETAS * sizeof *values);
+        memcpy((char *)config + key->count_offset, &count, sizeof count);
+    }
+    memory_free(values);
+    return ok;
 }
 
 /* Writes the whole field, so that equal configurations have equal bytes. */
@@ -206,6 +229,8 @@ bool config_key_set(const ConfigKey *key, Config *config, const char *const *ite
     int narrow;
     if (key->type == KEY_LIST)
         return set_list(key, config, items, count);
+    if (key->type == KEY_REALS)
+        return set_reals(key, config, items, count);
     if (key->type == KEY_PATHS)
         return set_paths(field, items, count);
     if (count != 1)
@@ -264,6 +289,20 @@ static char *format_list(const int *entries, int count)
         used += snprintf(text + used, sizeof text - (size_t)used, "%s%d", i > 0 ? ", " : "",
                          entries[i]);
     return memory_format("[%s]", text);
+}
+
+static char *format_reals(const double *entries, int count)
+{
+    enum { MOST = 32 }; /* of a number, with ", " */
+    char *list = memory_small((size_t)count * MOST + 3, 1), *end = list;
+    *end++ = '[';
+    for (int i = 0; i < count; i++) {
+        char *number = format_real(entries[i]);
+        end += snprintf(end, MOST, "%s%s", i > 0 ? ", " : "", number);
+        memory_free(number);
+    }
+    *end = ']';
+    return list;
 }
 
 /* Whether every YAML reader takes the bare text for a string: it begins with a letter, has no
@@ -339,6 +378,8 @@ char *config_key_format(const ConfigKey *key, const Config *config, bool quoted)
         return memory_string(key->choices[*(const int *)field]);
     case KEY_LIST:
         return format_list(field, *(const int *)((const char *)config + key->count_offset));
+    case KEY_REALS:
+        return format_reals(field, *(const int *)((const char *)config + key->count_offset));
     }
     return NULL;
 }

@@ -114,6 +114,42 @@ static bool read_list(ConfigReader *reader, yaml_document_t *document, const Con
     return config_key_set(key, &reader->config, items, count);
 }
 
+/* A list of numbers. A file or an override may name a text file that has one; a checkpoint, which is
+ * read without a thought, may not. */
+static bool read_reals(ConfigReader *reader, yaml_document_t *document, const ConfigKey *key,
+                       const yaml_node_t *node)
+{
+    const char *path = scalar(node);
+    char expectation[CONFIG_EXPECTATION_SIZE];
+    config_key_expectation(key, expectation);
+    Got got;
+    Error error = {0};
+    if (path && path[0] != '\0' && (reader->is_file || reader->override))
+        return config_key_set_from_file(key, &reader->config, path, &error) ||
+               config_fail(reader, source(reader, node), key->path, "%s", error.message);
+    if (node->type != YAML_SEQUENCE_NODE || child_count(node) > CONFIG_MAX_BETAS)
+        return config_fail(reader, source(reader, node), key->path, "expected %s, got %s",
+                           expectation,
+                           node->type == YAML_SEQUENCE_NODE ? "more of them" : describe(node, got));
+
+    const int count = child_count(node);
+    const char **items = memory_small((size_t)count + 1, sizeof *items);
+    bool ok = true;
+    for (int i = 0; ok && i < count; i++) {
+        const yaml_node_t *item =
+            yaml_document_get_node(document, node->data.sequence.items.start[i]);
+        items[i] = is_quoted(item) ? NULL : scalar(item);
+        if (!items[i] || !config_key_allows(key, items[i]))
+            ok = config_fail(reader, source(reader, item), key->path,
+                             "expected %s, got %s as number %d", expectation, describe(item, got),
+                             i + 1);
+        ok = ok && check_tag(reader, item, key->path);
+    }
+    ok = ok && config_key_set(key, &reader->config, items, count);
+    memory_free(items);
+    return ok;
+}
+
 /* A list of paths, each of which may be quoted. */
 static bool read_paths(ConfigReader *reader, yaml_document_t *document, const ConfigKey *key,
                        const yaml_node_t *node)
@@ -168,6 +204,8 @@ static bool read_value(ConfigReader *reader, yaml_document_t *document, int inde
         return false;
     if (key->type == KEY_PATHS && node->type == YAML_SEQUENCE_NODE)
         return read_paths(reader, document, key, node);
+    if (key->type == KEY_REALS)
+        return read_reals(reader, document, key, node);
     return key->type == KEY_LIST ? read_list(reader, document, key, node)
                                  : read_scalar(reader, key, node);
 }
@@ -301,13 +339,30 @@ static bool parse_document(ConfigReader *reader, const char *text, yaml_document
     return ok;
 }
 
+/* Bytes of a text besides digits, and what stands between the digits of a list of numbers: points, a
+ * comma with a space, an exponent. None of these opens anything in YAML. */
+static size_t bytes_besides_numbers(const char *text)
+{
+    size_t count = 0;
+    char last = '\0';
+    for (; *text != '\0'; last = *text++) {
+        const bool after_digit = last >= '0' && last <= '9';
+        const bool is_part = (*text >= '0' && *text <= '9') || *text == '.' ||
+                             ((*text == ',' || *text == 'e') && after_digit) ||
+                             (*text == ' ' && last == ',') || (*text == '-' && last == 'e');
+        count += !is_part;
+    }
+    return count;
+}
+
 /* -- Documents and values ---------------------------------------------------------------------- */
 
 bool config_read_yaml(ConfigReader *reader, const char *text)
 {
     yaml_document_t document;
     Got got;
-    if (strnlen(text, CONFIG_MAX_TEXT + 1) > CONFIG_MAX_TEXT)
+    if (strnlen(text, CONFIG_MAX_BYTES + 1) > CONFIG_MAX_BYTES ||
+        bytes_besides_numbers(text) > CONFIG_MAX_TEXT)
         return config_fail(reader, (ConfigSource){0}, NULL, "expected at most %d bytes of YAML",
                            CONFIG_MAX_TEXT);
     if (!parse_document(reader, text, &document))

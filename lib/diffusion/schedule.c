@@ -18,7 +18,7 @@ int schedule_min_timesteps(ScheduleKind kind)
 
 const char *schedule_kind_name(ScheduleKind kind)
 {
-    static const char *const names[] = {"linear", "cosine", "scaled_linear", "sigmoid"};
+    static const char *const names[] = {"linear", "cosine", "scaled_linear", "sigmoid", "betas"};
     return names[kind];
 }
 
@@ -71,6 +71,8 @@ static double beta_of(const ScheduleOptions *options, int t)
         return scaled_linear_beta(t, timesteps, first, last);
     case SCHEDULE_SIGMOID:
         return sigmoid_beta(t, timesteps, first, last);
+    case SCHEDULE_BETAS:
+        return options->betas[t - 1];
     default:
         return cosine_beta(t, timesteps);
     }
@@ -95,6 +97,15 @@ bool schedule_make(Schedule *schedule, ScheduleKind kind, int timesteps, Error *
     return schedule_make_as(schedule, &options, error);
 }
 
+static bool check_betas(const ScheduleOptions *options, Error *error)
+{
+    for (int i = 0; options->kind == SCHEDULE_BETAS && i < options->timesteps; i++)
+        if (!(options->betas[i] > 0 && options->betas[i] < 1))
+            return error_input(error, "beta %d of the schedule is %g, expected it between 0 and 1",
+                               i + 1, options->betas[i]);
+    return true;
+}
+
 bool schedule_make_as(Schedule *schedule, const ScheduleOptions *options, Error *error)
 {
     const ScheduleKind kind = options->kind;
@@ -108,6 +119,9 @@ bool schedule_make_as(Schedule *schedule, const ScheduleOptions *options, Error 
     if (timesteps < fewest || timesteps > SCHEDULE_MAX_TIMESTEPS)
         return error_input(error, "a %s schedule has from %d to %d timesteps, not %d",
                            schedule_kind_name(kind), fewest, SCHEDULE_MAX_TIMESTEPS, timesteps);
+    assert(kind != SCHEDULE_BETAS || options->betas);
+    if (!check_betas(options, error))
+        return false;
 
     size_t entries = (size_t)timesteps + 1;
     double *arrays = memory_large(4 * entries, sizeof(double), "the noise schedule", error);

@@ -22,6 +22,8 @@ typedef enum ScheduleKind {
     SCHEDULE_SCALED_LINEAR,
     /* beta rises along a sigmoid from -6 to 6 (diffusers). */
     SCHEDULE_SIGMOID,
+    /* The betas themselves are given. */
+    SCHEDULE_BETAS,
 } ScheduleKind;
 
 /* The number that the network is told at timestep t. */
@@ -41,6 +43,8 @@ typedef struct ScheduleOptions {
     /* The first and the last beta; 0: 1e-4 and 0.02, for SCHEDULE_LINEAR times 1000 / N. The cosine
      * has none. */
     double beta_start, beta_end;
+    /* [timesteps], for SCHEDULE_BETAS: beta_1 .. beta_N. Read while the schedule is made. */
+    const double *betas;
     ModelTime time;
 } ScheduleOptions;
 
@@ -73,7 +77,7 @@ const char *schedule_kind_name(ScheduleKind kind);
  * frees the schedule with schedule_free. After a failure that is allowed, but not needed. */
 bool schedule_make(Schedule *schedule, ScheduleKind kind, int timesteps, Error *error);
 
-/* The same with all options. Betas that are given must lie between 0 and 1. */
+/* The same with all options. Betas that are given must lie between 0 and 1, those of `betas` above 0. */
 bool schedule_make_as(Schedule *schedule, const ScheduleOptions *options, Error *error);
 void schedule_free(Schedule *schedule);
 

@@ -232,19 +232,46 @@ static bool choice(const Described *d, const char *key, const char *const *texts
                        text ? text : "no text");
 }
 
+/* trained_betas, which take the place of beta_schedule. */
+static bool trained_betas(Config *config, const Described *d)
+{
+    const Json *list = json_member(d->json, "trained_betas");
+    const size_t count = json_count(list);
+    if (!json_is_list(list) || count > CONFIG_MAX_BETAS)
+        return error_input(d->error, "%s: trained_betas is no list of at most %d numbers", d->path,
+                           CONFIG_MAX_BETAS);
+    for (size_t i = 0; i < count; i++) {
+        double *beta = &config->diffusion.betas[i];
+        if (!json_get_number(json_entry(list, i), beta) || !(*beta > 0 && *beta < 1))
+            return error_input(d->error,
+                               "%s: trained_betas has as number %zu something that is not above 0 "
+                               "and below 1",
+                               d->path, i + 1);
+    }
+    config->diffusion.schedule = SCHEDULE_BETAS;
+    config->diffusion.beta_count = (int)count;
+    config->diffusion.beta_start = config->diffusion.beta_end = 0;
+    return (int)count == config->diffusion.timesteps ||
+           error_input(d->error,
+                       "%s: trained_betas has %zu numbers, expected num_train_timesteps, "
+                       "which is %d",
+                       d->path, count, config->diffusion.timesteps);
+}
+
 static bool betas(Config *config, const Described *d)
 {
     static const char *const kinds[] = {"linear", "squaredcos_cap_v2", "scaled_linear", "sigmoid"};
     int kind;
     double start, end;
-    if (!described_is_absent(d, "trained_betas") ||
-        !described_truth_is(d, "rescale_betas_zero_snr", false, false) ||
+    if (!described_truth_is(d, "rescale_betas_zero_snr", false, false) ||
         !choice(d, "beta_schedule", kinds, 4, &kind) ||
         !described_integer(d, "num_train_timesteps", 1000, 2, SCHEDULE_MAX_TIMESTEPS,
                            &config->diffusion.timesteps) ||
         !described_number(d, "beta_start", 1e-4, &start) ||
         !described_number(d, "beta_end", 0.02, &end))
         return false;
+    if (!json_is_absent(json_member(d->json, "trained_betas")))
+        return trained_betas(config, d);
     config->diffusion.schedule = (ScheduleKind)kind;
     /* The betas of diffusers do not change with N. */
     const bool ours = kind == SCHEDULE_COSINE ||

@@ -195,6 +195,24 @@ static bool describe_head(ForeignNetwork *n, const ForeignOptions *options, Erro
     return true;
 }
 
+/* The betas that the user names. Of pesser's networks nothing else says how many there are. */
+static bool read_betas(ForeignNetwork *n, const ForeignOptions *options, Error *error)
+{
+    const int described = n->config.diffusion.timesteps;
+    const bool is_free =
+        n->style == NAMES_DDPM && !options->config && !tensor_file_table(n->file)->recipe;
+    if (!options->betas)
+        return true;
+    if (!config_read_betas(&n->config, options->betas, error))
+        return false;
+    const int count = n->config.diffusion.timesteps;
+    if (is_free && count != described)
+        n->config.model.time = MODEL_TIME_INDEX;
+    return is_free || count == described ||
+           error_input(error, "%s: has %d betas, and the description of the network %d timesteps",
+                       options->betas, count, described);
+}
+
 static bool describe(ForeignNetwork *n, const ForeignFiles *files, const ForeignOptions *options,
                      Error *error)
 {
@@ -205,9 +223,11 @@ static bool describe(ForeignNetwork *n, const ForeignFiles *files, const Foreign
     const bool ok = n->style == NAMES_DDPM  ? read_ddpm(n, files, options, error)
                     : n->style == NAMES_ADM ? read_adm(n, files, options, error)
                                             : read_diffusers(n, files, options->resolution, error);
-    if (ok && options->time >= 0)
+    if (!ok || !read_betas(n, options, error))
+        return false;
+    if (options->time >= 0)
         n->config.model.time = (ModelTime)options->time;
-    return ok && describe_head(n, options, error) && check_config(n, files->weights, error);
+    return describe_head(n, options, error) && check_config(n, files->weights, error);
 }
 
 /* -- Pairs of tensors -------------------------------------------------------------------------- */

@@ -22,6 +22,8 @@ typedef struct ForeignOptions {
     const char *path;
     /* A description beside the weights: diffusers' JSON, ddim's YAML. NULL: the one that is found. */
     const char *config;
+    /* A text file with the betas that the network was trained with; NULL: those of the description. */
+    const char *betas;
     /* The names that are expected; NAMES_UNKNOWN: those that are found. */
     NameStyle style;
     /* What the network is told; -1: what its program tells it. */

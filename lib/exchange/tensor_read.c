@@ -105,8 +105,10 @@ static void gather(const Wanted *w)
     }
 }
 
-/* Takes what the tensor has of the numbers begin .. end - 1, which lie at `bytes`. */
-static bool take(Wanted *w, const unsigned char *bytes, int64_t begin, int64_t end, Error *error)
+/* Takes what the tensor has of the numbers begin .. end - 1, which lie at `bytes`. *taken grows by the
+ * numbers of the tensor that are there now. */
+static bool take(Wanted *w, const unsigned char *bytes, int64_t begin, int64_t end, int64_t *taken,
+                 Error *error)
 {
     const int64_t from = w->first > begin ? w->first : begin;
     const int64_t until = w->last + 1 < end ? w->last + 1 : end;
@@ -121,8 +123,11 @@ static bool take(Wanted *w, const unsigned char *bytes, int64_t begin, int64_t e
     convert(to + (from - w->first), w->storage->type,
             bytes + (size_t)(from - begin) * tensor_type_size(w->storage->type),
             (size_t)(until - from));
+    if (w->contiguous)
+        *taken += until - from;
     if (w->stretch && until == w->last + 1) {
         gather(w);
+        *taken += w->tensor->count;
         memory_free(w->stretch);
         w->stretch = NULL;
     }
@@ -146,9 +151,12 @@ static bool read_storage(TensorFile *file, Wanted *wishes, int count, unsigned c
         const int64_t numbers = left < BLOCK / size ? left : BLOCK / size;
         if (!file->reader->next(file, block, (size_t)(numbers * size), error))
             return false;
+        int64_t taken = 0;
         for (int i = 0; i < count && wishes[i].first < begin + numbers; i++)
-            if (!take(&wishes[i], block, begin, begin + numbers, error))
+            if (!take(&wishes[i], block, begin, begin + numbers, &taken, error))
                 return false;
+        if (file->watch)
+            file->watch(file->watch_context, taken);
         begin += numbers;
     }
     return true;

@@ -22,6 +22,9 @@ struct TensorFile {
     char *path;
     int64_t size;
     TensorTable table;
+    /* NULL, or whom to tell about numbers that were read. */
+    void (*watch)(void *context, int64_t numbers);
+    void *watch_context;
     /* Owned by the reader. */
     void *state;
 };

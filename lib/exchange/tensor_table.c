@@ -255,6 +255,13 @@ void tensor_file_close(TensorFile *file)
     memory_free(file);
 }
 
+void tensor_file_watch(TensorFile *file, void (*watch)(void *context, int64_t numbers),
+                       void *context)
+{
+    file->watch = watch;
+    file->watch_context = context;
+}
+
 const TensorTable *tensor_file_table(const TensorFile *file)
 {
     return &file->table;

@@ -116,6 +116,12 @@ typedef struct TensorWish {
     float *to;
 } TensorWish;
 
+/* From now on `watch` is called while tensors are read, with the numbers since the last call. In the
+ * end the sum is the numbers of all tensors that were read; a tensor with unusual strides counts when
+ * it is complete. */
+void tensor_file_watch(TensorFile *file, void (*watch)(void *context, int64_t numbers),
+                       void *context);
+
 /* Reads tensors of any floating-point type. The wishes may be in any order. */
 bool tensor_file_read(TensorFile *file, const TensorWish *wishes, int count, Error *error);
 
