@@ -452,6 +452,20 @@ END_TEST
 
 /* -- Bounds ----------------------------------------------------------------------------------- */
 
+/* cov [dims]: exp(l) / SNR_t, becomes the golden V of the residual `first`. The program's is the same,
+ * but at most 1/SNR_t. */
+static void ck_estimate(const Features *f, const VarianceInput *input, float *cov)
+{
+    const double unit = 1 / snr(f, 1), most = 1 / snr(f, input->t);
+    float *own = memory_small(f->net.dims, sizeof *own);
+    variance_nll.cov(input, own);
+    for (size_t k = 0; k < f->net.dims; k++) {
+        cov[k] = (float)fmax(exp((double)input->head[k]) * most - unit, 0.1 * unit);
+        ck_near(own[k], fmin(cov[k], most), 1e-6 * most, "V");
+    }
+    memory_free(own);
+}
+
 /* cov [dims] := V of image i of the batch that ran last, by a golden head. */
 static void estimate(const Features *f, const Golden *g, int kind, int i, int t, float *cov)
 {
@@ -474,7 +488,7 @@ static void estimate(const Features *f, const Golden *g, int kind, int i, int t,
     const VarianceInput input = {
         .schedule = &f->net.schedule, .t = t, .dims = f->net.dims, .head = head};
     if (kind == FIRST)
-        variance_nll.cov(&input, cov);
+        ck_estimate(f, &input, cov);
     for (size_t k = 0; k < f->net.dims; k++)
         cov[k] = (float)variance_clipped(cov[k]);
     memory_free(features), memory_free(head), memory_free(phi);

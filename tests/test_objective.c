@@ -237,14 +237,13 @@ START_TEST(other_losses_see_the_timestep_and_the_schedule)
 }
 END_TEST
 
-/* What each loss may read: SN not eps_hat, and nobody a gradient that is not there. */
-/* The mean over the linear trajectories of 10, 25, 50 and 100 steps of twice the KL at t, each as often
- * as a trajectory visits t, in the steps' own way (diffusion/likelihood.h). */
+/* The sum over the linear trajectories of 10 to 1000 steps of twice the KL at t, each as often as a
+ * trajectory visits t, in the steps' own way (diffusion/likelihood.h). */
 static double steps_kl(const Schedule *schedule, int t, double off2, double v)
 {
-    static const int steps[] = {10, 25, 50, 100};
+    static const int steps[] = {10, 25, 50, 100, 300, 1000};
     double sum = 0;
-    for (int k = 0; k < 4; k++) {
+    for (int k = 0; k < 6; k++) {
         const double gap = 999.0 / (steps[k] - 1);
         const int s = t - gap < 1 ? 1 : (int)rint(t - gap);
         if (t >= 1 + gap / 2)
@@ -253,34 +252,42 @@ static double steps_kl(const Schedule *schedule, int t, double off2, double v)
     return sum;
 }
 
-/* The weight turns the slope of l + r exp(-l) into the slope of the mean KL, up to the constant 0.005
- * for each trajectory. */
+static double weight_of(const Schedule *schedule, int t, double v)
+{
+    const double unit = schedule->beta_bar[1] / schedule->alpha_bar[1];
+    const double snr = schedule->alpha_bar[t] / schedule->beta_bar[t];
+    return objective_nll.weight(schedule, t, log(snr * (v + unit)));
+}
+
+/* The weight turns the slope of l + r exp(-l) into the slope of the summed KL, up to the constant
+ * 0.001. V of a step is at most 1/SNR_t, and the weight is then that of this V. */
 START_TEST(the_weight_of_nll_makes_slopes_of_bounds)
 {
     Schedule schedule = make_schedule();
     const double unit = schedule.beta_bar[1] / schedule.alpha_bar[1];
-    const int t_list[] = {2, 9, 40, 150, 700, 1000};
-    double least = 0;
-    const int steps[] = {9, 24, 49, 99};
-    for (int k = 0; k < 4; k++)
-        least += 0.005 * steps[k] / 999;
-    for (int i = 0; i < 6; i++)
-        for (double v = unit; v < 1; v *= 7) {
-            const int t = t_list[i];
-            const double factor = schedule.alpha_bar[t] / schedule.beta_bar[t];
-            const double l = log(factor * (v + unit)), off = 0.03, h = 1e-5;
+    const int t_list[] = {2, 3, 9, 40, 150, 700, 1000};
+    for (int i = 0; i < 7; i++) {
+        const int t = t_list[i];
+        const double snr = schedule.alpha_bar[t] / schedule.beta_bar[t];
+        for (double v = unit; v < fmin(1, 1 / snr); v *= 7) {
+            const double l = log(snr * (v + unit)), off = 0.03, h = 1e-5;
             const double r = objective_nll.ratio(&schedule, t, off);
-            const double weight = objective_nll.weight(&schedule, t, l) - least;
             const double up = steps_kl(&schedule, t, off * off, (v + unit) * exp(h) - unit);
             const double down = steps_kl(&schedule, t, off * off, (v + unit) * exp(-h) - unit);
-            const double want = (up - down) / (2 * h), got = weight * (1 - r * exp(-l));
+            const double want = (up - down) / (2 * h);
+            const double got = (weight_of(&schedule, t, v) - 0.001) * (1 - r * exp(-l));
             ck_assert_msg(fabs(got - want) <= 1e-5 * fabs(want) + 1e-8,
                           "t = %d, V = %g: %g, not %g", t, v, got, want);
         }
+        const double most = weight_of(&schedule, t, 1 / snr);
+        ck_assert_double_eq_tol(weight_of(&schedule, t, 3 / snr), most, 1e-12);
+    }
+    ck_assert_double_eq_tol(weight_of(&schedule, 1, unit), 0.001, 1e-12); /* no step goes from 1 */
     schedule_free(&schedule);
 }
 END_TEST
 
+/* What each loss may read: SN not eps_hat, and nobody a gradient that is not there. */
 START_TEST(what_may_be_null)
 {
     float eps[COUNT], eps_hat[COUNT], output[COUNT], gradient[COUNT], other[COUNT];

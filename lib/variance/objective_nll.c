@@ -20,14 +20,14 @@
  *
  * which is the derivative of the loss above times a weight. A small V costs nothing in a step with a
  * small k. An exact fit weights elements so, summed over the steps from t of the linear trajectories
- * with 10, 25, 50 and 100 steps, each as often as its trajectory visits t: it minimises the mean of
- * these four bounds. A small constant is added, so that no element is without a weight. Otherwise
- * variances that hardly matter would become any number. */
+ * with 10 to 1000 steps (`steps` below), each as often as its trajectory visits t: it minimises the mean
+ * of these bounds. V is the estimate that steps use, between its limits (nll.h). A small constant is
+ * added, so that no element is without a weight. Otherwise variances that hardly matter would become
+ * any number. */
 #include "variance/objective.h"
 
 #include "diffusion/likelihood.h"
-
-#include <math.h>
+#include "variance/nll.h"
 
 static double ratio(const Schedule *schedule, int t, double residual)
 {
@@ -36,28 +36,26 @@ static double ratio(const Schedule *schedule, int t, double residual)
     return snr * (residual * residual + least);
 }
 
-/* The derivative of a step's KL by l, over that of the loss, without the factor 1/2. */
-static double step_weight(const Schedule *schedule, int s, int t, double m)
-{
-    const double unit = schedule->beta_bar[1] / schedule->alpha_bar[1];
-    const double v = m > 1.1 * unit ? m - unit : 0.1 * unit; /* as in nll.c */
-    const double kappa = likelihood_kappa(schedule, s, t), q = kappa * m / (1 + kappa * v);
-    return q * q;
-}
+/* The numbers of steps of the trajectories. */
+static const int steps[] = {10, 25, 50, 100, 300, 1000};
+
+/* The constant part of a weight. */
+static const double least_weight = 0.001;
 
 static double weight(const Schedule *schedule, int t, double l)
 {
-    static const int steps[] = {10, 25, 50, 100};
-    const double least = 0.005, last = schedule->timesteps;
-    const double m = exp(l) * schedule->beta_bar[t] / schedule->alpha_bar[t];
-    double sum = 0;
+    const double last = schedule->timesteps, v = nll_cov(schedule, t, l);
+    const double m = v + schedule->beta_bar[1] / schedule->alpha_bar[1];
+    double sum = least_weight;
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
         /* Timesteps from one of the trajectory to the next. */
         const double gap = fmax((last - 1) / (steps[i] - 1), 1);
         const int s = (int)fmax(rint(t - gap), 1);
         /* The trajectory ends at 1, and the timestep before it is about 1 + gap. */
-        const bool is_visited = t >= 1 + gap / 2 && s < t;
-        sum += (least + (is_visited ? step_weight(schedule, s, t, m) : 0)) / gap;
+        if (t < 1 + gap / 2 || s == t)
+            continue;
+        const double kappa = likelihood_kappa(schedule, s, t), q = kappa * m / (1 + kappa * v);
+        sum += q * q / gap;
     }
     return sum;
 }
