@@ -143,10 +143,25 @@ START_TEST(nll_by_its_formula)
 }
 END_TEST
 
+/* What the gradient of element i has as a factor beside the slope: its weight over the mean of its
+ * image's. */
+static double weight_over_mean(const Objective *objective, const Schedule *schedule,
+                               const float *output, int i)
+{
+    const int image = i / DIMS, t = timesteps[image];
+    double sum = 0;
+    if (!objective->weight)
+        return 1;
+    for (int j = image * DIMS; j < (image + 1) * DIMS; j++)
+        sum += objective->weight(schedule, t, output[j]);
+    return objective->weight(schedule, t, output[i]) * DIMS / sum;
+}
+
 /* Central differences are exact up to rounding where the loss is quadratic in the output. Elsewhere
  * their step is small. */
 START_TEST(gradients_are_the_slopes)
 {
+    Schedule schedule = make_schedule();
     float eps[COUNT], eps_hat[COUNT], output[COUNT], gradient[COUNT];
     double each[IMAGES];
     draw(0, eps, COUNT);
@@ -166,9 +181,11 @@ START_TEST(gradients_are_the_slopes)
             double down = loss_mean(kind(k), eps, prediction, output, IMAGES, DIMS, each, NULL);
             output[i] = middle;
             double slope = (up - down) / ((double)above - below);
-            ck_assert_double_eq_tol(gradient[i], slope, 1e-6 * fmax(1, fabs(slope)));
+            const double want = slope * weight_over_mean(kind(k), &schedule, output, i);
+            ck_assert_double_eq_tol(gradient[i], want, 1e-6 * fmax(1, fabs(want)));
         }
     }
+    schedule_free(&schedule);
 }
 END_TEST
 

@@ -1,8 +1,8 @@
 /* The table of objectives, and the loop over images that all objectives share.
  *
- * A thread takes a whole image. Its buffer of doubles has room for one image. The buffer holds the
- * targets first; the gradient then replaces them, and is rounded to single precision when it is
- * stored. The loss of an image is one sum from its first element to its last. The mean is one sum
+ * A thread takes a whole image. Its buffer of doubles has room for one image, and for weights. The
+ * buffer holds the targets first; the gradient then replaces them, and is rounded to single precision
+ * when it is stored. The loss of an image is one sum from its first element to its last. The mean is one sum
  * from the first image to the last.
  */
 #include "variance/objective.h"
@@ -90,9 +90,24 @@ void objective_residuals(const ObjectiveBatch *batch, float *out)
     }
 }
 
-/* Returns the sum of l + r exp(-l), l being the output; gradient [dims] := 1 - r exp(-l). */
+/* Multiplies slope [dims] by the weights of the elements, divided by their mean. scratch [dims] */
+static void weigh(const Objective *objective, const ObjectiveInput *in, const float *output,
+                  double *slope, double *scratch)
+{
+    double sum = 0;
+    for (size_t i = 0; i < in->dims; i++) {
+        scratch[i] = objective->weight(in->schedule, in->t, output[i]);
+        sum += scratch[i];
+    }
+    const double scale = (double)in->dims / sum;
+    for (size_t i = 0; sum > 0 && i < in->dims; i++)
+        slope[i] *= scale * scratch[i];
+}
+
+/* Returns the sum of l + r exp(-l), l being the output; gradient [dims] := 1 - r exp(-l), times the
+ * weights unless scratch [dims] is NULL. */
 static double gamma_loss(const Objective *objective, const ObjectiveInput *in, const float *output,
-                         double *gradient)
+                         double *gradient, double *scratch)
 {
     double sum = 0;
     residuals_of(in, gradient);
@@ -102,15 +117,18 @@ static double gamma_loss(const Objective *objective, const ObjectiveInput *in, c
         sum += (double)output[i] + share;
         gradient[i] = 1 - share;
     }
+    if (objective->weight && scratch)
+        weigh(objective, in, output, gradient, scratch);
     return sum;
 }
 
-/* Returns the loss of one image; gradient [dims] := its gradient with respect to output [dims]. */
+/* Returns the loss of one image; gradient [dims] := its gradient with respect to output [dims].
+ * scratch [dims]: NULL leaves out the weights of the gradient. */
 static double image_loss(const Objective *objective, const ObjectiveInput *in, const float *output,
-                         double *gradient)
+                         double *gradient, double *scratch)
 {
     if (objective_is_gamma(objective))
-        return gamma_loss(objective, in, output, gradient);
+        return gamma_loss(objective, in, output, gradient, scratch);
     if (!objective_is_quadratic(objective))
         return objective->loss(in, output, gradient);
     objective->target(in, gradient);
@@ -125,11 +143,12 @@ double objective_loss(const Objective *objective, const ObjectiveBatch *batch, c
     const double share = 1.0 / whole;
 #pragma omp parallel
     {
-        double *slopes = memory_small(dims, sizeof *slopes);
+        double *slopes = memory_small(2 * dims, sizeof *slopes);
 #pragma omp for schedule(static)
         for (size_t image = 0; image < batch->images; image++) {
             const ObjectiveInput in = input_of(batch, image);
-            each[image] = image_loss(objective, &in, output + image * dims, slopes);
+            each[image] = image_loss(objective, &in, output + image * dims, slopes,
+                                     gradient ? slopes + dims : NULL);
             for (size_t i = 0; gradient && i < dims; i++)
                 gradient[image * dims + i] = (float)(share * slopes[i]);
         }

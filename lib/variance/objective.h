@@ -79,10 +79,11 @@ typedef struct Objective {
      * head can be fitted by a gamma regression (stats/gamma_regression.h), or trained by Adam. */
     double (*ratio)(const Schedule *schedule, int t, double residual);
 
-    /* With `ratio`: returns the weight of an element's loss in an exact fit, for the output l that
-     * the fit has reached; at least 0, of any scale. NULL: all weights are equal. So a fit can
-     * minimise another loss with the same minimum over all functions of x_t (objective_nll.c). Adam,
-     * and the losses that are shown, have no weights. */
+    /* With `ratio`: returns the weight of an element's loss, for the output l that the fit has
+     * reached; at least 0, of any scale. NULL: all weights are equal. So a fit can minimise another
+     * loss with the same minimum over all functions of x_t (objective_nll.c). An exact fit weights the
+     * rows of a bin, and Adam the slopes of an image's elements, divided by their mean. The losses that
+     * are shown have no weights. */
     double (*weight)(const Schedule *schedule, int t, double l);
 
     /* Returns any other loss of one image, for output [dims]. gradient [dims] := d loss / d output,
@@ -154,7 +155,8 @@ void objective_residuals(const ObjectiveBatch *batch, float *out);
  *   output [images, dims]    the values to judge: eps_hat for the objective eps, or the raw output
  *                            of a head
  *   each [images]            := the loss of each image
- *   gradient [images, dims]  := d mean / d output; NULL: not wanted
+ *   gradient [images, dims]  := d mean / d output; NULL: not wanted. Of an objective with a `weight` it
+ *                            is multiplied by the weights, divided by their mean over the image.
  * Targets, differences and sums are in double. Every sum has a fixed order, so the result does not
  * depend on the number of threads. */
 double objective_loss(const Objective *objective, const ObjectiveBatch *batch, const float *output,

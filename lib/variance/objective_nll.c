@@ -19,7 +19,7 @@
  *     1/2 (k m / (1 + k V))^2 (1 - r exp(-l))
  *
  * which is the derivative of the loss above times a weight. A small V costs nothing in a step with a
- * small k. An exact fit weights elements so, summed over the steps from t of the linear trajectories
+ * small k. A fit weights elements so, summed over the steps from t of the linear trajectories
  * with 10 to 1000 steps (`steps` below), each as often as its trajectory visits t: it minimises the mean
  * of these bounds. V is the estimate that steps use, between its limits (nll.h). A small constant is
  * added, so that no element is without a weight. Otherwise variances that hardly matter would become
