@@ -254,6 +254,16 @@ static void put_calibration(const Page *page)
                   "dashed line, is calibrated; above it a variance is overconfident, below it "
                   "too cautious. beta_tilde claims no uncertainty of x₀ and has no curve.");
     put_figures(page, COMPARE_CALIBRATION);
+    fputs(
+        "<p>The same by tenths of an image's elements: the tenth with the least Cov[x₀ | x_t], the "
+        "next one, up to the tenth with the largest. Means over timesteps.</p>\n",
+        page->to);
+    compare_put_tenths(page->to, page->c, "mean_square");
+    fputs("<p>The mean of the square of (x₀ − x̂₀)² / Cov[x₀ | x_t]: 3 where errors are normal and "
+          "the "
+          "variance is right.</p>\n",
+          page->to);
+    compare_put_tenths(page->to, page->c, "mean_fourth");
     end_section(page);
 }
 

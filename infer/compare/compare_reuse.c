@@ -161,6 +161,12 @@ static bool trajectories_are_the_same(const Comparison *c, Hdf5File *terms)
     return true;
 }
 
+/* Tables of versions before 0.1.0 have no columns for tenths. */
+static bool has_tenths(const Csv *calibration)
+{
+    return calibration->rows == 0 || *csv_cell(calibration, 0, "mean_fourth_10");
+}
+
 static bool usable_nll(Comparison *c, const char *directory)
 {
     char *path = memory_format("%s/nll.csv", directory);
@@ -169,7 +175,7 @@ static bool usable_nll(Comparison *c, const char *directory)
     Error ignored = {0};
     const bool ok = terms && csv_read(&c->nll, path, &ignored) &&
                     csv_read(&c->calibration, more, &ignored) && holds_bounds(c) &&
-                    trajectories_are_the_same(c, terms);
+                    has_tenths(&c->calibration) && trajectories_are_the_same(c, terms);
     if (ok)
         note("reuses %s and %s", path, more);
     memory_free(path);

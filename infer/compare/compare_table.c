@@ -1,9 +1,12 @@
 /* Prints the tables of compare.html: variances down, numbers of steps across.
  *
  * Several trajectories or samplers are groups of rows in one table, so that bold marks the best
- * value of a column among all of them. A metric has a last row for real images.
+ * value of a column among all of them. A metric has a last row for real images. Tables of calibration
+ * have tenths of an image's elements across.
  */
 #include "infer/compare/compare_table.h"
+
+#include "evaluation/tenths.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -136,4 +139,36 @@ void compare_put_table(FILE *to, const CompareTable *t)
     if (t->metric)
         put_floor(to, t);
     fputs("</table></div>\n", to);
+}
+
+/* The mean over the timesteps of a variance's rows; NaN: it has none. */
+static double mean_over_timesteps(const Csv *table, const char *variance, const char *column)
+{
+    double sum = 0;
+    int rows = 0;
+    for (int row = csv_find(table, 0, "variance", variance); row >= 0;
+         row = csv_find(table, row + 1, "variance", variance), rows++)
+        sum += csv_number(table, row, column);
+    return sum / rows;
+}
+
+void compare_put_tenths(FILE *to, const Comparison *c, const char *column)
+{
+    fputs("<div class=\"wide\"><table>\n<thead><tr><th>tenth</th>", to);
+    for (int k = 1; k <= TENTHS; k++)
+        fprintf(to, "<th>%d</th>", k);
+    fputs("</tr></thead>\n<tbody>\n", to);
+    for (int v = 0; v < c->variance_count; v++) {
+        const char *name = c->labels[v].text;
+        if (csv_find(&c->calibration, 0, "variance", name) < 0)
+            continue;
+        fprintf(to, "<tr><th>%s</th>", name);
+        for (int k = 1; k <= TENTHS; k++) {
+            char one[32];
+            snprintf(one, sizeof one, "%s_%d", column, k);
+            fprintf(to, "<td>%.3g</td>", mean_over_timesteps(&c->calibration, name, one));
+        }
+        fputs("</tr>\n", to);
+    }
+    fputs("</tbody></table></div>\n", to);
 }

@@ -18,3 +18,7 @@ typedef struct CompareTable {
 
 /* Prints the table as HTML. */
 void compare_put_table(FILE *to, const CompareTable *table);
+
+/* Prints the calibration by tenths of an image's elements: a row for each variance, with the means
+ * over timesteps of the columns <column>_1 to <column>_10 of c->calibration. */
+void compare_put_tenths(FILE *to, const Comparison *c, const char *column);

@@ -139,6 +139,39 @@ static void print_by_timestep(const NllReport *r, const char *title, const doubl
     }
 }
 
+/* The mean over the visited timesteps of a tenth's mean of r^2 / Cov. */
+static double mean_of_tenth(const NllReport *r, int variance, int tenth)
+{
+    const int total = r->source->schedule->timesteps;
+    const double *tenths = bound_sums(r->bound)->tenths;
+    double sum = 0;
+    for (int t = 1; t <= total; t++)
+        if (bound_needs(r->bound, t))
+            sum += tenths[((size_t)variance * ((size_t)total + 1) + (size_t)t) * 2 * TENTHS +
+                          (size_t)tenth];
+    return sum / bound_needed(r->bound, total);
+}
+
+/* A row for each variance, a column for each tenth. */
+static void print_tenths(const NllReport *r)
+{
+    const int width = name_width(r);
+    printf("calibration by tenths of an image's elements, from the least Cov[x_0 | x_t] to the "
+           "largest;\nmean over timesteps\n\n%-*s",
+           width, "tenth");
+    for (int k = 0; k < TENTHS; k++)
+        printf(" %8d", k + 1);
+    printf("\n");
+    for (int v = 0; v < r->task->variance_count; v++) {
+        if (!estimate_has_calibration(&r->source->options, r->task->variances[v]))
+            continue;
+        printf("%-*s", width, label_of(r, v).text);
+        for (int k = 0; k < TENTHS; k++)
+            printf(" %8.3g", mean_of_tenth(r, v, k));
+        printf("\n");
+    }
+}
+
 void nll_report_print(const NllReport *r)
 {
     for (int kind = 0; kind < TRAJECTORY_KINDS; kind++) {
@@ -154,6 +187,8 @@ void nll_report_print(const NllReport *r)
                       "calibration: mean of r^2 / Cov[x_0 | x_t], r = x_0 - x_0_hat; 1 is "
                       "calibrated, more is\noverconfident somewhere",
                       sums->calibration);
+    printf("\n");
+    print_tenths(r);
     printf("\n");
     print_by_timestep(r, "calibration on the whole: sum of r^2 / sum of Cov[x_0 | x_t]",
                       sums->ratio);
@@ -183,19 +218,39 @@ bool nll_report_table(const NllReport *report, const char *path, Error *error)
     return output_text(path, FILE_BOUNDS, write_table, report, error);
 }
 
+/* The columns of tenths: the means of r^2 / Cov, and then those of its square. */
+static const char *const tenths_columns[] = {"mean_square", "mean_fourth"};
+
+/* The line of names, after the beginning of the file. */
+static void write_tenths_names(FILE *to)
+{
+    for (int k = 0; k < 2 * TENTHS; k++)
+        fprintf(to, ",%s_%d", tenths_columns[k / TENTHS], k % TENTHS + 1);
+    fputs("\n", to);
+}
+
+static void write_tenths(FILE *to, const double *tenths)
+{
+    for (int k = 0; k < 2 * TENTHS; k++)
+        fprintf(to, ",%.4g", tenths[k]);
+    fputs("\n", to);
+}
+
 static void write_calibration(FILE *to, const void *context)
 {
     const NllReport *r = context;
     const BoundSums *sums = bound_sums(r->bound);
     const int total = r->source->schedule->timesteps;
+    write_tenths_names(to);
     for (int v = 0; v < r->task->variance_count; v++)
         for (int t = 1; t <= total; t++) {
             const size_t at = (size_t)v * ((size_t)total + 1) + (size_t)t;
-            if (!isnan(sums->ratio[at]) &&
-                estimate_has_calibration(&r->source->options, r->task->variances[v]))
-                fprintf(to, "%s,%d,%.6g,%.3g,%.4g,%.6g\n", label_of(r, v).text, t,
-                        sums->calibration[at], sums->calibration_error[at], sums->floored[at],
-                        sums->ratio[at]);
+            if (isnan(sums->ratio[at]) ||
+                !estimate_has_calibration(&r->source->options, r->task->variances[v]))
+                continue;
+            fprintf(to, "%s,%d,%.6g,%.3g,%.4g,%.6g", label_of(r, v).text, t, sums->calibration[at],
+                    sums->calibration_error[at], sums->floored[at], sums->ratio[at]);
+            write_tenths(to, sums->tenths + at * 2 * TENTHS);
         }
 }
 

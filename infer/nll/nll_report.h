@@ -21,8 +21,8 @@ void nll_report_print(const NllReport *report);
 /* CSV: variance,trajectory,steps,bits_per_dim,stderr,images, a row per cell. */
 bool nll_report_table(const NllReport *report, const char *path, Error *error);
 
-/* CSV: variance,t,mean_square,stderr,floored,ratio, a row per variance and timestep
- * (evaluation/bound.h). */
+/* CSV: variance,t,mean_square,stderr,floored,ratio,mean_square_1,...,mean_fourth_10, a row per
+ * variance and timestep (evaluation/bound_task.h). */
 bool nll_report_calibration(const NllReport *report, const char *path, Error *error);
 
 /* HDF5: the attribute settings, and a group <variance>/<trajectory>_<steps> for each cell:

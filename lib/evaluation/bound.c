@@ -94,6 +94,7 @@ static void collect_sums(Bound *b)
                           .calibration_error = b->calibration.calibration_error,
                           .floored = b->calibration.floored,
                           .ratio = b->calibration.ratio,
+                          .tenths = b->calibration.tenths,
                           .tables = b->tables.tables};
 }
 

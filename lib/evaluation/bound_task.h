@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "diffusion/spectrum.h"
 #include "diffusion/trajectory.h"
+#include "evaluation/tenths.h"
 #include "variance/predictor.h"
 
 #include <stdint.h>
@@ -77,6 +78,10 @@ typedef struct BoundSums {
      * is sum of r^2 / sum of Cov, without a floor. All are NaN for beta_tilde, whose estimate is 0,
      * and for variances that depend on s. */
     double *calibration, *calibration_error, *floored, *ratio;
+    /* [variances, N + 1, 2, TENTHS]: the means of r^2 / Cov[x_0 | x_t] in the tenths of an image's
+     * elements by their estimates, and the means of its square (evaluation/tenths.h), over images. NaN
+     * where `calibration` is. */
+    double *tenths;
     /* [variances, N + 1, N + 1]; NULL: not wanted. Entry [s][t], s < t, is the cost of t -> s. Row
      * 0 is the decoder's term with the variance of likelihood_free_decoder_variance. */
     double *tables;

@@ -4,7 +4,8 @@
  * The mean is 1 if a variance predicts the size of the errors r = x_0 - x_0_hat correctly. A single
  * estimate near zero would dominate the mean. So estimates are first raised to the variance of
  * rounding to a grey level, since data of 256 levels have no finer errors; `floored` is the
- * fraction that was raised. `ratio` is sum of r^2 / sum of Cov, and needs no floor. Two kinds of
+ * fraction that was raised. `ratio` is sum of r^2 / sum of Cov, and needs no floor. `tenths` has the
+ * mean, and the mean of the squares, in each tenth of an image's elements (tenths.h). Two kinds of
  * variances have no calibration: beta_tilde, whose estimate is 0, and variances that depend on s,
  * which do not estimate Cov[x_0 | x_t].
  */
@@ -12,14 +13,13 @@
 
 #include "base/dispatch.h"
 
-/* (2 / 255)^2 / 12: the variance of rounding to one of 256 grey levels in [-1, 1]. */
-static const double grey_level_variance = 1 / (3.0 * 255 * 255);
-
 struct CalibrationImage {
     /* Means over the elements. */
     double calibration, floored;
     /* Sums over the elements. */
     double sum_cov, sum_off2;
+    /* As tenths_of() fills them: the means of r^2 / Cov and of their squares. */
+    double tenths[2][TENTHS];
 };
 
 bool calibration_make(Calibration *calibration, const BoundFrame *frame, Error *error)
@@ -33,7 +33,8 @@ bool calibration_make(Calibration *calibration, const BoundFrame *frame, Error *
            bound_allocate(&calibration->calibration, variances, entries, NAN, error) &&
            bound_allocate(&calibration->calibration_error, variances, entries, NAN, error) &&
            bound_allocate(&calibration->floored, variances, entries, NAN, error) &&
-           bound_allocate(&calibration->ratio, variances, entries, NAN, error);
+           bound_allocate(&calibration->ratio, variances, entries, NAN, error) &&
+           bound_allocate(&calibration->tenths, variances, entries * 2 * TENTHS, NAN, error);
 }
 
 void calibration_free(Calibration *calibration)
@@ -43,10 +44,11 @@ void calibration_free(Calibration *calibration)
     memory_free(calibration->calibration_error);
     memory_free(calibration->floored);
     memory_free(calibration->ratio);
+    memory_free(calibration->tenths);
 }
 
 /* Sums over an image's elements: of r^2 / c in `square`, of c in `sum_cov`. `floored` counts the
- * elements whose c is below grey_level_variance. */
+ * elements whose c is below GREY_LEVEL_VARIANCE. */
 VECTORISED static void sum_elements(const float *cov, const double *off2, size_t count,
                                     double *square, double *floored, double *sum_cov)
 {
@@ -54,8 +56,8 @@ VECTORISED static void sum_elements(const float *cov, const double *off2, size_t
 #pragma omp simd reduction(+ : sum, below, all)
     for (size_t i = 0; i < count; i++) {
         double c = cov[i];
-        bool low = c < grey_level_variance;
-        sum += off2[i] / (low ? grey_level_variance : c);
+        bool low = c < GREY_LEVEL_VARIANCE;
+        sum += off2[i] / (low ? GREY_LEVEL_VARIANCE : c);
         below += low ? 1.0 : 0.0;
         all += c;
     }
@@ -79,6 +81,7 @@ void calibration_add(Calibration *calibration, const BoundImage *image,
     own->calibration /= (double)dims;
     own->floored /= (double)dims;
     own->sum_off2 = image->sum_off2;
+    tenths_of(estimate->cov, estimate->off2, dims, own->tenths[0], own->tenths[1]);
 }
 
 static void finish_variance(Calibration *calibration, int v, int t)
@@ -101,6 +104,12 @@ static void finish_variance(Calibration *calibration, int v, int t)
     calibration->calibration_error[at] = count > 1 ? sqrt(squares / (count - 1) / count) : NAN;
     calibration->floored[at] = floored / count;
     calibration->ratio[at] = off2 / cov;
+    for (int k = 0; k < 2 * TENTHS; k++) {
+        double all = 0;
+        for (int i = 0; i < count; i++)
+            all += images[i].tenths[k / TENTHS][k % TENTHS];
+        calibration->tenths[at * 2 * TENTHS + (size_t)k] = all / count;
+    }
 }
 
 void calibration_finish(Calibration *calibration, int t)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "evaluation/bound_parts.h"
+#include "evaluation/tenths.h"
 
 typedef struct CalibrationImage CalibrationImage;
 
@@ -12,6 +13,8 @@ typedef struct Calibration {
     CalibrationImage *images;
     /* The fields of BoundSums with the same names: [variances, N + 1] each. */
     double *calibration, *calibration_error, *floored, *ratio;
+    /* [variances, N + 1, 2, TENTHS] */
+    double *tenths;
 } Calibration;
 
 /* A run-time error if memory runs out; call calibration_free in either case. */

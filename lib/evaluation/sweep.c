@@ -53,6 +53,7 @@ static void list_arrays(const Sweep *s, Stored list[ARRAYS])
         {"calibration_error", sums->calibration_error, variances * entries},
         {"floored", sums->floored, variances * entries},
         {"ratio", sums->ratio, variances * entries},
+        {"tenths", sums->tenths, variances * entries * 2 * TENTHS},
         {"tables", sums->tables, sums->tables ? variances * entries * entries : 0},
     };
     memcpy(list, all, sizeof all);

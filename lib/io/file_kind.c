@@ -45,7 +45,7 @@ static const struct {
     [FILE_BOUNDS] = {"a table of infer nll", NULL,
                      "variance,trajectory,steps,bits_per_dim,stderr,images\n", NULL},
     [FILE_CALIBRATION] = {"a table of calibration of infer nll", NULL,
-                          "variance,t,mean_square,stderr,floored,ratio\n", NULL},
+                          "variance,t,mean_square,stderr,floored,ratio", NULL},
     [FILE_QUALITY] = {"a table of infer quality", NULL,
                       "variance,sampler,trajectory,steps,metric,value,stderr,images,reference,"
                       "classifier,accuracy\n",

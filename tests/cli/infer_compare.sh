@@ -99,6 +99,13 @@ count 7 "<tr><th>npr</th>" $page # of bits/dim, 5 metrics, costs
 name=$(sed -n 's/.*,\(cnn64-[0-9a-f]*\),.*/\1/p' r/compare/quality.csv | head -n 1)
 count 1 "classifier $name, which is right about" $page
 picture "Bound on bits per dimension over K, linear" r/compare/figure-nll.svg $page
+for column in mean_square mean_fourth; do
+    tenth=$(awk -F, -v name="${column}_3" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i; next }
+        $1 == "npr" { sum += $at; n++ } END { printf "%.3g", sum / n }' r/compare/nll-calibration.csv)
+    row='s/^<tr><th>npr<.th>\(<td>[^<]*<.td>\)\{2\}<td>\([^<]*\).*/\2/p'
+    sed -n "/<th>tenth</,/<.table>/ $row" $page | grep -qxF "$tenth" ||
+        problem "npr, third tenth, $column: expected $tenth in: $(sed -n '/<th>tenth</,/<.table>/p' $page)"
+done
 picture "frechet over K, ddpm" r/compare/figure-frechet.svg $page
 picture "Samples of every variance and number of steps, ddpm" r/compare/samples.png $page
 picture "Maps of sigma by sn and npr, and their difference" r/compare/figure-sigma.png $page
@@ -136,6 +143,10 @@ notes 0 "reuses r/compare/nll.csv"
 awk 'BEGIN { for (i = 0; i < 300000; i++) printf ","; for (i = 0; i < 300000; i++) print "" }' >r/compare/nll.csv
 fails_with 2 "r/compare/nll.csv: is a text that begins with" infer compare --threads 1 --run r --variance npr,sn --steps 2
 rm r/compare/nll.csv
+compares --run r --variance npr,sn --steps 2
+notes 0 "reuses r/compare/nll.csv"
+cut -d, -f1-6 r/compare/nll-calibration.csv >older # without tenths
+cp older r/compare/nll-calibration.csv
 compares --run r --variance npr,sn --steps 2
 notes 0 "reuses r/compare/nll.csv"
 touch r/*.h5

@@ -83,7 +83,7 @@ works infer nll --run r
 for variance in $variances; do
     case $variance in
     beta_tilde) tables=1 timesteps=0 ;; # no calibration
-    *) tables=4 timesteps=100 ;;
+    *) tables=5 timesteps=100 ;;
     esac
     [ "$(grep -c "^$variance " printed)" -eq $tables ] ||
         problem "$variance: expected in $tables tables: $(cat printed)"
@@ -99,7 +99,17 @@ zero=$(sed -n 's/^sn,100,[^,]*,[^,]*,\([^,]*\),.*/\1/p' r/nll-calibration.csv)
 grep -q "r/nll.csv, r/nll-calibration.csv, r/nll.h5: written" printed ||
     problem "said: $(cat printed)"
 header variance,trajectory,steps,bits_per_dim,stderr,images r/nll.csv
-header variance,t,mean_square,stderr,floored,ratio r/nll-calibration.csv
+tenths=
+for column in mean_square mean_fourth; do
+    for k in 1 2 3 4 5 6 7 8 9 10; do tenths=$tenths,${column}_$k; done
+done
+header "variance,t,mean_square,stderr,floored,ratio$tenths" r/nll-calibration.csv
+# The mean of the tenths is that of all elements. The screen shows means over timesteps.
+awk -F, 'NR > 1 { sum = 0; for (k = 7; k <= 16; k++) sum += $k / 10; off = sum / $3 - 1; if (off * off > 1e-6) exit 1 }' \
+    r/nll-calibration.csv || problem "the mean of tenths is not that of all: $(cat r/nll-calibration.csv)"
+tenth=$(awk -F, '$1 == "npr" { sum += $7; n++ } END { printf "%.2g", sum / n }' r/nll-calibration.csv)
+shown=$(sed -n '/^calibration by tenths/,$ s/^npr  *\([^ ]*\).*/\1/p' printed | head -n 1)
+[ "$tenth" = "$(printf %.2g "$shown")" ] || problem "the first tenth of npr: $shown, in the CSV $tenth"
 rows $((4 * all)) r/nll.csv
 rows $((100 * (all - 1))) r/nll-calibration.csv # beta_tilde has none
 [ "$(grep -c ',\(10\|25\|50\|100\),[0-9.]*,[0-9.e-]*,100$' r/nll.csv)" -eq $((4 * all)) ] ||

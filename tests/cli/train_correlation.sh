@@ -40,6 +40,13 @@ works infer sample --run r --variance nll,nll_block --steps 3 --count 4 --out dd
 works infer sample --run r --variance nll_block --sampler ddim --steps 3 --count 4 --out ddim.png --quiet
 works infer nll --run r --variance nll_block --trajectory dp --steps 3 --images 5 --dp-images 5 --out dp.csv --quiet
 [ -s r/dp-nll_block.h5 ] || problem "no r/dp-nll_block.h5"
+# On the images of the tables, the best timesteps are not worse than others.
+works infer nll --run r --variance nll,nll_block --trajectory linear,dp --steps 3,8 --images 5 --dp-images 5 \
+    --split train --out dp.csv --quiet
+awk -F, '{ bits[$1, $2, $3] = $4 } END { for (k = 3; k <= 8; k += 5) for (v = 0; v < 2; v++) {
+    name = v ? "nll_block" : "nll"
+    if (!(bits[name, "dp", k] > 0 && bits[name, "dp", k] < bits[name, "linear", k] + 1e-6)) exit 1 } }' dp.csv ||
+    problem "dp.csv: $(cat dp.csv)"
 works infer quality --run r --variance nll_block --steps 2 --samples 20 --metrics sliced --quiet
 works infer truth --run r --variance nll,nll_block --timesteps 3 --images 5 --out t.csv --quiet
 works infer compare --run r --variance nll,nll_block --steps 3 --samples 0 --images 5 --quiet
