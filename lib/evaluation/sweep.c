@@ -31,7 +31,7 @@ typedef struct Sweep {
 
 /* -- The sums, stored ------------------------------------------------------------------------- */
 
-enum { ARRAYS = 9 };
+enum { ARRAYS = 10 };
 
 typedef struct Stored {
     const char *name;
