@@ -1,11 +1,11 @@
-/* Tests of data sets: all three formats, and the files that are refused. */
+/* Tests of data sets: what they refuse, HDF5, fingerprints, the table of formats, and the mixture. */
 #include "base/memory.h"
 #include "base/random.h"
 #include "data/dataset_format.h"
 #include "data/hdf5_images.h"
-#include "data/idx.h"
 #include "hdf5/hdf5_file.h"
 
+#include "tests/data_files.h"
 #include "tests/expect.h"
 #include "tests/scratch.h"
 #include "tests/suite.h"
@@ -13,177 +13,10 @@
 #include <hdf5.h>
 #include <math.h>
 #include <sys/stat.h>
-#include <zlib.h>
 
 static Error error; /* of the last call */
 
-/* -- IDX files -------------------------------------------------------------------------------- */
-
-/* Byte i of the test images: any fixed pattern that doesn't repeat within an image. */
-static uint8_t pattern(size_t i)
-{
-    return (uint8_t)(i * 7 + i / 251);
-}
-
-static void put_32(uint8_t *bytes, uint32_t value)
-{
-    for (int i = 0; i < 4; i++)
-        bytes[i] = (uint8_t)(value >> (24 - 8 * i));
-}
-
-/* An IDX file with `pixels` bytes of pattern after its header, compressed or not. */
-static const char *write_idx(const char *name, uint32_t magic, uint32_t count, uint32_t height,
-                             uint32_t width, size_t pixels, bool compressed)
-{
-    const char *path = scratch_path(name);
-    uint8_t *bytes = malloc(16 + pixels);
-    put_32(bytes, magic);
-    put_32(bytes + 4, count);
-    put_32(bytes + 8, height);
-    put_32(bytes + 12, width);
-    for (size_t i = 0; i < pixels; i++)
-        bytes[16 + i] = pattern(i);
-    if (compressed) {
-        gzFile file = gzopen(path, "wb");
-        ck_assert_int_eq(gzwrite(file, bytes, (unsigned)(16 + pixels)), (int)(16 + pixels));
-        ck_assert_int_eq(gzclose(file), Z_OK);
-    } else {
-        scratch_write(path, bytes, 16 + pixels);
-    }
-    free(bytes);
-    return path;
-}
-
-static Config config_of(DataFormat format, const char *train, int resolution, int channels)
-{
-    Config config;
-    config_defaults(&config);
-    config.data.format = format;
-    config.data.resolution = resolution;
-    config.data.channels = channels;
-    snprintf(config.data.train, sizeof config.data.train, "%s", train);
-    snprintf(config.data.test, sizeof config.data.test, "%s", train);
-    return config;
-}
-
-static float scaled(uint8_t byte)
-{
-    return 2.0f * (float)byte / 255.0f - 1.0f;
-}
-
-static void check_images(const float *images, const int64_t *indices, int n, size_t size)
-{
-    size_t wrong = 0;
-    for (int i = 0; i < n; i++)
-        for (size_t k = 0; k < size; k++)
-            wrong += images[(size_t)i * size + k] != scaled(pattern((size_t)indices[i] * size + k));
-    ck_assert_uint_eq(wrong, 0);
-}
-
-START_TEST(idx_is_read_plain_and_compressed)
-{
-    for (int compressed = 0; compressed < 2; compressed++) {
-        Config config =
-            config_of(DATA_IDX, write_idx("images", 0x803, 90, 5, 5, 90 * 25, compressed), 5, 1);
-        Dataset *dataset;
-        assert_ok(dataset_open(&dataset, &config, DATASET_TRAIN, &error));
-        ck_assert_int_eq(dataset_count(dataset), 90);
-        const int64_t indices[4] = {89, 0, 17, 17};
-        float images[4 * 25];
-        assert_ok(dataset_read(dataset, indices, 4, images, &error));
-        check_images(images, indices, 4, 25);
-        ck_assert(scaled(0) == -1 && scaled(255) == 1);
-        assert_fails(dataset_read(dataset, (int64_t[]){90}, 1, images, &error),
-                     "images: there is no image 90, only 0 to 89");
-        assert_fails(dataset_read(dataset, (int64_t[]){-1}, 1, images, &error), "no image -1");
-        dataset_close(dataset);
-    }
-}
-END_TEST
-
-/* More than the reader allocates at first: the memory must grow. */
-START_TEST(a_large_compressed_idx_is_read_in_steps)
-{
-    enum { COUNT = 9000, SIZE = 28 * 28 };
-    IdxImages images;
-    assert_ok(idx_read(&images,
-                       write_idx("images.gz", 0x803, COUNT, 28, 28, (size_t)COUNT * SIZE, true), 28,
-                       &error));
-    ck_assert_int_eq(images.count, COUNT);
-    size_t wrong = 0;
-    for (size_t i = 0; i < (size_t)COUNT * SIZE; i++)
-        wrong += images.pixels[i] != pattern(i);
-    ck_assert_uint_eq(wrong, 0);
-    idx_free(&images);
-}
-END_TEST
-
-START_TEST(wrong_idx_files_are_refused)
-{
-    static const struct {
-        uint32_t magic, count, height, width;
-        size_t pixels;
-        const char *text;
-    } cases[] = {
-        {0x801, 100, 5, 5, 250,
-         "x: is an IDX file of labels (magic 0x00000801), expected one of images (0x00000803)"},
-        {0x802, 10, 5, 5, 250,
-         "x: is no IDX file of images: its magic is 0x00000802, expected 0x00000803"},
-        {0x803, 10, 28, 28, 7840, "x: images are 28x28, but data.resolution is 5"},
-        {0x803, 10, 5, 6, 300, "x: images are 5x6, but data.resolution is 5"},
-        {0x803, 10, 6, 5, 300, "x: images are 6x5, but data.resolution is 5"},
-        {0x803, 0, 5, 5, 0, "x: holds no images"},
-        {0x803, 10, 5, 5, 249, "x: is truncated, its header announces 10 images, 9 are there"},
-        {0x803, 10, 5, 5, 0, "x: is truncated, its header announces 10 images, 0 are there"},
-        {0x803, 0xffffffff, 5, 5, 250, "announces 4294967295 images, 10 are there"},
-        {0x803, 0xffffffff, 5, 5, 3000000, "announces 4294967295 images, 120000 are there"},
-        {0x803, 0xffffffff, 0xffffffff, 0xffffffff, 250, "x: images are 4294967295x4294967295"},
-        {0x803, 10, 5, 5, 251, "x: has data after the 10 images that its header announces"},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        for (int compressed = 0; compressed < 2; compressed++) {
-            IdxImages images;
-            const char *path = write_idx("x", cases[i].magic, cases[i].count, cases[i].height,
-                                         cases[i].width, cases[i].pixels, compressed);
-            assert_fails(idx_read(&images, path, 5, &error), cases[i].text);
-            ck_assert_ptr_null(images.pixels);
-        }
-}
-END_TEST
-
-START_TEST(broken_idx_files_are_refused)
-{
-    IdxImages images;
-    const char *path = scratch_path("x");
-    scratch_write(path, "", 0);
-    assert_fails(idx_read(&images, path, 5, &error), "x: is empty, expected an IDX file of images");
-    scratch_write(path, "\0\0\010\003\0\0\0\001", 8);
-    assert_fails(idx_read(&images, path, 5, &error),
-                 "x: is truncated, it has 8 bytes where an IDX header has 16");
-    scratch_write(path, "\0\0", 2);
-    assert_fails(idx_read(&images, path, 5, &error), "it has 2 bytes where");
-    scratch_write(path, "data:\n  train: x\n", 17);
-    assert_fails(idx_read(&images, path, 5, &error), "its magic is 0x64617461");
-    assert_fails(idx_read(&images, scratch_path("none"), 5, &error), "none: no such file");
-    assert_fails(idx_read(&images, "tests", 5, &error), "tests: is a directory");
-
-    write_idx("x", 0x803, 100, 5, 5, 2500, true);
-    size_t size;
-    char *bytes = scratch_read(path, &size);
-    for (size_t cut = 11; cut < size; cut += 7) {
-        scratch_write(path, bytes, cut);
-        assert_fails(idx_read(&images, path, 5, &error), "x: is truncated");
-    }
-    bytes[size - 6] ^= 1; /* the checksum */
-    scratch_write(path, bytes, size);
-    assert_fails(idx_read(&images, path, 5, &error),
-                 "x: has damaged gzip data (incorrect data check)");
-    bytes[size / 2] ^= 0x55;
-    scratch_write(path, bytes, size);
-    assert_fails(idx_read(&images, path, 5, &error), "x: ");
-    free(bytes);
-}
-END_TEST
+/* -- Opening ---------------------------------------------------------------------------------- */
 
 START_TEST(data_sets_must_fit_the_configuration)
 {
@@ -433,7 +266,7 @@ START_TEST(every_value_of_data_format_has_a_format)
                  data_formats[i].name, data_formats[i].channels ? data_formats[i].channels : 1);
         assert_ok(config_parse(&config, text, "x", NULL, 0, &error));
         ck_assert_int_eq(config.data.format, i);
-        ck_assert(format->open && format->close && format->labels);
+        ck_assert(format->open && format->release && format->labels);
         const bool whole =
             i == DATA_IDX || i == DATA_CIFAR || i == DATA_NUMPY; /* dataset->pixels */
         ck_assert_int_eq((format->read_bytes != NULL) + (format->read_floats != NULL),
@@ -533,10 +366,9 @@ START_TEST(the_mixture_is_a_fixed_data_set)
 }
 END_TEST
 
-SUITE_MAIN("dataset", idx_is_read_plain_and_compressed, a_large_compressed_idx_is_read_in_steps,
-           wrong_idx_files_are_refused, broken_idx_files_are_refused,
-           data_sets_must_fit_the_configuration, fashion_mnist_is_read_where_it_is_installed,
-           hdf5_images_are_read, a_large_hdf5_file_is_read_by_rows, a_fingerprint_is_of_the_images,
+SUITE_MAIN("dataset", data_sets_must_fit_the_configuration,
+           fashion_mnist_is_read_where_it_is_installed, hdf5_images_are_read,
+           a_large_hdf5_file_is_read_by_rows, a_fingerprint_is_of_the_images,
            a_fingerprint_of_a_large_data_set_reads_a_part,
            a_fingerprint_of_the_mixture_is_of_its_shape, wrong_hdf5_images_are_refused,
            every_value_of_data_format_has_a_format, the_format_of_a_file_is_that_of_its_content,

@@ -172,7 +172,9 @@ void dataset_close(Dataset *dataset)
 {
     if (dataset == NULL)
         return;
-    dataset->format->close(dataset);
+    if (dataset->state)
+        dataset->format->release(dataset->state);
+    memory_free(dataset->state);
     memory_free(dataset->chosen);
     memory_free(dataset->bytes);
     memory_free(dataset->indices);

@@ -33,11 +33,9 @@ static bool open_images(Dataset *dataset, Error *error)
     return true;
 }
 
-static void close_images(Dataset *dataset)
+static void release(void *state)
 {
-    if (dataset->state)
-        cifar_free(dataset->state);
-    memory_free(dataset->state);
+    cifar_free(state);
 }
 
 static char *labels_path(const Dataset *dataset)
@@ -77,5 +75,5 @@ const DatasetFormat dataset_cifar = {
     .open = open_images,
     .labels_path = labels_path,
     .labels = read_labels,
-    .close = close_images,
+    .release = release,
 };

@@ -73,7 +73,7 @@ void raw_labels_free(RawLabels *labels);
 bool dataset_read_stored(Dataset *dataset, const int64_t *indices, int n, uint8_t *bytes,
                          Error *error);
 
-/* `open`, `labels` and `close` are always there. The other functions may be NULL. Errors name the
+/* `open`, `labels` and `release` are always there. The other functions may be NULL. Errors name the
  * file. */
 struct DatasetFormat {
     /* Whether the content of `path` is of this format, whatever its name; false where it cannot be
@@ -89,7 +89,7 @@ struct DatasetFormat {
      * may differ. NULL where the format has no files. */
     bool (*shape)(const char *path, int *resolution, int *channels, Error *error);
     /* Opens dataset->path, checks it against the resolution and the channels, and sets `stored`, 1
-     * to 2^32 - 1, and `state`. `close` is called after a failure too. */
+     * to 2^32 - 1, and `state`. `release` is called after a failure too. */
     bool (*open)(Dataset *dataset, Error *error);
     /* bytes [n, resolution, resolution, channels] := the stored images `indices` [n], which are in
      * range.
@@ -110,8 +110,9 @@ struct DatasetFormat {
      * has no files, `path` is NULL, and the labels are those of `dataset`. The caller frees them
      * with raw_labels_free, after a failure too. */
     bool (*labels)(const Dataset *dataset, const char *path, RawLabels *labels, Error *error);
-    /* Frees the state, which may be NULL or half made. */
-    void (*close)(Dataset *dataset);
+    /* Frees what the state holds. It may be half made, and is not NULL. Its own memory, from
+     * memory_small, is freed afterwards. */
+    void (*release)(void *state);
 };
 
 /* Several data sets, one behind the other, as one: a data.train or data.test that is a list. It is no

@@ -10,6 +10,10 @@
 
 #include <limits.h>
 
+typedef struct State {
+    Hdf5Images *images;
+} State;
+
 static bool shape(const char *path, int *resolution, int *channels, Error *error)
 {
     Hdf5File *file = NULL;
@@ -27,24 +31,24 @@ static bool shape(const char *path, int *resolution, int *channels, Error *error
 
 static bool open_images(Dataset *dataset, Error *error)
 {
-    Hdf5Images *images = NULL;
-    if (!hdf5_images_open(&images, dataset->path, dataset->resolution, dataset->channels,
+    State *state = dataset->state = memory_small(1, sizeof *state);
+    if (!hdf5_images_open(&state->images, dataset->path, dataset->resolution, dataset->channels,
                           HDF5_IMAGES_IN_MEMORY, error))
         return false;
-    dataset->state = images;
-    dataset->stored = hdf5_images_count(images);
+    dataset->stored = hdf5_images_count(state->images);
     return true;
 }
 
 static bool read_bytes(Dataset *dataset, const int64_t *indices, int n, uint8_t *bytes,
                        Error *error)
 {
-    return hdf5_images_read(dataset->state, indices, n, bytes, error);
+    const State *state = dataset->state;
+    return hdf5_images_read(state->images, indices, n, bytes, error);
 }
 
-static void close_images(Dataset *dataset)
+static void release(void *state)
 {
-    hdf5_images_close(dataset->state);
+    hdf5_images_close(((State *)state)->images);
 }
 
 static char *labels_path(const Dataset *dataset)
@@ -75,5 +79,5 @@ const DatasetFormat dataset_hdf5 = {
     .read_bytes = read_bytes,
     .labels_path = labels_path,
     .labels = read_labels,
-    .close = close_images,
+    .release = release,
 };

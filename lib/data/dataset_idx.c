@@ -29,11 +29,9 @@ static bool open_images(Dataset *dataset, Error *error)
     return true;
 }
 
-static void close_images(Dataset *dataset)
+static void release(void *state)
 {
-    if (dataset->state)
-        idx_free(dataset->state);
-    memory_free(dataset->state);
+    idx_free(state);
 }
 
 /* "d/train-labels-idx1-ubyte.gz" for "d/train-images-idx3-ubyte.gz"; NULL for other names. */
@@ -66,5 +64,5 @@ const DatasetFormat dataset_idx = {
     .open = open_images,
     .labels_path = labels_path,
     .labels = read_labels,
-    .close = close_images,
+    .release = release,
 };

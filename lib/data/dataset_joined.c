@@ -95,12 +95,11 @@ static bool verify(Dataset *dataset, Error *error)
     return true;
 }
 
-static void close_images(Dataset *dataset)
+static void release(void *state)
 {
-    Joined *joined = dataset->state;
-    for (int i = 0; joined && i < joined->count; i++)
+    Joined *joined = state;
+    for (int i = 0; i < joined->count; i++)
         dataset_close(joined->parts[i]);
-    memory_free(joined);
 }
 
 static char *labels_path(const Dataset *dataset)
@@ -131,5 +130,5 @@ const DatasetFormat dataset_joined = {
     .verify = verify,
     .labels_path = labels_path,
     .labels = read_labels,
-    .close = close_images,
+    .release = release,
 };

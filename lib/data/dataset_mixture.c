@@ -50,17 +50,14 @@ static bool read_labels(const Dataset *dataset, const char *path, RawLabels *lab
     return labels->values != NULL;
 }
 
-static void close_mixture(Dataset *dataset)
+static void release(void *state)
 {
-    State *state = dataset->state;
-    if (state)
-        mixture_free(&state->mixture);
-    memory_free(state);
+    mixture_free(&((State *)state)->mixture);
 }
 
 const DatasetFormat dataset_mixture = {
     .open = open_mixture,
     .read_floats = read_floats,
     .labels = read_labels,
-    .close = close_mixture,
+    .release = release,
 };

@@ -29,11 +29,9 @@ static bool open_images(Dataset *dataset, Error *error)
     return true;
 }
 
-static void close_images(Dataset *dataset)
+static void release(void *state)
 {
-    if (dataset->state)
-        numpy_free(dataset->state);
-    memory_free(dataset->state);
+    numpy_free(state);
 }
 
 /* An .npy holds one array: its labels lie elsewhere. */
@@ -57,5 +55,5 @@ const DatasetFormat dataset_numpy = {
     .open = open_images,
     .labels_path = labels_path,
     .labels = read_labels,
-    .close = close_images,
+    .release = release,
 };

@@ -69,12 +69,9 @@ static bool verify(Dataset *dataset, Error *error)
     return picture_set_verify(&pictures->set, error);
 }
 
-static void close_images(Dataset *dataset)
+static void release(void *state)
 {
-    Pictures *pictures = dataset->state;
-    if (pictures)
-        picture_set_free(&pictures->set);
-    memory_free(pictures);
+    picture_set_free(&((Pictures *)state)->set);
 }
 
 static char *labels_path(const Dataset *dataset)
@@ -107,5 +104,5 @@ const DatasetFormat dataset_pictures = {
     .verify = verify,
     .labels_path = labels_path,
     .labels = read_labels,
-    .close = close_images,
+    .release = release,
 };

@@ -1,8 +1,7 @@
 /* Writes and reads the file of decoded pictures.
  *
- * The index is one block of bytes in memory. It is made whole before it is written, and its
- * fingerprint is compared before anything in it is believed. Sizes and ranges are checked all the
- * same: a fingerprint keeps accidents out, and a file may be made to deceive.
+ * The index is one block of bytes in memory (data/picture_index_block.h). It is made whole before it is
+ * written, and its fingerprint is compared before anything in it is believed.
  */
 #include "data/picture_cache.h"
 
@@ -10,6 +9,7 @@
 #include "base/directory.h"
 #include "base/fingerprint.h"
 #include "base/memory.h"
+#include "data/picture_index_block.h"
 #include "io/file_kind.h"
 
 #include <dirent.h>
@@ -25,8 +25,6 @@
 enum {
     PAGE = 4096,
     MARK_SIZE = 32,
-    /* Bytes of all texts of an index. */
-    MOST_TEXT = 1 << 26,
     KEY_DIGITS = 16,
 };
 
@@ -37,7 +35,7 @@ typedef struct Header {
     char mark[MARK_SIZE];
     uint64_t key, place;
     int64_t resolution, channels;
-    int64_t count, files, classes, broken, profiles, others;
+    PictureCounts counts;
     /* Of the index. */
     int64_t index_size;
     uint64_t index_print;
@@ -218,65 +216,25 @@ bool picture_cache_read_back(const PictureCacheWriter *w, int64_t first, int64_t
            error_runtime(error, "%s: cannot be read: %s", w->file.path, strerror(errno));
 }
 
-/* A block of bytes that grows. */
-typedef struct Block {
-    uint8_t *bytes;
-    size_t size;
-} Block;
-
-static void append(Block *block, const void *bytes, size_t size)
-{
-    block->bytes = memory_grow(block->bytes, block->size + size + 1, 1);
-    memcpy(block->bytes + block->size, bytes, size);
-    block->size += size;
-}
-
-static void append_text(Block *block, const char *text)
-{
-    append(block, text ? text : "", text ? strlen(text) + 1 : 1);
-}
-
-static Block pack(const PictureIndex *index)
-{
-    Block block = {0};
-    const size_t count = (size_t)index->count;
-    append(&block, index->prints, count * sizeof *index->prints);
-    append(&block, index->sources, (size_t)index->files * sizeof *index->sources);
-    append(&block, index->slots, count * sizeof *index->slots);
-    append(&block, index->labels, count * sizeof *index->labels);
-    append_text(&block, index->outside);
-    append_text(&block, index->first_other);
-    for (int i = 0; i < picture_index_listed(index); i++)
-        append_text(&block, index->complaints[i]);
-    for (int64_t i = 0; i < index->classes; i++)
-        append_text(&block, index->class_names[i]);
-    return block;
-}
-
 static bool write_index(PictureCacheWriter *w, const PictureIndex *index, Error *error)
 {
-    const Block block = pack(index);
+    size_t size = 0;
+    uint8_t *block = picture_index_pack(index, &size);
     Header header = {.key = w->key.key,
                      .place = w->key.place,
                      .resolution = w->key.resolution,
                      .channels = w->key.channels,
-                     .count = index->count,
-                     .files = index->files,
-                     .classes = index->classes,
-                     .broken = index->broken,
-                     .profiles = index->profiles,
-                     .others = index->others,
-                     .index_size = (int64_t)block.size,
-                     .index_print = fingerprint(FINGERPRINT_START, block.bytes, block.size)};
+                     .counts = picture_counts(index),
+                     .index_size = (int64_t)size,
+                     .index_print = fingerprint(FINGERPRINT_START, block, size)};
     uint8_t page[PAGE] = {0};
     snprintf(header.mark, sizeof header.mark, "%s", file_kind_beginning(FILE_DATA_CACHE));
     header.print = print_of_header(&header);
     memcpy(page, &header, sizeof header);
-    const bool ok =
-        (write_at(w->fd, PAGE + w->count * (int64_t)w->image_size, block.bytes, block.size) &&
-         write_at(w->fd, 0, page, PAGE) && fsync(w->fd) == 0) ||
-        cannot_write(w, error);
-    memory_free(block.bytes);
+    const bool ok = (write_at(w->fd, PAGE + w->count * (int64_t)w->image_size, block, size) &&
+                     write_at(w->fd, 0, page, PAGE) && fsync(w->fd) == 0) ||
+                    cannot_write(w, error);
+    memory_free(block);
     return ok;
 }
 
@@ -310,82 +268,12 @@ void picture_cache_abandon(PictureCacheWriter *w)
 /* The sizes that the header claims, beside those of the file. */
 static bool is_possible(const Header *header, const PictureCacheKey *key, int64_t file_size)
 {
-    const int64_t image = (int64_t)image_size_of(key);
-    if (header->key != key->key || header->resolution != key->resolution ||
-        header->channels != key->channels || header->count < 1 || header->count > UINT32_MAX ||
-        header->files < header->count || header->files > INT_MAX * (int64_t)4 ||
-        header->classes < 0 || header->classes > header->count || header->broken < 0 ||
-        header->broken != header->files - header->count || header->profiles < 0 ||
-        header->others < 0 || header->count > (INT64_MAX >> 8) / image)
-        return false;
-    const int64_t arrays = header->count * 16 + header->files * 8;
-    return header->index_size >= arrays && header->index_size <= arrays + MOST_TEXT &&
-           file_size - PAGE - header->count * image == header->index_size;
-}
-
-/* *to [count] := the next bytes of a block. */
-static bool take(const uint8_t **at, void **to, int64_t count, size_t size, Error *error)
-{
-    *to = memory_large((size_t)count, size, "the index of a cache", error);
-    if (*to)
-        memcpy(*to, *at, (size_t)count * size);
-    *at += (size_t)count * size;
-    return *to != NULL;
-}
-
-/* *text := a copy of the next text; NULL for "". False if none is left. */
-static bool take_text(const char **at, const char *end, char **text)
-{
-    const char *nul = *at < end ? memchr(*at, '\0', (size_t)(end - *at)) : NULL;
-    if (!nul)
-        return false;
-    *text = nul == *at ? NULL : memory_string(*at);
-    *at = nul + 1;
-    return true;
-}
-
-static bool unpack_texts(PictureIndex *index, const char *at, const char *end, int64_t classes)
-{
-    if (!take_text(&at, end, &index->outside) || !take_text(&at, end, &index->first_other))
-        return false;
-    for (int i = 0; i < picture_index_listed(index); i++)
-        if (!take_text(&at, end, &index->complaints[i]) || !index->complaints[i])
-            return false;
-    index->class_names = memory_small((size_t)classes + 1, sizeof *index->class_names);
-    for (; index->classes < classes; index->classes++) {
-        char **name = &index->class_names[index->classes];
-        if (!take_text(&at, end, name))
-            return false;
-        if (!*name)
-            *name = memory_string("");
-    }
-    return at == end;
-}
-
-static bool unpack(PictureIndex *index, const Header *header, const uint8_t *block)
-{
-    Error unused;
-    const uint8_t *at = block;
-    void *prints = NULL, *sources = NULL, *slots = NULL, *labels = NULL;
-    *index = (PictureIndex){.count = header->count,
-                            .files = header->files,
-                            .broken = header->broken,
-                            .profiles = header->profiles,
-                            .others = header->others};
-    bool ok = take(&at, &prints, header->count, sizeof(uint64_t), &unused) &&
-              take(&at, &sources, header->files, sizeof(uint64_t), &unused) &&
-              take(&at, &slots, header->count, sizeof(uint32_t), &unused) &&
-              take(&at, &labels, header->count, sizeof(int32_t), &unused);
-    index->prints = prints;
-    index->sources = sources;
-    index->slots = slots;
-    index->labels = labels;
-    ok = ok && unpack_texts(index, (const char *)at, (const char *)block + header->index_size,
-                            header->classes);
-    for (int64_t i = 0; ok && i < index->count; i++)
-        ok = index->slots[i] < index->count && index->labels[i] >= -1 &&
-             index->labels[i] < index->classes && (index->labels[i] >= 0 || index->outside);
-    return ok;
+    const int64_t image = (int64_t)image_size_of(key), count = header->counts.count;
+    return header->key == key->key && header->resolution == key->resolution &&
+           header->channels == key->channels &&
+           picture_counts_are_possible(&header->counts, header->index_size) &&
+           count <= (INT64_MAX >> 8) / image &&
+           file_size - PAGE - count * image == header->index_size;
 }
 
 static bool read_index(int fd, const Header *header, size_t image_size, PictureIndex *index)
@@ -393,9 +281,10 @@ static bool read_index(int fd, const Header *header, size_t image_size, PictureI
     Error unused;
     const size_t size = (size_t)header->index_size;
     uint8_t *block = memory_large(size, 1, "the index of a cache", &unused);
-    const bool ok = block && read_at(fd, PAGE + header->count * (int64_t)image_size, block, size) &&
+    const bool ok = block &&
+                    read_at(fd, PAGE + header->counts.count * (int64_t)image_size, block, size) &&
                     fingerprint(FINGERPRINT_START, block, size) == header->index_print &&
-                    unpack(index, header, block);
+                    picture_index_unpack(index, &header->counts, block, size);
     memory_free(block);
     return ok;
 }
