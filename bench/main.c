@@ -34,7 +34,7 @@ static const char usage[] =
     "\n"
     "Times steps of training, of sampling and of bounds on networks of the given\n"
     "recipes, with random weights and the built-in mixture as data (no file is\n"
-    "needed, none is written). Each line is a process of its own. Its peak memory\n"
+    "needed, none is left). Each line is a process of its own. Its peak memory\n"
     "after one step is shown.\n"
     "\n"
     "Beside each step is its floor: the time that its convolutions and matrix\n"
@@ -49,7 +49,9 @@ static const char usage[] =
     "heads is timed without solving. Its floor is the bare passes of the trunk.\n"
     "The floor of draws in blocks of 4x4 pixels is the step with a diagonal\n"
     "covariance. The solution of nll is one of 16 images of random features. Its\n"
-    "floor is one product with their rows.\n"
+    "floor is one product with their rows. The floor of draws of gms is a step of sn.\n"
+    "That of draws of full, of 8 images, is the bare passes of ten products with\n"
+    "the Jacobian and ten with its transpose.\n"
     "\n"
     "--work data times no network: PNG and JPEG become images, beside the speed of\n"
     "libpng and libjpeg alone, and are read from a cache. The columns are time over\n"
@@ -221,9 +223,10 @@ int main(int argc, char **argv)
     const Option options[] = {
         option_string("networks", "NAMES", &s.networks,
                       "recipes, by name or path (default: quick,fashion-mnist,cifar10)"),
-        option_choice("work",
-                      "stage1|stage2|stage2-both|exact|ocm|sample|bounds|dp|draws|solution|data",
-                      &s.work, "what to time (default: everything but data)"),
+        option_choice(
+            "work",
+            "stage1|stage2|stage2-both|exact|ocm|sample|bounds|dp|draws|solution|gms|full|data",
+            &s.work, "what to time (default: everything but data)"),
         option_choice("precision", "f32|bf16", &s.precision, "default: both"),
         option_integer("batch", "N", &s.batch, 1, 65536,
                        "images per step (default: as in the recipes)"),

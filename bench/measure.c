@@ -28,10 +28,10 @@
 
 const char *work_name(Work work)
 {
-    static const char *const names[] = {"stage 1",        "stage 2, one head", "stage 2, both",
-                                        "stage 2, exact", "stage 2, ocm",      "sampling",
-                                        "bounds",         "costs for dp",      "draws in blocks",
-                                        "solution of nll"};
+    static const char *const names[] = {"stage 1",         "stage 2, one head", "stage 2, both",
+                                        "stage 2, exact",  "stage 2, ocm",      "sampling",
+                                        "bounds",          "costs for dp",      "draws in blocks",
+                                        "solution of nll", "draws of gms",      "draws of full"};
     return names[work];
 }
 
@@ -236,7 +236,11 @@ bool measure(const Task *task, Measurement *result, Error *error)
         Runner *runner = NULL;
         done = bounds_make(&runner, task, error) && time_steps(runner, task, result, error);
         bounds_free(runner);
-    } else if (task->work == WORK_DRAWS) {
+    } else if (task->work == WORK_FULL) {
+        Runner *runner = NULL;
+        done = full_make(&runner, task, error) && time_steps(runner, task, result, error);
+        full_free(runner);
+    } else if (task->work == WORK_DRAWS || task->work == WORK_GMS) {
         Runner *runner = NULL;
         done = draws_make(&runner, task, error) && time_steps(runner, task, result, error);
         draws_free(runner);

@@ -3,7 +3,8 @@
  * Each measurement stands beside a lower bound, its floor: for training and sampling the time of
  * the bare convolutions and matrix products, for bounds the bare passes of network and heads, for
  * least squares the bare passes of the trunk, for draws in blocks the step with a diagonal
- * covariance, for a solution one product with its rows. Step and floor are timed in turn, so that a machine
+ * covariance, for a solution one product with its rows, for draws of gms the step of sn, and for
+ * those of full the bare passes of its products. Step and floor are timed in turn, so that a machine
  * that slows down slows both. The medians are reported, and the median of the ratios. */
 #pragma once
 
@@ -30,6 +31,10 @@ typedef enum Work {
     WORK_DRAWS,
     /* The solution of a gamma regression of 16 images. */
     WORK_SOLUTION,
+    /* A step of sampling whose noise is a mixture of two Gaussians. */
+    WORK_GMS,
+    /* The noise of a step with the whole covariance. */
+    WORK_FULL,
     WORK_COUNT,
 } Work;
 

@@ -16,7 +16,11 @@ struct Runner {
 bool bounds_make(Runner **runner, const Task *task, Error *error);
 void bounds_free(Runner *runner); /* NULL is fine */
 
-/* The steps of variances.c (WORK_DRAWS, WORK_SOLUTION). */
+/* The noise of full (WORK_FULL). */
+bool full_make(Runner **runner, const Task *task, Error *error);
+void full_free(Runner *runner); /* NULL is fine */
+
+/* The steps of variances.c (WORK_DRAWS, WORK_GMS, WORK_SOLUTION). */
 bool draws_make(Runner **runner, const Task *task, Error *error);
 void draws_free(Runner *runner); /* NULL is fine */
 bool solution_make(Runner **runner, const Task *task, Error *error);

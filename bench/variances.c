@@ -1,7 +1,8 @@
-/* The costs of the variances nll and nll_block beside those that they are compared with.
+/* The costs of the variances nll, nll_block and gms beside those that they are compared with.
  *
  *     draws      a step of sampling whose noise has correlations within blocks of 4x4 pixels; its
  *                floor is the same step with a diagonal covariance
+ *     gms        the same step with a mixture of two Gaussians; its floor is the step of sn
  *     solution   a gamma regression on random features; its floor is one product of the Hessian with
  *                a vector, so that the ratio is the number of passes over the rows
  */
@@ -25,6 +26,8 @@ typedef struct DrawRunner {
     Schedule schedule;
     BlockCorrelation correlation;
     size_t dims;
+    /* Of the step, and of its floor. */
+    const Variance *variance, *beside;
     /* [batch, dims] */
     float *x, *noise, *cov, *next;
 } DrawRunner;
@@ -51,21 +54,24 @@ static bool take_step(DrawRunner *r, const Variance *variance, int step, Error *
                                   .sample = (uint32_t)i},
                       r->noise + at, r->dims);
         step_sample(&source, variance, &move, r->x + at, value_data(r->net.unet.eps) + at,
-                    value_data(r->net.heads[NET_NPR].out) + at, NULL, r->noise + at, r->cov + at,
+                    value_data(r->net.heads[NET_NPR].out) + at,
+                    value_data(r->net.heads[NET_SN].out) + at, r->noise + at, r->cov + at,
                     r->next + at);
     }
     return true;
 }
 
-static bool draw_blocks(Runner *runner, int step, Error *error)
+static bool draw_step(Runner *runner, int step, Error *error)
 {
-    return take_step((DrawRunner *)runner, &variance_nll_block, step, error);
+    DrawRunner *r = (DrawRunner *)runner;
+    return take_step(r, r->variance, step, error);
 }
 
-static double draw_pixels(Runner *runner, int step)
+static double draw_beside(Runner *runner, int step)
 {
+    DrawRunner *r = (DrawRunner *)runner;
     const double begin = clock_seconds();
-    take_step((DrawRunner *)runner, &variance_nll, step, &(Error){0}); /* it has just gone well */
+    take_step(r, r->beside, step, &(Error){0}); /* it has just gone well */
     return clock_seconds() - begin;
 }
 
@@ -93,7 +99,9 @@ bool draws_make(Runner **runner, const Task *task, Error *error)
     DrawRunner *r = memory_small(1, sizeof *r);
     DType type;
     *runner = &r->runner;
-    r->runner = (Runner){.batch = (int)images, .step = draw_blocks, .floor = draw_pixels};
+    r->runner = (Runner){.batch = (int)images, .step = draw_step, .floor = draw_beside};
+    r->variance = task->work == WORK_GMS ? &variance_gms : &variance_nll_block;
+    r->beside = task->work == WORK_GMS ? &variance_sn : &variance_nll;
     r->dims = side * side * (size_t)config->data.channels;
     float **const arrays[] = {&r->x, &r->noise, &r->cov, &r->next};
     for (int i = 0; i < 4; i++)

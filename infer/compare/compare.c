@@ -206,27 +206,32 @@ static bool check_file(const Comparison *c, const char *stem, const char *ending
     return ok;
 }
 
-/* Frees the name of the figure. */
-static bool check_figure(const Comparison *c, char *name, Error *error)
+/* The files of a figure: over K (ending ""), or over seconds ("-seconds"). */
+static bool check_figure(const Comparison *c, const char *name, const char *ending, Error *error)
 {
-    char *stem = memory_format("figure-%s", name);
+    char *stem = memory_format("figure-%s%s", name, ending);
     const bool ok = check_file(c, stem, ".csv", FILE_POINTS, error) &&
                     check_file(c, stem, ".svg", FILE_CHART, error) &&
                     check_file(c, stem, ".png", FILE_PICTURE, error);
     memory_free(stem);
-    memory_free(name);
     return ok;
 }
 
 static bool check_figures(const Comparison *c, Error *error)
 {
-    bool ok = check_figure(c, memory_string("calibration"), error);
-    for (int i = 0; ok && i < c->trajectory_count; i++)
-        ok = check_figure(c, compare_trajectory_stem("nll", c->trajectories[i]), error);
+    bool ok = check_figure(c, "calibration", "", error);
+    for (int i = 0; ok && i < c->trajectory_count; i++) {
+        char *name = compare_trajectory_stem("nll", c->trajectories[i]);
+        ok = check_figure(c, name, "", error) && check_figure(c, name, "-seconds", error);
+        memory_free(name);
+    }
     for (int i = 0; i < c->sampler_count; i++)
-        for (int m = 0; ok && m < COMPARE_METRICS; m++)
-            ok = check_figure(c, compare_sampler_stem(compare_metrics[m].name, c->samplers[i]),
-                              error);
+        for (int m = 0; ok && m < COMPARE_METRICS; m++) {
+            char *name = compare_sampler_stem(compare_metrics[m].name, c->samplers[i]);
+            ok = check_figure(c, name, "", error) &&
+                 (m > 0 || check_figure(c, name, "-seconds", error));
+            memory_free(name);
+        }
     return ok;
 }
 
@@ -291,9 +296,9 @@ static bool explain_stop(const Comparison *c, Error *error)
 static bool work(Compare *s, Error *error)
 {
     Comparison *c = &s->c;
-    if (!compare_find_tables(c, error) || !compare_draw_figures(c, error) ||
-        !compare_draw_maps(c, error) || !compare_draw_correlation(c, error) ||
-        !compare_measure_costs(c, error) || !compare_write_page(c, s->page, error))
+    if (!compare_find_tables(c, error) || !compare_measure_costs(c, error) ||
+        !compare_draw_figures(c, error) || !compare_draw_maps(c, error) ||
+        !compare_draw_correlation(c, error) || !compare_write_page(c, s->page, error))
         return explain_stop(c, error);
     if (!s->common.quiet)
         printf("%s: written\n", s->page);

@@ -1,4 +1,6 @@
-/* Measures the time that each variance costs: a pass of the network with the head that it reads.
+/* Measures the time that a step of a sample costs with each variance: a pass of the network with the
+ * heads that it reads, and the products of full with the network's Jacobian. Beside it stands what
+ * the head took to fit (compare_fit.h).
  *
  * The passes without a head and with each head take turns for some rounds, so that other work on
  * the machine disturbs all of them alike, and the shortest time of each counts. Stored times serve
@@ -11,6 +13,9 @@
 #include "base/memory.h"
 #include "base/note.h"
 #include "base/random.h"
+#include "infer/compare/compare_fit.h"
+#include "inference/full_noise.h"
+#include "inference/network_products.h"
 #include "io/output.h"
 
 #include <math.h>
@@ -20,9 +25,10 @@
 
 enum { IMAGES = 16, ROUNDS = 7, MAX_PASSES = PREDICTOR_MAX_HEADS + 1 };
 
-/* Seconds per image: entry 0 without a head, entry 1 + h with head h. */
+/* Seconds per image: entry 0 without a head, entry 1 + h with head h. `full`: a draw of full. */
 typedef struct Times {
-    double best[MAX_PASSES];
+    double best[MAX_PASSES], full;
+    CompareFit fits[PREDICTOR_MAX_HEADS];
     const Comparison *c;
 } Times;
 
@@ -60,6 +66,33 @@ static bool time_all(Times *times, Buffers *b, Error *error)
     return ok;
 }
 
+static bool has_full(const Comparison *c)
+{
+    for (int v = 0; v < c->variance_count; v++)
+        if (c->variances[v]->reads_jacobian)
+            return true;
+    return false;
+}
+
+/* A draw takes as long as many passes, so two measurements are enough. */
+static bool time_full(Times *times, Buffers *b, Error *error)
+{
+    const Comparison *c = times->c;
+    const int t = b->t[0];
+    const ReverseOptions options = reverse_defaults(SAMPLER_DDPM);
+    const ReverseStep step = reverse_step(network_schedule(c->network), &options, (t + 1) / 2, t);
+    FullNoise *full = NULL;
+    times->full = INFINITY;
+    bool ok = full_noise_make(&full, c->network, IMAGES, FULL_DEFAULT_KRYLOV, error);
+    for (int round = 0; ok && round < 2; round++) {
+        const double begin = clock_seconds();
+        ok = full_noise_draw(full, &step, b->x, IMAGES, b->x, b->head, error);
+        times->full = fmin(times->full, (clock_seconds() - begin) / IMAGES);
+    }
+    full_noise_free(full);
+    return ok;
+}
+
 static bool measure(Times *times, Error *error)
 {
     const Comparison *c = times->c;
@@ -73,7 +106,7 @@ static bool measure(Times *times, Error *error)
         random_normal((RandomKey){.purpose = RANDOM_LIKELIHOOD}, b.x, IMAGES * dims);
         for (int i = 0; i < IMAGES; i++)
             b.t[i] = (network_schedule(c->network)->timesteps + 1) / 2;
-        ok = time_all(times, &b, error);
+        ok = time_all(times, &b, error) && (!has_full(c) || time_full(times, &b, error));
     }
     for (int i = 0; i < 3; i++)
         memory_free(*arrays[i]);
@@ -85,17 +118,59 @@ static const char *precision_of(const Comparison *c)
     return network_arithmetic(&c->common->network);
 }
 
+/* A row of the table. `heads` are those that the variance reads, -1 for none. */
+typedef struct Costs {
+    const Variance *variance;
+    int heads[2];
+    double seconds;
+    int passes;
+    size_t parameters;
+} Costs;
+
+static Costs costs_of(const Times *times, const Variance *variance)
+{
+    const Network *network = times->c->network;
+    const char *const names[] = {variance->head, variance->draw_head};
+    Costs costs = {.variance = variance, .seconds = times->best[0], .passes = 1};
+    for (int i = 0; i < 2; i++) {
+        costs.heads[i] = names[i] ? network_find_head(network, names[i]) : -1;
+        if (costs.heads[i] < 0)
+            continue;
+        costs.seconds += times->best[1 + costs.heads[i]] - times->best[0];
+        costs.parameters += network_head_parameters(network, costs.heads[i]);
+    }
+    if (variance->reads_jacobian) {
+        costs.seconds += times->full;
+        costs.passes += PRODUCT_PASSES * FULL_DEFAULT_KRYLOV;
+    }
+    return costs;
+}
+
+/* Of two heads the first counts: both come from one training, or each has its own pass. */
+static void write_fit(FILE *to, const Times *times, const Costs *costs)
+{
+    const CompareFit none = {NAN, NAN};
+    const CompareFit fit = costs->heads[0] >= 0 ? times->fits[costs->heads[0]] : none;
+    if (isnan(fit.seconds))
+        fputs(",\n", to);
+    else
+        fprintf(to, "%.0f,%.4g\n", fit.images, fit.seconds);
+}
+
 static void write_table(FILE *to, const void *context)
 {
     const Times *times = context;
     const Comparison *c = times->c;
-    fprintf(to, "precision,network\n"); /* after the beginning of such a file (io/file_kind.h) */
+    /* After the beginning of such a file (io/file_kind.h). */
+    fputs("precision,network,passes,parameters,fit_images,fit_seconds\n", to);
     for (int v = 0; v < c->variance_count; v++) {
-        const char *head = c->variances[v]->head;
-        const double time = times->best[head ? 1 + network_find_head(c->network, head) : 0];
-        fprintf(to, "%s,%s,%.6g,%.6g,%d,%d,%s,%016llx\n", c->variances[v]->name, head ? head : "",
-                time, time / times->best[0], IMAGES, omp_get_max_threads(), precision_of(c),
-                (unsigned long long)c->identity);
+        const Costs costs = costs_of(times, c->variances[v]);
+        const char *head = costs.variance->head;
+        fprintf(to, "%s,%s,%.6g,%.6g,%d,%d,%s,%016llx,%d,%zu,", costs.variance->name,
+                head ? head : "", costs.seconds, costs.seconds / times->best[0], IMAGES,
+                omp_get_max_threads(), precision_of(c), (unsigned long long)c->identity,
+                costs.passes, costs.parameters);
+        write_fit(to, times, &costs);
     }
 }
 
@@ -107,7 +182,8 @@ static bool is_alike(const Comparison *c, int row)
     return strcmp(csv_cell(&c->costs, row, "network"), network) == 0 &&
            strcmp(csv_cell(&c->costs, row, "precision"), precision_of(c)) == 0 &&
            csv_number(&c->costs, row, "threads") == omp_get_max_threads() &&
-           csv_number(&c->costs, row, "images") == IMAGES;
+           csv_number(&c->costs, row, "images") == IMAGES &&
+           csv_number(&c->costs, row, "passes") >= 1;
 }
 
 static bool usable(Comparison *c, const char *path)
@@ -137,6 +213,7 @@ static bool measure_alone(Times *times, Error *error)
     if (!group_agree(ok, error))
         return false;
     group_broadcast(times->best, sizeof times->best);
+    group_broadcast(&times->full, sizeof times->full);
     return true;
 }
 
@@ -144,6 +221,7 @@ bool compare_measure_costs(Comparison *c, Error *error)
 {
     char *path = compare_path(c, "costs.csv");
     Times times = {.c = c};
+    compare_fits(c, times.fits);
     const bool ok = usable(c, path) || (measure_alone(&times, error) &&
                                         output_text(path, FILE_TIMES, write_table, &times, error) &&
                                         csv_read(&c->costs, path, error));

@@ -114,31 +114,49 @@ static bool finish(Comparison *c, Chart *chart, CompareSection section, char *na
 /* -- The charts
  * ------------------------------------------------------------------------------------ */
 
-/* Adds the curve of a row over the numbers of steps. `key` holds the rest of the subject. */
+/* What the charts of tables are drawn over: numbers of steps, or the seconds that a sample takes with
+ * so many. */
+typedef enum Axis { OVER_STEPS, OVER_SECONDS } Axis;
+
+static const char *const axis_labels[] = {"steps K", "seconds for a sample"};
+static const char *const axis_names[] = {"K", "seconds"};
+static const char *const axis_endings[] = {"", "-seconds"};
+
+/* The unit of the axis in numbers of steps: the seconds of a step with the variance. */
+static double unit_of(const Comparison *c, const Variance *variance, Axis axis)
+{
+    const int row = csv_find(&c->costs, 0, "variance", variance->name);
+    return axis == OVER_STEPS ? 1 : csv_number(&c->costs, row, "seconds_per_image");
+}
+
+/* Adds the curve of a row, over the numbers of steps times `unit`. `key` holds the rest of the
+ * subject. */
 static void add_curve(Chart *chart, const Comparison *c, const Csv *table, const char *column,
-                      int look, CompareKey key)
+                      int look, CompareKey key, double unit)
 {
     PlotSeries *series = add_series(chart, key.variance, look, c->steps_count);
     for (int k = 0; k < c->steps_count; k++) {
         key.steps = c->steps[k];
         const int row = compare_row(table, &key);
         if (row >= 0)
-            add_point(series, c->steps_count, key.steps, csv_number(table, row, column),
+            add_point(series, c->steps_count, key.steps * unit, csv_number(table, row, column),
                       csv_number(table, row, "stderr"));
     }
 }
 
-static void add_bounds(Chart *chart, const Comparison *c, TrajectoryKind trajectory)
+static void add_bounds(Chart *chart, const Comparison *c, TrajectoryKind trajectory, Axis axis)
 {
     for (int v = 0; v < c->variance_count; v++)
         if (!c->variances[v]->no_bound)
             add_curve(chart, c, &c->nll, "bits_per_dim", variance_index(c->variances[v]),
-                      (CompareKey){.variance = c->labels[v].text, .trajectory = trajectory});
+                      (CompareKey){.variance = c->labels[v].text, .trajectory = trajectory},
+                      unit_of(c, c->variances[v], axis));
 }
 
 /* A variance looks the same in all charts. With corrections of the mean it has several curves, and
  * looks go by rows. Rows after the last look are in tables only. */
-static void add_samples(Chart *chart, const Comparison *c, const char *metric, Sampler sampler)
+static void add_samples(Chart *chart, const Comparison *c, const char *metric, Sampler sampler,
+                        Axis axis)
 {
     const bool corrected = c->corrections.count > 1;
     for (int row = 0; row < compare_sample_rows(c) && chart->plot.count < CHART_SERIES; row++) {
@@ -148,7 +166,8 @@ static void add_samples(Chart *chart, const Comparison *c, const char *metric, S
         if (compare_possible(sampler, variance))
             add_curve(chart, c, &c->quality, "value",
                       corrected ? chart->plot.count : variance_index(variance),
-                      (CompareKey){.variance = name->text, .sampler = sampler, .metric = metric});
+                      (CompareKey){.variance = name->text, .sampler = sampler, .metric = metric},
+                      unit_of(c, variance, axis));
     }
 }
 
@@ -165,28 +184,39 @@ static bool spans_decades(const Chart *chart)
     return min > 0 && max > 5 * min;
 }
 
-static bool draw_nll(Comparison *c, TrajectoryKind trajectory, Error *error)
+/* stem + the ending of the axis; frees the stem. */
+static char *name_over(char *stem, Axis axis)
 {
-    Chart chart = {.plot = {.x_label = "steps K", .y_label = "bits/dim", .log_x = true}};
-    const char *name = trajectory_name(trajectory);
-    add_bounds(&chart, c, trajectory);
-    chart.plot.log_y = spans_decades(&chart);
-    return finish(c, &chart, COMPARE_NLL, compare_trajectory_stem("nll", trajectory),
-                  memory_format("Bound on bits per dimension over K, %s", name), error);
+    char *name = memory_format("%s%s", stem, axis_endings[axis]);
+    memory_free(stem);
+    return name;
 }
 
-static bool draw_quality(Comparison *c, const char *metric, Sampler sampler, Error *error)
+static bool draw_nll(Comparison *c, TrajectoryKind trajectory, Axis axis, Error *error)
+{
+    Chart chart = {.plot = {.x_label = axis_labels[axis], .y_label = "bits/dim", .log_x = true}};
+    const char *name = trajectory_name(trajectory);
+    add_bounds(&chart, c, trajectory, axis);
+    chart.plot.log_y = spans_decades(&chart);
+    return finish(
+        c, &chart, COMPARE_NLL, name_over(compare_trajectory_stem("nll", trajectory), axis),
+        memory_format("Bound on bits per dimension over %s, %s", axis_names[axis], name), error);
+}
+
+static bool draw_quality(Comparison *c, const char *metric, Sampler sampler, Axis axis,
+                         Error *error)
 {
     if (csv_find(&c->quality, 0, "metric", metric) < 0)
         return true;
-    Chart chart = {.plot = {.x_label = "steps K", .y_label = metric, .log_x = true}};
+    Chart chart = {.plot = {.x_label = axis_labels[axis], .y_label = metric, .log_x = true}};
     const char *name = sampler_name(sampler);
-    add_samples(&chart, c, metric, sampler);
+    add_samples(&chart, c, metric, sampler, axis);
     const int real = compare_real_row(&c->quality, metric);
     if (real >= 0)
         add_level(&chart, "real", csv_number(&c->quality, real, "value"));
-    return finish(c, &chart, COMPARE_QUALITY, compare_sampler_stem(metric, sampler),
-                  memory_format("%s over K, %s", metric, name), error);
+    return finish(c, &chart, COMPARE_QUALITY,
+                  name_over(compare_sampler_stem(metric, sampler), axis),
+                  memory_format("%s over %s, %s", metric, axis_names[axis], name), error);
 }
 
 static bool draw_calibration(Comparison *c, Error *error)
@@ -214,9 +244,12 @@ bool compare_draw_figures(Comparison *c, Error *error)
 {
     bool ok = true;
     for (int i = 0; ok && i < c->trajectory_count; i++)
-        ok = draw_nll(c, c->trajectories[i], error);
+        ok = draw_nll(c, c->trajectories[i], OVER_STEPS, error) &&
+             draw_nll(c, c->trajectories[i], OVER_SECONDS, error);
     for (int m = 0; c->has_quality && m < COMPARE_METRICS; m++)
         for (int i = 0; ok && i < c->sampler_count; i++)
-            ok = draw_quality(c, compare_metrics[m].name, c->samplers[i], error);
+            ok = draw_quality(c, compare_metrics[m].name, c->samplers[i], OVER_STEPS, error) &&
+                 (m > 0 ||
+                  draw_quality(c, compare_metrics[m].name, c->samplers[i], OVER_SECONDS, error));
     return ok && draw_calibration(c, error);
 }

@@ -272,19 +272,28 @@ static void put_costs(const Page *page)
     const Comparison *c = page->c;
     const Csv *csv = &c->costs;
     begin_section(page, "What each variance costs",
-                  "Time for one image and one step: a pass of the network, with the head that the "
-                  "variance reads. The shortest of several measurements, on the machine that made "
-                  "this page.");
-    fputs("<div class=\"wide\"><table>\n<thead><tr><th>variance</th><th>head</th><th>ms per image "
-          "and step</th><th>relative</th></tr></thead>\n<tbody>\n",
+                  "To draw: passes of the network in a step, and the time for one image and one "
+                  "step, with the heads that the variance reads. The shortest of several "
+                  "measurements, on the machine that made this page. To fit: the numbers of these "
+                  "heads, the images that their training saw, and the time of its steps, as "
+                  "metrics.csv has them. Heads that were trained together share one pass, and each "
+                  "has the time of all; learned is trained with the mean.");
+    fputs("<div class=\"wide\"><table>\n<thead><tr><th>variance</th><th>head</th><th>passes</th>"
+          "<th>ms per image and step</th><th>relative</th><th>parameters</th><th>images to "
+          "fit</th><th>seconds to fit</th></tr></thead>\n<tbody>\n",
           page->to);
     for (int v = 0; v < c->variance_count; v++) {
         const char *name = c->variances[v]->name;
         const int row = csv_find(csv, 0, "variance", name);
         const char *head = csv_cell(csv, row, "head");
-        fprintf(page->to, "<tr><th>%s</th><td>%s</td><td>%.3f</td><td>%.3f</td></tr>\n",
-                c->labels[v].text, *head ? head : "–",
-                1e3 * csv_number(csv, row, "seconds_per_image"), csv_number(csv, row, "relative"));
+        const char *images = csv_cell(csv, row, "fit_images"),
+                   *seconds = csv_cell(csv, row, "fit_seconds");
+        fprintf(page->to,
+                "<tr><th>%s</th><td>%s</td><td>%s</td><td>%.3f</td><td>%.3f</td><td>%s</td>"
+                "<td>%s</td><td>%s</td></tr>\n",
+                c->labels[v].text, *head ? head : "–", csv_cell(csv, row, "passes"),
+                1e3 * csv_number(csv, row, "seconds_per_image"), csv_number(csv, row, "relative"),
+                csv_cell(csv, row, "parameters"), *images ? images : "–", *seconds ? seconds : "–");
     }
     fprintf(page->to,
             "</tbody></table></div>\n<p class=\"soft\">%s images at a time, %s threads. "

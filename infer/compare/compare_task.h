@@ -10,7 +10,8 @@
  *     compare_figures    the charts
  *     compare_maps       sigma per pixel, SN beside NPR
  *     compare_correlation   correlations within blocks of pixels
- *     compare_costs      the time of the network, with and without heads
+ *     compare_costs      what a step of a sample costs with each variance
+ *     compare_fit        what its head took to fit
  *     compare_table      the tables of the page
  *     compare_task       this file: names of files, rows of stored tables
  */
@@ -26,10 +27,11 @@ enum { COMPARE_MAP_TIMES = 5 };
 
 typedef enum CompareSection { COMPARE_NLL, COMPARE_QUALITY, COMPARE_CALIBRATION } CompareSection;
 
-/* Figures: bounds on every trajectory, metrics with every sampler, calibration. */
+/* Figures: bounds on every trajectory, metrics with every sampler, calibration. Bounds and the first
+ * metric have a second figure, over seconds. */
 enum {
     COMPARE_METRICS = 5,
-    COMPARE_MAX_FIGURES = TRAJECTORY_KINDS + COMPARE_METRICS * LISTS_SAMPLERS + 1
+    COMPARE_MAX_FIGURES = 2 * TRAJECTORY_KINDS + (COMPARE_METRICS + 1) * LISTS_SAMPLERS + 1
 };
 
 typedef struct Figure {

@@ -42,6 +42,16 @@ size_t network_parameters(const Network *network)
     return count;
 }
 
+size_t network_head_parameters(const Network *network, int head)
+{
+    return network->heads[head].size;
+}
+
+const Config *network_head_config(const Network *network, int head)
+{
+    return &network->heads[head].config;
+}
+
 int network_heads(const Network *network)
 {
     return network->head_count;

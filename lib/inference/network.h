@@ -68,6 +68,11 @@ int network_heads(const Network *network);
 const char *network_head_name(const Network *network, int head);
 int network_find_head(const Network *network, const char *name);
 
+/* How many numbers a head has of its own, 0 for the second output of the trunk; and the configuration
+ * that it was trained with. */
+size_t network_head_parameters(const Network *network, int head);
+const Config *network_head_config(const Network *network, int head);
+
 /* [N + 1]: E||eps_hat(x_t, t)||^2 / d, which the variance analytic needs; NULL if no checkpoint
  * has it. */
 const double *network_ms_eps(const Network *network);

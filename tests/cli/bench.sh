@@ -16,7 +16,8 @@ tiny="--networks quick --precision f32 --batch 1 --steps 1 --set model.channels=
 
 # shellcheck disable=SC2086 # a list of words
 output=$(bench $tiny --csv "$directory/table.csv")
-for work in "stage 1" "stage 2, one head" "stage 2, both" sampling bounds "costs for dp" "draws in blocks" "solution of nll"; do
+for work in "stage 1" "stage 2, one head" "stage 2, both" sampling bounds "costs for dp" "draws in blocks" "solution of nll" "stage 2, ocm" \
+    "draws of gms" "draws of full"; do
     echo "$output" | grep -q "^quick  *f32  *$work  *[13]" || fail "no line for $work in: $output"
     grep -q "^quick,f32,\"$work\",[13]" "$directory/table.csv" || fail "no $work in the CSV"
 done

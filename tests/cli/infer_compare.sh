@@ -67,7 +67,7 @@ fails "no/such/place: cannot be made" --run r --out no/such/place
 compares --run r --variance beta,beta_tilde,npr,sn --steps 3,2 --images 3 --samples 20
 page=r/compare/compare.html
 grep -q "^$page: written$" printed || problem "expected the page's path in: $(cat printed)"
-for figure in nll frechet kid precision recall sliced calibration; do
+for figure in nll nll-seconds frechet frechet-seconds kid precision recall sliced calibration; do
     for kind in svg png csv; do
         [ -s r/compare/figure-$figure.$kind ] || problem "no figure-$figure.$kind"
     done
@@ -86,13 +86,22 @@ value=$(sed -n 's/^npr,linear,3,\([^,]*\),.*/\1/p' r/compare/nll.csv)
 grep -q "^npr,3,$value," r/compare/figure-nll.csv || problem "figure-nll.csv has no $value"
 [ "$(wc -l <r/compare/figure-sigma.csv)" -eq 6 ] || problem "figure-sigma.csv: expected 5 timesteps"
 [ "$(wc -l <r/compare/costs.csv)" -eq 5 ] || problem "costs.csv: expected 4 variances"
-grep -q "^beta,,[0-9.e-]*,1,16,1,f32,[0-9a-f]*$" r/compare/costs.csv || problem "costs.csv: $(cat r/compare/costs.csv)"
+grep -q "^beta,,[0-9.e-]*,1,16,1,f32,[0-9a-f]*,1,0,,$" r/compare/costs.csv || problem "costs.csv: $(cat r/compare/costs.csv)"
+# A head has 1 -> 16 features of 3x3 and a bias, and saw 4 steps of 4 images.
+grep -q "^npr,npr,[0-9.e-]*,[0-9.]*,16,1,f32,[0-9a-f]*,1,177,16,[0-9.e-]*$" r/compare/costs.csv ||
+    problem "costs.csv: $(cat r/compare/costs.csv)"
+# Over seconds: the same values, at K times the seconds of a step.
+awk -F, 'FNR == 1 { file++; next } file == 1 { if ($1 == "npr") step = $3; next }
+    file == 2 { if ($1 == "npr") { x[++n] = $2; y[n] = $3 } next }
+    $1 == "npr" { k++; off = $2 / (x[k] * step) - 1; if (off > 1e-4 || off < -1e-4 || $3 != y[k]) bad = 1 }
+    END { exit !(n == 2 && k == 2 && !bad) }' r/compare/costs.csv r/compare/figure-nll.csv r/compare/figure-nll-seconds.csv ||
+    problem "over seconds: $(cat r/compare/costs.csv r/compare/figure-nll.csv r/compare/figure-nll-seconds.csv)"
 
 # The page is one file: no address of another, all pictures within.
 count 0 "://" $page
 count 0 "href=" $page
-count 7 "<picture>" $page
-count 9 "<img " $page
+count 9 "<picture>" $page
+count 11 "<img " $page
 count 8 "<table>" $page
 count 1 "</html>" $page
 count 7 "<tr><th>npr</th>" $page # of bits/dim, 5 metrics, costs
@@ -171,12 +180,12 @@ notes 2 reuses # what is of the first alone is not enough
 notes 1 "reuses both/samples.png"
 notes 1 "reuses both/costs.csv"
 page=both/compare.html
-for figure in nll nll-quad frechet frechet-ddim kid-ddim precision-ddim recall-ddim sliced-ddim; do
+for figure in nll nll-quad nll-quad-seconds frechet frechet-ddim frechet-ddim-seconds kid-ddim precision-ddim recall-ddim sliced-ddim; do
     [ -s both/figure-$figure.svg ] || problem "no figure-$figure.svg"
 done
-count 13 "<picture>" $page
+count 17 "<picture>" $page
 count 8 "<table>" $page
-count 16 "<img " $page
+count 20 "<img " $page
 count 1 "trajectory linear</th>" $page
 count 1 "trajectory quad</th>" $page
 count 5 "sampler ddpm</th>" $page
