@@ -102,9 +102,9 @@ count 0 "://" $page
 count 0 "href=" $page
 count 9 "<picture>" $page
 count 11 "<img " $page
-count 8 "<table>" $page
+count 10 "<table>" $page
 count 1 "</html>" $page
-count 7 "<tr><th>npr</th>" $page # of bits/dim, 5 metrics, costs
+count 9 "<tr><th>npr</th>" $page # of bits/dim, 5 metrics, calibration twice, costs
 name=$(sed -n 's/.*,\(cnn64-[0-9a-f]*\),.*/\1/p' r/compare/quality.csv | head -n 1)
 count 1 "classifier $name, which is right about" $page
 picture "Bound on bits per dimension over K, linear" r/compare/figure-nll.svg $page
@@ -184,13 +184,13 @@ for figure in nll nll-quad nll-quad-seconds frechet frechet-ddim frechet-ddim-se
     [ -s both/figure-$figure.svg ] || problem "no figure-$figure.svg"
 done
 count 17 "<picture>" $page
-count 8 "<table>" $page
+count 10 "<table>" $page
 count 20 "<img " $page
 count 1 "trajectory linear</th>" $page
 count 1 "trajectory quad</th>" $page
 count 5 "sampler ddpm</th>" $page
 count 5 "sampler ddim</th>" $page
-count 8 "<tr><th>beta</th>" $page       # ddim has none: bounds twice, 5 metrics, costs
+count 10 "<tr><th>beta</th>" $page       # ddim has none: bounds twice, 5 metrics, calibration twice, costs
 count 13 "<tr><th>beta_tilde</th>" $page
 count 5 "<tr><th>real images</th>" $page
 value=$(sed -n 's/^npr,quad,3,\([^,]*\),.*/\1/p' both/nll.csv)
@@ -244,7 +244,7 @@ compares --run r --variance beta_tilde,npr,sn --steps 2,3 --images 3 --samples 2
 page=floor/compare.html
 notes 1 "reuses" # the costs
 notes 1 "reuses floor/costs.csv"
-count 7 "<tr><th>npr-floor0.1</th>" $page
+count 9 "<tr><th>npr-floor0.1</th>" $page
 shows floor 6
 shows floor 8 frechet "Fréchet distance" 0
 count 0 "<tr><th>npr</th>" $page
@@ -258,7 +258,7 @@ compares --run r --variance beta_tilde,npr,sn --steps 2,3 --cov-floor 0.1 --out 
 notes 4 "^infer: note: reuses floor/"
 compares --run r --variance npr,sn --steps 2 --images 3 --samples 0 --average-cov --cov-scale 0.5 --out floor
 notes 0 "reuses floor/nll.csv"
-count 2 "<tr><th>npr-average-x0.5</th>" $page
+count 4 "<tr><th>npr-average-x0.5</th>" $page
 shows floor 2
 compares --run r --variance npr,sn --steps 2 --images 3 --samples 0 --cov-scale 0 --out floor
 grep -q "nan" $page && problem "the correlation of maps without any sigma is nan on the page"
