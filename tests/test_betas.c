@@ -1,6 +1,6 @@
 /* Tests of schedules whose betas are given: as a list in a recipe, in a text file, and in the
  * description of a network of diffusers. */
-#define SUITE_TIMEOUT 120
+#define SUITE_TIMEOUT 900
 #include "tests/config_text.h"
 #include "tests/imported.h"
 #include "tests/scratch.h"

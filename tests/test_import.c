@@ -1,6 +1,6 @@
 /* Tests of `infer import`: networks that other programs wrote give what they give there. Expected
  * outputs are those of the programs' own forward passes in double. */
-#define SUITE_TIMEOUT 300
+#define SUITE_TIMEOUT 900
 #include "diffusion/reverse.h"
 #include "tests/imported.h"
 

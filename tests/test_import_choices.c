@@ -1,6 +1,6 @@
 /* Tests of `infer import`: what a file does not settle is said or asked for, and `infer info` shows
  * what the import would make of it. */
-#define SUITE_TIMEOUT 300
+#define SUITE_TIMEOUT 900
 #include "tests/imported.h"
 
 /* The order of queries, keys and values is a flag: with the other one the network gives something

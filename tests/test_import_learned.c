@@ -1,6 +1,6 @@
 /* Tests of `infer import`: the variance that a network learned gives the steps and the terms of the
  * bound that the network's own program gives. So do the fixed variances of a network without one. */
-#define SUITE_TIMEOUT 300
+#define SUITE_TIMEOUT 900
 #include "diffusion/likelihood.h"
 #include "tests/imported.h"
 #include "variance/learned.h"

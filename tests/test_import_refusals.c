@@ -1,5 +1,5 @@
 /* Tests of `infer import`: what doesn't fit is refused in one line. */
-#define SUITE_TIMEOUT 300
+#define SUITE_TIMEOUT 900
 #include "tests/imported.h"
 
 #include <dirent.h>

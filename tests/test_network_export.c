@@ -1,6 +1,6 @@
 /* Tests of `infer export`: an exported network is imported again bit for bit, under the names and
  * shapes that diffusers has. */
-#define SUITE_TIMEOUT 300
+#define SUITE_TIMEOUT 900
 #include "exchange/tensor_table.h"
 #include "tests/imported.h"
 
