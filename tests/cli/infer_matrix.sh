@@ -158,8 +158,8 @@ while read -r case; do
     *" --variance="*) ! has --cov-scale=0 || continue ;;
     esac
     # Where a head says of every element that it is known, its Cov on the whole is 0, and the ratio inf.
-    sed 's/,1,inf$/,1,0/' out/t-calibration.csv >out/calibration.csv
-    finite out/calibration.csv 3 6
+    sed 's/,1,inf,/,1,0,/' out/t-calibration.csv >out/calibration.csv
+    finite out/calibration.csv 3 26
 done <cases
 # The costs that dp is found from are those of clipped estimates.
 for case in "--trajectory=dp --clip-cov=off" "--trajectory=linear,dp --clip-pixel=2"; do
