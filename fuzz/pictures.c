@@ -1,6 +1,7 @@
 /* PNG and JPEG, alone and in an archive. If they are accepted, the last pixel is in memory. */
 #include "data/picture.h"
 #include "data/picture_set.h"
+#include "data/picture_survey.h"
 #include "fuzz/target.h"
 
 static void decode(const uint8_t *bytes, size_t size)
@@ -8,6 +9,8 @@ static void decode(const uint8_t *bytes, size_t size)
     Error error = {0};
     Picture picture;
     volatile uint8_t last = 0; /* the sanitizer reports a read outside of the memory */
+    int width = 0, height = 0, channels = 0;
+    const bool known = picture_header(bytes, (int64_t)size, &width, &height, &channels);
     if (!picture_decode(&picture, bytes, size, &error)) {
         fuzz_check_error(&error);
         return;
@@ -16,6 +19,8 @@ static void decode(const uint8_t *bytes, size_t size)
         picture
             .pixels[(size_t)picture.width * (size_t)picture.height * (size_t)picture.channels - 1];
     (void)last;
+    if (!known || width * height != picture.width * picture.height)
+        fuzz_broken("the header of a picture tells its size");
     picture_free(&picture);
 }
 

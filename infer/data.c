@@ -10,6 +10,7 @@
 #include "data/dataset.h"
 #include "data/labels.h"
 #include "data/picture_index.h"
+#include "data/picture_survey.h"
 #include "infer/command.h"
 #include "picture/grid.h"
 #include "picture/png.h"
@@ -25,8 +26,9 @@ static const char usage[] =
     "\n"
     "Prints what a data set is: format, number and size of its images, labels, mean\n"
     "and deviation, images that occur twice, and the fingerprint by which a run knows\n"
-    "its images. PATH is a file, a directory or an archive (data/README.md). The exit\n"
-    "code is 2 if a file is broken, and the message names it.\n"
+    "its images. PATH is a file, a directory or an archive (data/README.md). Pictures\n"
+    "of several sizes are shown as squares of the smallest side. The exit code is 2\n"
+    "if a file is broken, and the message names it.\n"
     "\n"
     "examples:\n"
     "  infer data my-pictures/\n"
@@ -52,6 +54,8 @@ typedef struct Data {
     float *images;
     /* Elements of an image. */
     size_t dims;
+    /* The sizes of pictures; of none in other formats. */
+    PictureSurvey sizes;
 } Data;
 
 /* An image's fingerprint, to find equal images. */
@@ -82,6 +86,24 @@ static void line(const char *name, const char *format, ...)
 
 /* -- Opening ----------------------------------------------------------------------------------- */
 
+/* Pictures of several sizes are looked at as squares of the smallest side, and grey ones among colours as
+ * colours. */
+static bool look_at_sizes(Data *d, const char *path, int *resolution, int *channels,
+                          StringList *list, Error *error)
+{
+    if (dataset_format_of_file(path) != DATA_PICTURES)
+        return true;
+    if (!picture_survey_read(&d->sizes, path, error))
+        return false;
+    if (d->sizes.has_colours)
+        *channels = 3;
+    if (d->sizes.pictures == 0 || picture_survey_is_even(&d->sizes))
+        return true;
+    *resolution = d->sizes.least_side;
+    string_list_add(list, "data.resize=center_crop");
+    return true;
+}
+
 /* A configuration for these images: a small network, which is never made, and the shape that the
  * format tells unless --set says another. */
 static bool configure(Data *d, const char *path, Error *error)
@@ -91,9 +113,12 @@ static bool configure(Data *d, const char *path, Error *error)
     if (strlen(path) >= sizeof config->data.train)
         return error_input(error, "data: expected a path of at most %zu bytes",
                            sizeof config->data.train - 1);
-    if (!dataset_shape(path, &resolution, &channels, error))
-        return false;
     StringList list = {0};
+    if (!dataset_shape(path, &resolution, &channels, error) ||
+        !look_at_sizes(d, path, &resolution, &channels, &list, error)) {
+        string_list_free(&list);
+        return false;
+    }
     char *shape[] = {memory_format("data.resolution=%d", resolution),
                      memory_format("data.channels=%d", channels)};
     string_list_add(&list, shape[0]);
@@ -226,6 +251,19 @@ static void print_duplicates(const Data *d, Survey *survey)
              (long long)equal, (long long)other, (long long)first);
 }
 
+/* What the files have, where it is not what the images are. */
+static void print_sizes(const Data *d)
+{
+    const PictureSurvey *sizes = &d->sizes;
+    if (sizes->pictures == 0 || picture_survey_is_even(sizes))
+        return;
+    line("sizes", "%d to %d pixels wide, %d to %d high", sizes->least_width, sizes->most_width,
+         sizes->least_height, sizes->most_height);
+    line("",
+         "read with data.resize=center_crop; train needs it, and a data.resolution of %d at most",
+         sizes->least_side);
+}
+
 static bool print_all(Data *d, Survey *survey, Error *error)
 {
     const int side = d->config.data.resolution, channels = d->config.data.channels;
@@ -237,6 +275,7 @@ static bool print_all(Data *d, Survey *survey, Error *error)
     line("format", "%s (%s)", facts->name, facts->help);
     line("images", "%lld of %d x %d, %d channel%s", (long long)dataset_count(d->dataset), side,
          side, channels, channels == 1 ? "" : "s");
+    print_sizes(d);
     if (!print_labels(d, error))
         return false;
     print_moments(d, survey);

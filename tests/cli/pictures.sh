@@ -74,6 +74,14 @@ works infer data "a \"b\"" --set data.on_broken=skip
 grep -q "x/2.png is truncated, and is left out" errors || problem "infer data: $(cat errors)"
 works infer data "a \"b\"" --set data.on_broken=skip --quiet
 [ ! -s printed ] || problem "infer data --quiet: $(cat printed)"
+
+# Sizes that differ are shown; the grid of the images above is larger than they are.
+mkdir sizes
+cp png/000000.png grid.png sizes
+works infer data sizes
+grep -q "^sizes       8 to [1-9][0-9]* pixels wide, 8 to [1-9][0-9]* high" printed || problem "infer data: $(cat printed)"
+grep -q "^images      2 of 8 x 8, 3 channels" printed || problem "infer data: $(cat printed)"
+fails_with 2 "but data.resolution is 8" infer data sizes --set data.resize=none
 fails_with 2 "expected the path of one data set, got 2" infer data png png.tar
 fails_with 2 "nothing: no such file" infer data nothing
 
