@@ -25,6 +25,11 @@ works() {
     "$@" >printed 2>errors || problem "$*: $(cat errors)"
 }
 
+# shows PATTERN: that command printed a line that matches.
+shows() {
+    grep -q -e "$1" printed || problem "expected a line like \"$1\" in: $(cat printed)"
+}
+
 # fails_with STATUS TEXT COMMAND...: the command ends with that status, and prints one line, on stderr, with TEXT in it.
 fails_with() {
     expected=$1 text=$2

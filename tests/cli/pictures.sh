@@ -50,7 +50,7 @@ works infer data --help
 awk 'length > 80 { exit 1 }' printed || problem "infer data --help: wider than 80"
 works infer data images.npz --set data.channels=3
 grep fingerprint printed >expected
-grep -q "^images      24 of 8 x 8, 3 channels" printed || problem "infer data: $(cat printed)"
+shows "^images      24 of 8 x 8, 3 channels"
 for place in png png.tar png.tar.gz; do
     works infer data "$place" --set data.channels=3 --grid grid.png
     grep fingerprint printed | cmp -s expected - || problem "infer data $place: $(cat printed)"
@@ -58,16 +58,16 @@ done
 infer info grid.png >printed 2>&1 && problem "the grid is no picture"
 grep -q "PNG picture" printed || problem "the grid: $(cat printed)"
 works infer data png --part test
-grep -q "^data        png, held out" printed || problem "infer data --part test: $(cat printed)"
+shows "^data        png, held out"
 
 # Classes, an image that occurs twice, and a path with a space and quotation marks in it.
 mkdir -p "a \"b\"/x" "a \"b\"/y"
 cp png/000000.png png/000001.png "a \"b\"/x"
 cp png/000000.png "a \"b\"/y"
 works infer data "a \"b\""
-grep -q "^labels      2 classes" printed || problem "infer data: $(cat printed)"
-grep -q "^ *0: 2  x$" printed || problem "infer data: $(cat printed)"
-grep -q "^duplicates  1 images are equal to an earlier one (2 to 0, ...)" printed || problem "infer data: $(cat printed)"
+shows "^labels      2 classes"
+shows "^ *0: 2  x$"
+shows "^duplicates  1 images are equal to an earlier one (2 to 0, ...)"
 head -c 100 png/000003.png >"a \"b\"/x/2.png"
 fails_with 2 'a "b": x/2.png is truncated' infer data "a \"b\""
 works infer data "a \"b\"" --set data.on_broken=skip
@@ -79,8 +79,8 @@ works infer data "a \"b\"" --set data.on_broken=skip --quiet
 mkdir sizes
 cp png/000000.png grid.png sizes
 works infer data sizes
-grep -q "^sizes       8 to [1-9][0-9]* pixels wide, 8 to [1-9][0-9]* high" printed || problem "infer data: $(cat printed)"
-grep -q "^images      2 of 8 x 8, 3 channels" printed || problem "infer data: $(cat printed)"
+shows "^sizes       8 to [1-9][0-9]* pixels wide, 8 to [1-9][0-9]* high"
+shows "^images      2 of 8 x 8, 3 channels"
 fails_with 2 "but data.resolution is 8" infer data sizes --set data.resize=none
 fails_with 2 "expected the path of one data set, got 2" infer data png png.tar
 fails_with 2 "nothing: no such file" infer data nothing
