@@ -36,13 +36,13 @@ works infer sample --run cifar10 --variance beta --steps 2 --count 40 --out pict
 for solver in exact adam; do
     works infer import "$golden/diffusers-new" --run $solver --quiet
     works train --stage 2 --loss npr,sn,nll --run $solver --quiet --set data.train=pictures.npz \
-        --set data.test=pictures.npz --set stage2.solver=$solver --set stage2.images=24 --set stage2.steps=4 \
-        --set stage2.batch=4
+        --set data.test=pictures.npz --set stage2.solver=$solver --set stage2.images=8 --set stage2.steps=4 \
+        --set stage2.batch=4 --set stage2.time_bins=1 --set stage2.correlation=none
     works infer nll --run $solver --variance beta,npr,sn,nll --steps 3 --images 2 --quiet
 done
 
 # -- The page
-works infer compare --threads 1 --run exact --variance beta,npr,sn,nll --steps 2,3 --images 2 --samples 10
+works infer compare --threads 1 --run exact --variance beta,npr,sn,nll --steps 2,3 --images 2 --samples 0
 page=exact/compare/compare.html
 for variance in beta npr sn nll; do
     said exact/compare/nll.csv "^$variance,linear,3,"
