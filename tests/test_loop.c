@@ -87,7 +87,7 @@ static Stage *make_stage(int64_t steps)
     *learner = (Learner){.target = "eps", .group = "trunk", .ema_group = "trunk_ema"};
     params_init(&learner->params);
     params_add(&learner->params, "w", 1, (int[]){SIZE}, PARAM_ONE, 0);
-    assert_ok(learner_allocate(learner, 1, &error));
+    assert_ok(learner_allocate(learner, 1, NULL, &error));
     return stage;
 }
 

@@ -2,6 +2,8 @@
  * shapes and with dropout. Further tests cover details that are easily built differently from the
  * published network (traps 9, 10 and 12 of the list in test_infer.c). In test_model.c outputs and
  * gradients are compared with an independent implementation. */
+#include "base/memory.h"
+#include "engine/graph_tell.h"
 #include "engine/op.h"
 #include "model/head.h"
 #include "tests/reference.h"
@@ -413,7 +415,48 @@ START_TEST(dropout_is_on_only_when_asked_for)
 }
 END_TEST
 
-SUITE_MAIN("unet", gradients_of_three_small_images_are_differences,
+/* What a graph has told of: gradients as they were then, and how often. */
+typedef struct Told {
+    const Network *net;
+    float *then;
+    int *times;
+} Told;
+
+static void take_note(void *context, size_t first, size_t count)
+{
+    Told *told = context;
+    for (size_t i = first; i < first + count; i++) {
+        told->then[i] = told->net->gradients[i];
+        told->times[i]++;
+    }
+}
+
+/* Each gradient once, in every kind of layer, and it changes no more. */
+START_TEST(gradients_are_told_of_when_they_are_complete)
+{
+    for (int adm = 0; adm < 2; adm++) {
+        Network net;
+        Config config = adm ? adm_config() : small_config(&small_unets[0]);
+        GraphOptions options = training;
+        options.batch = small_unets[0].batch;
+        network_unet(&net, &config, options);
+        const size_t size = net.params.size;
+        Told told = {&net, memory_small(size, sizeof(float)), memory_small(size, sizeof(int))};
+        graph_tell(net.graph, take_note, &told);
+        network_backward(&net);
+        for (size_t i = 0; i < size; i++) {
+            ck_assert_int_eq(told.times[i], 1);
+            ck_assert_float_eq(told.then[i], net.gradients[i]);
+        }
+        memory_free(told.then);
+        memory_free(told.times);
+        network_free(&net);
+    }
+}
+END_TEST
+
+SUITE_MAIN("unet", gradients_are_told_of_when_they_are_complete,
+           gradients_of_three_small_images_are_differences,
            gradients_of_one_larger_image_are_differences, gradients_of_heads_are_differences,
            gradients_of_an_adm_network_are_differences,
            gradients_of_networks_between_the_families_are_differences,

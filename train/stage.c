@@ -1,7 +1,8 @@
 /* A step of a stage: losses and gradients, then the decision whether they are sound, then the
  * updates.
  *
- * Each process has computed its share of the batch. After the sums all have the same gradients, and
+ * Each process has computed its share of the batch, and the sums over the processes have begun
+ * meanwhile (train/exchange.h). After them all have the same gradients, and
  * so decide the same and update their copies of the weights alike.
  *
  * The decision comes before any update, so that a step that stops the run has changed nothing. A
@@ -19,9 +20,14 @@
 
 static const char weights_name[] = "the parameters"; /* in errors */
 
-bool learner_allocate(Learner *learner, uint64_t seed, Error *error)
+bool learner_allocate(Learner *learner, uint64_t seed, Graph *graph, Error *error)
 {
-    return optimizer_state_make(&learner->state, &learner->params, seed, weights_name, error);
+    OptimizerState *state = &learner->state;
+    if (!optimizer_state_make(state, &learner->params, seed, weights_name, error) ||
+        !exchange_make(&learner->exchange, state->gradients, state->size, error))
+        return false;
+    exchange_follow(learner->exchange, graph);
+    return true;
 }
 
 bool learner_allocate_solved(Learner *learner, Error *error)
@@ -36,6 +42,7 @@ bool learner_allocate_solved(Learner *learner, Error *error)
 
 void learner_free(Learner *learner)
 {
+    exchange_free(learner->exchange);
     optimizer_state_free(&learner->state);
     params_free(&learner->params);
 }
@@ -100,28 +107,34 @@ static double optimiser_bytes(const Stage *stage)
     return numbers * sizeof(float);
 }
 
-/* Sums the shares of all processes. */
-static void sum_shares(const Stage *stage, double *losses)
+/* Ends the sums of the gradients, which the backward passes have begun. */
+static void finish_gradients(const Stage *stage)
 {
-    for (int i = 0; i < stage->learner_count; i++) {
-        const OptimizerState *state = &stage->learners[i].state;
-        if (!state->gradients)
-            continue;
-        group_sum_doubles(&losses[i], 1);
-        group_sum_floats(state->gradients, state->size);
-    }
+    for (int i = 0; i < stage->learner_count; i++)
+        exchange_finish(stage->learners[i].exchange);
 }
 
-/* Losses and gradients of the whole batch. */
+/* Sums the losses of learners with gradients, of which each process knows its share. */
+static void sum_losses(const Stage *stage, double *losses)
+{
+    for (int i = 0; i < stage->learner_count; i++)
+        if (stage->learners[i].state.gradients)
+            group_sum_doubles(&losses[i], 1);
+}
+
+/* Losses and gradients of the whole batch. After a failure in one process the exchange is finished
+ * all the same, since it has begun in the others. */
 static bool evaluate(Stage *stage, int64_t step, double *losses, Error *error)
 {
     const double begin = clock_seconds();
     const bool done = stage->evaluate(stage, (uint32_t)step, losses, error);
     const double computed = clock_seconds(), profiled = profile_begin();
     stage->computing = computed - begin;
-    if (!group_agree(done, error))
+    const bool all_done = group_agree(done, error);
+    finish_gradients(stage);
+    if (!all_done)
         return false;
-    sum_shares(stage, losses);
+    sum_losses(stage, losses);
     if (group_size() > 1)
         profile_end(profiled, "sums over processes", PROFILE_OTHER);
     stage->exchanging = clock_seconds() - computed;

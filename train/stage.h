@@ -8,6 +8,7 @@
 #include "engine/optimizer.h"
 #include "engine/params.h"
 #include "io/checkpoint.h"
+#include "train/exchange.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,6 +28,8 @@ typedef struct Learner {
     char group[LEARNER_GROUP_SIZE], ema_group[LEARNER_GROUP_SIZE];
     ParamSet params;
     OptimizerState state;
+    /* Sums the gradients over the processes; NULL in a group of one, and without gradients. */
+    Exchange *exchange;
 } Learner;
 
 typedef struct Stage Stage;
@@ -86,8 +89,10 @@ struct Stage {
     void (*release)(Stage *stage);
 };
 
-/* Allocates the state of a learner whose params are complete, its weights as params_initialise. */
-bool learner_allocate(Learner *learner, uint64_t seed, Error *error);
+/* Allocates the state of a learner whose params are complete, its weights as params_initialise. The
+ * backward pass of `graph`, which computes its gradients, also begins their exchange; in a group of
+ * one `graph` may be NULL. */
+bool learner_allocate(Learner *learner, uint64_t seed, Graph *graph, Error *error);
 
 /* The same for weights that are solved for, zero at first: no moments, no gradients. */
 bool learner_allocate_solved(Learner *learner, Error *error);

@@ -109,6 +109,6 @@ bool stage2_adam_begin(Stage2 *s, Error *error)
     bool done = s->gradient != NULL;
     for (int i = 0; done && i < s->stage.learner_count; i++)
         done = learner_allocate(&s->stage.learners[i],
-                                config->seed + s->task.losses[i]->seed_offset, error);
+                                config->seed + s->task.losses[i]->seed_offset, s->graphs[i], error);
     return done && (!s->task.heads || read_heads(s, error));
 }

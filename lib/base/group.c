@@ -37,8 +37,12 @@ bool group_is_first(void)
     return way()->rank == 0;
 }
 
-/* Where the part of process `rank` begins. */
-static int64_t start_of(int64_t count, int rank)
+const GroupWay *group_way(void)
+{
+    return way();
+}
+
+int64_t group_start(int64_t count, int rank)
 {
     const int64_t size = way()->size;
     return count / size * rank + count % size * rank / size;
@@ -47,8 +51,8 @@ static int64_t start_of(int64_t count, int rank)
 GroupShare group_share(int64_t count)
 {
     const int rank = way()->rank;
-    const int64_t first = start_of(count, rank);
-    return (GroupShare){.first = first, .count = start_of(count, rank + 1) - first};
+    const int64_t first = group_start(count, rank);
+    return (GroupShare){.first = first, .count = group_start(count, rank + 1) - first};
 }
 
 void group_sum_floats(float *values, size_t count)
@@ -95,7 +99,7 @@ void group_gather(void *rows, int64_t count, size_t bytes)
         return;
     size_t *starts = memory_small((size_t)size + 1, sizeof *starts);
     for (int rank = 0; rank <= size; rank++)
-        starts[rank] = (size_t)start_of(count, rank) * bytes;
+        starts[rank] = (size_t)group_start(count, rank) * bytes;
     group_watch_enter();
     way()->gather(rows, starts);
     group_watch_leave();

@@ -8,7 +8,9 @@
  * and again and sleeps meanwhile, 50 us at first and a millisecond at most.
  *
  * The end has a communicator of its own. So a process that fails anywhere can meet those that have
- * come to their ends, and cannot be mistaken for one that takes part in a sum.
+ * come to their ends, and cannot be mistaken for one that takes part in a sum. So have the two
+ * movements of bytes that go on meanwhile: each process may begin them at a time of its own between
+ * the other calls.
  *
  * MPI's counts are ints, so long arrays go in pieces.
  */
@@ -71,6 +73,7 @@ bool group_mpi_end(const char *program, bool done, Error *error)
 #include <fcntl.h>
 #include <limits.h>
 #include <mpi.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
@@ -80,7 +83,7 @@ bool group_mpi_end(const char *program, bool done, Error *error)
 /* Elements, or bytes, of one call. */
 enum { PIECE = 1 << 28 };
 
-static MPI_Comm ends = MPI_COMM_NULL;
+static MPI_Comm ends = MPI_COMM_NULL, deals = MPI_COMM_NULL, spreads = MPI_COMM_NULL;
 static bool is_running;
 
 /* -- Waiting ---------------------------------------------------------------------------------- */
@@ -205,6 +208,63 @@ static void gather(void *data, const size_t *starts)
     memory_free(counts);
 }
 
+/* -- Bytes that move meanwhile ----------------------------------------------------------------- */
+
+/* The arguments that MPI reads until the end. */
+typedef struct Moving {
+    MPI_Request request;
+    int *counts;
+} Moving;
+
+/* counts [4, size]: bytes and places to send, and to receive. */
+static void *deal(const void *from, const size_t *starts, void *to)
+{
+    const int size = way.size;
+    Moving *moving = memory_small(1, sizeof *moving);
+    int *counts = moving->counts = memory_small(4 * (size_t)size, sizeof *counts);
+    const int own = (int)(starts[way.rank + 1] - starts[way.rank]);
+    for (int r = 0; r < size; r++) {
+        counts[r] = (int)(starts[r + 1] - starts[r]);
+        counts[size + r] = (int)starts[r];
+        counts[2 * size + r] = own;
+        counts[3 * size + r] = r * own;
+    }
+    MPI_Ialltoallv(from, counts, counts + size, MPI_BYTE, to, counts + 2 * size, counts + 3 * size,
+                   MPI_BYTE, deals, &moving->request);
+    return moving;
+}
+
+static void *spread(void *data, const size_t *starts)
+{
+    const int size = way.size;
+    Moving *moving = memory_small(1, sizeof *moving);
+    int *counts = moving->counts = memory_small(2 * (size_t)size, sizeof *counts);
+    for (int r = 0; r < size; r++) {
+        counts[r] = (int)(starts[r + 1] - starts[r]);
+        counts[size + r] = (int)starts[r];
+    }
+    MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, data, counts, counts + size, MPI_BYTE,
+                    spreads, &moving->request);
+    return moving;
+}
+
+/* Lets others have the core while it waits: they may be the ones that it waits for. */
+static bool over(void *pointer, bool wait)
+{
+    Moving *moving = pointer;
+    int complete = 0;
+    MPI_Test(&moving->request, &complete, MPI_STATUS_IGNORE);
+    while (wait && !complete) {
+        sched_yield();
+        MPI_Test(&moving->request, &complete, MPI_STATUS_IGNORE);
+    }
+    if (!complete)
+        return false;
+    memory_free(moving->counts);
+    memory_free(moving);
+    return true;
+}
+
 static int largest(int value)
 {
     MPI_Request request;
@@ -221,6 +281,9 @@ static GroupWay way = {
     .broadcast = broadcast,
     .bring = bring,
     .gather = gather,
+    .deal = deal,
+    .spread = spread,
+    .over = over,
     .largest = largest,
 };
 
@@ -248,6 +311,8 @@ bool group_mpi_start(Error *error)
     MPI_Comm_rank(MPI_COMM_WORLD, &way.rank);
     MPI_Comm_size(MPI_COMM_WORLD, &way.size);
     MPI_Comm_dup(MPI_COMM_WORLD, &ends);
+    MPI_Comm_dup(MPI_COMM_WORLD, &deals);
+    MPI_Comm_dup(MPI_COMM_WORLD, &spreads);
     if (way.size == 1)
         return true;
     meet_first(way.rank);
@@ -288,6 +353,8 @@ bool group_mpi_end(const char *program, bool done, Error *error)
     if (failed > 0)
         broadcast_in(ends, error, sizeof *error, way.size - failed);
     MPI_Comm_free(&ends);
+    MPI_Comm_free(&deals);
+    MPI_Comm_free(&spreads);
     MPI_Finalize();
     is_running = false;
     return failed == 0;

@@ -2,7 +2,9 @@
  * Private to base/group*.c. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* All processes of a group call the same functions in the same order. */
 typedef struct GroupWay {
@@ -19,6 +21,14 @@ typedef struct GroupWay {
     void (*bring)(void *data, size_t bytes, int from);
     /* Bytes starts[r] to starts[r + 1] of `data` := those of process r, in every process. */
     void (*gather)(void *data, const size_t *starts);
+    /* Two ways to move bytes that begin and return at once; `over` gets what they return. All
+     * arguments stay until then. `deal`: bytes starts[r] to starts[r + 1] of `from` go to process r,
+     * which puts those of process q at `to` + q times their number. `spread`: as gather. Each of the
+     * two has an order of its own, in which all processes begin. A group of one has neither. */
+    void *(*deal)(const void *from, const size_t *starts, void *to);
+    void *(*spread)(void *data, const size_t *starts);
+    /* Whether the bytes have come; `moving` is no more then. With `wait` they have. */
+    bool (*over)(void *moving, bool wait);
     /* The largest value. Waits for the others without using a processor core. */
     int (*largest)(int value);
 } GroupWay;
@@ -28,3 +38,10 @@ extern const GroupWay group_serial;
 
 /* From now on the process belongs to a group. `way` is not copied. */
 void group_use(const GroupWay *way);
+
+/* The way that the calls of this process go now: that of its group, or while it is alone
+ * (group_alone) group_serial. */
+const GroupWay *group_way(void);
+
+/* Where the part of process `rank` begins, of `count` things (group_share). */
+int64_t group_start(int64_t count, int rank);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fingerprint.h"
+#include "base/group.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/note.h"
@@ -128,6 +129,32 @@ static void tell(const PictureSet *set)
              (long long)index->profiles);
 }
 
+/* Opens the cache. */
+static CacheState find(PictureSet *set, const PictureCacheKey *key)
+{
+    char *cache = cache_path(set, key);
+    const CacheState state =
+        cache ? picture_cache_open(cache, key, &set->index, &set->fd) : CACHE_ABSENT;
+    if (state == CACHE_DAMAGED)
+        note("%s: is damaged, and the pictures are decoded again", cache);
+    memory_free(cache);
+    return state;
+}
+
+/* Of several processes the first one decodes, and the others wait for its cache. A set so small that
+ * it has none is then decoded by each. */
+static bool find_or_decode(PictureSet *set, const PictureCacheKey *key, Error *error)
+{
+    bool found = find(set, key) == CACHE_FOUND;
+    if (group_size() > 1 && group_any(!found)) {
+        const bool decodes = !found && group_is_first();
+        if (!group_agree(!decodes || decode_all(set, key, error), error))
+            return false;
+        found = found || decodes || find(set, key) == CACHE_FOUND;
+    }
+    return found || decode_all(set, key, error);
+}
+
 bool picture_set_open(PictureSet *set, const char *path, const PictureSetOptions *options,
                       Error *error)
 {
@@ -137,15 +164,9 @@ bool picture_set_open(PictureSet *set, const char *path, const PictureSetOptions
                         .options = *options,
                         .image_size = side * side * (size_t)options->rule->channels,
                         .fd = -1};
-    if (!make_key(set, &key, error))
+    if (!group_agree(make_key(set, &key, error), error))
         return false;
-    char *cache = cache_path(set, &key);
-    const CacheState state =
-        cache ? picture_cache_open(cache, &key, &set->index, &set->fd) : CACHE_ABSENT;
-    if (state == CACHE_DAMAGED)
-        note("%s: is damaged, and the pictures are decoded again", cache);
-    memory_free(cache);
-    if (!(state == CACHE_FOUND ? check_broken(set, error) : decode_all(set, &key, error)))
+    if (!find_or_decode(set, &key, error) || !check_broken(set, error))
         return false;
     tell(set);
     return true;

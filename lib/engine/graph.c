@@ -315,6 +315,22 @@ static void clear_gradients(const Graph *graph)
     }
 }
 
+void graph_tell(Graph *graph, GraphReady *ready, void *context)
+{
+    graph->ready = ready;
+    graph->ready_context = context;
+}
+
+/* Tells of the gradients that an operation has computed. */
+static void tell(const Graph *graph, const Op *op)
+{
+    const Param *items = graph->params->items;
+    const int params[] = {op->weight, op->bias};
+    for (size_t i = 0; graph->ready && i < sizeof params / sizeof params[0]; i++)
+        for (int k = params[i]; k >= 0 && k <= params[i] + op->stacked; k++)
+            graph->ready(graph->ready_context, items[k].offset, items[k].count);
+}
+
 bool graph_backward(Graph *graph, float *gradients, Error *error)
 {
     assert(gradients || !graph->options.weight_gradients);
@@ -330,6 +346,7 @@ bool graph_backward(Graph *graph, float *gradients, Error *error)
             return false;
         profile_bytes(backward_bytes(op));
         profile_end(begin, op->kind->name, PROFILE_BACKWARD);
+        tell(graph, op);
     }
     graph->gradients = NULL;
     return true;

@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "engine/graph.h"
+#include "engine/graph_tell.h"
 
 enum { OP_MAX_INPUTS = 2 };
 
@@ -65,6 +65,8 @@ struct Op {
     Value *out;
     /* Indices of its parameters in the set, -1 for none. */
     int weight, bias;
+    /* How many more weights, and as many more biases, come next in the set and are its own too. */
+    int stacked;
 
     /* Known before prepare. */
     /* Whether it takes part in the backward pass. */
@@ -106,6 +108,9 @@ struct Graph {
     const float *weights;
     /* The argument of graph_backward, while that runs. */
     float *gradients;
+    /* Who is told of complete gradients; NULL: nobody. */
+    GraphReady *ready;
+    void *ready_context;
     uint32_t step;
     void *arena;
     size_t arena_bytes;

@@ -217,5 +217,7 @@ Value *nn_conv1x1_stack(Graph *graph, Value *x, const char *const *names, int co
         assert(bias < 0 || index == bias + i);
         bias = bias < 0 ? index : bias;
     }
-    return append(graph, x, weight, bias, count * channels, NULL);
+    Value *out = append(graph, x, weight, bias, count * channels, NULL);
+    out->producer->stacked = count - 1;
+    return out;
 }
