@@ -7,21 +7,24 @@
 # PARAMETERS   of the network (35.7e6: configs/cifar10.yaml)
 # BATCH        images of a step, of all nodes together (128); in weak scaling, of each node
 # SPEED        images per second of one node, without exchange (300)
-# LATENCY      seconds of one message between nodes (20e-6)
-# SHARE        part of the network's rate that an all-reduce reaches (0.8)
+# MESSAGE      seconds of a node's time for one message (2e-6)
+# SHARE        part of the network's rate that the sum reaches (0.8)
+# HIDDEN       part of the computing during which the sum goes on (0.5); 0: nothing is hidden
 set -eu
 
 awk -v parameters="${PARAMETERS:-35.7e6}" -v batch="${BATCH:-128}" -v speed="${SPEED:-300}" \
-    -v latency="${LATENCY:-20e-6}" -v share="${SHARE:-0.8}" '
-# Seconds of the sum over n nodes at `rate` bytes per second: a ring.
-function exchange(n, rate) { return 2 * (n - 1) / n * 4 * parameters / (share * rate) + 2 * (n - 1) * latency }
+    -v message="${MESSAGE:-2e-6}" -v share="${SHARE:-0.8}" -v hidden="${HIDDEN:-0.5}" '
+# Seconds of the sum over n nodes at `rate` bytes per second, in 32 pieces; and how long they wait for it.
+function exchange(n, rate) { return 2 * (n - 1) / n * 4 * parameters / (share * rate) + 2 * (n - 1) * message * 32 }
+function waiting(e, computing) { return e - hidden * computing > e / 32 ? e - hidden * computing : e / 32 }
 # The largest part of a batch that a node has.
 function part(images, n) { return int((images + n - 1) / n) }
-function row(n, images,   i, t, rate) {
+function row(n, images,   i, c, t, rate) {
     printf "%5d %9d", n, part(images, n)
     for (i = 1; i <= 2; i++) {
         rate = (i == 1 ? 10e9 : 100e9) / 8
-        t = part(images, n) / speed + (n > 1 ? exchange(n, rate) : 0)
+        c = part(images, n) / speed
+        t = c + (n > 1 ? waiting(exchange(n, rate), c) : 0)
         printf "   %8.3f %9.0f %6.0f %%", t, images / t, 100 * images / t / (n * speed)
     }
     print ""
