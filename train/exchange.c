@@ -1,5 +1,8 @@
 /* Pieces of equal length, 32 or more of a large network. They are not so short that a message, the
- * part of a piece that one process has, costs more than its bytes. */
+ * part of a piece that one process has, costs more than its bytes.
+ *
+ * Pieces begin from the last to the first, even where a layer completes its gradients before a later
+ * one: so a process whose backward pass has failed can begin the same pieces in the same order. */
 #include "train/exchange.h"
 
 #include "base/group.h"
@@ -16,8 +19,10 @@ struct Exchange {
     size_t size;
     /* The length of a piece, and the number of pieces. */
     size_t length, count;
-    /* [count]: the numbers of a piece that are not there yet. 0: it has begun. */
+    /* [count]: the numbers of a piece that are not there yet. */
     size_t *missing;
+    /* The pieces that have not begun: those below. */
+    size_t left;
 };
 
 static size_t length_of(size_t size)
@@ -38,6 +43,7 @@ static void expect_all(Exchange *e)
 {
     for (size_t p = 0; p < e->count; p++)
         e->missing[p] = end_of(e, p) - p * e->length;
+    e->left = e->count;
 }
 
 bool exchange_make(Exchange **exchange, float *gradients, size_t size, Error *error)
@@ -64,7 +70,6 @@ void exchange_free(Exchange *exchange)
 static void begin(Exchange *e, size_t piece)
 {
     const size_t first = piece * e->length;
-    e->missing[piece] = 0;
     group_flow_begin(e->gradients + first, end_of(e, piece) - first);
 }
 
@@ -77,9 +82,9 @@ static void take(void *context, size_t first, size_t count)
         const size_t from = p * e->length > first ? p * e->length : first;
         const size_t to = end_of(e, p) < last ? end_of(e, p) : last;
         e->missing[p] -= to - from;
-        if (e->missing[p] == 0)
-            begin(e, p);
     }
+    while (e->left > 0 && e->missing[e->left - 1] == 0)
+        begin(e, --e->left);
     group_flow_advance();
 }
 
@@ -93,9 +98,8 @@ void exchange_finish(Exchange *exchange)
 {
     if (!exchange)
         return;
-    for (size_t p = exchange->count; p-- > 0;)
-        if (exchange->missing[p] > 0)
-            begin(exchange, p);
+    while (exchange->left > 0)
+        begin(exchange, --exchange->left);
     group_flow_end();
     expect_all(exchange);
 }

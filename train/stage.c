@@ -122,16 +122,19 @@ static void sum_losses(const Stage *stage, double *losses)
             group_sum_doubles(&losses[i], 1);
 }
 
-/* Losses and gradients of the whole batch. After a failure in one process the exchange is finished
- * all the same, since it has begun in the others. */
+/* Losses and gradients of the whole batch. A process that has failed takes part in the exchange all
+ * the same, and at once: the others wait for its pieces during their backward passes. */
 static bool evaluate(Stage *stage, int64_t step, double *losses, Error *error)
 {
     const double begin = clock_seconds();
     const bool done = stage->evaluate(stage, (uint32_t)step, losses, error);
     const double computed = clock_seconds(), profiled = profile_begin();
     stage->computing = computed - begin;
+    if (!done)
+        finish_gradients(stage);
     const bool all_done = group_agree(done, error);
-    finish_gradients(stage);
+    if (done)
+        finish_gradients(stage);
     if (!all_done)
         return false;
     sum_losses(stage, losses);

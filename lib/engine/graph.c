@@ -321,7 +321,7 @@ void graph_tell(Graph *graph, GraphReady *ready, void *context)
     graph->ready_context = context;
 }
 
-/* Tells of the gradients that an operation has computed. */
+/* Tells of the gradients that an operation has computed, or that are zero. */
 static void tell(const Graph *graph, const Op *op)
 {
     const Param *items = graph->params->items;
@@ -339,8 +339,10 @@ bool graph_backward(Graph *graph, float *gradients, Error *error)
         clear_gradients(graph);
     for (int i = graph->op_count - 1; i >= 0; i--) {
         Op *op = graph->ops[i];
-        if (!op->backward)
+        if (!op->backward) {
+            tell(graph, op);
             continue;
+        }
         const double begin = profile_begin();
         if (!op->kind->backward(graph, op, error))
             return false;

@@ -7,6 +7,5 @@
  * complete, once for each: the last tensors of the network come first. */
 typedef void GraphReady(void *context, size_t first, size_t count);
 
-/* From now on graph_backward tells of gradients while it works on; NULL: of none. It does not tell
- * of tensors that no seeded value depends on. */
+/* From now on graph_backward tells of the gradients while it works on; NULL: of none. */
 void graph_tell(Graph *graph, GraphReady *ready, void *context);
