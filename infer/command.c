@@ -44,6 +44,14 @@ void common_free(CommonOptions *common)
     string_list_free(&common->correction.dcw);
 }
 
+/* Copies a table of options to `at`. Returns how many they are. */
+#define PUT(at, options) put(at, options, sizeof(options) / sizeof *(options))
+static int put(Option *at, const Option *options, size_t count)
+{
+    memcpy(at, options, count * sizeof *at);
+    return (int)count;
+}
+
 static int sampling_options(Option *at, CommonOptions *common)
 {
     SamplingOptions *sampling = &common->sampling;
@@ -60,8 +68,7 @@ static int sampling_options(Option *at, CommonOptions *common)
                       "0: no bound (default: 2 for ddpm, 1 for ddim)"),
         option_krylov(&sampling->krylov),
     };
-    memcpy(at, options, sizeof options);
-    return sizeof options / sizeof options[0];
+    return PUT(at, options);
 }
 
 static int correction_options(Option *at, CommonOptions *common)
@@ -76,8 +83,7 @@ static int correction_options(Option *at, CommonOptions *common)
                     "of a wavelet transform and by HIGH in its high bands, for example 0.05,0.01; "
                     "repeatable: each pair is a row (default: 0,0)"),
     };
-    memcpy(at, options, sizeof options);
-    return sizeof options / sizeof options[0];
+    return PUT(at, options);
 }
 
 static int estimate_options(Option *at, CommonOptions *common)
@@ -91,8 +97,7 @@ static int estimate_options(Option *at, CommonOptions *common)
                       "squares leave many pixels at zero, which costs likelihood; nll has no such "
                       "pixels and no floor (default: 0; docs/likelihood.md)"),
     };
-    memcpy(at, options, sizeof options);
-    return sizeof options / sizeof options[0];
+    return PUT(at, options);
 }
 
 static int clip_options(Option *at, CommonOptions *common)
@@ -128,8 +133,7 @@ static int network_options(Option *at, CommonOptions *common)
                     "a file instead of a run directory; repeatable: heads of several files are "
                     "joined if they are for the same network"),
     };
-    memcpy(at, options, sizeof options);
-    return sizeof options / sizeof options[0];
+    return PUT(at, options);
 }
 
 static int compute_options(Option *at, CommonOptions *common)
@@ -151,8 +155,7 @@ static int compute_options(Option *at, CommonOptions *common)
                       "whether 3x3 convolutions in float32 are computed by Winograd's algorithm "
                       "(default: auto, which does so; direct never does)"),
     };
-    memcpy(at, options, sizeof options);
-    return sizeof options / sizeof options[0];
+    return PUT(at, options);
 }
 
 static int general_options(Option *at, CommonOptions *common)
@@ -163,8 +166,7 @@ static int general_options(Option *at, CommonOptions *common)
         option_flag("help", &common->help, "print this page"),
         option_flag("version", &common->version, "print the version"),
     };
-    memcpy(at, options, sizeof options);
-    return sizeof options / sizeof options[0];
+    return PUT(at, options);
 }
 
 static void print_note(const char *text)
@@ -201,6 +203,17 @@ static void print_usage(const char *usage)
     fputs(place + strlen(COMMAND_VARIANCE_LINES), stdout);
 }
 
+/* The groups in the order of --help. */
+static const struct {
+    int flag;
+    int (*options)(Option *at, CommonOptions *common);
+} groups[] = {
+    {COMMON_SAMPLING, sampling_options}, {COMMON_CORRECTION, correction_options},
+    {COMMON_ESTIMATE, estimate_options}, {COMMON_CLIP, clip_options},
+    {COMMON_SCALE, scale_options},       {COMMON_NETWORK, network_options},
+    {COMMON_COMPUTE, compute_options},
+};
+
 bool command_parse(const CommandLine *line, CommonOptions *common, int argc, char **argv,
                    StringList *positional, bool *stop, Error *error)
 {
@@ -208,20 +221,9 @@ bool command_parse(const CommandLine *line, CommonOptions *common, int argc, cha
     int count = line->count;
     if (count > 0)
         memcpy(table, line->options, (size_t)count * sizeof *table);
-    if (line->common & COMMON_SAMPLING)
-        count += sampling_options(table + count, common);
-    if (line->common & COMMON_CORRECTION)
-        count += correction_options(table + count, common);
-    if (line->common & COMMON_ESTIMATE)
-        count += estimate_options(table + count, common);
-    if (line->common & COMMON_CLIP)
-        count += clip_options(table + count, common);
-    if (line->common & COMMON_SCALE)
-        count += scale_options(table + count, common);
-    if (line->common & COMMON_NETWORK)
-        count += network_options(table + count, common);
-    if (line->common & COMMON_COMPUTE)
-        count += compute_options(table + count, common);
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
+        if (line->common & groups[i].flag)
+            count += groups[i].options(table + count, common);
     count += general_options(table + count, common);
 
     assert(count <= line->count + COMMON_LIMIT);

@@ -95,7 +95,8 @@ static void print_quadrature(const NllReport *r)
 {
     for (int c = 0; c < r->task->cell_count; c++) {
         const BoundCell *cell = &r->task->cells[c];
-        if (r->task->variances[cell->variance]->reads_jacobian && !r->full->dense)
+        if (r->task->variances[cell->variance]->reads_jacobian && !r->full->dense &&
+            full_probes(r->full) > 1)
             printf("%s, %s, %d steps: %.2g of the standard error is the quadrature's\n",
                    label_of(r, cell->variance).text, trajectory_name(cell->trajectory), cell->steps,
                    quadrature_error(r, c));

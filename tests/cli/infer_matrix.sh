@@ -94,7 +94,7 @@ works_out() {
     [ $status -eq 0 ]
 }
 
-# cases: from the factors on stdin and those of every command, to the file `cases`; an @ within a value is a blank. Every
+# cases [LEAST]: from the factors on stdin and those of every command, to the file `cases`; an @ within a value is a blank. Every
 # pair of values is in one.
 cases() {
     {
@@ -128,7 +128,7 @@ END
                                 print "no case has both " count[f, i] " and " count[g, j]
         }' factors all >missing
     [ ! -s missing ] || problem "$(cat missing)"
-    [ "$(wc -l <all)" -ge 20 ] || problem "only these cases: $(cat all)"
+    [ "$(wc -l <all)" -ge "${1:-20}" ] || problem "only these cases: $(cat all)"
     awk -v every="$every" 'NR % every == 0' all | tr @ ' ' >cases
 }
 
@@ -230,6 +230,50 @@ while read -r case; do
 done <cases
 for case in "--sampler=ddim --variance=beta" "--sampler=ddpm --eta=0.5" "--steps=2,7 --sampler=ddim --variance=beta,sn"; do
     case="--run=r $case"
+    run sample s.h5
+    ends 2
+done
+
+# -- Variances that need more than a head: the Jacobian, a second output, two heads
+tiny_run j sn,gms,ocm,nll
+tiny_run h npr --set stage1.objective=hybrid
+cases 15 <<'END'
+--run=j@--variance=ocm,nll,nll_block --run=j@--variance=full@--krylov=3 --run=j@--variance=sn,full@--probes=1 --run=j@--variance=full@--dense --run=h@--variance=learned,npr --run=h
+- --trajectory=quad --trajectory=linear,quad
+--steps=1 --steps=2,5
+- --clip-pixel=2
+- --cov-scale=0.5
+- --precision=bf16
+- --split=train
+--images=2 --images=3
+END
+while read -r case; do
+    works_out nll t.csv || continue
+    finite out/t.csv 4 6
+done <cases
+cases 15 <<'END'
+--run=j@--variance=ocm,gms --run=j@--variance=full@--krylov=2 --run=j@--variance=nll_block,gms,full@--krylov=1 --run=h@--variance=learned
+--steps=1 --steps=2,4
+- --clip-pixel=0 --clip-pixel=3
+- --trajectory=quad
+- --eps-scale=1,1.5 --dcw=1,-0.5
+- --precision=bf16
+--count=1 --count=3
+- --columns=2
+END
+while read -r case; do
+    works_out sample s.h5 || continue
+    [ -s out/s.h5 ] || problem "infer sample $case: no s.h5"
+done <cases
+for case in "--run=j --variance=full --trajectory=dp" "--run=h --variance=learned --trajectory=dp" "--run=j --variance=gms" \
+    "--run=j --variance=ocm --probes=2" "--run=j --variance=full --dense --krylov=3"; do
+    case="$case --steps=3 --images=2"
+    run nll t.csv
+    ends 2
+done
+for case in "--run=h --variance=learned --sampler=ddim" "--run=j --variance=full --trajectory=dp" \
+    "--run=j --variance=gms --trajectory=dp"; do
+    case="$case --steps=3"
     run sample s.h5
     ends 2
 done
