@@ -230,7 +230,9 @@ static bool add_spectra(Bound *b, int t, int first, int count, Error *error)
 {
     const BoundTask *task = b->frame.task;
     const size_t dims = b->frame.dims;
-    for (size_t i = 0; task->spectra && i < (size_t)count * dims; i++)
+    if (!task->spectra)
+        return true;
+    for (size_t i = 0; i < (size_t)count * dims; i++)
         b->residual[i] = (double)task->x_0[(size_t)first * dims + i] - b->x_0_hat[i];
     for (int v = 0; v < task->variance_count; v++) {
         if (!task->variances[v]->reads_jacobian || !bound_cells_have_step(&b->cells, v, t))
