@@ -73,7 +73,7 @@ bench_sources   := $(wildcard bench/*.c) $(filter-out train/main.c,$(train_sourc
 target_sources  := $(filter-out fuzz/fuzzer.c fuzz/seeds.c fuzz/replay.c,$(wildcard fuzz/*.c)) # and their replay
 target_objects  := $(call to_objects,$(target_sources) $(filter-out infer/main.c,$(infer_sources)))
 sources         := $(library_sources) $(train_sources) $(infer_sources) $(bench_sources) \
-                   $(suite_sources) $(helper_sources) tests/preload/onednn_fault.c $(target_sources) fuzz/seeds.c fuzz/replay.c scripts/unpack_cifar10.c
+                   $(suite_sources) $(helper_sources) tests/preload/onednn_fault.c $(target_sources) fuzz/seeds.c fuzz/replay.c scripts/unpack_cifar10.c scripts/sum_speed.c
 
 library  := $(BUILD)/libvarhead.a
 shared   := $(BUILD)/libvarhead.so.0
@@ -219,6 +219,10 @@ cifar10: $(BUILD)/unpack_cifar10
 
 $(BUILD)/unpack_cifar10: $(BUILD)/scripts/unpack_cifar10.o
 	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) $^ $(library_libs) -o $@
+
+# scripts/sum_speed.sh runs it.
+$(BUILD)/sum_speed: $(BUILD)/scripts/sum_speed.o $(library)
+	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) $^ $(library_libs) $(mpi_libs) -o $@
 
 bench: $(BIN)/bench
 	@$(BIN)/bench
