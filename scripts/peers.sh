@@ -129,7 +129,7 @@ varhead() {
     tail -n 1 "$directory/bench.csv" | sed 's/"[^"]*"/work/' |
         awk -F, -v OFS=, -v task="$1" -v precision="$2" -v version="$version" -v dnnl="$dnnl" -v round="$3" \
             -v time="$(date +%H:%M:%S)" \
-            '{ print task, precision, "varhead", version, dnnl, $5, round, $7, $8, "", "", $11, time }' | note
+            '{ print task, precision, "varhead", version, dnnl, $5, round, $7, $8, "", "", $12, time }' | note
 }
 
 # field NAME: its value in a line of flat JSON.
