@@ -123,19 +123,16 @@ static void sum_losses(const Stage *stage, double *losses)
 }
 
 /* Losses and gradients of the whole batch. A process that has failed takes part in the exchange all
- * the same, and at once: the others wait for its pieces during their backward passes. */
+ * the same. The sums end before the processes agree: one that waits to agree adds up no pieces, for
+ * which another would wait in its backward pass. */
 static bool evaluate(Stage *stage, int64_t step, double *losses, Error *error)
 {
     const double begin = clock_seconds();
     const bool done = stage->evaluate(stage, (uint32_t)step, losses, error);
     const double computed = clock_seconds(), profiled = profile_begin();
     stage->computing = computed - begin;
-    if (!done)
-        finish_gradients(stage);
-    const bool all_done = group_agree(done, error);
-    if (done)
-        finish_gradients(stage);
-    if (!all_done)
+    finish_gradients(stage);
+    if (!group_agree(done, error))
         return false;
     sum_losses(stage, losses);
     if (group_size() > 1)

@@ -10,7 +10,9 @@
  * in a ring, and the bits of a sum depend on nothing but the terms and the number of processes: not on
  * the pieces, not on the library, not on time.
  *
- * All processes begin the same pieces in the same order. A group of one does nothing.
+ * All processes begin the same pieces in the same order. Between the first group_flow_begin and
+ * group_flow_end they call no other function of the group that waits for all: a process that waits
+ * there adds up no pieces, and another may wait for them. A group of one does nothing.
  */
 #pragma once
 
