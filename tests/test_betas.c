@@ -206,7 +206,7 @@ START_TEST(trained_betas_of_diffusers_are_the_schedule)
     infer_ok("export --run $D/run --format safetensors --out $D/x.safetensors");
     infer_ok("import $D/x.safetensors --run $D/run3");
     for (int i = 2; i <= 3; i++) {
-        char run[8];
+        char run[16];
         snprintf(run, sizeof run, "run%d", i);
         network = open_run(run, 1);
         check_linear(network_config(network), 1000);
