@@ -73,6 +73,23 @@ works train --config tiny.yaml --run r1 --quiet --stage 2 --loss npr,sn --set st
 agree r1 moved stage2-npr+sn npr 1e-5
 agree r1 moved stage2-npr+sn sn 1e-5
 
+# -- One process that is slower than the others: nobody waits for it where it waits for them --------
+
+cat >commands/slow_first <<'END'
+#!/bin/sh
+[ "${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-}}" != 0 ] || exec nice -n 15 "$@"
+exec "$@"
+END
+chmod +x commands/slow_first
+wide='--config tiny.yaml --threads 1 --quiet --stage 1 --set stage1.steps=40 --set model.channels=32'
+for run in even slow; do
+    pace=slow_first
+    [ $run = slow ] || pace="env"
+    # shellcheck disable=SC2086 # a list of words
+    works timeout 300 mpirun -n 4 --oversubscribe --bind-to none $pace train $wide --run $run
+done
+cmp -s even/stage1.h5 slow/stage1.h5 || problem "a slow process changes the checkpoint"
+
 # -- What is printed, and errors --------------------------------------------------------------------
 
 works processes 3 train --config tiny.yaml --run said --stage 1
