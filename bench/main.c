@@ -126,7 +126,7 @@ static void print_line(FILE *csv, const Task *task, const Settings *settings, co
            1e3 * m->floor, m->ratio, m->peak_share, m->memory / (1 << 20));
     fflush(stdout);
     if (csv)
-        fprintf(csv, "%s,%s,\"%s\",%d,%d,%.3f,%.3f,%.3f,%.3f,%.4f,%.3f,%.0f\n", task->network,
+        fprintf(csv, "%s,%s,\"%s\",%d,%d,%.3f,%.3f,%.3f,%.3f,%.4f,%.4g,%.0f\n", task->network,
                 precision, work_name(task->work), m->batch, threads, 1e3 * m->step,
                 m->batch / m->step, m->batch / m->processor, 1e3 * m->floor, m->ratio,
                 m->peak_share, m->memory / (1 << 20));
