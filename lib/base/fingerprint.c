@@ -22,6 +22,7 @@ uint64_t fingerprint(uint64_t before, const void *bytes, size_t size)
         state = mix(state ^ word) + 0x9e3779b97f4a7c15u;
     }
     word = 0;
-    memcpy(&word, at, size);
+    if (size > 0) /* NULL has no bytes to copy, but memcpy may not be given it */
+        memcpy(&word, at, size);
     return mix(state ^ word);
 }
