@@ -48,6 +48,24 @@ begin() {
     child=$!
 }
 
+# ended: waits for the processes. mpirun of Open MPI 4 may wait for itself for ever when its processes have died
+# (PMIx_server_finalize), so it is killed where none is left; its status is that of the killed process then.
+ended() {
+    (
+        sleep 20
+        while kill -0 $child 2>/dev/null; do
+            processes=$(cat /proc/$child/task/*/children 2>/dev/null || echo unknown)
+            [ -n "$processes" ] || kill -9 $child
+            sleep 5
+        done
+    ) >watched 2>&1 &
+    watchdog=$!
+    wait $child
+    status=$?
+    kill $watchdog 2>/dev/null
+    return $status
+}
+
 now() {
     date +%s.%N
 }
@@ -72,7 +90,7 @@ killed=0 rounds=0 spoke=0 resumed=0
 while [ $result -eq 0 ]; do
     begin hurt
     [ "$killed" -eq "$kills" ] || hit
-    wait $child
+    ended
     status=$?
     if [ $status -eq 0 ]; then # at its end
         rounds=$((rounds + 1))
