@@ -73,22 +73,28 @@ works train --config tiny.yaml --run r1 --quiet --stage 2 --loss npr,sn --set st
 agree r1 moved stage2-npr+sn npr 1e-5
 agree r1 moved stage2-npr+sn sn 1e-5
 
-# -- One process that is slower than the others: nobody waits for it where it waits for them --------
+# -- A process that is stopped again and again ------------------------------------------------------
 
-cat >commands/slow_first <<'END'
-#!/bin/sh
-[ "${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-}}" != 0 ] || exec nice -n 15 "$@"
-exec "$@"
-END
-chmod +x commands/slow_first
+# The others are done with their passes while it still has pieces of the gradients to begin.
 wide='--config tiny.yaml --threads 1 --quiet --stage 1 --set stage1.steps=40 --set model.channels=32'
-for run in even slow; do
-    pace=slow_first
-    [ $run = slow ] || pace="env"
-    # shellcheck disable=SC2086 # a list of words
-    works timeout 300 mpirun -n 4 --oversubscribe --bind-to none $pace train $wide --run $run
+# shellcheck disable=SC2086 # a list of words
+works processes 4 train $wide --run even
+rm -f pid-*
+# shellcheck disable=SC2086
+timeout 300 mpirun -n 4 --oversubscribe with_number train $wide --run held >printed 2>errors &
+child=$!
+until [ -s pid-0 ] || ! kill -0 $child 2>/dev/null; do
+    sleep 0.1
 done
-cmp -s even/stage1.h5 slow/stage1.h5 || problem "a slow process changes the checkpoint"
+stops=0
+while [ $stops -lt 20 ] && kill -STOP "$(cat pid-0)" 2>/dev/null; do
+    sleep 0.15
+    kill -CONT "$(cat pid-0)" 2>/dev/null
+    sleep 0.03
+    stops=$((stops + 1))
+done
+wait $child || problem "a process was stopped and went on: exit status $?: $(cat errors)"
+cmp -s even/stage1.h5 held/stage1.h5 || problem "a process that was stopped changes the checkpoint"
 
 # -- What is printed, and errors --------------------------------------------------------------------
 
