@@ -1,6 +1,7 @@
 /* The cost of a step of full: the noise by Krylov spaces of ten dimensions. Its floor is the bare
  * passes of the trunk that the products with the Jacobian are made of. */
 #include "base/clock.h"
+#include "base/directory.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "bench/runner.h"
@@ -9,7 +10,9 @@
 #include "model/precision.h"
 #include "model/unet.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* A step takes 51 passes, so few images are enough. */
@@ -80,14 +83,15 @@ static bool make_graph(FullRunner *r, Graph **graph, const Config *config, DType
  * which is removed at once. */
 static bool open_network(FullRunner *r, const Config *config, DType type, Error *error)
 {
-    const char *place = getenv("TMPDIR");
-    char *path = memory_format("%s/bench-XXXXXX", place ? place : "/tmp");
+    char *path = memory_format("%s/varhead-bench-XXXXXX", directory_temporary());
     const int file = mkstemp(path);
     CheckpointWriter *writer = NULL;
-    bool ok = file >= 0 || error_runtime(error, "%s: cannot be made", path);
-    if (file >= 0)
+    bool ok = file >= 0 || error_runtime(error, "%s: cannot be made: %s", path, strerror(errno));
+    if (file >= 0) {
         close(file);
-    ok = ok && unlink(path) == 0 && checkpoint_create(&writer, path, config, 1, 0, error);
+        unlink(path); /* only its name was wanted */
+    }
+    ok = ok && checkpoint_create(&writer, path, config, 1, 0, error);
     if (ok && checkpoint_write_params(writer, "trunk_ema", &r->params, r->weights, error))
         ok = checkpoint_commit(writer, error);
     else

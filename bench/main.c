@@ -50,20 +50,21 @@ static const char usage[] =
     "The floor of draws in blocks of 4x4 pixels is the step with a diagonal\n"
     "covariance. The solution of nll is one of 16 images of random features. Its\n"
     "floor is one product with their rows. The floor of draws of gms is a step of sn.\n"
-    "That of draws of full, of 8 images, is the bare passes of ten products with\n"
-    "the Jacobian and ten with its transpose.\n"
+    "The floor of draws of full, of 8 images, is the bare passes of ten products\n"
+    "with the Jacobian and ten with its transpose.\n"
     "\n"
     "--work data times no network: PNG and JPEG become images, beside the speed of\n"
-    "libpng and libjpeg alone, and are read from a cache. The columns are time over\n"
-    "that of the library (ratio), and the same of processor time. --batch is the\n"
-    "number of pictures. They lie in a temporary directory, which is removed.\n"
+    "libpng and libjpeg alone, and are read from a cache. The column ratio divides\n"
+    "our time by the library's, the column processor our processor time by the\n"
+    "library's. --batch is the number of pictures. They lie in a temporary\n"
+    "directory, which is removed.\n"
     "\n"
     "examples:\n"
     "  bench\n"
     "  bench --networks cifar10 --work stage1 --precision bf16 --batch 16 --profile\n"
     "\n";
 
-/* What --work calls data: the choice behind those of Work. */
+/* The choice `data` of --work, which is no Work: it times no step. */
 enum { WORK_PICTURES = WORK_COUNT, PICTURES = 512 };
 
 /* What a child tells its parent. */

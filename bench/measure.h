@@ -4,7 +4,7 @@
  * the bare convolutions and matrix products, for bounds the bare passes of network and heads, for
  * least squares the bare passes of the trunk, for draws in blocks the step with a diagonal
  * covariance, for a solution one product with its rows, for draws of gms the step of sn, and for
- * those of full the bare passes of its products. Step and floor are timed in turn, so that a machine
+ * draws of full the bare passes of its products. Step and floor are timed in turn, so that a machine
  * that slows down slows both. The medians are reported, and the median of the ratios. */
 #pragma once
 

@@ -6,6 +6,7 @@
 #include "bench/pictures.h"
 
 #include "base/clock.h"
+#include "base/directory.h"
 #include "base/memory.h"
 #include "base/program.h"
 #include "base/random.h"
@@ -38,7 +39,7 @@ enum {
 
 typedef struct Bench {
     const PicturesTask *task;
-    /* The temporary directory, and those of the pictures and of the cache in it. */
+    /* The temporary directory. In it: a directory of pictures, and a directory for the cache. */
     char *root, *files, *cache;
     PictureKind kind;
     EncodedPicture encoded[DIFFERENT];
@@ -78,8 +79,7 @@ static bool cannot_write(const char *path, Error *error)
 
 static bool make_root(Bench *b, Error *error)
 {
-    const char *place = getenv("TMPDIR");
-    b->root = memory_format("%s/varhead-bench-XXXXXX", place && place[0] ? place : "/tmp");
+    b->root = memory_format("%s/varhead-bench-XXXXXX", directory_temporary());
     if (!mkdtemp(b->root)) {
         cannot_write(b->root, error);
         memory_free(b->root);

@@ -16,7 +16,8 @@ typedef struct PicturesTask {
  *                     as images of 64x64 to a cache; ceiling: libjpeg or libpng alone, on all threads
  *     read            images of a cache in random order; ceiling: the same bytes read by pread alone
  *
- * `ratio` is the time over that of the ceiling, `processor` the same of processor time.
+ * `ratio` is the time of the row over the time of its ceiling, and `processor` is the processor time of
+ * the row over the processor time of its ceiling.
  *
  * The files lie in a temporary directory ($TMPDIR or /tmp), which is removed. Run-time error if
  * nothing can be written there. */

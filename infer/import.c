@@ -26,7 +26,7 @@ static const char usage[] =
     "Makes the run directory RUN of a network that another program trained:\n"
     "\n"
     "  DIR    a model of diffusers (UNet2DModel), as save_pretrained writes it\n"
-    "  FILE   weights in safetensors or of torch.save: those of diffusers, of\n"
+    "  FILE   weights in safetensors or of torch.save, of diffusers, of\n"
     "         pesser/pytorch_diffusion, of ermongroup/ddim, of improved- and\n"
     "         guided-diffusion (--config), of Extended-Analytic-DPM with its\n"
     "         variance head (--head)\n"

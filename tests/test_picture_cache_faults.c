@@ -12,16 +12,24 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+/* Writes the pictures and reads them, so that the run has a cache, whose path it gives. Returns the
+ * fingerprint of the images. */
+static uint64_t read_into_cache(char cache[512])
+{
+    write_set();
+    use_run();
+    const uint64_t print = read_set();
+    files_in("run", cache);
+    return print;
+}
+
 /* -- Damage ------------------------------------------------------------------------------------ */
 
 START_TEST(a_damaged_cache_is_made_anew)
 {
     char cache[512];
     size_t size;
-    write_set();
-    use_run();
-    const uint64_t print = read_set();
-    files_in("run", cache);
+    const uint64_t print = read_into_cache(cache);
     char *bytes = scratch_read(cache, &size);
     /* In the header, in an image and in the index; behind its mark, for a file that is no cache is not
      * replaced. */
@@ -76,10 +84,7 @@ END_TEST
 START_TEST(a_file_that_is_no_cache_is_not_replaced)
 {
     char cache[512];
-    write_set();
-    use_run();
-    const uint64_t print = read_set();
-    files_in("run", cache);
+    const uint64_t print = read_into_cache(cache);
     scratch_write(cache, "my own file", 11);
     ck_assert(read_set() == print);
     ck_assert(noted("set: its images stay in memory, since no cache can be kept"));
@@ -143,10 +148,7 @@ START_TEST(what_a_killed_pass_left_is_not_trusted_and_removed)
 {
     char cache[512], left[600], held[600];
     size_t size;
-    write_set();
-    use_run();
-    const uint64_t print = read_set();
-    files_in("run", cache);
+    const uint64_t print = read_into_cache(cache);
     char *bytes = scratch_read(cache, &size);
     snprintf(left, sizeof left, "%s/data-0123456789abcdef.cache.tmp-abcdefgh", scratch_path("run"));
     snprintf(held, sizeof held, "%s/data-fedcba9876543210.cache.tmp-abcdefgh", scratch_path("run"));

@@ -111,11 +111,9 @@ static bool finish(Comparison *c, Chart *chart, CompareSection section, char *na
     return ok;
 }
 
-/* -- The charts
- * ------------------------------------------------------------------------------------ */
+/* -- The charts ------------------------------------------------------------------------------- */
 
-/* What the charts of tables are drawn over: numbers of steps, or the seconds that a sample takes with
- * so many. */
+/* What the charts of tables are drawn over: the number of steps, or the seconds that a sample takes. */
 typedef enum Axis { OVER_STEPS, OVER_SECONDS } Axis;
 
 static const char *const axis_labels[] = {"steps K", "seconds for a sample"};

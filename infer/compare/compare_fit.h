@@ -11,6 +11,6 @@ typedef struct CompareFit {
 
 /* The last training of each head, in the order of the network's heads: fits [PREDICTOR_MAX_HEADS]. For
  * the second output of a network it is stage 1. Heads that were trained together share a pass, and
- * each has the time of all. Seconds are those of steps: saving and solving are not among them. A log
+ * each has the time of all. The seconds of steps count, and the seconds of saving and solving do not. A log
  * that is missing or damaged leaves NaN. */
 void compare_fits(const Comparison *c, CompareFit *fits);

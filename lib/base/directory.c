@@ -1,12 +1,13 @@
-/* Makes each missing directory of a path in turn. */
 #include "base/directory.h"
 
 #include "base/memory.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+/* Makes each missing directory of the path in turn. */
 bool directory_make(const char *path, Error *error)
 {
     char *partial = memory_string(path);
@@ -28,4 +29,10 @@ bool directory_make(const char *path, Error *error)
         done = error_input(error, "%s: expected a directory", path);
     memory_free(partial);
     return done;
+}
+
+const char *directory_temporary(void)
+{
+    const char *chosen = getenv("TMPDIR");
+    return chosen && *chosen ? chosen : "/tmp";
 }

@@ -18,7 +18,7 @@ static double group_sum(const Spectrum *s, int group, double kappa, double most)
 }
 
 /* Each random vector gives an estimate of the trace, and they are added as their mean: a group has
- * one of `probes` equal parts. The variance of the mean is that of the estimates / probes. */
+ * one of `probes` equal parts. The variance of the mean is the variance of the estimates over `probes`. */
 double spectrum_step(const Spectrum *s, double kappa, double most, double *error2)
 {
     const int probes = s->groups - 1;
