@@ -102,7 +102,8 @@ while [ $result -eq 0 ]; do
     fi
     killed=$((killed + 1))
     [ $status -eq 137 ] || problem "exit status $status, expected 137: $(cat errors)"
-    [ "$(wc -l <errors)" -le 1 ] || problem "expected one line: $(cat errors)"
+    # Open MPI says itself that it can't read the memory of a process that is dead.
+    [ "$(grep -vc '^\[.*\] Read -1, expected ' errors)" -le 1 ] || problem "expected one line: $(cat errors)"
     spoke=$((spoke + $(grep -c "the last checkpoint continues" errors)))
     [ ! -e hurt/stage1.h5 ] || resumed=$((resumed + 1))
 done
