@@ -18,6 +18,8 @@ enum {
     LANES = SYMMETRIC_LANES,
     /* The QL algorithm takes one or two iterations for each eigenvalue. */
     MOST_ITERATIONS = 60,
+    /* Cholesky's factor is computed for so many rows side by side. */
+    ROWS = 4,
 };
 
 /* -- Tridiagonal form ------------------------------------------------------------------------- */
@@ -258,31 +260,81 @@ void symmetric_rotate(double *matrix, double *vector, int n, double *value, doub
 
 /* -- Cholesky's factor ------------------------------------------------------------------------ */
 
-/* One row: L[i][j] = (A[i][j] - sum_k L[i][k] L[j][k]) / L[j][j], k < j. The diagonals of the rows
- * above hold 1 / L[j][j], and so does this row's afterwards: divisions are slow. */
-INLINED void factorise_row(double *matrix, int i)
+/* A number of each lane. */
+typedef double Lanes
+    __attribute__((vector_size(LANES * sizeof(double)), aligned(sizeof(double)), may_alias));
+
+/* Element (i, j), i >= j, of all lanes. */
+INLINED Lanes *lanes_at(double *matrix, int i, int j)
 {
-    double *row = matrix + symmetric_at((size_t)i, 0) * (size_t)LANES;
-    for (int j = 0; j <= i; j++) {
-        const double *other = matrix + symmetric_at((size_t)j, 0) * (size_t)LANES;
-        double sum[LANES];
-        memcpy(sum, row + j * LANES, sizeof sum);
-        for (int k = 0; k < j; k++)
-            for (int l = 0; l < LANES; l++)
-                sum[l] -= row[k * LANES + l] * other[k * LANES + l];
-        for (int l = 0; l < LANES; l++)
-            row[j * LANES + l] = i > j         ? sum[l] * other[j * LANES + l]
-                                 : sum[l] <= 0 ? 0
-                                               : 1 / sqrt(sum[l]);
+    return (Lanes *)(matrix + symmetric_at((size_t)i, (size_t)j) * (size_t)LANES);
+}
+
+/* Element j of ROWS rows, from row i > j on:
+ *     L[i][j] = (A[i][j] - sum_k L[i][k] L[j][k]) / L[j][j],  k < j
+ * Row j's diagonal holds 1 / L[j][j], since divisions are slow. Each operation of a sum waits for the one
+ * before, so the sums of several rows are computed side by side. */
+INLINED void factorise_rows(double *matrix, int i, int j)
+{
+    const Lanes *other = lanes_at(matrix, j, 0);
+    Lanes *a = lanes_at(matrix, i, 0), *b = lanes_at(matrix, i + 1, 0),
+          *c = lanes_at(matrix, i + 2, 0), *d = lanes_at(matrix, i + 3, 0);
+    Lanes sum_a = a[j], sum_b = b[j], sum_c = c[j], sum_d = d[j];
+    for (int k = 0; k < j; k++) {
+        sum_a -= a[k] * other[k];
+        sum_b -= b[k] * other[k];
+        sum_c -= c[k] * other[k];
+        sum_d -= d[k] * other[k];
     }
+    a[j] = sum_a * other[j];
+    b[j] = sum_b * other[j];
+    c[j] = sum_c * other[j];
+    d[j] = sum_d * other[j];
+}
+
+/* The same of one row. */
+INLINED void factorise_element(double *matrix, int i, int j)
+{
+    const Lanes *other = lanes_at(matrix, j, 0);
+    Lanes *row = lanes_at(matrix, i, 0), sum = row[j];
+    for (int k = 0; k < j; k++)
+        sum -= row[k] * other[k];
+    row[j] = sum * other[j];
+}
+
+/* The diagonal element of a row := 1 / L[i][i], or 0 for a pivot at or below 0. */
+INLINED void factorise_pivot(double *matrix, int i)
+{
+    double *row = matrix + symmetric_at((size_t)i, 0) * (size_t)LANES, sum[LANES];
+    memcpy(sum, row + i * LANES, sizeof sum);
+    for (int k = 0; k < i; k++)
+        for (int l = 0; l < LANES; l++)
+            sum[l] -= row[k * LANES + l] * row[k * LANES + l];
+    for (int l = 0; l < LANES; l++)
+        row[i * LANES + l] = sum[l] <= 0 ? 0 : 1 / sqrt(sum[l]);
+}
+
+/* Row i from element j on. */
+INLINED void factorise_row(double *matrix, int i, int j)
+{
+    for (; j < i; j++)
+        factorise_element(matrix, i, j);
+    factorise_pivot(matrix, i);
 }
 
 VECTORISED static void factorise(double *matrix, int n)
 {
-    for (int i = 0; i < n; i++)
-        factorise_row(matrix, i);
-    for (int i = 0; i < n; i++) {
-        double *pivot = matrix + symmetric_at((size_t)i, (size_t)i) * (size_t)LANES;
+    int i = 0;
+    for (; i + ROWS <= n; i += ROWS) {
+        for (int j = 0; j < i; j++)
+            factorise_rows(matrix, i, j);
+        for (int r = 0; r < ROWS; r++)
+            factorise_row(matrix, i + r, i);
+    }
+    for (; i < n; i++)
+        factorise_row(matrix, i, 0);
+    for (int p = 0; p < n; p++) {
+        double *pivot = matrix + symmetric_at((size_t)p, (size_t)p) * (size_t)LANES;
         for (int l = 0; l < LANES; l++)
             pivot[l] = pivot[l] == 0 ? 0 : 1 / pivot[l];
     }

@@ -7,6 +7,7 @@
  */
 #include "variance/block_covariance.h"
 
+#include "base/dispatch.h"
 #include "base/memory.h"
 #include "stats/symmetric.h"
 
@@ -146,16 +147,19 @@ static double root_of(double cov)
 }
 
 /* matrix := factor D^(1/2) R D^(1/2) + fixed I, for D^(1/2) = r->deviation. */
-static void fill_matrix(const Region *r, double factor, double fixed)
+VECTORISED static void fill_matrix(const Region *r, double factor, double fixed)
 {
     const double *correlation = r->correlation;
     double *to = r->matrix;
-    for (int i = 0; i < r->n; i++)
+    for (int i = 0; i < r->n; i++) {
         for (int j = 0; j <= i; j++, to += LANES, correlation++) {
             const double *a = r->deviation + i * LANES, *b = r->deviation + j * LANES;
             for (int l = 0; l < LANES; l++)
-                to[l] = factor * *correlation * a[l] * b[l] + (i == j ? fixed : 0);
+                to[l] = factor * *correlation * a[l] * b[l];
         }
+        for (int l = 0; l < LANES; l++)
+            to[l - LANES] += fixed;
+    }
 }
 
 /* -- Eigenvalues ------------------------------------------------------------------------------ */
