@@ -60,6 +60,46 @@ START_TEST(a_network_that_does_not_fit_is_refused_with_the_reason)
 }
 END_TEST
 
+/* A safetensors file of these two tensors, of one number each. */
+static void write_tensors(const char *path, const char *first, const char *second)
+{
+    char header[512];
+    const int length = snprintf(header, sizeof header,
+                                "{\"%s\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+                                "\"%s\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
+                                first, second);
+    const unsigned char size[8] = {(unsigned char)(length & 255), (unsigned char)(length >> 8)};
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    fwrite(size, 1, sizeof size, file);
+    fputs(header, file);
+    fwrite((const float[2]){0}, sizeof(float), 2, file);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+static const struct {
+    const char *first, *second, *message;
+} unknown[] = {
+    {"model.input_blocks.0.0.weight", "model.out.weight",
+     "the nearest family is adm, which has the parts of 1 of them, such as "
+     "model.input_blocks.0.0.weight"},
+    {"unet.down_blocks.0.a.weight", "unet.mid_block.b.weight",
+     "the nearest family is diffusers, which has the parts of 2 of them"},
+    {"net.down.0.weight", "net.temb.0.weight", "the nearest family is ddpm"},
+    {"layers.0.weight", "countdown.0.weight", "diffusers' UNet2DModel\n"},
+};
+
+START_TEST(a_network_of_unknown_names_is_refused_with_the_nearest_family)
+{
+    program_begin();
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
+        write_tensors(in_directory("names.safetensors"), unknown[i].first, unknown[i].second);
+        infer_fails(2, unknown[i].message, "import $D/names.safetensors --run $D/run");
+    }
+    program_end();
+}
+END_TEST
+
 static const struct {
     const char *flag, *value, *message;
 } flags[] = {
@@ -96,4 +136,5 @@ END_TEST
 
 SUITE_MAIN("import_refusals", what_must_be_refused_is_refused_in_one_line,
            flags_that_do_not_fit_are_refused_with_the_reason,
+           a_network_of_unknown_names_is_refused_with_the_nearest_family,
            a_network_that_does_not_fit_is_refused_with_the_reason)

@@ -39,11 +39,20 @@ static bool unknown_names(const TensorFile *file, Error *error)
                            "%s: looks like a U-Net of denoising-diffusion-pytorch (init_conv), "
                            "which is another architecture and can't be imported",
                            tensor_file_path(file));
-    return error_input(error,
-                       "%s: has %d tensors, and they are of no network that is known here (the "
-                       "first is %.60s); known are those of pesser/pytorch_diffusion, "
-                       "ermongroup/ddim, improved- and guided-diffusion and diffusers' UNet2DModel",
-                       tensor_file_path(file), table->tensor_count, table->tensors[0].name);
+    error_input(
+        error,
+        "%s: has %d tensors, and they are of no network that is known here (the first is "
+        "%.60s); known are those of pesser/pytorch_diffusion, ermongroup/ddim, improved- and "
+        "guided-diffusion and diffusers' UNet2DModel",
+        tensor_file_path(file), table->tensor_count, table->tensors[0].name);
+    int shared;
+    const char *first;
+    const NameStyle nearest = names_nearest_style(table, &shared, &first);
+    return nearest == NAMES_UNKNOWN ? false
+                                    : error_add(error,
+                                                "; the nearest family is %s, which has the parts "
+                                                "of %d of them, such as %.100s",
+                                                names_of_style(nearest), shared, first);
 }
 
 static bool choose_group(ForeignNetwork *n, Error *error)

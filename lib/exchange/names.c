@@ -42,6 +42,38 @@ NameStyle names_find_style(const TensorTable *table, int group)
     return NAMES_UNKNOWN;
 }
 
+/* Whether one of the parts, which end in NULL, is a component of a name: between dots. */
+static bool has_component(const char *name, const char *const *parts)
+{
+    for (; *parts; parts++) {
+        const size_t length = strlen(*parts);
+        for (const char *at = name; (at = strstr(at, *parts)); at += length)
+            if ((at == name || at[-1] == '.') && at[length] == '.')
+                return true;
+    }
+    return false;
+}
+
+NameStyle names_nearest_style(const TensorTable *table, int *shared, const char **first)
+{
+    static const char *const parts[][8] = {
+        [NAMES_DDPM] = {"temb", "down", "up", "mid"},
+        [NAMES_ADM] = {"time_embed", "input_blocks", "middle_block", "output_blocks"},
+        [NAMES_DIFFUSERS] = {"time_embedding", "down_blocks", "up_blocks", "mid_block"}};
+    NameStyle nearest = NAMES_UNKNOWN;
+    *shared = 0;
+    for (NameStyle style = NAMES_DDPM; style <= NAMES_DIFFUSERS; style++) {
+        int count = 0;
+        const char *found = NULL;
+        for (int i = 0; i < table->tensor_count; i++)
+            if (has_component(table->tensors[i].name, parts[style]) && count++ == 0)
+                found = table->tensors[i].name;
+        if (count > *shared)
+            *shared = count, *first = found, nearest = style;
+    }
+    return nearest;
+}
+
 char *names_translate(NameStyle style, const Config *config, const char *ours)
 {
     if (style == NAMES_DIFFUSERS || style == NAMES_DIFFUSERS_OLD)

@@ -27,6 +27,12 @@ const char *names_of_style(NameStyle style);
 /* The style of the tensors of a group: NAMES_UNKNOWN if they are those of no known network. */
 NameStyle names_find_style(const TensorTable *table, int group);
 
+/* The style whose networks have the parts that most tensors of the file name, be it after a prefix
+ * of another program: "model.input_blocks.0.0.weight" has a part of NAMES_ADM. *shared := the number
+ * of these tensors, *first := the first of them; NAMES_UNKNOWN if there are none. A tensor of "conv_in"
+ * counts for no style, since several have it. */
+NameStyle names_nearest_style(const TensorTable *table, int *shared, const char **first);
+
 /* The name in `style` of our tensor `ours` of the network of `config`. The caller frees. */
 char *names_translate(NameStyle style, const Config *config, const char *ours);
 
