@@ -28,7 +28,7 @@ static const char usage[] =
     "\n"
     "Compares the variances of a run directory on one page, compare.html: bounds on\n"
     "the likelihood and the quality of samples as tables and as curves over K, sample\n"
-    "grids from the same noise, maps of the sigma that two heads predict for every\n"
+    "grids from the same noise, maps of the sigma that each head predicts for every\n"
     "pixel, calibration, and the time that each variance costs. The page is one file\n"
     "and loads nothing from elsewhere; it suits phones, dark screens and paper. Its\n"
     "figures lie beside it as SVG, PNG and CSV.\n"
@@ -322,7 +322,7 @@ static void release(Compare *s)
     memory_free(c->quality_problem);
     for (int i = 0; i < c->sampler_count; i++)
         memory_free(c->grids[i]);
-    memory_free(c->maps);
+    memory_free(c->maps.path);
     memory_free(c->correlation);
     memory_free(s->directory);
     memory_free(s->page);

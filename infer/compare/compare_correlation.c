@@ -1,4 +1,4 @@
-/* Draws the correlations of x_0 within a block of pixels, as the network's variances use them: a
+/* Draws the correlations of x_0 within a block of pixels, as a compared variance uses them: a
  * matrix for each of five timesteps.
  *
  * Row i of a matrix has the correlations of element i of a block with all its elements
@@ -17,12 +17,12 @@ enum {
     CELL = 96,
 };
 
-/* The variance of the table that has correlations, with a network that has them; NULL: none. */
+/* The compared variance that has correlations; NULL: none. */
 static const Variance *choose_variance(const Comparison *c)
 {
-    for (int v = 0; v < VARIANCE_COUNT; v++)
-        if (variance_table[v]->is_correlated && network_correlation(c->network, variance_table[v]))
-            return variance_table[v];
+    for (int v = 0; v < c->variance_count; v++)
+        if (c->variances[v]->is_correlated && network_correlation(c->network, c->variances[v]))
+            return c->variances[v];
     return NULL;
 }
 

@@ -1,11 +1,11 @@
-/* Draws maps of sigma = sqrt(Cov[x_0 | x_t]) per pixel by two variances at the same x_t: the first
- * two of the table whose heads the network has, sn and npr as a rule.
+/* Draws maps of sigma = sqrt(Cov[x_0 | x_t]) per pixel at the same x_t: one for each head that the
+ * compared variances read, in the order of their rows.
  *
- * The picture shows two test images, one above the other. Each has four rows, x_t, sigma by the
- * first variance, sigma by the second and their difference, with timesteps from left to right.
- * Sigma is black at 0 and white at the largest sigma of either variance at that t. The difference
- * is middle grey at 0, and lighter where the first is larger. The numbers beside the picture are
- * means over eight images.
+ * The picture shows two test images, one above the other. Each has a row for x_t and a row for every
+ * head, with timesteps from left to right. Two heads have a last row for their difference. Sigma is
+ * black at 0 and white at the largest sigma of any head at that t. The difference is middle grey at
+ * 0, and lighter where the first is larger. The numbers beside the picture are means over eight
+ * images.
  */
 #include "infer/compare/compare_maps.h"
 
@@ -26,11 +26,13 @@ enum {
     IMAGES = 8,
     /* The picture shows the first of these images. */
     SHOWN = 2,
-    /* The rows of an image. */
-    KINDS = 4,
+    /* The rows of an image, at most: x_t and the heads. (Two heads and their difference are fewer.) */
+    MAX_KINDS = 1 + COMPARE_MAP_HEADS,
     /* Small images are enlarged to a side of this many pixels. */
     CELL = 84,
 };
+
+_Static_assert(COMPARE_MAP_HEADS > 2, "there is no row for the difference of two heads");
 
 /* Arrays are [times, images.count, dims]. */
 typedef struct Maps {
@@ -39,33 +41,35 @@ typedef struct Maps {
     /* count = times * images.count: points (x_t, t) */
     int times, count;
     int t[COMPARE_MAP_TIMES * IMAGES];
-    /* x_t, sigma by the first variance, by the second, their difference */
-    float *kinds[KINDS];
+    /* The number of heads, and of the rows of an image. */
+    int maps, kind_count;
+    /* x_t, sigma by each head, and the difference of two */
+    float *kinds[MAX_KINDS];
     float *noise;
-    /* The heads of both variances, as indices of the prediction. */
-    int heads[2];
+    /* The heads of the maps, as indices of the prediction. */
+    int heads[COMPARE_MAP_HEADS];
     Prediction prediction;
 } Maps;
 
+static bool allocate_one(const Maps *m, float **array, Error *error)
+{
+    return (*array = memory_large((size_t)m->count, m->dims * sizeof(float), "maps", error)) !=
+           NULL;
+}
+
 static bool allocate(Maps *m, Error *error)
 {
-    float **arrays[] = {&m->kinds[0],
-                        &m->kinds[1],
-                        &m->kinds[2],
-                        &m->kinds[3],
-                        &m->noise,
-                        &m->prediction.eps,
-                        &m->prediction.heads[m->heads[0]],
-                        &m->prediction.heads[m->heads[1]]};
-    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
-        if (!(*arrays[i] = memory_large((size_t)m->count, m->dims * sizeof(float), "maps", error)))
-            return false;
-    return true;
+    bool ok = allocate_one(m, &m->noise, error) && allocate_one(m, &m->prediction.eps, error);
+    for (int k = 0; ok && k < m->kind_count; k++)
+        ok = allocate_one(m, &m->kinds[k], error);
+    for (int k = 0; ok && k < m->maps; k++)
+        ok = allocate_one(m, &m->prediction.heads[m->heads[k]], error);
+    return ok;
 }
 
 static void release(Maps *m)
 {
-    for (int k = 0; k < KINDS; k++)
+    for (int k = 0; k < m->kind_count; k++)
         memory_free(m->kinds[k]);
     for (int head = 0; head < PREDICTOR_MAX_HEADS; head++)
         memory_free(m->prediction.heads[head]);
@@ -82,10 +86,10 @@ static void choose_timesteps(Maps *m, Comparison *c)
     for (int i = 0; i < COMPARE_MAP_TIMES; i++) {
         int t = (2 * i + 1) * all / 10;
         t = t < 1 ? 1 : t;
-        if (c->map_count == 0 || t > c->map_rows[c->map_count - 1].t)
-            c->map_rows[c->map_count++].t = t;
+        if (c->maps.time_count == 0 || t > c->maps.times[c->maps.time_count - 1].t)
+            c->maps.times[c->maps.time_count++].t = t;
     }
-    m->times = c->map_count;
+    m->times = c->maps.time_count;
     m->count = m->times * m->images.count;
 }
 
@@ -95,7 +99,7 @@ static void make_points(Maps *m, const Comparison *c)
     const size_t dims = m->dims;
     for (int i = 0; i < m->count; i++) {
         const int image = i % m->images.count;
-        m->t[i] = c->map_rows[i / m->images.count].t;
+        m->t[i] = c->maps.times[i / m->images.count].t;
         random_normal(
             (RandomKey){.seed = c->seed, .purpose = RANDOM_LIKELIHOOD, .sample = (uint32_t)image},
             m->noise + (size_t)i * dims, dims);
@@ -123,8 +127,8 @@ static bool evaluate(Maps *m, const Comparison *c, Error *error)
     const Predictor predictor = network_predictor(c->network, &c->common->estimate);
     if (!predictor.predict(c->network, m->kinds[0], m->t, m->count, &m->prediction, error))
         return false;
-    for (int k = 0; k < 2; k++)
-        sigma_of(m, &predictor.source, c->map_variances[k], m->heads[k], m->kinds[1 + k]);
+    for (int k = 0; k < m->maps; k++)
+        sigma_of(m, &predictor.source, c->variances[c->maps.rows[k]], m->heads[k], m->kinds[1 + k]);
     return true;
 }
 
@@ -134,30 +138,29 @@ static double larger(double a, double b)
     return isnan(a) || a >= b ? a : b;
 }
 
-static void measure(const Maps *m, MapRow *row, int time)
+/* The numbers of head k, beside the first head, at one timestep. */
+static void measure_head(const Maps *m, MapRow *row, int time, int k)
 {
     const size_t n = (size_t)m->images.count * m->dims, at = (size_t)time * n;
-    const float *first = m->kinds[1] + at, *second = m->kinds[2] + at;
-    double sum_first = 0, sum_second = 0, squares_first = 0, squares_second = 0, product = 0,
+    const float *first = m->kinds[1] + at, *other = m->kinds[1 + k] + at;
+    double sum_first = 0, sum_other = 0, squares_first = 0, squares_other = 0, product = 0,
            difference = 0;
     for (size_t i = 0; i < n; i++) {
-        const double a = first[i], b = second[i];
-        row->max = larger(row->max, larger(a, b));
-        sum_first += a, sum_second += b;
-        squares_first += a * a, squares_second += b * b, product += a * b;
+        const double a = first[i], b = other[i];
+        row->max = larger(row->max, b);
+        sum_first += a, sum_other += b;
+        squares_first += a * a, squares_other += b * b, product += a * b;
         difference += (a - b) * (a - b);
     }
-    const double count = (double)n;
-    row->first = sum_first / count;
-    row->second = sum_second / count;
-    row->difference = sqrt(difference / count);
-    const double variance_first = squares_first / count - row->first * row->first;
-    const double variance_second = squares_second / count - row->second * row->second;
-    const bool constant = variance_first <= 1e-12 * row->first * row->first ||
-                          variance_second <= 1e-12 * row->second * row->second; /* up to rounding */
-    row->correlation = constant ? NAN
-                                : (product / count - row->first * row->second) /
-                                      sqrt(variance_first * variance_second);
+    const double count = (double)n, mean_first = sum_first / count, mean = sum_other / count;
+    const double variance_first = squares_first / count - mean_first * mean_first;
+    const double variance = squares_other / count - mean * mean;
+    const bool constant = variance_first <= 1e-12 * mean_first * mean_first ||
+                          variance <= 1e-12 * mean * mean; /* up to rounding */
+    row->mean[k] = mean;
+    row->difference[k] = sqrt(difference / count);
+    row->correlation[k] =
+        constant ? NAN : (product / count - mean_first * mean) / sqrt(variance_first * variance);
 }
 
 /* Turns sigmas into values of a picture, -1 .. 1. */
@@ -165,37 +168,46 @@ static void scale(Maps *m, const MapRow *row, int time)
 {
     const size_t n = (size_t)m->images.count * m->dims, at = (size_t)time * n;
     const float max = row->max > 0 ? (float)row->max : 1;
-    for (size_t i = at; i < at + n; i++) {
+    for (size_t i = at; m->maps == 2 && i < at + n; i++)
         m->kinds[3][i] = (m->kinds[1][i] - m->kinds[2][i]) / max;
-        m->kinds[1][i] = 2 * m->kinds[1][i] / max - 1;
-        m->kinds[2][i] = 2 * m->kinds[2][i] / max - 1;
-    }
+    for (int k = 1; k <= m->maps; k++)
+        for (size_t i = at; i < at + n; i++)
+            m->kinds[k][i] = 2 * m->kinds[k][i] / max - 1;
+}
+
+/* labels [kind_count] := those of an image's rows. The text of the difference is `difference`. */
+static void label_kinds(const Maps *m, const Comparison *c, const char *difference,
+                        const char **labels)
+{
+    labels[0] = "x_t";
+    for (int k = 0; k < m->maps; k++)
+        labels[1 + k] = compare_map_name(c, k);
+    if (m->maps == 2)
+        labels[3] = difference;
 }
 
 static bool draw(const Maps *m, const Comparison *c, Error *error)
 {
     const Config *config = network_config(c->network);
-    const EstimateOptions *estimate = &c->common->estimate;
-    const EstimateLabel first = estimate_label(estimate, c->map_variances[0]);
-    const EstimateLabel second = estimate_label(estimate, c->map_variances[1]);
-    char difference[64];
-    snprintf(difference, sizeof difference, "%.30s-%.30s", c->map_variances[0]->name,
-             c->map_variances[1]->name);
-    const char *const labels[SHOWN * KINDS] = {"x_t", first.text, second.text, difference,
-                                               "x_t", first.text, second.text, difference};
-    const float *grids[SHOWN * KINDS * COMPARE_MAP_TIMES];
+    const char *labels[SHOWN * MAX_KINDS];
+    const float *grids[SHOWN * MAX_KINDS * COMPARE_MAP_TIMES];
     char columns[COMPARE_MAP_TIMES][16];
     const char *column_labels[COMPARE_MAP_TIMES];
     const int shown = m->images.count < SHOWN ? m->images.count : SHOWN;
+    char *difference = m->maps == 2
+                           ? memory_format("%s-%s", compare_map_name(c, 0), compare_map_name(c, 1))
+                           : NULL;
+    for (int i = 0; i < shown; i++)
+        label_kinds(m, c, difference, labels + (size_t)(i * m->kind_count));
     for (int k = 0; k < m->times; k++) {
-        snprintf(columns[k], sizeof columns[k], "t=%d", c->map_rows[k].t);
+        snprintf(columns[k], sizeof columns[k], "t=%d", c->maps.times[k].t);
         column_labels[k] = columns[k];
-        for (int r = 0; r < shown * KINDS; r++)
-            grids[r * m->times + k] =
-                m->kinds[r % KINDS] + (size_t)(k * m->images.count + r / KINDS) * m->dims;
+        for (int r = 0; r < shown * m->kind_count; r++)
+            grids[r * m->times + k] = m->kinds[r % m->kind_count] +
+                                      (size_t)(k * m->images.count + r / m->kind_count) * m->dims;
     }
     const int side = config->data.resolution;
-    const GridTable table = {.rows = shown * KINDS,
+    const GridTable table = {.rows = shown * m->kind_count,
                              .columns = m->times,
                              .row_labels = labels,
                              .column_labels = column_labels,
@@ -209,20 +221,32 @@ static bool draw(const Maps *m, const Comparison *c, Error *error)
                                         .padding = 2}};
     Canvas canvas = {0};
     const bool ok =
-        image_grid_table(&canvas, &table, error) && canvas_write_png(&canvas, c->maps, error);
+        image_grid_table(&canvas, &table, error) && canvas_write_png(&canvas, c->maps.path, error);
     canvas_free(&canvas);
+    memory_free(difference);
     return ok;
 }
 
+/* The means of all heads; then, for every head but the first, its difference from the first and its
+ * correlation with it. */
 static void write_numbers(FILE *to, const void *context)
 {
     const Comparison *c = context;
-    fprintf(to, "mean_sigma_%s,mean_sigma_%s,rms_difference,correlation\n",
-            c->map_variances[0]->name, c->map_variances[1]->name); /* after the beginning */
-    for (int k = 0; k < c->map_count; k++) {
-        const MapRow *row = &c->map_rows[k];
-        fprintf(to, "%d,%.6g,%.6g,%.6g,%.6g,%.6g\n", row->t, row->max, row->first, row->second,
-                row->difference, row->correlation);
+    const CompareMaps *maps = &c->maps;
+    for (int k = 0; k < maps->count; k++) /* after the beginning */
+        fprintf(to, "%smean_sigma_%s", k > 0 ? "," : "", compare_map_name(c, k));
+    for (int k = 1; k < maps->count; k++)
+        fprintf(to, ",rms_difference_%s,correlation_%s", compare_map_name(c, k),
+                compare_map_name(c, k));
+    fputs("\n", to);
+    for (int i = 0; i < maps->time_count; i++) {
+        const MapRow *row = &maps->times[i];
+        fprintf(to, "%d,%.6g", row->t, row->max);
+        for (int k = 0; k < maps->count; k++)
+            fprintf(to, ",%.6g", row->mean[k]);
+        for (int k = 1; k < maps->count; k++)
+            fprintf(to, ",%.6g,%.6g", row->difference[k], row->correlation[k]);
+        fputs("\n", to);
     }
 }
 
@@ -240,36 +264,46 @@ static bool make_maps(Comparison *c, Maps *m, Error *error)
     if (!evaluate(m, c, error))
         return false;
     for (int k = 0; k < m->times; k++) {
-        measure(m, &c->map_rows[k], k);
-        scale(m, &c->map_rows[k], k);
+        for (int head = 0; head < m->maps; head++)
+            measure_head(m, &c->maps.times[k], k, head);
+        scale(m, &c->maps.times[k], k);
     }
     return true;
 }
 
-/* The first two variances with a map, of two heads that the network has. Returns how many there
- * are. */
-static int choose_variances(Comparison *c, Maps *m)
+/* Whether a map shows this head already. */
+static bool is_shown(const Maps *m, int head)
 {
-    int count = 0;
-    for (int v = 0; v < VARIANCE_COUNT && count < 2; v++) {
-        const Variance *variance = variance_table[v];
+    for (int k = 0; k < m->maps; k++)
+        if (m->heads[k] == head)
+            return true;
+    return false;
+}
+
+/* The first rows of the comparison that read heads, one for each head. */
+static void choose_rows(Comparison *c, Maps *m)
+{
+    for (int v = 0; v < c->variance_count && m->maps < COMPARE_MAP_HEADS; v++) {
+        const Variance *variance = c->variances[v];
         const int head = variance->head && !variance->depends_on_step
                              ? network_find_head(c->network, variance->head)
                              : -1;
-        if (head >= 0 && (count == 0 || head != m->heads[0])) {
-            m->heads[count] = head;
-            c->map_variances[count++] = variance;
-        }
+        if (head < 0 || is_shown(m, head))
+            continue;
+        m->heads[m->maps] = head;
+        c->maps.rows[m->maps++] = v;
     }
-    return count;
+    c->maps.count = m->maps;
+    m->kind_count = 1 + m->maps + (m->maps == 2);
 }
 
 bool compare_draw_maps(Comparison *c, Error *error)
 {
     Maps m = {0};
-    if (choose_variances(c, &m) < 2)
+    choose_rows(c, &m);
+    if (m.maps == 0)
         return true;
-    c->maps = compare_path(c, "figure-sigma.png");
+    c->maps.path = compare_path(c, "figure-sigma.png");
     char *csv = compare_path(c, "figure-sigma.csv");
     const bool ok = make_maps(c, &m, error) && draw(&m, c, error) &&
                     output_text(csv, FILE_SIGMA, write_numbers, c, error);

@@ -3,6 +3,6 @@
 
 #include "infer/compare/compare_task.h"
 
-/* Fills in c->maps and map_rows, and writes figure-sigma.png and figure-sigma.csv. Does nothing
- * where the network has fewer than two heads that variances read. */
+/* Fills in c->maps, and writes figure-sigma.png and figure-sigma.csv. Does nothing where no row of
+ * the comparison reads a head. */
 bool compare_draw_maps(Comparison *c, Error *error);

@@ -189,38 +189,88 @@ static void put_samples(const Page *page)
     end_section(page);
 }
 
+static void put_number(const Page *page, double value, int digits)
+{
+    if (isnan(value))
+        fputs("<td>–</td>", page->to);
+    else
+        fprintf(page->to, "<td>%.*f</td>", digits, value);
+}
+
+static void put_map_numbers(const Page *page)
+{
+    const Comparison *c = page->c;
+    const CompareMaps *maps = &c->maps;
+    FILE *to = page->to;
+    const char *first = compare_map_name(c, 0);
+    fputs("<div class=\"wide\"><table>\n<thead><tr><th>t</th><th>largest σ</th>", to);
+    for (int k = 0; k < maps->count; k++)
+        fprintf(to, "<th>mean σ, %s</th>", compare_map_name(c, k));
+    for (int k = 1; k < maps->count; k++)
+        fprintf(to, "<th>rms of %s − %s</th><th>correlation of %s, %s</th>", compare_map_name(c, k),
+                first, compare_map_name(c, k), first);
+    fputs("</tr></thead>\n<tbody>\n", to);
+    for (int i = 0; i < maps->time_count; i++) {
+        const MapRow *row = &maps->times[i];
+        fprintf(to, "<tr><th>%d</th>", row->t);
+        put_number(page, row->max, 4);
+        for (int k = 0; k < maps->count; k++)
+            put_number(page, row->mean[k], 4);
+        for (int k = 1; k < maps->count; k++) {
+            put_number(page, row->difference[k], 4);
+            put_number(page, row->correlation[k], 3);
+        }
+        fputs("</tr>\n", to);
+    }
+    fputs("</tbody></table></div>\n", to);
+}
+
+/* "Maps of sigma by sn and npr", "by sn, npr and nll". The caller frees it. */
+static char *title_of_maps(const Comparison *c)
+{
+    const int count = c->maps.count;
+    char *title = memory_format("Maps of sigma by %s", compare_map_name(c, 0));
+    for (int k = 1; k < count; k++) {
+        char *longer =
+            memory_format("%s%s%s", title, k == count - 1 ? " and " : ", ", compare_map_name(c, k));
+        memory_free(title);
+        title = longer;
+    }
+    return title;
+}
+
 static void put_maps(const Page *page)
 {
     const Comparison *c = page->c;
     begin_section(page, "Predicted uncertainty of every pixel",
-                  "σ = √Cov[x₀ | x_t] of each pixel by two variances, on the same x_t of "
-                  "two test images. σ is black at 0 and white at the largest σ of that t. The "
-                  "difference is grey at 0, and lighter where the first is larger.");
-    if (!c->maps) {
-        fputs("<p>Left out: the run does not have two heads.</p>\n", page->to);
+                  "σ = √Cov[x₀ | x_t] of each pixel by each head, on the same x_t of two test "
+                  "images. σ is black at 0 and white at the largest σ of that t.");
+    if (!c->maps.path) {
+        fputs("<p>Left out: no variance of the table reads a head.</p>\n", page->to);
         end_section(page);
         return;
     }
-    const char *first = c->map_variances[0]->name, *second = c->map_variances[1]->name;
-    char *what = memory_format("Maps of sigma by %s and %s, and their difference", first, second);
-    put_picture(page, &page->maps, what);
-    memory_free(what);
-    fprintf(
-        page->to,
-        "<div class=\"wide\"><table>\n<thead><tr><th>t</th><th>largest σ</th><th>mean σ, %s</th>"
-        "<th>mean σ, %s</th><th>rms difference</th><th>correlation</th></tr></thead>\n<tbody>\n",
-        first, second);
-    for (int k = 0; k < c->map_count; k++) {
-        const MapRow *row = &c->map_rows[k];
-        fprintf(page->to, "<tr><th>%d</th><td>%.4f</td><td>%.4f</td><td>%.4f</td><td>%.4f</td>",
-                row->t, row->max, row->first, row->second, row->difference);
-        if (isnan(row->correlation))
-            fputs("<td>–</td></tr>\n", page->to);
-        else
-            fprintf(page->to, "<td>%.3f</td></tr>\n", row->correlation);
-    }
-    fputs("</tbody></table></div>\n", page->to);
+    if (c->maps.count == 2)
+        fputs(
+            "<p>The difference of both is grey at 0, and lighter where the first is larger.</p>\n",
+            page->to);
+    char *title = title_of_maps(c);
+    put_picture(page, &page->maps, title);
+    memory_free(title);
+    put_map_numbers(page);
     end_section(page);
+}
+
+/* Says which map above shows the diagonal of the covariance with correlations. */
+static void put_diagonal(const Page *page)
+{
+    const Comparison *c = page->c;
+    for (int k = 0; k < c->maps.count; k++) {
+        const Variance *variance = c->variances[c->maps.rows[k]];
+        if (variance != c->correlated && strcmp(variance->head, c->correlated->head) == 0)
+            fprintf(page->to, "<p>%s has the σ of %s, which the maps show.</p>\n",
+                    c->correlated->name, compare_map_name(c, k));
+    }
 }
 
 static void put_correlation(const Page *page)
@@ -232,7 +282,9 @@ static void put_correlation(const Page *page)
         page, "Correlations of neighbouring pixels",
         "The correlations of x₀ given x_t within a block of pixels: row i of a matrix has "
         "those of element i with all elements of the block. White is 1, grey 0, black −1. "
-        "The other variances take all elements to be independent.");
+        "The timesteps are those of the maps above. The other variances take all elements to be "
+        "independent.");
+    put_diagonal(page);
     char *what = memory_format("Correlations within blocks by %s", c->correlated->name);
     put_picture(page, &page->correlation, what);
     memory_free(what);
@@ -357,7 +409,7 @@ static bool read_bytes(PlotBytes *bytes, const char *path, Error *error)
 bool compare_write_page(const Comparison *c, const char *path, Error *error)
 {
     Page page = {.c = c};
-    bool ok = (!c->maps || read_bytes(&page.maps, c->maps, error)) &&
+    bool ok = (!c->maps.path || read_bytes(&page.maps, c->maps.path, error)) &&
               (!c->correlation || read_bytes(&page.correlation, c->correlation, error));
     for (int i = 0; ok && i < c->sampler_count; i++)
         ok = read_bytes(&page.grids[i], c->grids[i], error);

@@ -52,6 +52,11 @@ EstimateLabel compare_sample_label(const Comparison *c, int row)
     return label;
 }
 
+const char *compare_map_name(const Comparison *c, int k)
+{
+    return c->labels[c->maps.rows[k]].text;
+}
+
 bool compare_possible(Sampler sampler, const Variance *variance)
 {
     ReverseOptions options = reverse_defaults(sampler);

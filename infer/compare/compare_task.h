@@ -8,7 +8,7 @@
  *     compare_reuse      the tables of infer nll and quality and the pictures of infer sample:
  *                        stored ones if they serve, or new ones
  *     compare_figures    the charts
- *     compare_maps       sigma per pixel, SN beside NPR
+ *     compare_maps       sigma per pixel, by each head
  *     compare_correlation   correlations within blocks of pixels
  *     compare_costs      what a step of a sample costs with each variance
  *     compare_fit        what its head took to fit
@@ -23,7 +23,7 @@
 #include "inference/network.h"
 #include "picture/plot.h"
 
-enum { COMPARE_MAP_TIMES = 5 };
+enum { COMPARE_MAP_TIMES = 5, COMPARE_MAP_HEADS = 4 };
 
 typedef enum CompareSection { COMPARE_NLL, COMPARE_QUALITY, COMPARE_CALIBRATION } CompareSection;
 
@@ -47,15 +47,27 @@ typedef struct Figure {
 /* The maps as numbers, over the pixels of all images at one timestep. */
 typedef struct MapRow {
     int t;
-    /* The largest sigma, which is white. */
+    /* The largest sigma of any head, which is white. */
     double max;
-    /* The means of sigma, by Comparison.map_variances. */
-    double first, second;
-    /* The root mean square of the difference of both sigmas. */
-    double difference;
-    /* Of both sigmas over pixels; NAN where one of them is constant. */
-    double correlation;
+    /* The means of sigma, by each head. */
+    double mean[COMPARE_MAP_HEADS];
+    /* The root mean square of the difference from the sigma of the first head. */
+    double difference[COMPARE_MAP_HEADS];
+    /* With the sigma of the first head, over pixels; NAN where one of them is constant. */
+    double correlation[COMPARE_MAP_HEADS];
 } MapRow;
+
+/* Maps of sigma by several heads. */
+typedef struct CompareMaps {
+    /* The path of the picture; NULL: no compared variance reads a head. */
+    char *path;
+    /* [count]: the compared variances that stand for the heads, as indices of
+     * Comparison.variances. */
+    int rows[COMPARE_MAP_HEADS], count;
+    /* [time_count] */
+    MapRow times[COMPARE_MAP_TIMES];
+    int time_count;
+} CompareMaps;
 
 /* The correlations of neighbouring pixels at one timestep: their mean. */
 typedef struct CorrelationRow {
@@ -103,12 +115,7 @@ typedef struct Comparison {
     char *grids[LISTS_SAMPLERS];
     Figure figures[COMPARE_MAX_FIGURES];
     int figure_count;
-    /* The path of the picture; NULL: the network has fewer than two heads. */
-    char *maps;
-    /* The variances that the picture compares. */
-    const Variance *map_variances[2];
-    MapRow map_rows[COMPARE_MAP_TIMES];
-    int map_count;
+    CompareMaps maps;
     /* The path of the picture of correlations, and the variance that has them; NULL: none has. */
     char *correlation;
     const Variance *correlated;
@@ -128,6 +135,9 @@ int compare_sample_rows(const Comparison *c);
 /* The variance of a row of samples, and the name of the row in tables. */
 const Variance *compare_sample_variance(const Comparison *c, int row);
 EstimateLabel compare_sample_label(const Comparison *c, int row);
+
+/* The name of map k: that of its row. */
+const char *compare_map_name(const Comparison *c, int k);
 
 /* Whether the sampler can use the variance: DDIM has no beta. */
 bool compare_possible(Sampler sampler, const Variance *variance);

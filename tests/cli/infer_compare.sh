@@ -117,7 +117,7 @@ for column in mean_square mean_fourth; do
 done
 picture "frechet over K, ddpm" r/compare/figure-frechet.svg $page
 picture "Samples of every variance and number of steps, ddpm" r/compare/samples.png $page
-picture "Maps of sigma by sn and npr, and their difference" r/compare/figure-sigma.png $page
+picture "Maps of sigma by npr and sn" r/compare/figure-sigma.png $page
 
 # -- The same again: all of it serves, and the page is the same but for ids that the drawings have
 cp r/compare/figure-nll.csv first.csv
@@ -310,15 +310,45 @@ trained idx.yaml idx ""
 compares --run idx --steps 2 --samples 10 --images 2
 notes 1 "leaves out the quality of samples: .*its labels are not known"
 count 1 "Left out: .*its labels are not known" idx/compare/compare.html
-count 1 "the run does not have two heads" idx/compare/compare.html
+count 1 "Left out: no variance of the table reads a head" idx/compare/compare.html
 
 # -- A test set of fewer images than the usual number is enough, unless a number is asked for
 pictures 5 five
 sed "s|format: mixture|format: idx, train: $directory/pictures, test: $directory/five|; s/tiny/few/" tiny.yaml >few.yaml
-trained few.yaml few npr,sn
+trained few.yaml few npr,sn,nll
 compares --run few --steps 2 --samples 0
 grep -q "^npr,linear,2,.*,5$" few/compare/nll.csv || problem "expected 5 images in: $(cat few/compare/nll.csv)"
-[ -s few/compare/figure-sigma.png ] || problem "no few/compare/figure-sigma.png"
+
+# -- Maps of sigma: every head that the rows read, in their order. A head has the same numbers whatever is beside it.
+# sigma_column NAME DIRECTORY: that column of its figure-sigma.csv, rounded to five digits.
+sigma_column() {
+    awk -F, -v name="$1" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i; next }
+        { printf "%.5g ", $at }' "$2/figure-sigma.csv"
+}
+page=few/compare/compare.html
+picture "Maps of sigma by sn, npr and nll" few/compare/figure-sigma.png $page
+expected=t,largest_sigma,mean_sigma_sn,mean_sigma_npr,mean_sigma_nll
+expected=$expected,rms_difference_npr,correlation_npr,rms_difference_nll,correlation_nll
+[ "$(head -n 1 few/compare/figure-sigma.csv)" = $expected ] ||
+    problem "figure-sigma.csv begins with $(head -n 1 few/compare/figure-sigma.csv)"
+count 1 "<th>mean σ, nll</th><th>rms of npr − sn</th><th>correlation of npr, sn</th><th>rms of nll − sn</th>" $page
+for column in 3 5 7 8; do # of the table, which rounds: means of sn and nll, the correlation of npr, the difference of nll
+    shown=$(awk -F, -v at=$column 'NR == 4 { printf at == 7 ? "%.3f" : "%.4f", $at }' few/compare/figure-sigma.csv)
+    grep -o "^<tr><th>50</th>.*" $page | tr '<' '\n' | grep -q "^td>$shown$" ||
+        problem "the page does not show $shown: $(grep "^<tr><th>50</th>" $page)"
+done
+compares --run few --variance nll,beta,sn --steps 2 --samples 0 --out two
+picture "Maps of sigma by nll and sn" two/figure-sigma.png two/compare.html
+count 1 "The difference of both is grey" two/compare.html
+for column in mean_sigma_sn mean_sigma_nll; do
+    [ "$(sigma_column $column two)" = "$(sigma_column $column few/compare)" ] || problem "$column differs with other heads beside it"
+done
+for column in rms_difference correlation; do # a to b as b to a
+    [ "$(sigma_column ${column}_sn two)" = "$(sigma_column ${column}_nll few/compare)" ] || problem "$column is not symmetric"
+done
+compares --run few --variance nll --steps 2 --samples 0 --out two
+picture "Maps of sigma by nll" two/figure-sigma.png two/compare.html
+[ "$(head -n 1 two/figure-sigma.csv)" = t,largest_sigma,mean_sigma_nll ] || problem "figure-sigma.csv: $(cat two/figure-sigma.csv)"
 fails "--images: expected at most 5" --run few --steps 2 --samples 0 --images 6
 
 # -- The network is opened once, and lent to the other commands: a note of its opening comes once

@@ -52,6 +52,7 @@ works infer truth --run r --variance nll,nll_block --timesteps 3 --images 5 --ou
 works infer compare --run r --variance nll,nll_block --steps 3 --samples 0 --images 5 --quiet
 [ -s r/compare/figure-correlation.png ] || problem "no figure-correlation.png"
 grep -q "mean correlation of neighbours" r/compare/compare.html || problem "the page has no correlations"
+grep -q "<p>nll_block has the σ of nll, which the maps show.</p>" r/compare/compare.html || problem "the page has no diagonal"
 
 # A fixed size, and none.
 fits two --loss nll --set stage2.correlation=block2
