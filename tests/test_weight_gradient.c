@@ -23,8 +23,8 @@ static ConvShape square(int n, int size, int in_channels, int out_channels, int 
                         int pad_begin, int pad_end)
 {
     int out = (size + pad_begin + pad_end - kernel) / stride + 1;
-    return (ConvShape){n,      size,   size,      in_channels, out, out, out_channels,
-                       kernel, stride, pad_begin, pad_end};
+    return (ConvShape){n,      size,   size,      in_channels, out,        out, out_channels,
+                       kernel, stride, pad_begin, pad_end,     CONV_SQUARE};
 }
 
 /* Whole numbers from -4 to 4, or normal ones. */
@@ -205,10 +205,10 @@ END_TEST
 START_TEST(images_that_are_not_square)
 {
     const ConvShape shapes[] = {
-        {3, 5, 12, 40, 5, 12, 24, 3, 1, 1, 1},
-        {2, 12, 5, 40, 6, 2, 24, 3, 2, 1, 0},
-        {33, 1, 9, 33, 1, 9, 33, 3, 1, 1, 1},
-        {9, 6, 40, 16, 3, 20, 16, 1, 2, 0, 0},
+        {3, 5, 12, 40, 5, 12, 24, 3, 1, 1, 1, CONV_SQUARE},
+        {2, 12, 5, 40, 6, 2, 24, 3, 2, 1, 0, CONV_SQUARE},
+        {33, 1, 9, 33, 1, 9, 33, 3, 1, 1, 1, CONV_SQUARE},
+        {9, 6, 40, 16, 3, 20, 16, 1, 2, 0, 0, CONV_SQUARE},
     };
     if (!available())
         return;

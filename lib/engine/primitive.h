@@ -46,8 +46,8 @@ size_t primitive_scratch_bytes(const Primitive *primitive);
  * has to lie in memory. */
 size_t primitive_rows_bytes(const Primitive *primitive);
 /* Of the packed weights, or, for CONV_BACKWARD_WEIGHTS, of their packed gradient. 0: it reads or
- * writes plain float32 weights, of a convolution [out, in, kernel, kernel], and nothing is to be
- * packed. */
+ * writes plain float32 weights, of a convolution [out, in, height, width] of the kernel, and nothing
+ * is to be packed. */
 size_t primitive_weights_bytes(const Primitive *primitive);
 
 /* From plain weights to what the primitive reads. `packed` has primitive_weights_bytes bytes, which

@@ -12,7 +12,8 @@ static ConvLayouts conv_layouts(const Product *product)
     const ConvShape *s = &product->conv;
     const dnnl_dims_t src = {s->n, s->in_channels, s->in_height, s->in_width};
     const dnnl_dims_t dst = {s->n, s->out_channels, s->out_height, s->out_width};
-    const dnnl_dims_t weights = {s->out_channels, s->in_channels, s->kernel, s->kernel};
+    const dnnl_dims_t weights = {s->out_channels, s->in_channels, conv_kernel_height(s),
+                                 conv_kernel_width(s)};
     const dnnl_dims_t bias = {s->out_channels};
     const DType weights_type = product->pass == CONV_BACKWARD_WEIGHTS ? DTYPE_F32 : product->type;
     return (ConvLayouts){
@@ -39,14 +40,15 @@ static dnnl_status_t describe(dnnl_primitive_desc_t *description, const Product 
                                              [CONV_BACKWARD_DATA] = dnnl_backward_data,
                                              [CONV_BACKWARD_WEIGHTS] = dnnl_backward_weights};
     const ConvShape *s = &product->conv;
-    const ConvDescription conv = {.pass = kinds[product->pass],
-                                  .src = l->src,
-                                  .weights = l->weights,
-                                  .bias = l->bias,
-                                  .dst = l->dst,
-                                  .strides = {s->stride, s->stride},
-                                  .pad_begin = {s->pad_begin, s->pad_begin},
-                                  .pad_end = {s->pad_end, s->pad_end}};
+    const ConvDescription conv = {
+        .pass = kinds[product->pass],
+        .src = l->src,
+        .weights = l->weights,
+        .bias = l->bias,
+        .dst = l->dst,
+        .strides = {s->stride, s->stride},
+        .pad_begin = {conv_pad_above(s), conv_pad_left(s)},
+        .pad_end = {s->span == CONV_ROW ? 0 : s->pad_end, s->span == CONV_COLUMN ? 0 : s->pad_end}};
     dnnl_engine_t engine;
     if (!primitive_engine(&engine, error))
         return dnnl_runtime_error;
@@ -123,8 +125,8 @@ static Outcome finish(Primitive *p, bool added, Error *error)
 Outcome primitive_build_conv(Primitive *p, const Candidate *candidate, Error *error)
 {
     const ConvShape *s = &p->product.conv;
-    const int64_t area = (int64_t)s->kernel * s->kernel;
-    const int64_t plain[] = {s->in_channels * area, area, s->kernel, 1};
+    const int64_t width = conv_kernel_width(s), area = conv_kernel_height(s) * width;
+    const int64_t plain[] = {s->in_channels * area, area, width, 1};
     const int weights =
         p->product.pass == CONV_BACKWARD_WEIGHTS ? DNNL_ARG_DIFF_WEIGHTS : DNNL_ARG_WEIGHTS;
     Outcome outcome = describe_candidate(p, candidate, error);

@@ -19,8 +19,9 @@ static bool amx_takes(const Product *product)
 {
     const int least = 16;
     return !product->is_matmul && product->pass == CONV_BACKWARD_WEIGHTS &&
-           product->type == DTYPE_BF16 && product->conv.in_channels >= least &&
-           product->conv.out_channels >= least && weight_gradient_available() &&
+           product->type == DTYPE_BF16 && product->conv.span == CONV_SQUARE &&
+           product->conv.in_channels >= least && product->conv.out_channels >= least &&
+           weight_gradient_available() &&
            ((int)dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_amx) ==
                dnnl_cpu_isa_avx512_core_amx;
 }

@@ -17,10 +17,10 @@ static char *conv_text(const Product *p)
     return memory_format("convolution %s [%d, %d, %d, %d] -> [%d, %d, %d, %d], %dx%d, stride %d, "
                          "padding %d+%d, %s -> %s%s%s",
                          passes[p->pass], s->n, s->in_height, s->in_width, s->in_channels, s->n,
-                         s->out_height, s->out_width, s->out_channels, s->kernel, s->kernel,
-                         s->stride, s->pad_begin, s->pad_end, type_text(p->type),
-                         type_text(p->dst_type), p->added ? ", and a tensor added" : "",
-                         p->direct ? ", direct" : "");
+                         s->out_height, s->out_width, s->out_channels, conv_kernel_height(s),
+                         conv_kernel_width(s), s->stride, s->pad_begin, s->pad_end,
+                         type_text(p->type), type_text(p->dst_type),
+                         p->added ? ", and a tensor added" : "", p->direct ? ", direct" : "");
 }
 
 static char *matmul_text(const MatmulShape *s)
@@ -47,7 +47,8 @@ double product_operations(const Product *product)
     if (product->is_matmul)
         return 2.0 * (double)m->batch * (double)m->m * (double)m->n * (double)m->k;
     /* Every pass multiplies each output with the weights that reach it. */
-    return 2.0 * (double)conv_dst_count(c) * (double)c->kernel * c->kernel * c->in_channels;
+    return 2.0 * (double)conv_dst_count(c) * conv_kernel_height(c) * conv_kernel_width(c) *
+           c->in_channels;
 }
 
 int64_t conv_src_count(const ConvShape *s)
@@ -62,7 +63,7 @@ int64_t conv_dst_count(const ConvShape *s)
 
 int64_t conv_weights_count(const ConvShape *s)
 {
-    return (int64_t)s->out_channels * s->in_channels * s->kernel * s->kernel;
+    return (int64_t)s->out_channels * s->in_channels * conv_kernel_height(s) * conv_kernel_width(s);
 }
 
 int64_t matmul_a_count(const MatmulShape *s)

@@ -13,15 +13,38 @@ typedef enum ConvPass {
     CONV_BACKWARD_WEIGHTS, /* weights, bias = gradients, from src and dst's gradient */
 } ConvPass;
 
-/* A square convolution: in [n, in_size, in_size, in_channels], kernel x kernel, zeros around. */
+/* Which pixels a kernel of length k spans: k x k, one row of k, or one column of k. */
+typedef enum ConvSpan { CONV_SQUARE, CONV_ROW, CONV_COLUMN } ConvSpan;
+
+/* A convolution: in [n, in_height, in_width, in_channels], with zeros around. */
 typedef struct ConvShape {
     int n;
     int in_height, in_width, in_channels;
     int out_height, out_width, out_channels;
     int kernel, stride;
-    /* Padding: rows above and columns to the left; rows below and columns to the right. */
+    /* Padding: rows above and columns to the left; rows below and columns to the right. A row has
+     * none above and below, a column none to the left and right. */
     int pad_begin, pad_end;
+    ConvSpan span;
 } ConvShape;
+
+/* Height and width of the kernel; rows of zeros above and columns of zeros to the left. */
+static inline int conv_kernel_height(const ConvShape *s)
+{
+    return s->span == CONV_ROW ? 1 : s->kernel;
+}
+static inline int conv_kernel_width(const ConvShape *s)
+{
+    return s->span == CONV_COLUMN ? 1 : s->kernel;
+}
+static inline int conv_pad_above(const ConvShape *s)
+{
+    return s->span == CONV_ROW ? 0 : s->pad_begin;
+}
+static inline int conv_pad_left(const ConvShape *s)
+{
+    return s->span == CONV_COLUMN ? 0 : s->pad_begin;
+}
 
 /* c[b] = a[b] b[b] [+ bias] [+ c[b]]; strides in elements. */
 typedef struct MatmulShape {
@@ -81,8 +104,8 @@ char *product_text(const Product *product);
 /* Floating-point operations of the plain algorithm: a multiply-add is two. Padding is counted too. */
 double product_operations(const Product *product);
 
-/* Elements of the tensors of a convolution: [n, h, w, c] and [out, in, kernel, kernel]; and of the
- * memory that the matrices of a product span. */
+/* Elements of the tensors of a convolution: [n, h, w, c] and [out, in, height, width] of the kernel;
+ * and of the memory that the matrices of a product span. */
 int64_t conv_src_count(const ConvShape *shape);
 int64_t conv_dst_count(const ConvShape *shape);
 int64_t conv_weights_count(const ConvShape *shape);

@@ -142,7 +142,7 @@ static void describe_conv_case(Case *c)
 {
     const Product *p = c->product;
     const ConvShape *s = &p->conv;
-    const int64_t k = s->kernel;
+    const int64_t height = conv_kernel_height(s), width = conv_kernel_width(s);
     Tensor *of = c->operands.of;
     of[OPERAND_SRC] = from_pool(OPERAND_SRC, p->type);
     of[OPERAND_WEIGHTS] = from_pool(OPERAND_WEIGHTS, p->type);
@@ -160,8 +160,8 @@ static void describe_conv_case(Case *c)
         break;
     default:
         c->result = OPERAND_WEIGHTS;
-        set_shape(c, 4, (int64_t[]){s->out_channels, s->in_channels, k, k},
-                  (int64_t[]){s->in_channels * k * k, k * k, k, 1});
+        set_shape(c, 4, (int64_t[]){s->out_channels, s->in_channels, height, width},
+                  (int64_t[]){s->in_channels * height * width, height * width, width, 1});
     }
 }
 
@@ -269,7 +269,7 @@ static int64_t terms_of(const Product *p)
     const ConvShape *s = &p->conv;
     if (p->is_matmul)
         return p->matmul.k;
-    const int64_t area = (int64_t)s->kernel * s->kernel;
+    const int64_t area = (int64_t)conv_kernel_height(s) * conv_kernel_width(s);
     return p->pass == CONV_FORWARD         ? area * s->in_channels
            : p->pass == CONV_BACKWARD_DATA ? area * s->out_channels
                                            : (int64_t)s->n * s->out_height * s->out_width;

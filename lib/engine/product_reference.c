@@ -54,7 +54,8 @@ static double weight_at(const ConvShape *s, const ProductOperands *operands, int
                         int64_t y, int64_t x)
 {
     return element(operands, OPERAND_WEIGHTS,
-                   ((o * s->in_channels + i) * s->kernel + y) * s->kernel + x);
+                   ((o * s->in_channels + i) * conv_kernel_height(s) + y) * conv_kernel_width(s) +
+                       x);
 }
 
 static bool is_inside(int64_t at, int size)
@@ -69,10 +70,10 @@ static Expected forward(const Product *product, const ProductOperands *operands,
     expected_add(&sum, element(operands, OPERAND_BIAS, at[3]));
     if (product->added)
         expected_add(&sum, dst_at(s, operands, OPERAND_ADDED, at[0], at[1], at[2], at[3]));
-    for (int ky = 0; ky < s->kernel; ky++)
-        for (int kx = 0; kx < s->kernel; kx++) {
-            const int64_t y = at[1] * s->stride + ky - s->pad_begin;
-            const int64_t x = at[2] * s->stride + kx - s->pad_begin;
+    for (int ky = 0; ky < conv_kernel_height(s); ky++)
+        for (int kx = 0; kx < conv_kernel_width(s); kx++) {
+            const int64_t y = at[1] * s->stride + ky - conv_pad_above(s);
+            const int64_t x = at[2] * s->stride + kx - conv_pad_left(s);
             if (!is_inside(y, s->in_height) || !is_inside(x, s->in_width))
                 continue;
             for (int i = 0; i < s->in_channels; i++)
@@ -87,9 +88,9 @@ static Expected backward_data(const Product *product, const ProductOperands *ope
 {
     const ConvShape *s = &product->conv;
     Expected sum = {0};
-    for (int ky = 0; ky < s->kernel; ky++)
-        for (int kx = 0; kx < s->kernel; kx++) {
-            const int64_t y = at[1] + s->pad_begin - ky, x = at[2] + s->pad_begin - kx;
+    for (int ky = 0; ky < conv_kernel_height(s); ky++)
+        for (int kx = 0; kx < conv_kernel_width(s); kx++) {
+            const int64_t y = at[1] + conv_pad_above(s) - ky, x = at[2] + conv_pad_left(s) - kx;
             if (y % s->stride != 0 || x % s->stride != 0 ||
                 !is_inside(y / s->stride, s->out_height) || !is_inside(x / s->stride, s->out_width))
                 continue;
@@ -109,8 +110,8 @@ static Expected backward_weights(const Product *product, const ProductOperands *
     for (int n = 0; n < s->n; n++)
         for (int y = 0; y < s->out_height; y++)
             for (int x = 0; x < s->out_width; x++) {
-                const int64_t from_y = (int64_t)y * s->stride + at[2] - s->pad_begin;
-                const int64_t from_x = (int64_t)x * s->stride + at[3] - s->pad_begin;
+                const int64_t from_y = (int64_t)y * s->stride + at[2] - conv_pad_above(s);
+                const int64_t from_x = (int64_t)x * s->stride + at[3] - conv_pad_left(s);
                 if (is_inside(from_y, s->in_height) && is_inside(from_x, s->in_width))
                     expected_add(&sum, src_at(s, operands, n, from_y, from_x, at[1]) *
                                            dst_at(s, operands, OPERAND_DST, n, y, x, at[0]));

@@ -26,8 +26,9 @@ const WinogradKernels *winograd_kernels(void)
 
 bool winograd_can(const ConvShape *s)
 {
-    return s->kernel == 3 && s->stride == 1 && s->pad_begin == 1 && s->pad_end == 1 &&
-           s->in_channels <= WINOGRAD_MOST_CHANNELS && s->out_channels <= WINOGRAD_MOST_CHANNELS;
+    return s->span == CONV_SQUARE && s->kernel == 3 && s->stride == 1 && s->pad_begin == 1 &&
+           s->pad_end == 1 && s->in_channels <= WINOGRAD_MOST_CHANNELS &&
+           s->out_channels <= WINOGRAD_MOST_CHANNELS;
 }
 
 /* Fewer tiles are not worth the transform of the weights. More than half of the tiles' pixels have

@@ -1,7 +1,7 @@
 /* Convolutions. Where the forward and the backward-data primitive want packed weights, these are
- * packed each time they change. A gradient that comes out packed is brought back to [out, in, k, k].
- * The gradient of the weights reads x. If the normalisation before can compute x again, and the
- * primitive takes x row by row, x need not be kept from the forward pass.
+ * packed each time they change. A gradient that comes out packed is brought back to [out, in,
+ * height, width]. The gradient of the weights reads x. If the normalisation before can compute x
+ * again, and the primitive takes x row by row, x need not be kept from the forward pass.
  *
  *     forward   y = conv(x, w) + b [+ residual]
  *     backward  dx = conv'(dy, w),  dw = x (*) dy,  db = sum of dy,  d residual = dy
@@ -195,13 +195,15 @@ Value *nn_conv2d(Graph *graph, Value *x, const char *name, int channels, Conv op
 {
     int kernel = options.kernel, stride = options.stride ? options.stride : 1;
     int padding = options.pad_begin + options.pad_end;
-    int height = (x->h + padding - kernel) / stride + 1;
-    int width = (x->w + padding - kernel) / stride + 1;
-    int fan_in = x->c * kernel * kernel;
+    const bool is_row = options.span == CONV_ROW, is_column = options.span == CONV_COLUMN;
+    const int high = is_row ? 1 : kernel, wide = is_column ? 1 : kernel;
+    int height = (x->h + (is_row ? 0 : padding) - high) / stride + 1;
+    int width = (x->w + (is_column ? 0 : padding) - wide) / stride + 1;
+    int fan_in = x->c * high * wide;
     const Value *added = options.residual;
     assert(!added || added->type == (options.float32 ? DTYPE_F32 : graph->options.type));
     assert(!added || (added->h == height && added->w == width && added->c == channels));
-    const int weight[] = {options.banks, channels, x->c, kernel, kernel};
+    const int weight[] = {options.banks, channels, x->c, high, wide};
     const int bias[] = {options.banks, channels}, lead = options.banks > 0 ? 0 : 1;
     channels *= options.banks > 0 ? options.banks : 1;
     const DType type = graph->options.type;
@@ -220,6 +222,7 @@ Value *nn_conv2d(Graph *graph, Value *x, const char *name, int channels, Conv op
         .stride = stride,
         .pad_begin = options.pad_begin,
         .pad_end = options.pad_end,
+        .span = options.span,
     };
     conv->op = (Op){
         .in = {x, options.residual},

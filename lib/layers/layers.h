@@ -9,6 +9,8 @@
 
 typedef struct Conv {
     int kernel;
+    /* The shape of the kernel: kernel x kernel, or a row, or a column, without padding across. */
+    ConvSpan span;
     /* 0 means a stride of 1. */
     int stride;
     /* Rows of zeros above and columns to the left; rows below and columns to the right. */
@@ -22,7 +24,7 @@ typedef struct Conv {
 } Conv;
 
 /* Convolution with bias, [n, h, w, c] -> [n, h', w', channels], computed in the graph's type;
- * weight [channels, c, kernel, kernel], uniform in +-1/sqrt(fan_in) at the start. With banks the
+ * weight [channels, c, height, width] of the kernel, uniform in +-1/sqrt(fan_in) at the start. With banks the
  * result has banks * channels channels, and weight and bias [channels] begin with one more
  * dimension, [banks]. */
 Value *nn_conv2d(Graph *graph, Value *x, const char *name, int channels, Conv conv);
@@ -63,6 +65,9 @@ Value *nn_group_norm(Graph *graph, Value *x, const char *name, Norm norm);
 /* z * sigmoid(z), elementwise. */
 Value *nn_silu(Graph *graph, Value *x);
 
+/* max(z, 0), elementwise. */
+Value *nn_relu(Graph *graph, Value *x);
+
 /* x in another type; x itself where it has that type. */
 Value *nn_cast(Graph *graph, Value *x, DType type);
 
@@ -73,6 +78,20 @@ Value *nn_attention(Graph *graph, Value *qkv, int heads);
 
 /* Means of 2 x 2 pixels, [n, 2h, 2w, c] -> [n, h, w, c]. */
 Value *nn_average_pool(Graph *graph, Value *x);
+
+typedef struct Window {
+    /* Pixels along each side. */
+    int size, stride;
+    /* Pixels outside the image on each side that a window may span; less than `size`. */
+    int padding;
+    /* The mean instead of the largest value. */
+    bool mean;
+} Window;
+
+/* The largest value, or the mean, of the pixels of each window, channel by channel, [n, h, w, c] ->
+ * [n, h', w', c]. Pixels outside the image count for nothing, not even in the number that a mean is
+ * divided by. x is float32, and the graph has no gradients. */
+Value *nn_window(Graph *graph, Value *x, Window window);
 
 /* Nearest-neighbour upsampling, [n, h, w, c] -> [n, 2h, 2w, c]. */
 Value *nn_upsample(Graph *graph, Value *x);
