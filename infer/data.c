@@ -317,10 +317,10 @@ static bool examine(Data *d, Error *error)
     if (d->names.count != 1)
         return error_input(error, "data: expected the path of one data set, got %d",
                            d->names.count);
+    cache_place_set(d->cache, !d->common.quiet);
     if (!configure(d, d->names.items[0], error) ||
         (d->grid && !image_check_channels(d->config.data.channels, error)))
         return false;
-    cache_place_set(d->cache, !d->common.quiet);
     const bool ok = open_images(d, error) && (!d->verify || dataset_verify(d->dataset, error)) &&
                     read_all(d, &survey, error) &&
                     (d->common.quiet || print_all(d, &survey, error)) &&

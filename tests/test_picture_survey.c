@@ -89,5 +89,54 @@ START_TEST(a_survey_has_the_range_of_sizes)
 }
 END_TEST
 
+/* A JPEG whose header lies behind `segments` segments of 65,533 bytes, as those of profiles are. */
+static void write_late_header(const char *name, int segments)
+{
+    enum { SEGMENT = 65535 };
+    const JpegKind kind = {.given = JCS_GRAYSCALE, .stored = JCS_GRAYSCALE};
+    const uint8_t pixels[WIDTH * HEIGHT] = {0};
+    MadeFile file = made_jpeg(&kind, WIDTH, HEIGHT, pixels);
+    const size_t more = (size_t)segments * (SEGMENT + 2), size = file.size + more;
+    uint8_t *bytes = calloc(size, 1), *at = bytes + 2;
+    memcpy(bytes, file.bytes, 2);
+    for (int i = 0; i < segments; i++, at += SEGMENT + 2)
+        memcpy(at, (const uint8_t[]){0xff, 0xe2, SEGMENT >> 8, SEGMENT & 255}, 4);
+    memcpy(at, file.bytes + 2, file.size - 2);
+    scratch_write(scratch_path(name), bytes, size);
+    free(file.bytes);
+    free(bytes);
+}
+
+START_TEST(a_survey_finds_a_header_behind_megabytes)
+{
+    PictureSurvey survey;
+    ck_assert_int_eq(mkdir(scratch_path("late"), 0777), 0);
+    write_late_header("late/a.jpg", 1);
+    write_late_header("late/b.jpg", 40);
+    assert_ok(picture_survey_read(&survey, scratch_path("late"), &error));
+    ck_assert_int_eq(survey.pictures, 2);
+    ck_assert_int_eq(survey.most_width, WIDTH);
+    ck_assert_int_eq(survey.least_height, HEIGHT);
+}
+END_TEST
+
+/* More than are looked at side by side. */
+START_TEST(a_survey_counts_all_files)
+{
+    PictureSurvey survey;
+    ck_assert_int_eq(mkdir(scratch_path("many"), 0777), 0);
+    for (int i = 0; i < 600; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "many/%d.png", i);
+        write_grey(name, 5 + i % 7, 8);
+    }
+    assert_ok(picture_survey_read(&survey, scratch_path("many"), &error));
+    ck_assert_int_eq(survey.pictures, 600);
+    ck_assert_int_eq(survey.least_width, 5);
+    ck_assert_int_eq(survey.most_width, 11);
+}
+END_TEST
+
 SUITE_MAIN("sizes of pictures", headers_tell_what_the_decoders_tell,
-           a_survey_has_the_range_of_sizes)
+           a_survey_has_the_range_of_sizes, a_survey_finds_a_header_behind_megabytes,
+           a_survey_counts_all_files)

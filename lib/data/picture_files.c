@@ -29,7 +29,11 @@ struct PictureFiles {
     int64_t next;
 };
 
-enum { MEGABYTE = 1 << 20 };
+enum {
+    MEGABYTE = 1 << 20,
+    /* Memory for a file of unknown size. */
+    FIRST_BYTES = 1 << 14,
+};
 
 /* -- Opening ----------------------------------------------------------------------------------- */
 
@@ -81,11 +85,12 @@ static bool read_some(const PictureFiles *files, FILE *stream, uint8_t *bytes, i
     return true;
 }
 
-/* Reads the rest of a file that begins with `begin` [begins], with memory that grows as data come. */
+/* Reads the rest of a file that begins with `begin` [begins], up to `most` bytes, with memory that grows as
+ * data come. */
 static bool read_rest(const PictureFiles *files, FILE *stream, const uint8_t *begin, int64_t begins,
-                      PictureFile *file, Error *error)
+                      int64_t most, PictureFile *file, Error *error)
 {
-    int64_t capacity = 1 << 14, got = 0;
+    int64_t capacity = most < FIRST_BYTES ? most : FIRST_BYTES, got = 0;
     file->bytes = memory_grow(NULL, (size_t)capacity, 1);
     memcpy(file->bytes, begin, (size_t)begins);
     file->size = begins;
@@ -95,12 +100,12 @@ static bool read_rest(const PictureFiles *files, FILE *stream, const uint8_t *be
         file->size += got;
         if (file->size < capacity)
             break;
-        if (capacity >= PICTURE_MAX_BYTES) {
+        if (capacity == PICTURE_MAX_BYTES)
             snprintf(file->problem, sizeof file->problem, "has more than %d bytes",
                      PICTURE_MAX_BYTES);
+        if (capacity == most)
             break;
-        }
-        capacity *= 2;
+        capacity = 2 * capacity < most ? 2 * capacity : most;
         file->bytes = memory_grow(file->bytes, (size_t)capacity, 1);
     }
     if (stream && ferror(stream))
@@ -109,7 +114,8 @@ static bool read_rest(const PictureFiles *files, FILE *stream, const uint8_t *be
 }
 
 /* Fills in a file with the name that it has. */
-static bool look_at(const PictureFiles *files, FILE *stream, PictureFile *file, Error *error)
+static bool look_at(const PictureFiles *files, FILE *stream, int64_t most, PictureFile *file,
+                    Error *error)
 {
     uint8_t begin[PICTURE_MAGIC];
     int64_t got = 0;
@@ -118,7 +124,7 @@ static bool look_at(const PictureFiles *files, FILE *stream, PictureFile *file, 
     const bool is_one = picture_kind(begin, (size_t)got) != PICTURE_NONE;
     file->is_picture = is_one || is_named_like_a_picture(file->name);
     if (is_one)
-        return read_rest(files, stream, begin, got, file, error);
+        return read_rest(files, stream, begin, got, most, file, error);
     if (file->is_picture)
         snprintf(file->problem, sizeof file->problem, "%s",
                  got == 0 ? "is empty" : "is neither PNG nor JPEG");
@@ -145,7 +151,7 @@ static bool next_packed(PictureFiles *files, PictureFile *file, Error *error)
     while (name && strncmp(name, "./", 2) == 0)
         name += 2;
     file->name = memory_string(name);
-    if (!name || look_at(files, NULL, file, error))
+    if (!name || look_at(files, NULL, PICTURE_MAX_BYTES, file, error))
         return true;
     picture_files_forget(file);
     return false;
@@ -163,13 +169,18 @@ bool picture_files_next(PictureFiles *files, PictureFile *file, Error *error)
 
 void picture_files_load(const PictureFiles *files, PictureFile *file)
 {
+    picture_files_load_begin(files, file, PICTURE_MAX_BYTES);
+}
+
+void picture_files_load_begin(const PictureFiles *files, PictureFile *file, int64_t most)
+{
     Error unused;
     if (files->bundle)
         return;
     char *path = memory_format("%s/%s", files->path, file->name);
     FILE *stream = input_file_open(path);
     if (stream) {
-        (void)look_at(files, stream, file, &unused); /* it fails for archives alone */
+        (void)look_at(files, stream, most, file, &unused); /* it fails for archives alone */
         fclose(stream);
     } else {
         file->is_picture = is_named_like_a_picture(file->name);

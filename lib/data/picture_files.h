@@ -43,6 +43,10 @@ bool picture_files_next(PictureFiles *files, PictureFile *file, Error *error);
  * archive. Several threads may call it at a time. */
 void picture_files_load(const PictureFiles *files, PictureFile *file);
 
+/* The same with the first `most` bytes of the file, if it has more; of a file of an archive all of them
+ * are there. */
+void picture_files_load_begin(const PictureFiles *files, PictureFile *file, int64_t most);
+
 /* Frees the name and the contents. */
 void picture_files_forget(PictureFile *file);
 

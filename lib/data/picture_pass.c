@@ -4,13 +4,11 @@
  */
 #include "data/picture_pass.h"
 
-#include "base/clock.h"
 #include "base/fingerprint.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
-#include "base/progress.h"
-#include "data/cache_place.h"
 #include "data/picture_files.h"
+#include "data/picture_progress.h"
 
 #include <omp.h>
 #include <stdlib.h>
@@ -55,7 +53,7 @@ typedef struct Run {
     int64_t name_capacity, source_capacity;
     /* Whether there may be more files. */
     bool more;
-    Progress progress;
+    PictureProgress progress;
 } Run;
 
 /* -- Files ------------------------------------------------------------------------------------- */
@@ -200,37 +198,12 @@ static bool step(Run *run, Batch *batch, Batch *next, Error *error)
     return filled && interrupt_continues(error);
 }
 
-/* The first line comes after an interval. */
-static void start_progress(Run *run, const char *what)
-{
-    const bool packed = picture_files_are_packed(run->files);
-    progress_start(&run->progress, what, 0, picture_files_total(run->files), 1,
-                   packed ? "MiB/s" : "files/s", !cache_place().shows_progress);
-    run->progress.shown = clock_seconds();
-}
-
-static void show(Run *run, int64_t pictures)
-{
-    progress_update(&run->progress, picture_files_done(run->files), "%lld pictures",
-                    (long long)pictures);
-}
-
-/* A pass that took less than an interval has shown nothing, and needs no last line. */
-static void finish_progress(Run *run, bool done)
-{
-    Progress *progress = &run->progress;
-    if (done)
-        progress->done = progress->total;
-    if (clock_seconds() - progress->start_time > progress->interval)
-        progress_finish(progress);
-}
-
 static bool run_batches(Run *run, Error *error)
 {
     bool ok = fill(run, &run->batches[0], error);
     for (int at = 0; ok && (run->batches[at].count > 0 || run->more); at = !at) {
         ok = step(run, &run->batches[at], &run->batches[!at], error);
-        show(run, run->pass->index->count);
+        picture_progress_show(&run->progress, run->pass->index->count);
     }
     forget(&run->batches[0]);
     forget(&run->batches[1]);
@@ -268,9 +241,9 @@ bool picture_pass_run(const PicturePass *pass, Error *error)
     run->images = memory_large((size_t)run->most, run->image_size, "pictures", error);
     bool ok = run->images && picture_files_open(&run->files, pass->path, error);
     if (ok) {
-        start_progress(run, "pictures");
+        picture_progress_start(&run->progress, "pictures", run->files);
         ok = run_batches(run, error);
-        finish_progress(run, ok);
+        picture_progress_finish(&run->progress, ok);
         ok = ok && check_some(pass->index, pass->path, error) &&
              picture_index_sort(pass->index, run->names, pass->path, error);
     }
@@ -321,18 +294,17 @@ bool picture_pass_compare(const char *path, const PictureIndex *index, char **ch
     *changed = NULL;
     bool ok = picture_files_open(&run->files, path, error);
     if (ok)
-        start_progress(run, "comparing files");
+        picture_progress_start(&run->progress, "comparing files", run->files);
     while (ok && run->more && !*changed) {
         ok = fill(run, batch, error) && interrupt_continues(error);
         if (ok) {
             read_batch(run->files, batch);
             compare_batch(batch, index, &at, changed);
-            show(run, at);
+            picture_progress_show(&run->progress, at);
         }
         forget(batch);
     }
-    if (run->files)
-        finish_progress(run, ok && !*changed);
+    picture_progress_finish(&run->progress, ok && !*changed);
     if (ok && !*changed && at != index->files)
         *changed = memory_string("a picture that is no longer there");
     picture_files_close(run->files);

@@ -4,8 +4,10 @@
 #include "data/picture_survey.h"
 
 #include "base/interrupt.h"
+#include "base/memory.h"
 #include "data/picture.h"
 #include "data/picture_files.h"
+#include "data/picture_progress.h"
 
 /* -- Headers ----------------------------------------------------------------------------------- */
 
@@ -99,22 +101,87 @@ bool picture_survey_is_even(const PictureSurvey *survey)
            survey->least_width == survey->least_height;
 }
 
+enum {
+    /* Files that are looked at side by side. */
+    BATCH = 256,
+    /* The header of nearly all files lies in their first bytes. */
+    BEGIN = 1 << 14,
+};
+
+/* A file, and what its header says; a width of 0: nothing. */
+typedef struct Item {
+    PictureFile file;
+    int width, height, channels;
+} Item;
+
+static bool find_header(Item *item)
+{
+    const PictureFile *file = &item->file;
+    const bool found = file->bytes && picture_header(file->bytes, file->size, &item->width,
+                                                     &item->height, &item->channels);
+    if (!found)
+        item->width = 0;
+    return found;
+}
+
+/* A JPEG may have megabytes of other segments before its header. Then the whole file is read. */
+static void look_at(const PictureFiles *files, Item *item)
+{
+    picture_files_load_begin(files, &item->file, BEGIN);
+    if (!find_header(item) && item->file.size == BEGIN && !picture_files_are_packed(files)) {
+        memory_free(item->file.bytes);
+        item->file.bytes = NULL;
+        picture_files_load(files, &item->file);
+        (void)find_header(item);
+    }
+    memory_free(item->file.bytes);
+    item->file.bytes = NULL;
+}
+
+/* The next files, one at a time of an archive, whose contents come with their names. */
+static bool take_files(PictureFiles *files, Item *items, int *count, bool *more, Error *error)
+{
+    const int most = picture_files_are_packed(files) ? 1 : BATCH;
+    for (*count = 0; *more && *count < most;) {
+        items[*count] = (Item){0};
+        if (!picture_files_next(files, &items[*count].file, error))
+            return false;
+        *more = items[*count].file.name != NULL;
+        *count += *more;
+    }
+    return true;
+}
+
+static void add_all(PictureSurvey *survey, const PictureFiles *files, Item *items, int count)
+{
+#pragma omp parallel for schedule(dynamic)
+    for (int i = 0; i < count; i++)
+        look_at(files, &items[i]);
+    for (int i = 0; i < count; i++) {
+        if (items[i].width > 0)
+            add(survey, items[i].width, items[i].height, items[i].channels);
+        picture_files_forget(&items[i].file);
+    }
+}
+
 bool picture_survey_read(PictureSurvey *survey, const char *path, Error *error)
 {
     PictureFiles *files = NULL;
+    PictureProgress progress;
     *survey = (PictureSurvey){0};
-    bool ok = picture_files_open(&files, path, error), more = true;
+    if (!picture_files_open(&files, path, error))
+        return false;
+    Item *items = memory_small(BATCH, sizeof *items);
+    bool ok = true, more = true;
+    picture_progress_start(&progress, "sizes", files);
     while (ok && more) {
-        PictureFile file = {0};
-        int width = 0, height = 0, channels = 0;
-        ok = interrupt_continues(error) && picture_files_next(files, &file, error);
-        more = file.name != NULL;
-        if (ok && more)
-            picture_files_load(files, &file);
-        if (file.bytes && picture_header(file.bytes, file.size, &width, &height, &channels))
-            add(survey, width, height, channels);
-        picture_files_forget(&file);
+        int count = 0;
+        ok = interrupt_continues(error) && take_files(files, items, &count, &more, error);
+        add_all(survey, files, items, count);
+        picture_progress_show(&progress, survey->pictures);
     }
+    picture_progress_finish(&progress, ok);
+    memory_free(items);
     picture_files_close(files);
     return ok;
 }

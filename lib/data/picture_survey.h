@@ -18,7 +18,7 @@ typedef struct PictureSurvey {
 /* Whether all pictures are squares of one size. */
 bool picture_survey_is_even(const PictureSurvey *survey);
 
-/* Reads all files and decodes none. Broken pictures are passed over: opening the set names them. Input
+/* Reads the beginnings of all files on all cores, all of an archive, and decodes none. Shows its progress. Broken pictures are passed over: opening the set names them. Input
  * error if `path` is neither a directory nor an archive, or is damaged; run-time error at a signal. */
 bool picture_survey_read(PictureSurvey *survey, const char *path, Error *error);
 
