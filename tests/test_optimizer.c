@@ -315,6 +315,53 @@ START_TEST(threads_make_no_difference_to_a_norm)
 }
 END_TEST
 
+/* Processes that share a state update a slice each (train/shard.h): the bits are those of a whole. */
+START_TEST(slices_make_no_difference)
+{
+    const OptimizerSettings settings = {.lr = 1e-3, .warmup = 3, .grad_clip = 1.5, .ema = 0.99};
+    const size_t starts[] = {0, 64, 30016, 40000, 65600, LARGE};
+    OptimizerState whole, sliced = make_state(LARGE);
+    double norms[UPDATES] = {0};
+    run_with_threads(1, &whole, norms);
+    for (int i = 1; i <= 5; i++) {
+        draw_gradients(&sliced, i);
+        for (int k = 0; k < 5; k++) {
+            const size_t at = starts[k];
+            const OptimizerState slice = {.size = starts[k + 1] - at,
+                                          .weights = sliced.weights + at,
+                                          .ema = sliced.ema + at,
+                                          .first_moment = sliced.first_moment + at,
+                                          .second_moment = sliced.second_moment + at,
+                                          .gradients = sliced.gradients + at};
+            optimizer_update(&slice, &settings, i, norms[i]);
+        }
+    }
+    const size_t bytes = LARGE * sizeof(float);
+    ck_assert_int_eq(memcmp(whole.weights, sliced.weights, bytes), 0);
+    ck_assert_int_eq(memcmp(whole.ema, sliced.ema, bytes), 0);
+    ck_assert_int_eq(memcmp(whole.first_moment, sliced.first_moment, bytes), 0);
+    ck_assert_int_eq(memcmp(whole.second_moment, sliced.second_moment, bytes), 0);
+    optimizer_state_free(&whole);
+    optimizer_state_free(&sliced);
+}
+END_TEST
+
+START_TEST(a_state_in_part_begins_with_its_part)
+{
+    ParamSet params;
+    OptimizerState state;
+    Error error = {0};
+    params_init(&params);
+    params_add(&params, "a", 2, (int[]){5, 3}, PARAM_UNIFORM_FAN_IN, 3);
+    ck_assert(optimizer_state_make_part(&state, &params, 9, 7, 4, "x", &error));
+    ck_assert_uint_eq(state.size, 15);
+    ck_assert_mem_eq(state.ema, state.weights + 7, 4 * sizeof(float));
+    ck_assert(state.first_moment[3] == 0 && state.second_moment[3] == 0);
+    optimizer_state_free(&state);
+    params_free(&params);
+}
+END_TEST
+
 START_TEST(a_state_begins_with_its_first_weights)
 {
     ParamSet params;
@@ -342,9 +389,9 @@ START_TEST(a_state_begins_with_its_first_weights)
 }
 END_TEST
 
-SUITE_MAIN("optimizer", a_state_begins_with_its_first_weights, yardstick_is_pytorch,
-           adam_agrees_without_clipping, adam_agrees_with_warmup_clipping_and_average,
-           learning_rate_warms_up, clipping_acts_above_the_limit_only,
-           average_has_the_rate_of_its_update, norm_is_the_sum_in_double,
-           norm_of_no_numbers_is_none, threads_make_no_difference,
+SUITE_MAIN("optimizer", a_state_begins_with_its_first_weights, a_state_in_part_begins_with_its_part,
+           slices_make_no_difference, yardstick_is_pytorch, adam_agrees_without_clipping,
+           adam_agrees_with_warmup_clipping_and_average, learning_rate_warms_up,
+           clipping_acts_above_the_limit_only, average_has_the_rate_of_its_update,
+           norm_is_the_sum_in_double, norm_of_no_numbers_is_none, threads_make_no_difference,
            threads_make_no_difference_to_a_norm)

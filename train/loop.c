@@ -20,6 +20,7 @@
 #include "engine/profile.h"
 #include "io/file_kind.h"
 #include "io/run_lock.h"
+#include "train/learner_file.h"
 #include "train/metrics.h"
 #include "train/snapshots.h"
 
@@ -83,48 +84,21 @@ static Config config_of(const Stage *stage, Checkpoint *checkpoint)
     return config;
 }
 
-/* The groups of the optimiser's moments: "optimizer/first_moment/heads/sn". */
-enum { GROUP_SIZE = 32 + LEARNER_GROUP_SIZE };
-
-static void moment_group(char group[GROUP_SIZE], const char *moment, const Learner *learner)
+/* A checkpoint does not tell how processes shared the work: it is the same file however they did. */
+static Config stored_config(const Stage *stage)
 {
-    snprintf(group, GROUP_SIZE, "optimizer/%s/%s", moment, learner->group);
-}
-
-static bool write_learner(const Learner *learner, CheckpointWriter *writer, Error *error)
-{
-    const ParamSet *set = &learner->params;
-    const OptimizerState *state = &learner->state;
-    char first[GROUP_SIZE], second[GROUP_SIZE];
-    moment_group(first, "first_moment", learner);
-    moment_group(second, "second_moment", learner);
-    return checkpoint_write_params(writer, learner->group, set, state->weights, error) &&
-           checkpoint_write_params(writer, learner->ema_group, set, state->ema, error) &&
-           (!state->first_moment ||
-            (checkpoint_write_params(writer, first, set, state->first_moment, error) &&
-             checkpoint_write_params(writer, second, set, state->second_moment, error)));
-}
-
-static bool read_learner(const Learner *learner, Checkpoint *checkpoint, Error *error)
-{
-    const ParamSet *set = &learner->params;
-    const OptimizerState *state = &learner->state;
-    char first[GROUP_SIZE], second[GROUP_SIZE];
-    moment_group(first, "first_moment", learner);
-    moment_group(second, "second_moment", learner);
-    return checkpoint_read_params(checkpoint, learner->group, set, state->weights, error) &&
-           checkpoint_read_params(checkpoint, learner->ema_group, set, state->ema, error) &&
-           (!state->first_moment ||
-            (checkpoint_read_params(checkpoint, first, set, state->first_moment, error) &&
-             checkpoint_read_params(checkpoint, second, set, state->second_moment, error)));
+    Config config = *stage->config;
+    config.stage1.shard = false;
+    return config;
 }
 
 static bool save(Stage *stage, int64_t step, Error *error)
 {
     CheckpointWriter *writer = NULL;
-    bool done = checkpoint_create(&writer, stage->path, stage->config, stage->number, step, error);
+    const Config config = stored_config(stage);
+    bool done = checkpoint_create(&writer, stage->path, &config, stage->number, step, error);
     for (int i = 0; done && i < stage->learner_count; i++)
-        done = write_learner(&stage->learners[i], writer, error);
+        done = learner_write(&stage->learners[i], writer, error);
     if (done && stage->write_extra)
         done = stage->write_extra(stage, writer, error);
     done = done && write_skipped(stage, writer, error) && write_images(stage, writer, error);
@@ -180,7 +154,7 @@ static bool restore(Stage *stage, Checkpoint *checkpoint, bool resume, int64_t *
     if (stage->read_extra && !stage->read_extra(stage, checkpoint, error))
         return false;
     for (int i = 0; i < stage->learner_count; i++)
-        if (!read_learner(&stage->learners[i], checkpoint, error))
+        if (!learner_read(&stage->learners[i], checkpoint, error))
             return false;
     read_skipped(stage, checkpoint);
     *step = checkpoint_step(checkpoint);
@@ -318,7 +292,7 @@ static bool write_files(Loop *loop, Error *error)
     return error_add(error, "; %s is saved (step %lld)", stage->path, (long long)loop->step);
 }
 
-/* write_files by the first process, for all. */
+/* write_files by the first process, for all. The others give it their slices meanwhile. */
 static bool write_for_all(Loop *loop, Error *error)
 {
     bool done = true;
@@ -327,6 +301,7 @@ static bool write_for_all(Loop *loop, Error *error)
         done = write_files(loop, error);
         group_alone(before);
     }
+    learners_bring_rest(loop->stage);
     if (!group_agree(done, error))
         return false;
     loop->saved = loop->step;
@@ -334,10 +309,12 @@ static bool write_for_all(Loop *loop, Error *error)
 }
 
 /* Every process continues with the state that was saved. Processors of several kinds may round
- * differently, and their copies of the weights would drift apart. */
+ * differently, and their copies of the weights would drift apart. (Slices have no copies.) */
 static void share_state(const Stage *stage)
 {
     for (int i = 0; i < stage->learner_count; i++) {
+        if (stage->learners[i].shard)
+            continue;
         const OptimizerState *state = &stage->learners[i].state;
         const size_t bytes = state->size * sizeof(float);
         float *const arrays[] = {state->weights, state->ema, state->first_moment,

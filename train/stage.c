@@ -3,7 +3,8 @@
  *
  * Each process has computed its share of the batch, and the sums over the processes have begun
  * meanwhile (train/exchange.h). After them all have the same gradients, and
- * so decide the same and update their copies of the weights alike.
+ * so decide the same and update their copies of the weights alike, or each its slice of them
+ * (train/shard.h).
  *
  * The decision comes before any update, so that a step that stops the run has changed nothing. A
  * loss or a norm that is not finite, or far too large, is unsound: weights that have gone wrong
@@ -20,14 +21,33 @@
 
 static const char weights_name[] = "the parameters"; /* in errors */
 
-bool learner_allocate(Learner *learner, uint64_t seed, Graph *graph, Error *error)
+static bool begin_exchange(Learner *learner, Graph *graph, Error *error)
 {
-    OptimizerState *state = &learner->state;
-    if (!optimizer_state_make(state, &learner->params, seed, weights_name, error) ||
-        !exchange_make(&learner->exchange, state->gradients, state->size, error))
+    const OptimizerState *state = &learner->state;
+    if (!exchange_make(&learner->exchange, state->gradients, state->size, error))
         return false;
     exchange_follow(learner->exchange, graph);
     return true;
+}
+
+bool learner_allocate(Learner *learner, uint64_t seed, Graph *graph, Error *error)
+{
+    return optimizer_state_make(&learner->state, &learner->params, seed, weights_name, error) &&
+           begin_exchange(learner, graph, error);
+}
+
+bool learner_allocate_shared(Learner *learner, uint64_t seed, Graph *graph, Error *error)
+{
+    OptimizerState *state = &learner->state;
+    size_t first, count;
+    if (!shard_make(&learner->shard, &learner->params, error))
+        return false;
+    if (!learner->shard)
+        return learner_allocate(learner, seed, graph, error);
+    shard_slice(learner->shard, &first, &count);
+    return optimizer_state_make_part(state, &learner->params, seed, first, count, weights_name,
+                                     error) &&
+           begin_exchange(learner, graph, error);
 }
 
 bool learner_allocate_solved(Learner *learner, Error *error)
@@ -43,6 +63,7 @@ bool learner_allocate_solved(Learner *learner, Error *error)
 void learner_free(Learner *learner)
 {
     exchange_free(learner->exchange);
+    shard_free(learner->shard);
     optimizer_state_free(&learner->state);
     params_free(&learner->params);
 }
@@ -141,6 +162,20 @@ static bool evaluate(Stage *stage, int64_t step, double *losses, Error *error)
     return true;
 }
 
+/* Update `i`. Where processes share the state, each updates its slice, and gets the others' weights. */
+static void update(Stage *stage, const Learner *learner, int64_t i, double norm)
+{
+    if (!learner->shard) {
+        optimizer_update(&learner->state, &stage->settings, i, norm);
+        return;
+    }
+    const OptimizerState slice = shard_of_state(learner->shard, &learner->state);
+    optimizer_update(&slice, &stage->settings, i, norm);
+    const double begin = clock_seconds();
+    shard_gather(learner->shard, learner->state.weights);
+    stage->exchanging += clock_seconds() - begin;
+}
+
 bool stage_step(Stage *stage, int64_t step, double *losses, double *norms, Error *error)
 {
     bool sound[MAX_LEARNERS] = {false}, all_sound = true;
@@ -161,7 +196,7 @@ bool stage_step(Stage *stage, int64_t step, double *losses, double *norms, Error
         return false;
     for (int i = 0; i < stage->learner_count; i++)
         if (sound[i] && stage->learners[i].state.gradients)
-            optimizer_update(&stage->learners[i].state, &stage->settings, step + 1, norms[i]);
+            update(stage, &stage->learners[i], step + 1, norms[i]);
     profile_bytes(optimiser_bytes(stage));
     profile_end(begin, "optimiser", PROFILE_OTHER);
     return true;

@@ -9,6 +9,7 @@
 #include "engine/params.h"
 #include "io/checkpoint.h"
 #include "train/exchange.h"
+#include "train/shard.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,6 +31,8 @@ typedef struct Learner {
     OptimizerState state;
     /* Sums the gradients over the processes; NULL in a group of one, and without gradients. */
     Exchange *exchange;
+    /* The slices of the state, if processes share it; else NULL. */
+    Shard *shard;
 } Learner;
 
 typedef struct Stage Stage;
@@ -61,8 +64,8 @@ struct Stage {
     /* Steps so far in which a learner was not updated (train.on_nonfinite), and those of them since
      * the last sound step. */
     int64_t skipped, skipped_in_a_row;
-    /* Seconds of the last step: until the gradients of this process were there, and until those of
-     * all were summed. */
+    /* Seconds of the last step: until the gradients of this process were there; and until those of
+     * all were summed, with the time in which shared weights were gathered. */
     double computing, exchanging;
     /* Whether a loss or a gradient that is not finite, or far too large, ended the run. */
     bool exploded;
@@ -93,6 +96,9 @@ struct Stage {
  * backward pass of `graph`, which computes its gradients, also begins their exchange; in a group of
  * one `graph` may be NULL. */
 bool learner_allocate(Learner *learner, uint64_t seed, Graph *graph, Error *error);
+
+/* The same, and the processes share the moving average and the moments (train/shard.h). */
+bool learner_allocate_shared(Learner *learner, uint64_t seed, Graph *graph, Error *error);
 
 /* The same for weights that are solved for, zero at first: no moments, no gradients. */
 bool learner_allocate_solved(Learner *learner, Error *error);

@@ -119,7 +119,8 @@ static bool build(Stage1 *s, Error *error)
     if (config->model.predicts != PREDICTS_EPS)
         graph_keep(s->graph, s->net.x);
     return graph_finish(s->graph, error) &&
-           learner_allocate(learner, config->seed, s->graph, error);
+           (config->stage1.shard ? learner_allocate_shared
+                                 : learner_allocate)(learner, config->seed, s->graph, error);
 }
 
 static void release(Stage *stage)

@@ -100,10 +100,15 @@ void group_gather(void *rows, int64_t count, size_t bytes)
     size_t *starts = memory_small((size_t)size + 1, sizeof *starts);
     for (int rank = 0; rank <= size; rank++)
         starts[rank] = (size_t)group_start(count, rank) * bytes;
-    group_watch_enter();
-    way()->gather(rows, starts);
-    group_watch_leave();
+    group_gather_parts(rows, starts);
     memory_free(starts);
+}
+
+void group_gather_parts(void *data, const size_t *starts)
+{
+    group_watch_enter();
+    way()->gather(data, starts);
+    group_watch_leave();
 }
 
 int group_largest(int value)

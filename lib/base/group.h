@@ -35,6 +35,9 @@ typedef struct GroupShare {
 } GroupShare;
 GroupShare group_share(int64_t count);
 
+/* Where the part of process `rank` begins; of rank group_size(): `count`. */
+int64_t group_start(int64_t count, int rank);
+
 /* values [count] := the sums over all processes. All processes get the same bits. */
 void group_sum_floats(float *values, size_t count);
 void group_sum_doubles(double *values, size_t count);
@@ -53,6 +56,10 @@ void group_bring(void *data, size_t bytes, int from);
 /* rows [count] of `bytes` each: every process has filled those of group_share(count), and gets the
  * others. */
 void group_gather(void *rows, int64_t count, size_t bytes);
+
+/* The same for parts of any length: process r has filled bytes starts[r] to starts[r + 1] of `data`;
+ * starts [group_size() + 1]. */
+void group_gather_parts(void *data, const size_t *starts);
 
 /* The largest of the processes' values; and whether a condition holds in any process. */
 int group_largest(int value);

@@ -42,6 +42,3 @@ void group_use(const GroupWay *way);
 /* The way that the calls of this process go now: that of its group, or while it is alone
  * (group_alone) group_serial. */
 const GroupWay *group_way(void);
-
-/* Where the part of process `rank` begins, of `count` things (group_share). */
-int64_t group_start(int64_t count, int rank);

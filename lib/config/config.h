@@ -150,6 +150,8 @@ typedef struct Config {
         /* Largest L2 norm of the gradient; 0: no clipping. */
         double grad_clip;
         double ema;
+        /* Whether processes share the optimiser's state (train/shard.h). */
+        bool shard;
     } stage1;
     struct {
         /* config_resolve replaces SOLVER_AUTO. */

@@ -163,6 +163,8 @@ const ConfigKey config_keys[] = {
      .help = "largest L2 norm of the gradient; 0: no clipping"},
     {"stage1.ema", KEY_REAL, AT(stage1.ema), RANGE(0, 1), .below_high = true, .fallback = "0.9999",
      .ignored_in = STAGE2 | NETWORK, .help = "decay of the moving average of the weights"},
+    {"stage1.shard", KEY_BOOL, AT(stage1.shard), .fallback = "false", .ignored_in = EVERYTHING,
+     .help = "whether processes of mpirun share the optimiser's state: less memory, more messages"},
 
     {"stage2.solver", KEY_CHOICE, AT(stage2.solver), .choices = CHOICES("auto", "adam", "exact"),
      .fallback = "auto", .ignored_in = STAGE1 | NETWORK,

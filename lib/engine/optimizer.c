@@ -35,11 +35,23 @@ bool optimizer_state_make_fixed(OptimizerState *state, const ParamSet *params, u
 bool optimizer_state_make(OptimizerState *state, const ParamSet *params, uint64_t seed,
                           const char *what, Error *error)
 {
+    return optimizer_state_make_part(state, params, seed, 0, params->size, what, error);
+}
+
+bool optimizer_state_make_part(OptimizerState *state, const ParamSet *params, uint64_t seed,
+                               size_t first, size_t count, const char *what, Error *error)
+{
     const size_t size = params->size;
-    return optimizer_state_make_fixed(state, params, seed, what, error) &&
-           (state->first_moment = memory_large(size, sizeof(float), what, error)) &&
-           (state->second_moment = memory_large(size, sizeof(float), what, error)) &&
-           (state->gradients = memory_large(size, sizeof(float), what, error));
+    *state = (OptimizerState){.size = size};
+    if (!(state->weights = memory_large(size, sizeof(float), what, error)) ||
+        !(state->gradients = memory_large(size, sizeof(float), what, error)) ||
+        !(state->ema = memory_large(count, sizeof(float), what, error)) ||
+        !(state->first_moment = memory_large(count, sizeof(float), what, error)) ||
+        !(state->second_moment = memory_large(count, sizeof(float), what, error)))
+        return false;
+    params_initialise(params, seed, state->weights);
+    memcpy(state->ema, state->weights + first, count * sizeof(float));
+    return true;
 }
 
 void optimizer_state_free(OptimizerState *state)

@@ -36,6 +36,11 @@ typedef struct OptimizerState {
 bool optimizer_state_make(OptimizerState *state, const ParamSet *params, uint64_t seed,
                           const char *what, Error *error);
 
+/* The same, but the average and the moments have `count` numbers, those of the parameters from `first`
+ * on: for processes that share them (train/shard.h). */
+bool optimizer_state_make_part(OptimizerState *state, const ParamSet *params, uint64_t seed,
+                               size_t first, size_t count, const char *what, Error *error);
+
 /* The same without moments and gradients: for weights that are computed in another way. */
 bool optimizer_state_make_fixed(OptimizerState *state, const ParamSet *params, uint64_t seed,
                                 const char *what, Error *error);

@@ -250,8 +250,8 @@ static bool check_finite(const char *place, const float *values, size_t count, E
     return true;
 }
 
-static bool read_param(Checkpoint *checkpoint, const char *group, const Param *param, float *values,
-                       Error *error)
+bool checkpoint_read_param(Checkpoint *checkpoint, const char *group, const Param *param,
+                           float *values, Error *error)
 {
     int64_t dims[PARAM_MAX_RANK];
     param_dims(param, dims);
@@ -269,7 +269,8 @@ bool checkpoint_read_params(Checkpoint *checkpoint, const char *group, const Par
 {
     bool ok = checkpoint_check_params(checkpoint, group, set, error);
     for (int i = 0; ok && i < set->count; i++)
-        ok = read_param(checkpoint, group, &set->items[i], values + set->items[i].offset, error);
+        ok = checkpoint_read_param(checkpoint, group, &set->items[i], values + set->items[i].offset,
+                                   error);
     return ok;
 }
 
@@ -400,20 +401,25 @@ static bool can_save_floats(const CheckpointWriter *writer, const char *name, co
     return true;
 }
 
+bool checkpoint_write_param(CheckpointWriter *writer, const char *group, const Param *param,
+                            const float *values, Error *error)
+{
+    int64_t dims[PARAM_MAX_RANK];
+    param_dims(param, dims);
+    char *name = memory_format("%s/%s", group, param->name);
+    const bool ok = can_save_floats(writer, name, values, param->count, error) &&
+                    hdf5_write(writer->file, name, HDF5_FLOAT32, param->rank, dims, values, error);
+    memory_free(name);
+    return ok;
+}
+
 bool checkpoint_write_params(CheckpointWriter *writer, const char *group, const ParamSet *set,
                              const float *values, Error *error)
 {
     bool ok = true;
-    for (int i = 0; ok && i < set->count; i++) {
-        const Param *param = &set->items[i];
-        int64_t dims[PARAM_MAX_RANK];
-        param_dims(param, dims);
-        char *name = memory_format("%s/%s", group, param->name);
-        ok = can_save_floats(writer, name, values + param->offset, param->count, error) &&
-             hdf5_write(writer->file, name, HDF5_FLOAT32, param->rank, dims, values + param->offset,
-                        error);
-        memory_free(name);
-    }
+    for (int i = 0; ok && i < set->count; i++)
+        ok = checkpoint_write_param(writer, group, &set->items[i], values + set->items[i].offset,
+                                    error);
     return ok;
 }
 

@@ -75,7 +75,11 @@ bool checkpoint_check_params(Checkpoint *checkpoint, const char *group, const Pa
 bool checkpoint_read_params(Checkpoint *checkpoint, const char *group, const ParamSet *set,
                             float *values, Error *error);
 
-/* The same to new memory, which is allocated after the checks and which the caller frees. NULL with
+/* One tensor of these: values [param->count]. checkpoint_check_params has checked the group. */
+bool checkpoint_read_param(Checkpoint *checkpoint, const char *group, const Param *param,
+                           float *values, Error *error);
+
+/* All of them to new memory, which is allocated after the checks and which the caller frees. NULL with
  * an error. */
 float *checkpoint_load_params(Checkpoint *checkpoint, const char *group, const ParamSet *set,
                               Error *error);
@@ -118,6 +122,10 @@ bool checkpoint_check_amend(Checkpoint *source, const char *leave_out, Error *er
  * not finite as a run-time error. */
 bool checkpoint_write_params(CheckpointWriter *writer, const char *group, const ParamSet *set,
                              const float *values, Error *error);
+
+/* One tensor of these: values [param->count]. */
+bool checkpoint_write_param(CheckpointWriter *writer, const char *group, const Param *param,
+                            const float *values, Error *error);
 
 /* Writes values [count] as the float64 array `name`. */
 bool checkpoint_write_doubles(CheckpointWriter *writer, const char *name, int64_t count,
