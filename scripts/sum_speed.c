@@ -24,7 +24,7 @@ static double sum_once(float *values, size_t count)
     group_barrier();
     const double begin = clock_seconds();
     for (size_t first = 0; first < count; first += length)
-        group_flow_begin(values + first, count - first < length ? count - first : length);
+        group_flow_begin(values + first, count - first < length ? count - first : length, FLOW_F32);
     group_flow_end();
     group_barrier();
     return clock_seconds() - begin;

@@ -30,7 +30,7 @@ START_TEST(defaults_are_the_documented_ones)
         "        norm_groups: 32}\n"
         "head: {type: simple}\n"
         "stage1: {variance: beta_tilde, steps: 20000, batch: 128, lr: 2.0e-4, warmup: 500,\n"
-        "         grad_clip: 1.0, ema: 0.9999, shard: false}\n"
+        "         grad_clip: 1.0, ema: 0.9999, shard: false, transport: f32}\n"
         "stage2: {solver: auto, steps: 5000, batch: 128, lr: 1.0e-4, ema: 0.999, images: 10000,\n"
         "         time_bins: 0, ridge: -1, memory: 1, trunk_dropout: false, correlation: auto}\n"
         "checkpoint: {every: 1000, keep: 0}\n"
@@ -108,7 +108,7 @@ START_TEST(every_key_is_read)
                      "        attention: [32, 16], dropout: .25, norm_groups: 24}\n"
                      "head: {type: complex}\n"
                      "stage1: {variance: beta, steps: 3000000, batch: 7, lr: 3e-4, warmup: 0,\n"
-                     "         grad_clip: 0, ema: 0.5, shard: true}\n"
+                     "         grad_clip: 0, ema: 0.5, shard: true, transport: bf16}\n"
                      "stage2: {solver: adam, steps: 1000000000, batch: 65536, lr: 1, ema: 0,\n"
                      "         images: 7, time_bins: 3, ridge: 0.5, trunk_dropout: ON}\n"
                      "checkpoint: {every: 17}\n"
@@ -144,6 +144,7 @@ START_TEST(every_key_is_read)
     ck_assert(c.stage1.grad_clip == 0);
     ck_assert(c.stage1.ema == 0.5);
     ck_assert(c.stage1.shard);
+    ck_assert_int_eq(c.stage1.transport, TRANSPORT_BF16);
     ck_assert_int_eq(c.stage2.solver, SOLVER_ADAM);
     ck_assert_int_eq(c.stage2.images, 7);
     ck_assert_int_eq(c.stage2.time_bins, 3);
@@ -378,6 +379,7 @@ START_TEST(yaml_has_every_key)
                            "  grad_clip: 1.0\n"
                            "  ema: 0.9999\n"
                            "  shard: false\n"
+                           "  transport: f32\n"
                            "stage2:\n"
                            "  solver: auto\n"
                            "  steps: 5000\n"
@@ -541,6 +543,7 @@ START_TEST(every_key_makes_a_difference)
                                           "stage1.grad_clip=2",
                                           "stage1.ema=0",
                                           "stage1.shard=true",
+                                          "stage1.transport=bf16",
                                           "stage2.solver=exact",
                                           "stage2.steps=1",
                                           "stage2.batch=1",

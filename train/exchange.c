@@ -17,6 +17,7 @@ enum {
 struct Exchange {
     float *gradients;
     size_t size;
+    FlowNumbers numbers;
     /* The length of a piece, and the number of pieces. */
     size_t length, count;
     /* [count]: the numbers of a piece that are not there yet. */
@@ -46,13 +47,15 @@ static void expect_all(Exchange *e)
     e->left = e->count;
 }
 
-bool exchange_make(Exchange **exchange, float *gradients, size_t size, Error *error)
+bool exchange_make(Exchange **exchange, float *gradients, size_t size, FlowNumbers numbers,
+                   Error *error)
 {
     *exchange = NULL;
     if (group_size() == 1)
         return true;
     Exchange *e = *exchange = memory_small(1, sizeof *e);
-    *e = (Exchange){.gradients = gradients, .size = size, .length = length_of(size)};
+    *e = (Exchange){
+        .gradients = gradients, .size = size, .numbers = numbers, .length = length_of(size)};
     e->count = (size + e->length - 1) / e->length;
     e->missing = memory_small(e->count, sizeof *e->missing);
     expect_all(e);
@@ -70,7 +73,7 @@ void exchange_free(Exchange *exchange)
 static void begin(Exchange *e, size_t piece)
 {
     const size_t first = piece * e->length;
-    group_flow_begin(e->gradients + first, end_of(e, piece) - first);
+    group_flow_begin(e->gradients + first, end_of(e, piece) - first, e->numbers);
 }
 
 /* A GraphReady. */

@@ -14,8 +14,10 @@
 
 typedef struct Exchange Exchange;
 
-/* For the flat array `gradients` [size]; NULL in a group of one. All processes call it. */
-bool exchange_make(Exchange **exchange, float *gradients, size_t size, Error *error);
+/* For the flat array `gradients` [size], whose numbers are `numbers` on their way; NULL in a group of
+ * one. All processes call it. */
+bool exchange_make(Exchange **exchange, float *gradients, size_t size, FlowNumbers numbers,
+                   Error *error);
 void exchange_free(Exchange *exchange);
 
 /* From now on graph_backward begins the exchange of these gradients. */

@@ -24,7 +24,8 @@ static const char weights_name[] = "the parameters"; /* in errors */
 static bool begin_exchange(Learner *learner, Graph *graph, Error *error)
 {
     const OptimizerState *state = &learner->state;
-    if (!exchange_make(&learner->exchange, state->gradients, state->size, error))
+    if (!exchange_make(&learner->exchange, state->gradients, state->size, learner->transport,
+                       error))
         return false;
     exchange_follow(learner->exchange, graph);
     return true;

@@ -31,6 +31,8 @@ typedef struct Learner {
     OptimizerState state;
     /* Sums the gradients over the processes; NULL in a group of one, and without gradients. */
     Exchange *exchange;
+    /* What gradients are while they are on their way. */
+    FlowNumbers transport;
     /* The slices of the state, if processes share it; else NULL. */
     Shard *shard;
 } Learner;

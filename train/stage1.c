@@ -181,6 +181,8 @@ bool stage1_make(Stage **stage, const Config *config, const char *run, Error *er
     };
     if (config->stage1.objective == STAGE1_HYBRID)
         s->stage.learners[0].target = "hybrid";
+    if (config->stage1.transport == TRANSPORT_BF16)
+        s->stage.learners[0].transport = FLOW_BF16;
     *stage = &s->stage;
     if (check_outputs(config, error) &&
         batch_make(&s->batch, config, 1, config->stage1.batch, error) && build(s, error)) {

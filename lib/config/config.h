@@ -52,6 +52,7 @@ typedef enum FreqShift { FREQ_SHIFT_AUTO, FREQ_SHIFT_0, FREQ_SHIFT_1 } FreqShift
 typedef enum LearnedVariance { LEARNED_NONE, LEARNED_RANGE } LearnedVariance;
 typedef enum Stage1Objective { STAGE1_EPS, STAGE1_HYBRID } Stage1Objective;
 typedef enum TimeSampling { TIME_UNIFORM, TIME_LOSS_AWARE } TimeSampling;
+typedef enum Transport { TRANSPORT_F32, TRANSPORT_BF16 } Transport;
 typedef enum HeadType { HEAD_SIMPLE, HEAD_COMPLEX } HeadType;
 typedef enum FixedVariance { FIXED_BETA, FIXED_BETA_TILDE } FixedVariance;
 typedef enum Solver { SOLVER_AUTO, SOLVER_ADAM, SOLVER_EXACT } Solver;
@@ -152,6 +153,8 @@ typedef struct Config {
         double ema;
         /* Whether processes share the optimiser's state (train/shard.h). */
         bool shard;
+        /* What gradients are while they are on their way between processes. */
+        Transport transport;
     } stage1;
     struct {
         /* config_resolve replaces SOLVER_AUTO. */

@@ -165,6 +165,9 @@ const ConfigKey config_keys[] = {
      .ignored_in = STAGE2 | NETWORK, .help = "decay of the moving average of the weights"},
     {"stage1.shard", KEY_BOOL, AT(stage1.shard), .fallback = "false", .ignored_in = EVERYTHING,
      .help = "whether processes of mpirun share the optimiser's state: less memory, more messages"},
+    {"stage1.transport", KEY_CHOICE, AT(stage1.transport), .choices = CHOICES("f32", "bf16"),
+     .fallback = "f32", .ignored_in = STAGE2 | STEERED1 | NETWORK,
+     .help = "gradients between processes of mpirun; bf16 rounds them, and halves the bytes"},
 
     {"stage2.solver", KEY_CHOICE, AT(stage2.solver), .choices = CHOICES("auto", "adam", "exact"),
      .fallback = "auto", .ignored_in = STAGE1 | NETWORK,
@@ -234,7 +237,7 @@ _Static_assert(sizeof(DataFormat) == sizeof(int) && sizeof(DataFloats) == sizeof
                    sizeof(EmbeddingOrder) == sizeof(int) && sizeof(FreqShift) == sizeof(int) &&
                    sizeof(LearnedVariance) == sizeof(int) &&
                    sizeof(Stage1Objective) == sizeof(int) && sizeof(TimeSampling) == sizeof(int) &&
-                   sizeof(CorrelationChoice) == sizeof(int),
+                   sizeof(CorrelationChoice) == sizeof(int) && sizeof(Transport) == sizeof(int),
                "an enum is an int");
 
 /* -- Finding keys ------------------------------------------------------------------------------ */

@@ -17,11 +17,11 @@
  */
 #pragma once
 
+#include "base/bf16.h"
 #include "base/dispatch.h"
 
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 typedef enum DType { DTYPE_F32, DTYPE_BF16, DTYPE_COUNT } DType;
 
@@ -34,23 +34,6 @@ static inline size_t dtype_size(DType type) /* bytes */
 static inline void *dtype_at(const void *array, DType type, size_t i)
 {
     return (char *)array + i * dtype_size(type);
-}
-
-INLINED float bf16_to_float(uint16_t x)
-{
-    uint32_t bits = (uint32_t)x << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-INLINED uint16_t bf16_from_float(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-    uint32_t quiet = bits >> 16 | 0x40; /* of a NaN, whose payload must not round to infinity */
-    return (uint16_t)((bits & 0x7fffffff) > 0x7f800000 ? quiet : rounded);
 }
 
 INLINED float load(const void *array, DType type, size_t i)

@@ -1,5 +1,6 @@
 #!/bin/sh
 # stage1.shard: processes of mpirun share the optimiser's state, and leave the files that they leave without.
+# stage1.transport: gradients that are rounded on their way.
 . tests/script.sh
 
 needs_mpirun train
@@ -48,6 +49,34 @@ for first in whole4 shared4; do
     works train --config tiny.yaml --run $first --quiet --stage 1 --set stage1.steps=8
 done
 same whole4 shared4
+
+# -- Gradients in bf16 --------------------------------------------------------------------------------
+
+# train_rounded RUN OPTION...: stage 1 on three processes.
+train_rounded() {
+    run=$1
+    shift
+    works processes 3 train --config tiny.yaml --run "$run" --quiet --stage 1 --set stage1.transport=bf16 "$@"
+}
+
+# losses RUN: of the first four steps.
+losses() {
+    awk -F, 'NR > 1 && $3 <= 4 { print $4 }' "$1/metrics.csv"
+}
+
+# A save gives every process the weights of the first one. If those of the others were different, the losses would depend on
+# when the run saves.
+train_rounded often --set checkpoint.every=1
+train_rounded seldom --set checkpoint.every=4 --set stage1.shard=true
+losses often >one
+losses seldom | cmp -s one - || problem "bf16: processes have different weights, or the slices change their bits"
+losses shared3 >other
+# The warm-up's steps are shorter than 4e-6, and rounding may turn some of them around.
+paste one other | awk '{ d = $1 - $2; d = d < 0 ? -d : d; if (!(d <= 1e-4 * $2) || (NR == 1 && d > 1e-6 * $2)) exit 1
+    different = different || d > 0 } END { exit NR != 4 || !different }' ||
+    problem "bf16: expected the first loss of f32, and then nearly its losses: $(paste one other)"
+fails_with 2 "these keys differ: stage1.transport (--resume continues it" \
+    train --config tiny.yaml --run often --quiet --stage 1 --set stage1.steps=9
 
 # -- The first process fails to write while the others bring their slices ------------------------
 
