@@ -10,6 +10,7 @@
 #include "inference/image_array.h"
 
 #include <math.h>
+#include <string.h>
 
 static const char usage[] =
     "usage: infer quality [options]\n"
@@ -17,8 +18,7 @@ static const char usage[] =
     "Draws samples with every variance, at every number of steps, with every sampler,\n"
     "and measures how far they are from held-out images (data.test):\n"
     "\n"
-    "  frechet    Frechet distance in the features of a classifier\n"
-    "             (as Heusel et al. 2017 have it in Inception's)\n"
+    "  frechet    Frechet distance in the features of a network (Heusel et al. 2017)\n"
     "  kid        kernel distance there, unbiased       (Binkowski et al. 2018)\n"
     "  precision  share of samples among held-out ones  (Kynkaanniemi et al. 2019)\n"
     "  recall     share of held-out ones among samples  (the same)\n"
@@ -31,8 +31,13 @@ static const char usage[] =
     "\n"
     "The classifier is a small network. If its file is missing it is trained in a\n"
     "minute on the labels of the data set, and kept as classifier.h5 in the run\n"
-    "directory. Its distances are not those in Inception's features. For these, write\n"
-    "samples as files for other programs: infer sample --out DIR/ or --out FILE.npz.\n"
+    "directory. Its distances are not those in Inception's features.\n"
+    "\n"
+    "--features inception=FILE takes the 2048 pool features of Inception-v3 instead:\n"
+    "frechet is the FID then. FILE is weights-inception-2015-12-05-6726825d.pth of\n"
+    "torch-fidelity or pt_inception-2015-12-05-6726825d.pth of pytorch-fid, which\n"
+    "their pages offer. For other programs, samples can be written as files:\n"
+    "infer sample --out DIR/ or --out FILE.npz.\n"
     "\n"
     "The results of a run directory go there: quality.csv with a row per cell and\n"
     "metric, and quality.h5 with all resamples, which give the error of a difference\n"
@@ -46,6 +51,7 @@ static const char usage[] =
     "  infer quality --metrics sliced --steps 10\n"
     "  infer quality --variance sn --eps-scale 1,1.01 --dcw 0,0 --dcw 0.05,0.01\n"
     "  infer quality --variance sn,npr --steps 10 --tune eps-scale\n"
+    "  infer quality --features inception=pt_inception-2015-12-05-6726825d.pth\n"
     "\n";
 
 enum { MAX_RESAMPLES = 10000 };
@@ -55,7 +61,7 @@ enum { TUNE_NOTHING, TUNE_EPS_SCALE };
 
 typedef struct Quality {
     CommonOptions common;
-    const char *variance_list, *steps_list, *sampler_list, *metric_list, *scale_list;
+    const char *variance_list, *steps_list, *sampler_list, *metric_list, *scale_list, *features;
     const Variance *variances[VARIANCE_COUNT];
     int steps[LISTS_MAX_STEPS];
     Sampler samplers[LISTS_SAMPLERS];
@@ -86,13 +92,17 @@ static bool parse(Quality *s, int argc, char **argv, bool *stop, Error *error)
                        "held-out images to compare with, and as many others for the floor "
                        "(default: as many as samples, or half of all)"),
         option_integer("resamples", "N", &r->resamples, 2, MAX_RESAMPLES,
-                       "resamples of the bootstrap (default: 100)"),
+                       "resamples of the bootstrap (default: 100; 10 for the Frechet distance of "
+                       "more than 2048 images in Inception's features)"),
         option_choice("tune", "nothing|eps-scale", &s->tune,
                       "eps-scale: find the best --eps-scale of every row on the other half of the "
                       "held-out images, as a row NAME-tuned beside it; draws each cell 12 times "
                       "(default: nothing)"),
         option_results(&r->out),
         option_flag("fresh", &r->fresh, "begin anew: do not use the values of an unfinished run"),
+        option_string("features", "SOURCE", &s->features,
+                      "where features come from: classifier, or inception=FILE with the weights of "
+                      "the FID's Inception-v3 (default: classifier)"),
         option_heading("The classifier"),
         option_string("classifier", "FILE", &r->classifier,
                       "its file; trained and written if it is missing (default: classifier.h5 in "
@@ -111,6 +121,23 @@ static bool parse(Quality *s, int argc, char **argv, bool *stop, Error *error)
                               .common = COMMON_SAMPLING | COMMON_CORRECTION | COMMON_ESTIMATE |
                                         COMMON_NETWORK | COMMON_COMPUTE};
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
+}
+
+/* "classifier" or "inception=FILE". */
+static bool read_features(const char *features, QualityRequest *r, Error *error)
+{
+    static const char inception[] = "inception=";
+    const size_t length = sizeof inception - 1;
+    if (!features || strcmp(features, "classifier") == 0)
+        return true;
+    if (strncmp(features, inception, length) != 0 || features[length] == '\0')
+        return error_input(
+            error, "--features: expected classifier or inception=FILE, got \"%s\"%s", features,
+            strcmp(features, "inception") == 0 ? "; FILE has the weights (infer quality --help)"
+                                               : "");
+    r->inception = features + length;
+    return !r->classifier ||
+           error_input(error, "--classifier: has no use with --features inception");
 }
 
 static bool has_sampler(const QualityRequest *r, Sampler sampler)
@@ -135,7 +162,8 @@ static bool check_options(Quality *s, Error *error)
         !lists_samplers(s->sampler_list, s->samplers, &r->sampler_count, error) ||
         !lists_scales(s->scale_list, s->scales, &r->scale_count, error) ||
         !corrections_read(&s->common.correction, &r->corrections, error) ||
-        !quality_metrics_parse(s->metric_list, r->metrics, error))
+        !quality_metrics_parse(s->metric_list, r->metrics, error) ||
+        !read_features(s->features, r, error))
         return false;
     if (r->out && !output_check_name("--out", r->out, ".csv", error))
         return false;

@@ -34,8 +34,10 @@ typedef struct QualityRequest {
     int64_t samples;
     /* Real images; IMAGES_UNSET: the default. */
     int64_t images;
-    /* Resamples of the bootstrap. */
+    /* Resamples of the bootstrap; 0: the default. */
     int64_t resamples;
+    /* The file of Inception's weights; NULL: features are the classifier's. */
+    const char *inception;
     /* The file of the classifier; NULL: classifier.h5 in the run directory. */
     const char *classifier;
     /* Files of labels; NULL: beside the images (data/labels.h). */

@@ -33,10 +33,13 @@ static const char *title_of(int metric)
 static void print_title(const QualityTask *task, int metric)
 {
     printf("%s", title_of(metric));
-    if (metric == QUALITY_SLICED || !task->net)
+    const Features *features = task->features;
+    if (metric == QUALITY_SLICED || !features)
         printf("; no network\n");
+    else if (features_are_inception(features))
+        printf("; in features of %s\n", features->name);
     else
-        printf("; in features of %s, accuracy %.3f\n", task->net->name, task->net->accuracy);
+        printf("; in features of %s, accuracy %.3f\n", features->name, features->accuracy);
 }
 
 static void print_value(const QualityTask *task, int row, int metric)
@@ -160,16 +163,25 @@ static void print_sampler(const QualityTask *task, int first, int end)
     print_tuned(task, first, end);
 }
 
+static void print_features(const Features *features)
+{
+    if (features && features_are_inception(features))
+        printf("Features are the %d pool features of %s, Inception-v3: frechet is the FID between\n"
+               "so many images, and kid the KID. Published ones are mostly of 50000 samples.\n",
+               features->dims, features->name);
+    else if (features)
+        printf("Features are those of the classifier %s, which is right about %.1f %% of %lld\n"
+               "held-out images; its distances are not Inception's, and compare with no published "
+               "FID.\n",
+               features->name, 100 * features->accuracy, (long long)features->test_images);
+}
+
 void quality_report_print(const QualityTask *task)
 {
     printf("%d samples of each kind against %d held-out images (%s), +- bootstrap standard\n"
            "error. `real` is the floor: as many other held-out images in the place of samples.\n",
            task->count, task->reference, task->data);
-    if (task->net)
-        printf("Features are those of the classifier %s, which is right about %.1f %% of %lld\n"
-               "held-out images; its distances are not Inception's, and compare with no published "
-               "FID.\n",
-               task->net->name, 100 * task->net->accuracy, (long long)task->net->test_images);
+    print_features(task->features);
     printf("\n");
     for (int first = 0, end; first < task->cell_count; first = end) {
         for (end = first; end < task->cell_count && plan_of(task, end)->reverse.sampler ==
@@ -196,8 +208,10 @@ static void write_row(FILE *to, const QualityTask *task, int row, int metric)
             task->reference);
     if (metric == QUALITY_SLICED)
         fprintf(to, ",,\n");
+    else if (features_are_inception(task->features))
+        fprintf(to, ",%s,\n", task->features->name);
     else
-        fprintf(to, ",%s,%.6g\n", task->net->name, task->net->accuracy);
+        fprintf(to, ",%s,%.6g\n", task->features->name, task->features->accuracy);
 }
 
 static void write_table(FILE *to, const void *context)

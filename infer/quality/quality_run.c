@@ -17,13 +17,15 @@
 #include "infer/quality/quality_store.h"
 #include "infer/results.h"
 #include "inference/images.h"
+#include "model/inception.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { DEFAULT_SAMPLES = 1000, DEFAULT_RESAMPLES = 100 };
+/* Of more images than Inception has features, a resample costs half a minute. */
+enum { DEFAULT_SAMPLES = 1000, DEFAULT_RESAMPLES = 100, FEW_RESAMPLES = 10 };
 
 enum { TABLE, STORE, UNFINISHED, FILES };
 
@@ -32,7 +34,7 @@ typedef struct Quality {
     Network *network;
     uint64_t seed;
     RealImages real;
-    FeatureNet *net;
+    Features *features;
     QualityMeter *meter;
     QualityTuner tuner;
     QualityTask task;
@@ -43,7 +45,6 @@ QualityRequest quality_defaults(void)
 {
     QualityRequest request = {.samples = DEFAULT_SAMPLES,
                               .images = IMAGES_UNSET,
-                              .resamples = DEFAULT_RESAMPLES,
                               .corrections = corrections_none(),
                               .classifier_steps = FEATURE_TRAINING_STEPS};
     for (int m = 0; m < QUALITY_METRICS; m++)
@@ -60,6 +61,7 @@ static bool check_results(const Quality *s, Error *error)
     output_inputs_add(&inputs, "the file of --train-labels", r->train_labels);
     output_inputs_add(&inputs, "the file of --test-labels", r->test_labels);
     output_inputs_add(&inputs, "the file of --classifier", r->classifier);
+    output_inputs_add(&inputs, "the file of --features inception", r->inception);
     return results_check(&s->results, &inputs, error);
 }
 
@@ -75,11 +77,9 @@ static bool choose_results(Quality *s, Error *error)
 
 /* -- Preparation ------------------------------------------------------------------------------ */
 
-static bool open_features(Quality *s, Error *error)
+static bool open_classifier(Quality *s, Error *error)
 {
     const QualityRequest *r = s->request;
-    if (!quality_metrics_need_features(r->metrics))
-        return true;
     if (!r->classifier && !network_run(s->network))
         return error_input(error, "--classifier: expected the name of a file, since the network is "
                                   "of no run directory; --metrics sliced needs no classifier");
@@ -95,16 +95,36 @@ static bool open_features(Quality *s, Error *error)
     /* Several processes train alike, the first one writes, and all read its file. */
     const bool trained = access(path, F_OK) == 0 || feature_training_run(&training, error);
     const bool ok = group_agree(trained, error) &&
-                    feature_net_open(&s->net, path, network_config(s->network), error);
+                    features_open_classifier(&s->features, path, network_config(s->network), error);
     memory_free(path);
     /* The classifier's file exists now, and may have the name of a result. */
     return ok && check_results(s, error);
 }
 
+static bool open_features(Quality *s, Error *error)
+{
+    const QualityRequest *r = s->request;
+    if (!quality_metrics_need_features(r->metrics))
+        return true;
+    if (r->inception)
+        return features_open_inception(&s->features, r->inception, network_config(s->network),
+                                       error);
+    return open_classifier(s, error);
+}
+
+static int choose_resamples(const Quality *s)
+{
+    const QualityRequest *r = s->request;
+    const bool many = r->samples > INCEPTION_FEATURES || s->real.count > INCEPTION_FEATURES;
+    if (r->resamples > 0)
+        return (int)r->resamples;
+    return r->inception && many && r->metrics[QUALITY_FRECHET] ? FEW_RESAMPLES : DEFAULT_RESAMPLES;
+}
+
 static bool make_meter(Quality *s, Error *error)
 {
     const QualitySettings settings = {.wanted = s->task.wanted,
-                                      .net = s->net,
+                                      .features = s->features,
                                       .reference = s->real.pixels,
                                       .count = s->real.count,
                                       .dims = (int)network_dims(s->network),
@@ -119,7 +139,7 @@ static bool make_tuner(Quality *s, Error *error)
         return true;
     s->tuner.network = s->network;
     s->tuner.real = &s->real;
-    s->tuner.net = s->tuner.metric == QUALITY_SLICED ? NULL : s->net;
+    s->tuner.features = s->tuner.metric == QUALITY_SLICED ? NULL : s->features;
     s->tuner.count = s->task.count;
     s->tuner.seed = s->seed;
     return quality_tuner_make(&s->tuner, error);
@@ -157,14 +177,15 @@ static bool prepare(Quality *s, Error *error)
     s->seed = command_seed(r->common, s->network);
     task->settings = settings_text(s);
     task->count = (int)r->samples;
-    task->columns = (int)r->resamples + 1;
-    if (!real_images_read(&s->real, s->network, r->images, r->samples, s->seed, error) ||
-        !open_features(s, error) || !make_meter(s, error) || !make_tuner(s, error) ||
+    if (!real_images_read(&s->real, s->network, r->images, r->samples, s->seed, error))
+        return false;
+    task->columns = choose_resamples(s) + 1;
+    if (!open_features(s, error) || !make_meter(s, error) || !make_tuner(s, error) ||
         !allocate_values(s, error))
         return false;
     task->reference = s->real.count;
     task->data = s->real.data;
-    task->net = s->net;
+    task->features = s->features;
     return network_prepare(s->network, task->count, error);
 }
 
@@ -195,8 +216,8 @@ static char *key_of(const Quality *s)
     const size_t images = 2 * (size_t)task->reference;
     uint64_t print = fingerprint(FINGERPRINT_START, s->real.pixels,
                                  images * network_dims(s->network) * sizeof(float));
-    if (s->net)
-        print = fingerprint(print, s->net->weights, s->net->params.size * sizeof(float));
+    if (s->features)
+        print = fingerprint(print, &s->features->fingerprint, sizeof s->features->fingerprint);
     print = fingerprint(print, task->wanted, sizeof task->wanted);
     for (int c = 0; c < task->cell_count; c++)
         print = cell_fingerprint(s, &task->cells[c], print);
@@ -255,7 +276,7 @@ static void release(Quality *s)
     memory_free(s->task.settings);
     quality_meter_free(s->meter);
     quality_tuner_free(&s->tuner);
-    feature_net_close(s->net);
+    features_close(s->features);
     real_images_free(&s->real);
     results_free(&s->results);
 }

@@ -87,9 +87,10 @@ static bool write_attributes(const QualityTask *task, Hdf5File *file, Error *err
            hdf5_write_attribute_int(file, "/", "resamples", task->columns - 1, error) &&
            hdf5_write_attribute_string(file, "/", "data", task->data, error) &&
            hdf5_write_attribute_string(file, "/", "settings", task->settings, error) &&
-           (!task->net ||
-            (hdf5_write_attribute_string(file, "/", "classifier", task->net->name, error) &&
-             hdf5_write_attribute_double(file, "/", "accuracy", task->net->accuracy, error)));
+           (!task->features ||
+            hdf5_write_attribute_string(file, "/", "classifier", task->features->name, error)) &&
+           (!task->features || features_are_inception(task->features) ||
+            hdf5_write_attribute_double(file, "/", "accuracy", task->features->accuracy, error));
 }
 
 bool quality_store_write(const QualityTask *task, const char *key, const char *path, Error *error)

@@ -1,7 +1,8 @@
 /* The file of infer quality: every value with its resamples.
  *
  *     attributes   format "varhead-quality", samples, reference, resamples, data, settings; if a
- *                  metric needs features, classifier (its name) and accuracy
+ *                  metric needs features, classifier (its name, or Inception's) and accuracy (not
+ *                  Inception's)
  *     /key         string: everything that the values depend on
  *     /values      float64 [1 + cells, metrics, 1 + resamples]; row 0: real images; entry 0
  *                  of a row the value itself, the others its resamples; NaN: not measured

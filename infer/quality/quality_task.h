@@ -22,7 +22,7 @@ typedef struct QualityTask {
     int columns;
     bool wanted[QUALITY_METRICS];
     /* NULL: no metric needs one. */
-    const FeatureNet *net;
+    const Features *features;
     /* Where the real images are from. */
     const char *data;
     /* All else that they depend on (results.h). */

@@ -29,7 +29,7 @@ bool quality_tuner_make(QualityTuner *tuner, Error *error)
     const size_t dims = network_dims(tuner->network);
     tuner->wanted[tuner->metric] = true;
     const QualitySettings settings = {.wanted = tuner->wanted,
-                                      .net = tuner->net,
+                                      .features = tuner->features,
                                       .reference =
                                           tuner->real->pixels + (size_t)tuner->real->count * dims,
                                       .count = tuner->real->count,

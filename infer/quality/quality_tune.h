@@ -17,7 +17,7 @@ typedef struct QualityTuner {
     Network *network;
     const RealImages *real;
     /* NULL: the metric is sliced. */
-    FeatureNet *net;
+    Features *features;
     /* Samples of a cell. */
     int count;
     /* Seeds the directions of the metric sliced. */

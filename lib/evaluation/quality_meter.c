@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "base/memory.h"
 #include "stats/frechet.h"
+#include "stats/frechet_few.h"
 #include "stats/kernel_distance.h"
 #include "stats/manifold.h"
 #include "stats/sliced.h"
@@ -68,8 +69,8 @@ typedef struct Cloud {
 struct QualityMeter {
     QualitySettings settings;
     Cloud reference;
-    /* The reference's moments; its means of the kernel [columns]; the radii of its manifold
-     * [count]. */
+    /* The reference's moments, fitted when they are first needed; its means of the kernel [columns];
+     * the radii of its manifold [count]. */
     Gaussians gaussians;
     double *within;
     double *radii;
@@ -90,15 +91,15 @@ static bool make_cloud(Cloud *cloud, const QualitySettings *settings, const floa
                              .count = count,
                              .dims = settings->dims,
                              .columns = settings->columns};
-    if (!settings->net)
+    if (!settings->features)
         return true;
-    cloud->feature_values =
-        memory_large(rows, CLASSIFIER_FEATURES * sizeof(float), "features", error);
+    const size_t dims = (size_t)settings->features->dims;
+    cloud->feature_values = memory_large(rows, dims * sizeof(float), "features", error);
     cloud->features = cloud->pixels;
     cloud->features.values = cloud->feature_values;
-    cloud->features.dims = CLASSIFIER_FEATURES;
+    cloud->features.dims = settings->features->dims;
     return cloud->feature_values &&
-           feature_net_evaluate(settings->net, images, count, cloud->feature_values, error);
+           features_evaluate(settings->features, images, count, cloud->feature_values, error);
 }
 
 static void free_cloud(Cloud *cloud)
@@ -114,8 +115,6 @@ static bool measure_reference(QualityMeter *meter, Error *error)
     const QualitySettings *s = &meter->settings;
     const Points *features = &meter->reference.features;
     meter->within = memory_small((size_t)s->columns, sizeof *meter->within);
-    if (s->wanted[QUALITY_FRECHET] && !gaussians_fit(&meter->gaussians, features, error))
-        return false;
     if (s->wanted[QUALITY_KID] && !kernel_within(features, meter->within, error))
         return false;
     if (s->wanted[QUALITY_PRECISION]) {
@@ -161,16 +160,22 @@ void quality_meter_free(QualityMeter *meter)
 
 /* -- The metrics ------------------------------------------------------------------------------ */
 
-static bool frechet(const QualityMeter *meter, const Cloud *cloud, double *values, Error *error)
+/* Both ways give the same number. The second costs dims^3 operations for each column. */
+static bool frechet(QualityMeter *meter, const Cloud *cloud, double *values, Error *error)
 {
+    const Points *points = &cloud->features, *reference = &meter->reference.features;
+    if (points->count <= points->dims && reference->count <= points->dims)
+        return frechet_few(points, reference, values, error);
+    if (!meter->gaussians.mean && !gaussians_fit(&meter->gaussians, reference, error))
+        return false;
     Gaussians gaussians;
-    const bool ok = gaussians_fit(&gaussians, &cloud->features, error) &&
+    const bool ok = gaussians_fit(&gaussians, points, error) &&
                     frechet_distance(&gaussians, &meter->gaussians, values, error);
     gaussians_free(&gaussians);
     return ok;
 }
 
-static bool kid(const QualityMeter *meter, const Cloud *cloud, double *values, Error *error)
+static bool kid(QualityMeter *meter, const Cloud *cloud, double *values, Error *error)
 {
     const int columns = meter->settings.columns;
     double *means = memory_small(2 * (size_t)columns, sizeof *means);
@@ -183,13 +188,13 @@ static bool kid(const QualityMeter *meter, const Cloud *cloud, double *values, E
     return ok;
 }
 
-static bool precision(const QualityMeter *meter, const Cloud *cloud, double *values, Error *error)
+static bool precision(QualityMeter *meter, const Cloud *cloud, double *values, Error *error)
 {
     return manifold_share(&cloud->features, &meter->reference.features, meter->radii, values,
                           error);
 }
 
-static bool recall(const QualityMeter *meter, const Cloud *cloud, double *values, Error *error)
+static bool recall(QualityMeter *meter, const Cloud *cloud, double *values, Error *error)
 {
     double *radii = memory_large((size_t)cloud->features.count, sizeof *radii, "radii", error);
     if (!radii)
@@ -201,7 +206,7 @@ static bool recall(const QualityMeter *meter, const Cloud *cloud, double *values
     return ok;
 }
 
-static bool sliced(const QualityMeter *meter, const Cloud *cloud, double *values, Error *error)
+static bool sliced(QualityMeter *meter, const Cloud *cloud, double *values, Error *error)
 {
     return sliced_distance(&cloud->pixels, &meter->reference.pixels, meter->directions,
                            SLICED_DIRECTIONS, values, error);
@@ -210,7 +215,7 @@ static bool sliced(const QualityMeter *meter, const Cloud *cloud, double *values
 bool quality_meter_measure(QualityMeter *meter, const float *images, int count, double *values,
                            Error *error)
 {
-    static bool (*const measure[QUALITY_METRICS])(const QualityMeter *, const Cloud *, double *,
+    static bool (*const measure[QUALITY_METRICS])(QualityMeter *, const Cloud *, double *,
                                                   Error *) = {frechet, kid, precision, recall,
                                                               sliced};
     const size_t columns = (size_t)meter->settings.columns;

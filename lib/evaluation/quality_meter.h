@@ -1,6 +1,6 @@
 /* The distance of a set of images from a reference of real images, by several metrics:
  *
- *     frechet    Frechet distance in the features of a classifier      (stats/frechet.h)
+ *     frechet    Frechet distance in the features of a network         (stats/frechet.h)
  *     kid        kernel distance in these features                     (stats/kernel_distance.h)
  *     precision  share of the images on the manifold of the reference  (stats/manifold.h)
  *     recall     share of the reference on the manifold of the images
@@ -12,7 +12,7 @@
 #pragma once
 
 #include "base/error.h"
-#include "evaluation/feature_net.h"
+#include "evaluation/features.h"
 
 typedef enum QualityMetric {
     QUALITY_FRECHET,
@@ -40,7 +40,7 @@ typedef struct QualitySettings {
     /* [QUALITY_METRICS], borrowed. */
     const bool *wanted;
     /* Borrowed; NULL if no metric needs features. */
-    FeatureNet *net;
+    Features *features;
     /* [count, dims]: the real images. Must outlive the meter. */
     const float *reference;
     int count, dims;

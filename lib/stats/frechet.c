@@ -18,11 +18,11 @@
 
 /* -- Moments ---------------------------------------------------------------------------------- */
 
-/* The lower triangle of matrix += weight * x x'; x [dims]. */
+/* Rows first .. end - 1 of the lower triangle of matrix += weight * x x'; x [dims]. */
 VECTORISED static void add_square(double *restrict matrix, const double *restrict x, double weight,
-                                  int dims)
+                                  int dims, int first, int end)
 {
-    for (int i = 0; i < dims; i++) {
+    for (int i = first; i < end; i++) {
         const double scaled = weight * x[i];
         double *row = matrix + (size_t)i * (size_t)dims;
         for (int j = 0; j <= i; j++)
@@ -30,8 +30,11 @@ VECTORISED static void add_square(double *restrict matrix, const double *restric
     }
 }
 
-/* The mean and covariance of one column. The first pass computes the mean, the second sums products
- * of centred points, so that no digits cancel. `centred` [dims] is scratch. */
+/* Rows of a covariance that are summed at a time, so that they stay in the cache. */
+enum { ROWS = 64 };
+
+/* The mean and covariance of one column. The first pass computes the mean, the others sum products of
+ * centred points, so that no digits cancel. `centred` [dims] is scratch. */
 static void fit_column(const Points *points, int column, double *mean, double *covariance,
                        double *centred)
 {
@@ -45,13 +48,17 @@ static void fit_column(const Points *points, int column, double *mean, double *c
     }
     for (int k = 0; k < dims; k++)
         mean[k] /= total;
-    for (int i = 0; i < points->count; i++) {
-        const float *x = points_at(points, i);
-        const double weight = points_weights(points, i)[column];
-        for (int k = 0; k < dims; k++)
-            centred[k] = (double)x[k] - mean[k];
-        if (weight > 0)
-            add_square(covariance, centred, weight / (total - 1), dims);
+    for (int first = 0; first < dims; first += ROWS) {
+        const int end = first + ROWS < dims ? first + ROWS : dims;
+        for (int i = 0; i < points->count; i++) {
+            const float *x = points_at(points, i);
+            const double weight = points_weights(points, i)[column];
+            if (weight == 0)
+                continue;
+            for (int k = 0; k < end; k++)
+                centred[k] = (double)x[k] - mean[k];
+            add_square(covariance, centred, weight / (total - 1), dims, first, end);
+        }
     }
     for (int i = 0; i < dims; i++)
         for (int j = 0; j < i; j++)
@@ -95,6 +102,38 @@ static double root(double value)
     return value < 0 ? 0 : sqrt(value);
 }
 
+/* Columns of a that are taken at a time, so that as many rows of b stay in the cache. */
+enum { COLUMNS = 64 };
+
+/* to [n] += the sum of factors[k] times row k of rows [count, n] */
+VECTORISED static void add_rows(double *restrict to, const double *restrict factors,
+                                const double *restrict rows, size_t count, size_t n)
+{
+    for (size_t k = 0; k < count; k++)
+        for (size_t j = 0; j < n; j++)
+            to[j] += factors[k] * rows[k * n + j];
+}
+
+/* product := a b, all [n, n] */
+static void multiply(const double *a, const double *b, size_t n, double *product)
+{
+    memset(product, 0, n * n * sizeof *product);
+    for (size_t first = 0; first < n; first += COLUMNS)
+        for (size_t i = 0; i < n; i++)
+            add_rows(product + i * n, a + i * n + first, b + first * n,
+                     n - first < COLUMNS ? n - first : COLUMNS, n);
+}
+
+static void transpose(double *matrix, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++) {
+            const double kept = matrix[i * n + j];
+            matrix[i * n + j] = matrix[j * n + i];
+            matrix[j * n + i] = kept;
+        }
+}
+
 /* half := L^(1/2) U b U' L^(1/2), where a = U' L U: L holds the eigenvalues of a, and the rows of U
  * are its eigenvectors. The result is a^(1/2) b a^(1/2) rotated by U, and has the same eigenvalues.
  * `scratch` [dims, dims]. */
@@ -102,18 +141,12 @@ static void multiply_roots(const double *vectors, const double *values, const do
                            double *scratch, double *half)
 {
     const size_t n = (size_t)dims;
-    memset(scratch, 0, n * n * sizeof *scratch);
+    multiply(vectors, b, n, scratch);
+    transpose(scratch, n); /* b is symmetric: it is b U' now */
+    multiply(vectors, scratch, n, half);
     for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < n; k++)
-            for (size_t j = 0; j < n; j++)
-                scratch[i * n + j] += vectors[i * n + k] * b[k * n + j];
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < n; j++) {
-            double sum = 0;
-            for (size_t k = 0; k < n; k++)
-                sum += scratch[i * n + k] * vectors[j * n + k];
-            half[i * n + j] = root(values[i]) * root(values[j]) * sum;
-        }
+        for (size_t j = 0; j < n; j++)
+            half[i * n + j] *= root(values[i]) * root(values[j]);
 }
 
 /* tr (a b)^(1/2), or NAN if LAPACK finds no eigenvalues. `work` [3 dims^2 + dims] is scratch. */

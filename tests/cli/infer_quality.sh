@@ -55,6 +55,10 @@ refuses "--images: expected an integer from 10" --images 9
 refuses "--out: expected a name that ends in .csv" --out r/stage1.h5
 refuses "r/stage1.h5: is no classifier" --classifier r/stage1.h5
 refuses "r: is a directory" --classifier r
+refuses '--features: expected classifier or inception=FILE, got "vgg"' --features vgg
+refuses '--features: expected classifier or inception=FILE, got "inception"; FILE has the weights' --features inception
+refuses "--classifier: has no use with --features inception" --features inception=no.pth --classifier c.h5
+refuses "--features inception: the images of the mixture are no pictures" --features inception=no.pth
 fails "--classifier: expected the name of a file" quality --checkpoint r/stage1.h5
 fails "names no test images (data.test)" quality --checkpoint "$golden" --classifier c.h5
 files r "$trained"
@@ -149,7 +153,11 @@ fails "pictures: its labels are not known; name their file with --train-labels" 
     quality --run idx --samples 10 --steps 2
 fails "tiny.yaml: is no IDX file of labels" \
     quality --run idx --samples 10 --steps 2 --train-labels tiny.yaml
-works infer quality --run idx --samples 10 --steps 2 --metrics sliced
+fails "no.pth: no such file; the weights are weights-inception-2015-12-05-6726825d.pth of https://" \
+    quality --run idx --samples 10 --steps 2 --features inception=no.pth
+fails "idx/stage1.h5: is an HDF5 file, expected weights" \
+    quality --run idx --samples 10 --steps 2 --features inception=idx/stage1.h5
+works infer quality --run idx --samples 10 --steps 2 --metrics sliced --features inception=no.pth # which is not read
 {
     printf '\000\000\010\001\000\000\000\024'
     for _ in 1 2 3 4 5; do printf '\000\001\001\002'; done
