@@ -92,12 +92,18 @@ static int estimate_options(Option *at, CommonOptions *common)
         option_heading("What is done to an estimated Cov[x_0 | x_t]"),
         option_flag("average-cov", &common->estimate.average,
                     "replace it by its mean over the image, one number per x_t"),
+    };
+    return PUT(at, options);
+}
+
+static int floor_options(Option *at, CommonOptions *common)
+{
+    *at =
         option_number("cov-floor", "F", &common->estimate.floor, 0, 1,
                       "raise pixels to at least F times the mean over the image: heads of least "
                       "squares leave many pixels at zero, which costs likelihood; nll has no such "
-                      "pixels and no floor (default: 0; docs/likelihood.md)"),
-    };
-    return PUT(at, options);
+                      "pixels and no floor (default: 0; docs/likelihood.md)");
+    return 1;
 }
 
 static int clip_options(Option *at, CommonOptions *common)
@@ -209,9 +215,9 @@ static const struct {
     int (*options)(Option *at, CommonOptions *common);
 } groups[] = {
     {COMMON_SAMPLING, sampling_options}, {COMMON_CORRECTION, correction_options},
-    {COMMON_ESTIMATE, estimate_options}, {COMMON_CLIP, clip_options},
-    {COMMON_SCALE, scale_options},       {COMMON_NETWORK, network_options},
-    {COMMON_COMPUTE, compute_options},
+    {COMMON_ESTIMATE, estimate_options}, {COMMON_FLOOR, floor_options},
+    {COMMON_CLIP, clip_options},         {COMMON_SCALE, scale_options},
+    {COMMON_NETWORK, network_options},   {COMMON_COMPUTE, compute_options},
 };
 
 bool command_parse(const CommandLine *line, CommonOptions *common, int argc, char **argv,

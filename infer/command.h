@@ -75,7 +75,8 @@ typedef struct CommonOptions {
 enum {
     COMMON_NETWORK = 1,
     COMMON_COMPUTE = 2,
-    COMMON_ESTIMATE = 4,    /* --average-cov, --cov-floor */
+    COMMON_ESTIMATE = 4,    /* --average-cov */
+    COMMON_FLOOR = 128,     /* --cov-floor, one number */
     COMMON_SCALE = 8,       /* --cov-scale, one number */
     COMMON_CLIP = 16,       /* --clip-cov */
     COMMON_SAMPLING = 32,   /* --trajectory, one; --eta, --clip-pixel, --krylov */

@@ -16,7 +16,7 @@ typedef union Item {
     TrajectoryKind trajectory;
     Sampler sampler;
     int steps;
-    double scale;
+    double number;
 } Item;
 
 typedef struct ListRule {
@@ -56,15 +56,25 @@ static bool read_steps(const char *text, Item *item, Error *error)
     return true;
 }
 
-static bool read_scale(const char *text, Item *item, Error *error)
+/* A number from 0 to `most`. */
+static bool read_number(const char *text, double most, double *value, Error *error)
 {
     char *end = NULL;
-    const double value = strtod(text, &end);
-    if (end == text || *end != '\0' || !(value >= 0 && value <= LISTS_MAX_SCALE))
-        return error_input(error, "expected a number from 0 to %d, got \"%s\"", LISTS_MAX_SCALE,
-                           text);
-    item->scale = value + 0.0; /* makes 0 of -0, so that equal items have equal bytes */
+    const double number = strtod(text, &end);
+    if (end == text || *end != '\0' || !(number >= 0 && number <= most))
+        return error_input(error, "expected a number from 0 to %g, got \"%s\"", most, text);
+    *value = number + 0.0; /* makes 0 of -0, so that equal items have equal bytes */
     return true;
+}
+
+static bool read_scale(const char *text, Item *item, Error *error)
+{
+    return read_number(text, LISTS_MAX_SCALE, &item->number, error);
+}
+
+static bool read_floor(const char *text, Item *item, Error *error)
+{
+    return read_number(text, 1, &item->number, error);
 }
 
 /* -- Lists ------------------------------------------------------------------------------------ */
@@ -114,6 +124,12 @@ bool lists_steps(const char *list, int *steps, int *count, Error *error)
 {
     const ListRule rule = {"--steps", sizeof *steps, LISTS_MAX_STEPS, read_steps};
     return read_list(&rule, list, steps, count, error);
+}
+
+bool lists_floors(const char *list, double *floors, int *count, Error *error)
+{
+    const ListRule rule = {"--cov-floor", sizeof *floors, LISTS_MAX_FLOORS, read_floor};
+    return read_list(&rule, list, floors, count, error);
 }
 
 bool lists_scales(const char *list, double *scales, int *count, Error *error)

@@ -1,5 +1,5 @@
-/* Lists with commas between, as --variance, --trajectory, --sampler, --steps and --cov-scale take
- * them.
+/* Lists with commas between, as --variance, --trajectory, --sampler, --steps, --cov-floor and
+ * --cov-scale take them.
  *
  * Every function appends the items of `list` to an array and adds their number to *count; NULL is
  * an empty list. An item that is none of its kind, or given twice, is an input error that names the
@@ -13,6 +13,9 @@
 #include "variance/variance.h"
 
 enum { LISTS_MAX_STEPS = 64, LISTS_MAX_SCALES = 64, LISTS_SAMPLERS = SAMPLER_DDIM + 1 };
+
+/* The most floors, and the most rows of variances with them. */
+enum { LISTS_MAX_FLOORS = 7, LISTS_MAX_ROWS = VARIANCE_COUNT * LISTS_MAX_FLOORS };
 
 /* The largest factor that --cov-scale takes. */
 enum { LISTS_MAX_SCALE = 1000 };
@@ -28,6 +31,9 @@ bool lists_samplers(const char *list, Sampler *samplers, int *count, Error *erro
 
 /* "10,25" to steps [LISTS_MAX_STEPS]. */
 bool lists_steps(const char *list, int *steps, int *count, Error *error);
+
+/* "0,0.03" to floors [LISTS_MAX_FLOORS]. */
+bool lists_floors(const char *list, double *floors, int *count, Error *error);
 
 /* "0.5,1" to scales [LISTS_MAX_SCALES]. */
 bool lists_scales(const char *list, double *scales, int *count, Error *error);

@@ -12,6 +12,7 @@
 #include "infer/compare/compare_maps.h"
 #include "infer/compare/compare_page.h"
 #include "infer/compare/compare_reuse.h"
+#include "infer/compare/compare_rows.h"
 #include "infer/results.h"
 #include "inference/image_array.h"
 #include "inference/images.h"
@@ -40,12 +41,17 @@ static const char usage[] =
     "infer quality, on few images: run these commands first for surer numbers. The\n"
     "classifier and the files of --trajectory dp are kept in the run directory.\n"
     "\n"
+    "Where npr and nll or nll_block are compared, npr has one more row without being\n"
+    "asked for: with the floor 0.03, in bounds and calibration. There it costs no pass\n"
+    "of the network. A table of infer nll that does not have this row serves all the\n"
+    "same. With --cov-floor, samples have rows with floors as well.\n"
+    "\n"
     "examples:\n"
     "  infer compare\n"
     "  infer compare --steps 10,25,50,100 --images 100 --samples 1000\n"
     "  infer compare --trajectory linear,quad --sampler ddpm,ddim --steps 10,25\n"
     "  infer compare --eps-scale 1,1.01 --variance sn,npr --steps 10,25\n"
-    "  infer compare --cov-floor 0.03 --out checkpoints/fashion-mnist/compare-floor\n"
+    "  infer compare --cov-floor 0,0.03 --out checkpoints/fashion-mnist/compare-floor\n"
     "  infer compare --run checkpoints/quick --variance beta_tilde,npr,sn --samples 0\n"
     "\n";
 
@@ -54,7 +60,9 @@ enum { DEFAULT_SAMPLES = 200, MIN_SAMPLES = 10, SAMPLES_UNSET = -1 };
 typedef struct Compare {
     CommonOptions common;
     Comparison c;
-    const char *variance_list, *steps_list, *trajectory_list, *sampler_list, *out;
+    const char *variance_list, *steps_list, *trajectory_list, *sampler_list, *floor_list, *out;
+    double floors[LISTS_MAX_FLOORS];
+    int floor_count;
     char *directory, *page;
 } Compare;
 
@@ -70,6 +78,10 @@ static bool parse(Compare *s, int argc, char **argv, bool *stop, Error *error)
             "are on the linear ones"),
         option_string("sampler", "LIST", &s->sampler_list,
                       "ddpm, ddim: the samplers of samples (default: ddpm)"),
+        option_string("cov-floor", "LIST", &s->floor_list,
+                      "raise pixels of an estimate to at least this part of its mean over the "
+                      "image: 0 to 1, and a row for each number, for example 0,0.03; nll and "
+                      "nll_block have no floor (default: 0; docs/likelihood.md)"),
         option_integer("images", "N", &s->c.images, 1, IMAGE_ARRAY_LIMIT,
                        "test images for the likelihood, at least (default: as a stored table "
                        "has, or 20)"),
@@ -95,6 +107,7 @@ static bool check_options(Compare *s, Error *error)
         !lists_steps(s->steps_list, c->steps, &c->steps_count, error) ||
         !lists_trajectories(s->trajectory_list, c->trajectories, &c->trajectory_count, error) ||
         !lists_samplers(s->sampler_list, c->samplers, &c->sampler_count, error) ||
+        !lists_floors(s->floor_list, s->floors, &s->floor_count, error) ||
         !corrections_read(&s->common.correction, &c->corrections, error))
         return false;
     if (c->trajectory_count == 0)
@@ -112,16 +125,16 @@ static bool check_options(Compare *s, Error *error)
                               "directory");
 }
 
-static bool choose_variances(Comparison *c, Error *error)
+static bool choose_variances(Compare *s, Error *error)
 {
+    Comparison *c = &s->c;
     if (!command_bound_variances(c->network, c->trajectories, c->trajectory_count, c->variances,
                                  &c->variance_count, error))
         return false;
+    compare_make_rows(c, s->floors, s->floor_count);
     bool bounded = false;
-    for (int v = 0; v < c->variance_count; v++) {
-        c->labels[v] = estimate_label(&c->common->estimate, c->variances[v]);
+    for (int v = 0; v < c->variance_count; v++)
         bounded = bounded || !c->variances[v]->no_bound;
-    }
     return bounded || error_input(error,
                                   "--variance: %s has no bound for the page's first table; "
                                   "expected another one beside it",
@@ -134,7 +147,7 @@ static bool check_samplers(const Comparison *c, Error *error)
     for (int i = 0; i < c->sampler_count; i++) {
         bool any = false;
         for (int v = 0; !any && v < c->variance_count; v++)
-            any = compare_possible(c->samplers[i], c->variances[v]);
+            any = compare_has_samples(c, c->samplers[i], v);
         if (!any)
             return error_input(error,
                                "--sampler: %s has none of these variances; expected "
@@ -279,7 +292,7 @@ static bool prepare(Compare *s, Error *error)
     c->seed = command_seed(&s->common, c->network);
     c->identity = network_identity(c->network);
     c->settings = settings_begin(c->identity, c->seed, &s->common.network);
-    return choose_variances(c, error) && check_samplers(c, error) && choose_steps(c, error) &&
+    return choose_variances(s, error) && check_samplers(c, error) && choose_steps(c, error) &&
            make_directory(s, error) && check_files(s, error);
 }
 

@@ -164,6 +164,8 @@ static void write_table(FILE *to, const void *context)
     /* After the beginning of such a file (io/file_kind.h). */
     fputs("precision,network,passes,parameters,fit_images,fit_seconds\n", to);
     for (int v = 0; v < c->variance_count; v++) {
+        if (v > 0 && c->variances[v] == c->variances[v - 1]) /* a floor costs nothing */
+            continue;
         const Costs costs = costs_of(times, c->variances[v]);
         const char *head = costs.variance->head;
         fprintf(to, "%s,%s,%.6g,%.6g,%d,%d,%s,%016llx,%d,%zu,", costs.variance->name,

@@ -142,11 +142,31 @@ static void add_curve(Chart *chart, const Comparison *c, const Csv *table, const
     }
 }
 
+/* The look of row v. A variance has the same look in all charts. Its further rows, with other floors,
+ * have looks that no variance of the table has, from the last one down, and -1 if there is none left:
+ * such rows are in tables only. */
+static int look_of(const Comparison *c, int v)
+{
+    bool used[PLOT_LOOKS] = {false};
+    int look = -1;
+    for (int i = 0; i < c->variance_count; i++)
+        used[variance_index(c->variances[i])] = true;
+    for (int i = 0; i <= v; i++) {
+        const bool is_first = i == 0 || c->variances[i] != c->variances[i - 1];
+        look = is_first ? variance_index(c->variances[i]) : PLOT_LOOKS - 1;
+        while (!is_first && look >= 0 && used[look])
+            look--;
+        if (look >= 0)
+            used[look] = true;
+    }
+    return look;
+}
+
 static void add_bounds(Chart *chart, const Comparison *c, TrajectoryKind trajectory, Axis axis)
 {
     for (int v = 0; v < c->variance_count; v++)
-        if (!c->variances[v]->no_bound)
-            add_curve(chart, c, &c->nll, "bits_per_dim", variance_index(c->variances[v]),
+        if (!c->variances[v]->no_bound && look_of(c, v) >= 0)
+            add_curve(chart, c, &c->nll, "bits_per_dim", look_of(c, v),
                       (CompareKey){.variance = c->labels[v].text, .trajectory = trajectory},
                       unit_of(c, c->variances[v], axis));
 }
@@ -158,14 +178,14 @@ static void add_samples(Chart *chart, const Comparison *c, const char *metric, S
 {
     const bool corrected = c->corrections.count > 1;
     for (int row = 0; row < compare_sample_rows(c) && chart->plot.count < CHART_SERIES; row++) {
-        const Variance *variance = compare_sample_variance(c, row);
+        const int v = compare_sample_row(c, row);
+        const int look = corrected ? chart->plot.count : look_of(c, v);
         EstimateLabel *name = &chart->names[chart->plot.count];
         *name = compare_sample_label(c, row);
-        if (compare_possible(sampler, variance))
-            add_curve(chart, c, &c->quality, "value",
-                      corrected ? chart->plot.count : variance_index(variance),
+        if (compare_has_samples(c, sampler, v) && look >= 0)
+            add_curve(chart, c, &c->quality, "value", look,
                       (CompareKey){.variance = name->text, .sampler = sampler, .metric = metric},
-                      unit_of(c, variance, axis));
+                      unit_of(c, c->variances[v], axis));
     }
 }
 
@@ -224,9 +244,10 @@ static bool draw_calibration(Comparison *c, Error *error)
     for (int v = 0; v < c->variance_count; v++) {
         const char *name = c->labels[v].text;
         int row = csv_find(table, 0, "variance", name);
-        if (row < 0 || !estimate_has_calibration(&c->common->estimate, c->variances[v]))
+        if (row < 0 || look_of(c, v) < 0 ||
+            !estimate_has_calibration(&c->common->estimate, c->variances[v]))
             continue;
-        PlotSeries *series = add_series(&chart, name, variance_index(c->variances[v]), table->rows);
+        PlotSeries *series = add_series(&chart, name, look_of(c, v), table->rows);
         for (; row >= 0; row = csv_find(table, row + 1, "variance", name))
             add_point(series, table->rows, csv_number(table, row, "t"),
                       csv_number(table, row, "mean_square"), csv_number(table, row, "stderr"));

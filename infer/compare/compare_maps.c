@@ -127,8 +127,11 @@ static bool evaluate(Maps *m, const Comparison *c, Error *error)
     const Predictor predictor = network_predictor(c->network, &c->common->estimate);
     if (!predictor.predict(c->network, m->kinds[0], m->t, m->count, &m->prediction, error))
         return false;
-    for (int k = 0; k < m->maps; k++)
-        sigma_of(m, &predictor.source, c->variances[c->maps.rows[k]], m->heads[k], m->kinds[1 + k]);
+    for (int k = 0; k < m->maps; k++) {
+        EstimateSource source = predictor.source;
+        source.options = compare_estimate(c, c->maps.rows[k]);
+        sigma_of(m, &source, c->variances[c->maps.rows[k]], m->heads[k], m->kinds[1 + k]);
+    }
     return true;
 }
 

@@ -107,6 +107,24 @@ static const char *images_of_bounds(const Comparison *c)
     return row < 0 ? "?" : csv_cell(&c->nll, row, "images");
 }
 
+/* What the page says of NPR with its best floor, which stands beside nll without being asked for. */
+static void put_extra(const Page *page)
+{
+    const Comparison *c = page->c;
+    if (c->extra >= 0)
+        fprintf(
+            page->to,
+            "<p class=\"soft\">%s is npr with its best floor, on the same images, so that nll is "
+            "compared with the best of the squared losses. Samples have no such row: "
+            "--cov-floor 0,%g asks for it.</p>\n",
+            c->labels[c->extra].text, c->floors[c->extra]);
+    else if (c->missing.text[0])
+        fprintf(page->to,
+                "<p class=\"soft\">The stored table has no %s, which nll should be compared with: "
+                "infer compare --cov-floor 0,0.03 measures it.</p>\n",
+                c->missing.text);
+}
+
 static void put_nll(const Page *page)
 {
     const Comparison *c = page->c;
@@ -119,6 +137,7 @@ static void put_nll(const Page *page)
     if (c->trajectory_count == 1)
         fprintf(page->to, " on the trajectory %s", trajectory_name(c->trajectories[0]));
     fputs(".</p>\n", page->to);
+    put_extra(page);
     compare_put_table(page->to, &(CompareTable){.c = c, .csv = &c->nll, .column = "bits_per_dim"});
     put_figures(page, COMPARE_NLL);
     end_section(page);

@@ -13,6 +13,7 @@
 #include "base/note.h"
 #include "evaluation/dp.h"
 #include "hdf5/hdf5_file.h"
+#include "infer/compare/compare_rows.h"
 #include "infer/nll/nll_run.h"
 #include "infer/quality/quality_run.h"
 #include "infer/sample/sample_run.h"
@@ -27,39 +28,46 @@
 
 enum { GRID_SAMPLES = 9, DEFAULT_IMAGES = 20 };
 
-/* Those of kinds [count] that have bounds come first. Returns how many they are. */
-static int bounded_variances(const Variance **kinds, int count)
+/* Variances with floors, as requests take them. */
+typedef struct Rows {
+    const Variance *variances[LISTS_MAX_ROWS];
+    double floors[LISTS_MAX_ROWS];
+    int count;
+} Rows;
+
+static void add_row(Rows *rows, const Comparison *c, int v)
 {
-    int bounded = 0;
-    for (int v = 0; v < count; v++)
-        if (!kinds[v]->no_bound)
-            kinds[bounded++] = kinds[v];
-    return bounded;
+    rows->variances[rows->count] = c->variances[v];
+    rows->floors[rows->count++] = c->floors[v];
 }
 
-/* kinds [VARIANCE_COUNT] := the variances that one of the samplers can use. Returns how many. */
-static int possible_variances(const Comparison *c, const Sampler *samplers, int sampler_count,
-                              const Variance **kinds)
+/* Adds those that have bounds. */
+static void bounded_rows(const Comparison *c, Rows *rows)
 {
-    int count = 0;
+    for (int v = 0; v < c->variance_count; v++)
+        if (!c->variances[v]->no_bound)
+            add_row(rows, c, v);
+}
+
+/* Adds those that have samples by one of the samplers. */
+static void sampled_rows(const Comparison *c, const Sampler *samplers, int sampler_count,
+                         Rows *rows)
+{
     for (int v = 0; v < c->variance_count; v++) {
         bool possible = false;
         for (int i = 0; !possible && i < sampler_count; i++)
-            possible = compare_possible(samplers[i], c->variances[v]);
+            possible = compare_has_samples(c, samplers[i], v);
         if (possible)
-            kinds[count++] = c->variances[v];
+            add_row(rows, c, v);
     }
-    return count;
 }
 
 /* -- Tables ----------------------------------------------------------------------------------- */
 
-/* Whether the table has the row of the variance for every number of steps, of so many images at
- * least. `key` holds the rest of the subject. */
-static bool holds_row(const Comparison *c, const Csv *table, const Variance *variance,
-                      CompareKey key, int64_t images)
+/* Whether the table has the row of `key` for every number of steps, of so many images at least. */
+static bool holds_row(const Comparison *c, const Csv *table, CompareKey key, int64_t images)
 {
-    for (int k = 0; k < c->steps_count && compare_possible(key.sampler, variance); k++) {
+    for (int k = 0; k < c->steps_count; k++) {
         key.steps = c->steps[k];
         const int row = compare_row(table, &key);
         if (row < 0 || !(csv_number(table, row, "images") >= (double)images))
@@ -68,24 +76,30 @@ static bool holds_row(const Comparison *c, const Csv *table, const Variance *var
     return true;
 }
 
-static bool holds_bounds_on(const Comparison *c, TrajectoryKind trajectory)
+/* Whether the table has the bounds of row v. */
+static bool holds_bound(const Comparison *c, int v)
 {
-    for (int v = 0; v < c->variance_count; v++)
-        if (!c->variances[v]->no_bound && !holds_row(c, &c->nll, c->variances[v],
-                                                     (CompareKey){.variance = c->labels[v].text,
-                                                                  .trajectory = trajectory,
-                                                                  .sampler = SAMPLER_DDPM},
-                                                     c->images))
+    for (int i = 0; i < c->trajectory_count; i++)
+        if (!holds_row(
+                c, &c->nll,
+                (CompareKey){.variance = c->labels[v].text, .trajectory = c->trajectories[i]},
+                c->images))
             return false;
     return true;
 }
 
+/* The extra row need not be there. */
 static bool holds_bounds(const Comparison *c)
 {
-    for (int i = 0; i < c->trajectory_count; i++)
-        if (!holds_bounds_on(c, c->trajectories[i]))
+    for (int v = 0; v < c->variance_count; v++)
+        if (!c->variances[v]->no_bound && v != c->extra && !holds_bound(c, v))
             return false;
     return true;
+}
+
+static bool holds_extra(const Comparison *c)
+{
+    return c->extra < 0 || holds_bound(c, c->extra);
 }
 
 static bool holds_metric(const Comparison *c, const char *metric)
@@ -94,12 +108,12 @@ static bool holds_metric(const Comparison *c, const char *metric)
     for (int i = 0; i < c->sampler_count; i++)
         for (int row = 0; row < compare_sample_rows(c); row++) {
             const EstimateLabel label = compare_sample_label(c, row);
-            if (!holds_row(c, &c->quality, compare_sample_variance(c, row),
-                           (CompareKey){.variance = label.text,
-                                        .trajectory = TRAJECTORY_LINEAR,
-                                        .sampler = c->samplers[i],
-                                        .metric = metric},
-                           samples))
+            const CompareKey key = {.variance = label.text,
+                                    .trajectory = TRAJECTORY_LINEAR,
+                                    .sampler = c->samplers[i],
+                                    .metric = metric};
+            if (compare_has_samples(c, c->samplers[i], compare_sample_row(c, row)) &&
+                !holds_row(c, &c->quality, key, samples))
                 return false;
         }
     return true;
@@ -139,10 +153,10 @@ static bool dp_is_the_same(const Comparison *c, Hdf5File *terms, int v, int step
     const int64_t dims[1] = {steps + 1};
     int *now = memory_small((size_t)dims[0], sizeof *now);
     int64_t *then = memory_small((size_t)dims[0], sizeof *then);
+    const EstimateOptions estimate = compare_estimate(c, v);
     char *name = memory_format("%s/dp_%d/timesteps", c->labels[v].text, steps);
-    bool same =
-        dp_trajectory(c->network, c->variances[v], &c->common->estimate, steps, now, &ignored) &&
-        hdf5_read(terms, name, HDF5_INT64, 1, dims, then, &ignored);
+    bool same = dp_trajectory(c->network, c->variances[v], &estimate, steps, now, &ignored) &&
+                hdf5_read(terms, name, HDF5_INT64, 1, dims, then, &ignored);
     for (int k = 0; same && k <= steps; k++)
         same = now[k] == then[k];
     memory_free(now);
@@ -167,7 +181,8 @@ static bool has_tenths(const Csv *calibration)
     return calibration->rows == 0 || *csv_cell(calibration, 0, "mean_fourth_10");
 }
 
-static bool usable_nll(Comparison *c, const char *directory)
+/* `whole`: a table without the extra row does not serve. */
+static bool usable_nll(Comparison *c, const char *directory, bool whole)
 {
     char *path = memory_format("%s/nll.csv", directory);
     char *more = memory_format("%s/nll-calibration.csv", directory);
@@ -175,9 +190,12 @@ static bool usable_nll(Comparison *c, const char *directory)
     Error ignored = {0};
     const bool ok = terms && csv_read(&c->nll, path, &ignored) &&
                     csv_read(&c->calibration, more, &ignored) && holds_bounds(c) &&
-                    has_tenths(&c->calibration) && trajectories_are_the_same(c, terms);
+                    (!whole || holds_extra(c)) && has_tenths(&c->calibration) &&
+                    trajectories_are_the_same(c, terms);
     if (ok)
         note("reuses %s and %s", path, more);
+    if (ok && !holds_extra(c))
+        compare_drop_extra(c);
     memory_free(path);
     memory_free(more);
     hdf5_close(terms);
@@ -190,19 +208,19 @@ static bool usable_nll(Comparison *c, const char *directory)
 
 static bool make_nll(Comparison *c, Error *error)
 {
-    static const Sampler sampler = SAMPLER_DDPM;
     int64_t images = c->images;
     if (images == 0 && !images_test_at_most(c->network, DEFAULT_IMAGES, &images, error))
         return false;
-    const Variance *variances[VARIANCE_COUNT];
+    Rows rows = {0};
+    bounded_rows(c, &rows);
     char *path = compare_path(c, "nll.csv");
     char *more = compare_path(c, "nll-calibration.csv");
     NllRequest request = nll_defaults();
     request.common = c->common;
     request.out = path;
-    request.variances = variances;
-    const int possible = possible_variances(c, &sampler, 1, variances);
-    request.variance_count = bounded_variances(variances, possible);
+    request.variances = rows.variances;
+    request.floors = rows.floors;
+    request.variance_count = rows.count;
     request.steps = c->steps;
     request.steps_count = c->steps_count;
     request.trajectories = c->trajectories;
@@ -234,13 +252,15 @@ static bool usable_quality(Comparison *c, const char *directory)
 /* An input error only leaves this section out: a data set may lack labels, or have few images. */
 static bool make_quality(Comparison *c, Error *error)
 {
-    const Variance *variances[VARIANCE_COUNT];
+    Rows rows = {0};
+    sampled_rows(c, c->samplers, c->sampler_count, &rows);
     char *path = compare_path(c, "quality.csv");
     QualityRequest request = quality_defaults();
     request.common = c->common;
     request.out = path;
-    request.variances = variances;
-    request.variance_count = possible_variances(c, c->samplers, c->sampler_count, variances);
+    request.variances = rows.variances;
+    request.floors = rows.floors;
+    request.variance_count = rows.count;
     request.steps = c->steps;
     request.steps_count = c->steps_count;
     request.samplers = c->samplers;
@@ -275,6 +295,17 @@ static void append(char **text, char *more)
     *text = longer;
 }
 
+/* The floors of the rows; one number if they are all the same. */
+static void add_floors(char **text, const SampleRequest *request)
+{
+    bool same = true;
+    for (int v = 1; v < request->variance_count; v++)
+        same = same && request->floors[v] == request->floors[0];
+    append(text, memory_format(" --cov-floor %.17g", request->floors[0]));
+    for (int v = 1; !same && v < request->variance_count; v++)
+        append(text, memory_format(",%.17g", request->floors[v]));
+}
+
 /* All that the samples of a picture depend on, in one line: the settings, and options of infer
  * sample that would draw them. */
 static char *recipe_of(const Comparison *c, const SampleRequest *request)
@@ -293,10 +324,11 @@ static char *recipe_of(const Comparison *c, const SampleRequest *request)
         append(&text, memory_string(" --convolution direct"));
     if (common->seed.given)
         append(&text, memory_format(" --seed %llu", (unsigned long long)common->seed.value));
+    append(&text, memory_string(common->estimate.average ? " --average-cov" : ""));
+    add_floors(&text, request);
     append(&text,
-           memory_format("%s --cov-floor %.17g --cov-scale %.17g --sampler %s --count %d",
-                         common->estimate.average ? " --average-cov" : "", common->estimate.floor,
-                         common->estimate.scale, sampler_name(request->sampler), request->count));
+           memory_format(" --cov-scale %.17g --sampler %s --count %d", common->estimate.scale,
+                         sampler_name(request->sampler), request->count));
     for (int i = 0; i < c->corrections.count; i++) {
         EstimateLabel label = {""};
         mean_correction_label(&c->corrections.items[i], label.text, sizeof label.text);
@@ -340,15 +372,16 @@ static bool draw_grid(const Comparison *c, const SampleRequest *request, const c
 
 static bool find_grid(Comparison *c, int i, Error *error)
 {
-    const Variance *variances[VARIANCE_COUNT];
+    Rows rows = {0};
+    sampled_rows(c, &c->samplers[i], 1, &rows);
     char *stem = compare_sampler_stem("samples", c->samplers[i]);
     char *record = memory_format("%s/%s.txt", c->out, stem);
     c->grids[i] = memory_format("%s/%s.png", c->out, stem);
     const SampleRequest request = {.common = c->common,
                                    .out = c->grids[i],
-                                   .variances = variances,
-                                   .variance_count =
-                                       possible_variances(c, &c->samplers[i], 1, variances),
+                                   .variances = rows.variances,
+                                   .floors = rows.floors,
+                                   .variance_count = rows.count,
                                    .steps = c->steps,
                                    .steps_count = c->steps_count,
                                    .sampler = c->samplers[i],
@@ -375,10 +408,18 @@ static bool find_grids(Comparison *c, Error *error)
     return true;
 }
 
+/* A table of the run serves without the extra row, since it was measured for its numbers. */
+static bool find_bounds(Comparison *c, Error *error)
+{
+    return (!c->fresh &&
+            (usable_nll(c, network_run(c->network), false) || usable_nll(c, c->out, true))) ||
+           make_nll(c, error);
+}
+
 bool compare_find_tables(Comparison *c, Error *error)
 {
     const char *run = network_run(c->network);
-    if ((c->fresh || (!usable_nll(c, run) && !usable_nll(c, c->out))) && !make_nll(c, error))
+    if (!find_bounds(c, error))
         return false;
     if (c->samples > 0) {
         c->has_quality = !c->fresh && (usable_quality(c, run) || usable_quality(c, c->out));

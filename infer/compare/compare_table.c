@@ -41,6 +41,14 @@ static CompareKey key_of(const CompareTable *t, int group, const EstimateLabel *
     return key;
 }
 
+/* Bounds are those of DDPM, of variances that have one; a sampler may not have a variance. */
+static bool has_row(const CompareTable *t, int group, int v)
+{
+    if (!t->metric)
+        return !t->c->variances[v]->no_bound;
+    return compare_has_samples(t->c, t->c->samplers[group], compare_sample_row(t->c, v));
+}
+
 static double best_of(const CompareTable *t, int k)
 {
     double best = NAN;
@@ -48,7 +56,7 @@ static double best_of(const CompareTable *t, int k)
         for (int v = 0; v < rows_of(t); v++) {
             const EstimateLabel label = label_of(t, v);
             const CompareKey key = key_of(t, group, &label, k);
-            const int row = compare_row(t->csv, &key);
+            const int row = has_row(t, group, v) ? compare_row(t->csv, &key) : -1;
             const double value = row < 0 ? NAN : csv_number(t->csv, row, t->column);
             best = t->metric && t->metric->most_is_best ? fmax(best, value) : fmin(best, value);
         }
@@ -96,14 +104,6 @@ static void put_row(FILE *to, const CompareTable *t, int group, int v)
                   value == best_of(t, k));
     }
     fputs("</tr>\n", to);
-}
-
-/* Bounds are those of DDPM, of variances that have one; a sampler may not have a variance. */
-static bool has_row(const CompareTable *t, int group, int v)
-{
-    if (!t->metric)
-        return !t->c->variances[v]->no_bound;
-    return compare_possible(t->c->samplers[group], compare_sample_variance(t->c, v));
 }
 
 static void put_group(FILE *to, const CompareTable *t, int group)

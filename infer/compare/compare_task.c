@@ -39,14 +39,9 @@ int compare_sample_rows(const Comparison *c)
     return c->variance_count * c->corrections.count;
 }
 
-const Variance *compare_sample_variance(const Comparison *c, int row)
-{
-    return c->variances[row / c->corrections.count];
-}
-
 EstimateLabel compare_sample_label(const Comparison *c, int row)
 {
-    EstimateLabel label = c->labels[row / c->corrections.count];
+    EstimateLabel label = c->labels[compare_sample_row(c, row)];
     mean_correction_label(&c->corrections.items[row % c->corrections.count], label.text,
                           sizeof label.text);
     return label;
@@ -57,12 +52,25 @@ const char *compare_map_name(const Comparison *c, int k)
     return c->labels[c->maps.rows[k]].text;
 }
 
-bool compare_possible(Sampler sampler, const Variance *variance)
+EstimateOptions compare_estimate(const Comparison *c, int v)
 {
+    EstimateOptions options = c->common->estimate;
+    options.floor = c->floors[v];
+    return options;
+}
+
+int compare_sample_row(const Comparison *c, int row)
+{
+    return row / c->corrections.count;
+}
+
+bool compare_has_samples(const Comparison *c, Sampler sampler, int v)
+{
+    const Variance *variance = c->variances[v];
     ReverseOptions options = reverse_defaults(sampler);
     options.variance = variance->step;
     Error ignored = {0};
-    return variance_check_step(variance, &options, &ignored);
+    return v != c->extra && variance_check_step(variance, &options, &ignored);
 }
 
 int compare_row(const Csv *table, const CompareKey *key)

@@ -4,6 +4,7 @@
  * it:
  *
  *     compare            options, checks, and the order of the parts
+ *     compare_rows       variances with floors: the rows of tables
  *     compare_page       compare.html
  *     compare_reuse      the tables of infer nll and quality and the pictures of infer sample:
  *                        stored ones if they serve, or new ones
@@ -85,10 +86,18 @@ typedef struct Comparison {
     uint64_t seed;
     /* The settings of a stored result that serves (results.h). */
     char *settings;
-    const Variance *variances[VARIANCE_COUNT];
+    /* [variance_count]: the rows of tables. A variance that floors change has a row for each. */
+    const Variance *variances[LISTS_MAX_ROWS];
+    /* [variance_count]: the floors of their estimates. */
+    double floors[LISTS_MAX_ROWS];
     /* [variance_count]: their names in tables. */
-    EstimateLabel labels[VARIANCE_COUNT];
+    EstimateLabel labels[LISTS_MAX_ROWS];
     int variance_count;
+    /* The row that nobody asked for, of NPR with its best floor beside nll (compare_rows.h); -1: there
+     * is none. It has bounds alone. */
+    int extra;
+    /* Its name, where a stored table serves that does not have it. */
+    EstimateLabel missing;
     /* Samples of each variance have a row for each of these. Bounds have none of them. */
     CorrectionList corrections;
     /* Ascending. */
@@ -132,15 +141,20 @@ char *compare_path(const Comparison *c, const char *name);
 
 /* The rows of samples: each variance with each correction of the mean. */
 int compare_sample_rows(const Comparison *c);
-/* The variance of a row of samples, and the name of the row in tables. */
-const Variance *compare_sample_variance(const Comparison *c, int row);
+/* The name of a row of samples in tables. */
 EstimateLabel compare_sample_label(const Comparison *c, int row);
 
 /* The name of map k: that of its row. */
 const char *compare_map_name(const Comparison *c, int k);
 
-/* Whether the sampler can use the variance: DDIM has no beta. */
-bool compare_possible(Sampler sampler, const Variance *variance);
+/* The options of estimates of a row. */
+EstimateOptions compare_estimate(const Comparison *c, int v);
+
+/* Whether the sampler has samples of the row: DDIM has no beta. */
+bool compare_has_samples(const Comparison *c, Sampler sampler, int v);
+
+/* The row of variances of a row of samples. */
+int compare_sample_row(const Comparison *c, int row);
 
 /* The subject of a row of nll.csv or quality.csv. */
 typedef struct CompareKey {

@@ -93,8 +93,8 @@ static bool parse(Nll *s, int argc, char **argv, bool *stop, Error *error)
     const CommandLine line = {.usage = usage,
                               .options = options,
                               .count = sizeof options / sizeof options[0],
-                              .common = COMMON_ESTIMATE | COMMON_CLIP | COMMON_SCALE |
-                                        COMMON_NETWORK | COMMON_COMPUTE};
+                              .common = COMMON_ESTIMATE | COMMON_FLOOR | COMMON_CLIP |
+                                        COMMON_SCALE | COMMON_NETWORK | COMMON_COMPUTE};
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
 

@@ -13,15 +13,24 @@ bool nll_has_dp(const NllRequest *request)
     return false;
 }
 
+EstimateOptions nll_estimate(const NllRequest *request, const BoundTask *task, int v)
+{
+    EstimateOptions options = request->common->estimate;
+    if (task->floors)
+        options.floor = task->floors[v];
+    return options;
+}
+
 static bool add_cell(BoundTask *task, BoundCell cell, const NllRequest *request,
                      const Network *network, Error *error)
 {
     int *timesteps = memory_small((size_t)cell.steps + 1, sizeof *timesteps);
+    const EstimateOptions estimate = nll_estimate(request, task, cell.variance);
     BoundCell *cells = (BoundCell *)task->cells; /* its own, by nll_cells_make */
     cell.timesteps = timesteps;
     cells[task->cell_count++] = cell;
-    return cell_timesteps(network, cell.trajectory, task->variances[cell.variance],
-                          &request->common->estimate, cell.steps, timesteps, error);
+    return cell_timesteps(network, cell.trajectory, task->variances[cell.variance], &estimate,
+                          cell.steps, timesteps, error);
 }
 
 bool nll_cells_make(BoundTask *task, const NllRequest *request, const Network *network,

@@ -14,6 +14,9 @@ typedef struct NllRequest {
     /* [variance_count]; 0: all that the network has. */
     const Variance *const *variances;
     int variance_count;
+    /* [variance_count]: the floor of each variance's estimate, in place of common->estimate.floor,
+     * so that a variance may be listed with several floors; NULL: that one. */
+    const double *floors;
     /* [steps_count]; 0: COMMAND_BOUND_STEPS. */
     const int *steps;
     int steps_count;
@@ -41,6 +44,9 @@ typedef struct NllRequest {
 } NllRequest;
 
 bool nll_has_dp(const NllRequest *request);
+
+/* The options of estimates of variance v of the task. */
+EstimateOptions nll_estimate(const NllRequest *request, const BoundTask *task, int v);
 
 /* Fills in the task's cells: every variance of the task on every trajectory of the request, with
  * every one of these numbers of steps [steps_count]. Trajectories of dp follow stored files. */

@@ -17,7 +17,8 @@ enum { CALIBRATION_COLUMNS = 8, MIN_WIDTH = 14 };
 
 static EstimateLabel label_of(const NllReport *r, int variance)
 {
-    EstimateLabel label = estimate_label(&r->source->options, r->task->variances[variance]);
+    const EstimateOptions options = nll_estimate(r->request, r->task, variance);
+    EstimateLabel label = estimate_label(&options, r->task->variances[variance]);
     if (r->task->variances[variance]->reads_jacobian)
         full_options_label(r->full, label.text, sizeof label.text);
     return label;

@@ -2,11 +2,12 @@
 #pragma once
 
 #include "evaluation/bound.h"
-#include "inference/full_options.h"
+#include "infer/nll/nll_cells.h"
 
 typedef struct NllReport {
     const Bound *bound;
     const BoundTask *task;
+    const NllRequest *request;
     const EstimateSource *source;
     const FullOptions *full;
     /* "100 test images" */

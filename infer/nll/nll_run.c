@@ -26,7 +26,9 @@ enum { TABLE, CALIBRATION, TERMS, UNFINISHED, FILES };
 typedef struct Nll {
     const NllRequest *request;
     Network *network;
-    const Variance *variances[VARIANCE_COUNT];
+    const Variance *variances[LISTS_MAX_ROWS];
+    /* [variance_count]; not read if the request has no floors. */
+    double floors[LISTS_MAX_ROWS];
     int steps[LISTS_MAX_STEPS], steps_count;
     Predictor predictor;
     Images images;
@@ -50,10 +52,12 @@ static bool check_bounds(Nll *s, Error *error)
     int count = 0;
     for (int v = 0; v < s->task.variance_count; v++) {
         Error none = {0};
-        if (variance_check_bound(s->variances[v], &none))
+        if (variance_check_bound(s->variances[v], &none)) {
+            s->floors[count] = s->floors[v];
             s->variances[count++] = s->variances[v];
-        else if (s->request->variance_count > 0)
+        } else if (s->request->variance_count > 0) {
             return variance_check_bound(s->variances[v], error);
+        }
     }
     s->task.variance_count = count;
     return true;
@@ -62,13 +66,16 @@ static bool check_bounds(Nll *s, Error *error)
 static bool choose_variances(Nll *s, Error *error)
 {
     const NllRequest *r = s->request;
-    for (int v = 0; v < r->variance_count; v++)
+    for (int v = 0; v < r->variance_count; v++) {
         s->variances[v] = r->variances[v];
+        s->floors[v] = r->floors ? r->floors[v] : 0;
+    }
     for (int k = 0; k < r->steps_count; k++)
         s->steps[k] = r->steps[k];
     s->steps_count = r->steps_count;
     s->task.variances = s->variances;
     s->task.variance_count = r->variance_count;
+    s->task.floors = r->floors ? s->floors : NULL;
     return command_bound_variances(s->network, r->trajectories, r->trajectory_count, s->variances,
                                    &s->task.variance_count, error) &&
            check_bounds(s, error) &&
@@ -110,21 +117,49 @@ static bool read_images(Nll *s, Error *error)
     return ok;
 }
 
-static bool prepare_dp(Nll *s, Error *error)
+/* Finds the files of dp of the variances with one floor. */
+static bool prepare_dp_at(Nll *s, double floor, Error *error)
 {
     const NllRequest *r = s->request;
-    const DpRequest request = {.variances = s->variances,
-                               .variance_count = s->task.variance_count,
-                               .estimate = r->common->estimate,
-                               .images = r->dp_images,
-                               .seed = r->common->seed,
-                               .data = r->data,
-                               .type = r->common->network.type,
-                               .arithmetic = network_arithmetic(&r->common->network),
-                               .fresh = r->fresh,
-                               .quiet = r->common->quiet};
+    const Variance *variances[VARIANCE_COUNT];
+    int count = 0;
+    for (int v = 0; v < s->task.variance_count; v++)
+        if (nll_estimate(r, &s->task, v).floor == floor)
+            variances[count++] = s->variances[v];
+    DpRequest request = {.variances = variances,
+                         .variance_count = count,
+                         .estimate = r->common->estimate,
+                         .images = r->dp_images,
+                         .seed = r->common->seed,
+                         .data = r->data,
+                         .type = r->common->network.type,
+                         .arithmetic = network_arithmetic(&r->common->network),
+                         .fresh = r->fresh,
+                         .quiet = r->common->quiet};
+    request.estimate.floor = floor;
+    return dp_prepare(s->network, &request, error);
+}
+
+/* Whether a variance before v has its floor. */
+static bool floor_is_done(const Nll *s, int v)
+{
+    for (int k = 0; k < v; k++)
+        if (nll_estimate(s->request, &s->task, k).floor ==
+            nll_estimate(s->request, &s->task, v).floor)
+            return true;
+    return false;
+}
+
+static bool prepare_dp(Nll *s, Error *error)
+{
+    if (!nll_has_dp(s->request))
+        return true;
+    for (int v = 0; v < s->task.variance_count; v++)
+        if (!floor_is_done(s, v) &&
+            !prepare_dp_at(s, nll_estimate(s->request, &s->task, v).floor, error))
+            return false;
     /* The files of dp exist now, and one of them may have the name of a result. */
-    return !nll_has_dp(r) || (dp_prepare(s->network, &request, error) && check_results(s, error));
+    return check_results(s, error);
 }
 
 static bool open_noise(Nll *s, Error *error)
@@ -231,6 +266,9 @@ static char *key_of(const Nll *s)
         print = fingerprint(print, &place, sizeof place);
     }
     print = cells_fingerprint(task, print);
+    if (task->floors)
+        print =
+            fingerprint(print, task->floors, (size_t)task->variance_count * sizeof *task->floors);
     const FullOptions *full = &r->full;
     const int of_full[] = {full_krylov(full), full_probes(full), full->dense};
     if (has_full(s))
@@ -290,6 +328,7 @@ static bool finish(const Nll *s, const Bound *bound, Error *error)
     char *settings = settings_text(s);
     const NllReport report = {.bound = bound,
                               .task = &s->task,
+                              .request = s->request,
                               .source = &s->predictor.source,
                               .full = &s->request->full,
                               .images = images,

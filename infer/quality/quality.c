@@ -119,7 +119,7 @@ static bool parse(Quality *s, int argc, char **argv, bool *stop, Error *error)
                               .options = options,
                               .count = sizeof options / sizeof options[0],
                               .common = COMMON_SAMPLING | COMMON_CORRECTION | COMMON_ESTIMATE |
-                                        COMMON_NETWORK | COMMON_COMPUTE};
+                                        COMMON_FLOOR | COMMON_NETWORK | COMMON_COMPUTE};
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
 

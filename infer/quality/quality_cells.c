@@ -1,4 +1,4 @@
-/* Makes the cells of infer quality, in the order of its table: by sampler, variance, scale, correction of
+/* Makes the cells of infer quality, in the order of its table: by sampler, variance with its floor, scale, correction of
  * the mean, then steps.
  *
  * Fixed variances have no estimate to scale, so they have one cell where others have one for each
@@ -17,7 +17,7 @@
 
 /* The lists of the request, completed. */
 typedef struct Lists {
-    const Variance *variances[VARIANCE_COUNT];
+    const Variance *variances[LISTS_MAX_ROWS];
     int steps[LISTS_MAX_STEPS];
     int variance_count, steps_count;
 } Lists;
@@ -64,10 +64,13 @@ static bool add_corrections(Maker *m, const Variance *variance, SamplingChoice *
     return true;
 }
 
-static bool add_variance(Maker *m, Sampler sampler, const Variance *variance, Error *error)
+static bool add_variance(Maker *m, Sampler sampler, int v, Error *error)
 {
     const QualityRequest *r = m->request;
+    const Variance *variance = m->lists.variances[v];
     SamplingChoice choice = cell_choice(r->common, sampler);
+    if (r->floors)
+        choice.estimate.floor = r->floors[v];
     Error impossible = {0};
     if (!sampling_check(&choice, variance, &impossible)) {
         if (r->variance_count > 0 && r->sampler_count == 1)
@@ -113,7 +116,7 @@ bool quality_cells_make(QualityTask *task, const QualityRequest *request, const 
     task->tuned = request->tune ? memory_small((size_t)most, sizeof *task->tuned) : NULL;
     for (int i = 0; i < request->sampler_count; i++)
         for (int v = 0; v < m.lists.variance_count; v++)
-            if (!add_variance(&m, request->samplers[i], m.lists.variances[v], error))
+            if (!add_variance(&m, request->samplers[i], v, error))
                 return false;
     return true;
 }

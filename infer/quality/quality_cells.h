@@ -15,6 +15,9 @@ typedef struct QualityRequest {
     /* [variance_count]; 0: all that the network has and the samplers can use. */
     const Variance *const *variances;
     int variance_count;
+    /* [variance_count]: the floor of each variance's estimate, in place of common->estimate.floor,
+     * so that a variance may be listed with several floors; NULL: that one. */
+    const double *floors;
     /* [steps_count]; 0: COMMAND_SAMPLING_STEPS. */
     const int *steps;
     int steps_count;

@@ -84,6 +84,7 @@ static EstimateLabel row_label(const QualityTask *task, int cell)
 static bool same_variance(const QualityTask *task, int a, int b)
 {
     return plan_of(task, a)->variance == plan_of(task, b)->variance &&
+           plan_of(task, a)->estimate.floor == plan_of(task, b)->estimate.floor &&
            plan_of(task, a)->estimate.scale == plan_of(task, b)->estimate.scale &&
            same_correction(task, a, b);
 }

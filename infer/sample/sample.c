@@ -89,9 +89,9 @@ static bool parse(Sample *s, int argc, char **argv, bool *stop, Error *error)
     const CommandLine line = {.usage = usage,
                               .options = options,
                               .count = sizeof options / sizeof options[0],
-                              .common = COMMON_SAMPLING | COMMON_ESTIMATE | COMMON_CLIP |
-                                        COMMON_SCALE | COMMON_CORRECTION | COMMON_NETWORK |
-                                        COMMON_COMPUTE};
+                              .common = COMMON_SAMPLING | COMMON_ESTIMATE | COMMON_FLOOR |
+                                        COMMON_CLIP | COMMON_SCALE | COMMON_CORRECTION |
+                                        COMMON_NETWORK | COMMON_COMPUTE};
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
 

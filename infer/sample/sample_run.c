@@ -27,7 +27,7 @@ enum {
 typedef struct Sample {
     const SampleRequest *request;
     Network *network;
-    const Variance *variances[VARIANCE_COUNT];
+    const Variance *variances[LISTS_MAX_ROWS];
     int variance_count;
     CorrectionList corrections;
     /* [rows]: variance v with correction c is row v * corrections + c. */
@@ -72,6 +72,8 @@ static bool add_plan(Sample *s, SamplingPlan *plan, int row, int steps, Error *e
 {
     const Variance *variance = s->variances[row / s->corrections.count];
     SamplingChoice choice = cell_choice(s->request->common, s->request->sampler);
+    if (s->request->floors)
+        choice.estimate.floor = s->request->floors[row / s->corrections.count];
     choice.clip_x0 = s->request->clip_x0;
     choice.correction = s->corrections.items[row % s->corrections.count];
     return sampling_check(&choice, variance, error) &&

@@ -15,6 +15,9 @@ typedef struct SampleRequest {
     /* [variance_count]; 0: the one of stage-1 samples, stage1.variance of the configuration. */
     const Variance *const *variances;
     int variance_count;
+    /* [variance_count]: the floor of each variance's estimate, in place of common->estimate.floor,
+     * so that a variance may be listed with several floors; NULL: that one. */
+    const double *floors;
     /* [steps_count]; 0: SAMPLE_DEFAULT_STEPS, or all timesteps where there are fewer. */
     const int *steps;
     int steps_count;

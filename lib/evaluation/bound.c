@@ -140,16 +140,16 @@ void bound_free(Bound *b)
 /* -- One image -------------------------------------------------------------------------------- */
 
 /* The estimate in b->cov as the parts of the bound see it. */
-static BoundEstimate estimate_of(Bound *b, const BoundImage *image, int v)
+static BoundEstimate estimate_of(Bound *b, const BoundImage *image, int v,
+                                 const EstimateOptions *options)
 {
     const Variance *variance = b->frame.task->variances[v];
     const size_t at = (size_t)image->slot * b->frame.dims;
     if (!variance->is_correlated)
-        return (BoundEstimate){
-            .variance = v,
-            .cov = b->cov + at,
-            .off2 = image->off2,
-            .is_scalar = estimate_is_scalar(&b->frame.predictor->source.options, variance)};
+        return (BoundEstimate){.variance = v,
+                               .cov = b->cov + at,
+                               .off2 = image->off2,
+                               .is_scalar = estimate_is_scalar(options, variance)};
     bound_rotate(&b->frame, image, b->cov + at, b->off + at, b->value + at, b->square + at);
     return (BoundEstimate){
         .variance = v, .cov = b->value + at, .off2 = b->square + at, .diagonal = b->cov + at};
@@ -158,7 +158,7 @@ static BoundEstimate estimate_of(Bound *b, const BoundImage *image, int v)
 /* Adds an image with variance v of the task to all parts, but for spectra (add_spectra). */
 static void add_variance(Bound *b, const BoundImage *image, int v)
 {
-    const EstimateSource *source = &b->frame.predictor->source;
+    const EstimateSource source = bound_source(&b->frame, v);
     const Variance *variance = b->frame.task->variances[v];
     const size_t at = (size_t)image->slot * b->frame.dims;
     const float *x_t = b->x_t + at, *eps_hat = b->prediction.eps + at;
@@ -167,12 +167,12 @@ static void add_variance(Bound *b, const BoundImage *image, int v)
     if (variance->reads_jacobian)
         return;
     if (variance->depends_on_step) {
-        const VarianceInput input = estimate_input(source, image->t, x_t, eps_hat, head);
+        const VarianceInput input = estimate_input(&source, image->t, x_t, eps_hat, head);
         bound_cells_add_steps(&b->cells, image, v, &input);
         return;
     }
-    estimate_cov_x0(source, variance, image->t, x_t, eps_hat, head, b->cov + at);
-    const BoundEstimate estimate = estimate_of(b, image, v);
+    estimate_cov_x0(&source, variance, image->t, x_t, eps_hat, head, b->cov + at);
+    const BoundEstimate estimate = estimate_of(b, image, v, &source.options);
     calibration_add(&b->calibration, image, &estimate);
     bound_cells_add_estimate(&b->cells, image, &estimate);
     bound_tables_add_estimate(&b->tables, image, &estimate);

@@ -51,6 +51,16 @@ typedef struct BoundEstimate {
     const float *diagonal;
 } BoundEstimate;
 
+/* What the estimates of variance v of the task are made of: the predictor's source, with the
+ * variance's own floor. */
+static inline EstimateSource bound_source(const BoundFrame *frame, int v)
+{
+    EstimateSource source = frame->predictor->source;
+    if (frame->task->floors)
+        source.options.floor = frame->task->floors[v];
+    return source;
+}
+
 /* Fills cov [dims] and off2 [dims] of a covariance with correlations: see BoundEstimate.
  *   diagonal [dims]  the estimates of the elements
  *   off [dims]       scratch */

@@ -36,6 +36,10 @@ typedef struct BoundTask {
     /* [variance_count] */
     const Variance *const *variances;
     int variance_count;
+    /* [variance_count]: the floor of each variance's estimate, in place of that of the predictor's
+     * options (EstimateOptions.floor), so that a variance may stand in the task with several floors;
+     * NULL: that one. */
+    const double *floors;
     /* [cell_count]; may be empty if tables are wanted. */
     const BoundCell *cells;
     int cell_count;

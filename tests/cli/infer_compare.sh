@@ -256,6 +256,33 @@ cmp -s both/samples.png floor/samples.png && problem "a floor leaves the samples
 cmp -s both/figure-sigma.png floor/figure-sigma.png && problem "a floor leaves the maps as they are"
 compares --run r --variance beta_tilde,npr,sn --steps 2,3 --cov-floor 0.1 --out floor
 notes 4 "^infer: note: reuses floor/"
+
+# -- A list of floors: a row for each where it changes an estimate, with the numbers of runs with a single one
+compares --run r --variance beta,npr --steps 2 --images 3 --samples 20 --cov-floor 0,0.1 --out floors
+page=floors/compare.html
+count 9 "<tr><th>npr</th>" $page
+count 9 "<tr><th>npr-floor0.1</th>" $page
+count 0 "beta-floor" $page
+for table in nll quality nll-calibration; do
+    for row in both/$table.csv:npr floor/$table.csv:npr-floor0.1; do
+        grep "^${row#*:},\(linear,2,\|ddpm,linear,2,\|[0-9]\)" "${row%:*}" | grep -v ",quad,\|,ddim," | sort >alone
+        grep "^${row#*:}," floors/$table.csv | sort >listed
+        [ -s listed ] || problem "floors/$table.csv has no ${row#*:}"
+        [ -z "$(comm -13 alone listed)" ] || problem "floors/$table.csv: not as alone: $(cat listed alone)"
+    done
+done
+[ "$(grep -c "^npr" floors/costs.csv)" -eq 1 ] || problem "costs.csv: $(cat floors/costs.csv)"
+grep -q "^npr-floor0.1,2," floors/figure-nll.csv || problem "figure-nll.csv: $(cat floors/figure-nll.csv)"
+cp floors/samples.png first.png
+compares --run r --variance beta,npr --steps 2 --images 3 --samples 20 --cov-floor 0,0.1 --out floors
+notes 4 "^infer: note: reuses floors/"
+compares --run r --variance beta,npr --steps 2 --images 3 --samples 20 --cov-floor 0,0.2 --out floors
+notes 1 "reuses floors/" # the costs
+cmp -s floors/samples.png first.png && problem "another floor leaves the samples as they are"
+fails "--cov-floor: expected a number from 0 to 1, got \"2\"" --run r --cov-floor 0,2
+fails "--cov-floor: 0.1 is given twice" --run r --cov-floor 0.1,0.1
+
+# -- Other options of estimates
 compares --run r --variance npr,sn --steps 2 --images 3 --samples 0 --average-cov --cov-scale 0.5 --out floor
 notes 0 "reuses floor/nll.csv"
 count 4 "<tr><th>npr-average-x0.5</th>" $page
@@ -349,6 +376,34 @@ done
 compares --run few --variance nll --steps 2 --samples 0 --out two
 picture "Maps of sigma by nll" two/figure-sigma.png two/compare.html
 [ "$(head -n 1 two/figure-sigma.csv)" = t,largest_sigma,mean_sigma_nll ] || problem "figure-sigma.csv: $(cat two/figure-sigma.csv)"
+# -- NPR with its best floor stands beside nll without being asked for, in bounds, of the same pass
+count 4 "<tr><th>npr-floor0.03</th>" $page # bounds, calibration twice, costs
+count 1 "npr-floor0.03 is npr with its best floor" $page
+grep -q "sn-floor" $page && problem "sn has a floor"
+for floor in 0 0.03; do
+    works infer nll --run few --threads 1 --variance npr --cov-floor $floor --steps 2 --images 5 --out alone.csv
+    for table in .csv -calibration.csv; do
+        sed 1d alone$table >alone
+        [ -s alone ] || problem "no alone$table"
+        grep -v -x -F -f few/compare/nll$table alone >missing && problem "compare/nll$table has other numbers than $(cat missing)"
+    done
+done
+compares --run few --steps 2 --samples 0
+notes 1 "reuses few/compare/nll.csv"
+compares --run few --variance npr,nll --steps 2 --samples 0 --average-cov --images 2 --out asked
+grep -q "floor" asked/nll.csv && problem "a floor of one number per image"
+infer nll --run few --threads 1 --steps 2 --images 2 --quiet || problem "infer nll failed"
+compares --run few --steps 2 --samples 0 --out asked # a table of the run serves without this row
+notes 1 "reuses few/nll.csv"
+count 0 "<tr><th>npr-floor0.03</th>" asked/compare.html
+count 1 "The stored table has no npr-floor0.03" asked/compare.html
+compares --run few --variance npr,nll --steps 2 --samples 0 --images 2 --cov-floor 0,0.03 --out asked
+notes 0 "reuses few/nll.csv"
+count 4 "<tr><th>npr-floor0.03</th>" asked/compare.html
+compares --run few --variance npr,nll --steps 2 --samples 0 --images 2 --cov-floor 0 --out asked
+notes 1 "reuses few/nll.csv"
+rm few/nll.csv few/nll-calibration.csv few/nll.h5
+
 fails "--images: expected at most 5" --run few --steps 2 --samples 0 --images 6
 
 # -- The network is opened once, and lent to the other commands: a note of its opening comes once
