@@ -339,6 +339,7 @@ help:
 #H   JOBS=1                          how many tests run at once; as many as there are cores
 #H   WERROR=1                        warnings are errors
 #H   MPI=0                           build without MPI, even where it is there
+#H   MPI=openmpi, MPI=mpich          build with this one, where pkg-config knows both
 #H   SANITIZE=address,undefined      build with sanitizers, in build/sanitize
 #H   V=1                             show the commands
 #H   BUILD=DIR                       where objects go; programs go to DIR/bin, for build to bin

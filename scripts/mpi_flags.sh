@@ -4,16 +4,23 @@
 #     sh scripts/mpi_flags.sh cflags      -DVARHEAD_MPI and where mpi.h is
 #     sh scripts/mpi_flags.sh libs        the library
 #
-# MPI=0 in the environment says that there is to be none. pkg-config is asked first: `mpi-c` is Debian's name for the MPI
-# that the machine has chosen, Open MPI or MPICH. Elsewhere mpicc knows, which MPI's own installation or a cluster's
-# module brings. (A cross compiler's pkg-config has a directory of its own, and mpicc is then of another machine.)
+# MPI in the environment: 0 for none; openmpi or mpich for that one, where a machine has both; else whichever is there.
+# pkg-config is asked first: `mpi-c` is Debian's name for the MPI that the machine has chosen, Open MPI or MPICH. Elsewhere
+# mpicc knows, which MPI's own installation or a cluster's module brings. (A cross compiler's pkg-config has a directory of
+# its own, and mpicc is then of another machine.)
 set -u
 
 [ "${MPI:-1}" != 0 ] || exit 0
 
+case ${MPI:-} in
+openmpi) modules='ompi-c ompi' ;;
+mpich) modules=mpich ;;
+*) modules='mpi-c ompi-c ompi mpich' ;;
+esac
+
 # chosen: the module of pkg-config.
 chosen=''
-for module in mpi-c ompi-c ompi mpich; do
+for module in $modules; do
     if pkg-config --exists "$module" 2>/dev/null; then
         chosen=$module
         break

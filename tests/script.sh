@@ -95,33 +95,38 @@ goes_on() {
     status=$?
 }
 
-# needs_mpirun PROGRAM: lets mpirun start it here, quietly, or ends the script with a word where that can't be.
+# needs_mpirun PROGRAM: lets mpirun start it here, quietly, or ends the script with a word where that can't be. From then
+# on there is a command `processes N COMMAND...`, which becomes the mpirun of the MPI that the program is linked with.
 needs_mpirun() {
     # Root may run mpirun, and its own lines about exit codes are left out.
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_orte_execute_quiet=1 OMP_NUM_THREADS=1
-    if ! ldd "$(command -v "$1")" | grep -q libmpi || ! command -v mpirun >/dev/null; then
+    case $(ldd "$(command -v "$1")") in
+    *libmpich*) launcher=$(command -v mpirun.mpich || command -v mpirun) more='' ;;
+    *libmpi*) launcher=$(command -v mpirun.openmpi || command -v mpirun) more=--oversubscribe ;;
+    *) launcher='' ;;
+    esac
+    if [ -z "$launcher" ]; then
         skips "a build with MPI"
         exit 0
     fi
-    # A word before a command that mpirun starts: leaves the process's number in pid-RANK.
+    # Open MPI 5 prints lines of its own among those of the program, and nothing silences all of them.
+    if [ -n "$more" ] && ! "$launcher" --version | grep -q '(Open.*) [1-4]\.'; then
+        skips "mpirun of Open MPI 4 or MPICH"
+        exit 0
+    fi
     mkdir -p commands
+    cat >commands/processes <<END
+#!/bin/sh
+count=\$1
+shift
+exec $launcher -n "\$count" $more "\$@"
+END
+    # A word before a command that mpirun starts: leaves the process's number in pid-RANK.
     cat >commands/with_number <<'END'
 #!/bin/sh
 echo $$ >"pid-${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-}}"
 exec "$@"
 END
-    chmod +x commands/with_number
+    chmod +x commands/processes commands/with_number
     PATH=$PWD/commands:$PATH
-    # Open MPI 5 prints lines of its own among those of the program, and nothing silences all of them.
-    if ! mpirun --version | grep -q '(Open MPI) [1-4]\.'; then
-        skips "mpirun of Open MPI 4"
-        exit 0
-    fi
-}
-
-# processes N COMMAND...: on that number of processes.
-processes() {
-    count=$1
-    shift
-    mpirun -n "$count" --oversubscribe "$@"
 }

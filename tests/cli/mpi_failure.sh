@@ -67,8 +67,8 @@ END
 if ${CC:-cc} -shared -fPIC no_fork.c -o no_fork.so 2>/dev/null; then
     LD_PRELOAD=$PWD/no_fork.so infer info full/stage1.h5 >printed 2>errors
     grep -q '^forked' errors || problem "a process alone no longer forks, so the next check proves nothing"
-    works mpirun -n 2 --oversubscribe env LD_PRELOAD="$PWD/no_fork.so" infer analytic --run full --images 4 --quiet
-    works mpirun -n 2 --oversubscribe env LD_PRELOAD="$PWD/no_fork.so" train --config tiny.yaml --run full --quiet --stage 1 \
+    works processes 2 env LD_PRELOAD="$PWD/no_fork.so" infer analytic --run full --images 4 --quiet
+    works processes 2 env LD_PRELOAD="$PWD/no_fork.so" train --config tiny.yaml --run full --quiet --stage 1 \
         --set stage1.steps=$((step + 3))
 else
     skips "a compiler of libraries"

@@ -1,5 +1,6 @@
 #!/bin/sh
 # infer on several processes of mpirun: the files of one process, bit for bit where sums are made image by image.
+# PROCESSES="1 2 3 4" in the environment: on each of these numbers of processes.
 . tests/script.sh
 
 needs_mpirun infer
@@ -24,28 +25,39 @@ all_commands() {
     }
 }
 
-tiny_run one npr
-cp -r one three
-
-for name in one three; do
-    on=''
-    [ $name = one ] || on="mpirun -n 3 --oversubscribe"
-    cd $name || exit 1
+# run_in DIRECTORY LAUNCHER: all commands there.
+run_in() {
+    on=$2
+    cd "$1" || exit 1
     all_commands
     rm -f printed errors
     cd .. || exit 1
+}
+
+# compare_with_one DIRECTORY: its files are those of one process.
+compare_with_one() {
+    (cd "$1" && find . -type f | sort) | cmp -s names - || problem "$1 processes write other files: $(ls "$1")"
+    while read -r file; do
+        case $file in
+        # Times, the batch that settings hold, and metrics in features, which move by rounding with the batch.
+        *costs.csv | *.html | *quality.h5 | */compare/*) continue ;;
+        esac
+        cmp -s "one/$file" "$1/$file" || problem "$1/$file differs from that of one process"
+    done <names
+}
+
+tiny_run one npr
+for n in ${PROCESSES:=3}; do
+    cp -r one "$n"
 done
+run_in one ''
 (cd one && find . -type f | sort) >names
-(cd three && find . -type f | sort) | cmp -s names - || problem "three processes write other files: $(ls three)"
-while read -r file; do
-    case $file in
-    # Times, the batch that settings hold, and metrics in features, which move by rounding with the batch.
-    *costs.csv | *.html | *quality.h5 | */compare/*) continue ;;
-    esac
-    cmp -s "one/$file" "three/$file" || problem "three/$file differs from that of one process"
-done <names
+for n in $PROCESSES; do
+    run_in "$n" "processes $n"
+    compare_with_one "$n"
+done
 
 # One line for an error of all processes.
-fails_with 2 "unknown command" mpirun -n 2 --oversubscribe infer nothing
-fails_with 2 "no-such-run" mpirun -n 2 --oversubscribe infer nll --run no-such-run
+fails_with 2 "unknown command" processes 2 infer nothing
+fails_with 2 "no-such-run" processes 2 infer nll --run no-such-run
 exit $result

@@ -82,7 +82,7 @@ fails_with 2 "these keys differ: stage1.transport (--resume continues it" \
 
 works processes 3 train --config tiny.yaml --run full --quiet --stage 1 --set stage1.steps=2 --set stage1.shard=true
 rm -f pid-*
-timeout 300 mpirun -n 3 --oversubscribe with_number train --config tiny.yaml --run full --stage 1 --set stage1.shard=true \
+timeout 300 processes 3 with_number train --config tiny.yaml --run full --stage 1 --set stage1.shard=true \
     --set stage1.steps=1000000 >printed 2>errors &
 child=$!
 until [ "$(wc -l <full/metrics.csv)" -gt 4 ] || ! kill -0 $child 2>/dev/null; do

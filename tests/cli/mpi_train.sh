@@ -81,7 +81,7 @@ wide='--config tiny.yaml --threads 1 --quiet --stage 1 --set stage1.steps=40 --s
 works processes 4 train $wide --run even
 rm -f pid-*
 # shellcheck disable=SC2086
-timeout 300 mpirun -n 4 --oversubscribe with_number train $wide --run held >printed 2>errors &
+timeout 300 processes 4 with_number train $wide --run held >printed 2>errors &
 child=$!
 until [ -s pid-0 ] || ! kill -0 $child 2>/dev/null; do
     sleep 0.1
