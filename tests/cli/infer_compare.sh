@@ -283,6 +283,7 @@ fails "--cov-floor: expected a number from 0 to 1, got \"2\"" --run r --cov-floo
 fails "--cov-floor: 0.1 is given twice" --run r --cov-floor 0.1,0.1
 
 # -- Other options of estimates
+page=floor/compare.html
 compares --run r --variance npr,sn --steps 2 --images 3 --samples 0 --average-cov --cov-scale 0.5 --out floor
 notes 0 "reuses floor/nll.csv"
 count 4 "<tr><th>npr-average-x0.5</th>" $page
