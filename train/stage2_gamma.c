@@ -1,5 +1,5 @@
 /* The regression of each bin begins at the solution of all bins together, which is fitted to a part
- * of the sample as large as one bin's. The ridge and the share that a bin borrows are chosen on the
+ * of the sample a quarter as large as one bin's. The ridge and the share that a bin borrows are chosen on the
  * first channel of images, by held-out blocks (stats/gamma_shrinkage.h). The search for them solves
  * many regressions, so it reads a part of a large bin's blocks only.
  *
@@ -139,7 +139,7 @@ static bool solve_center(const HeadFit *fit, const Common *common, const Lines *
 static bool fit_center(const HeadFit *fit, Common *common, Error *error)
 {
     Lines lines;
-    bool ok = make_lines(&lines, fit->sample->fitted, BLOCK_ROWS_ALL, fit->bins, error);
+    bool ok = make_lines(&lines, fit->sample->fitted, BLOCK_ROWS_ALL, 4 * fit->bins, error);
     for (int c = 0; ok && c < fit->outputs; c++) {
         double *w = common->center + (size_t)c * (size_t)fit->features, mean = 0;
         take_channel(fit, &lines, c);
