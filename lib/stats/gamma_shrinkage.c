@@ -13,8 +13,8 @@ static const double shares[] = {0, 0.01, 0.1, 1};
 static const double first_ridge = 1e-5, other_ridges[] = {1e-4, 1e-3, 1e-2};
 /* Taken if there are no held-out rows. */
 static const double middling_share = 0.1, middling_ridge = 1e-4;
-/* Of the loss, in nats: far below what can be seen. */
-static const double tolerance = 1e-7;
+/* Of the loss, in nats: of trials, whose losses on held-out rows differ by more, and of solutions. */
+static const double rough_tolerance = 1e-5, tolerance = 1e-6;
 
 enum {
     SHARES = sizeof shares / sizeof shares[0],
@@ -30,7 +30,7 @@ typedef struct Search {
     Shrinkage chosen;
 } Search;
 
-bool gamma_shrinkage_solve(const GammaBin *bin, Shrinkage shrinkage, double *w, Error *error)
+static bool solve(const GammaBin *bin, Shrinkage shrinkage, double wanted, double *w, Error *error)
 {
     assert(bin->center || shrinkage.borrow == 0);
     if (bin->center && shrinkage.borrow >= 1) {
@@ -45,9 +45,14 @@ bool gamma_shrinkage_solve(const GammaBin *bin, Shrinkage shrinkage, double *w, 
                                   .pull = shrinkage.borrow / (1 - shrinkage.borrow),
                                   .center = bin->center,
                                   .matrix = bin->all_fisher,
-                                  .tolerance = tolerance};
+                                  .tolerance = wanted};
     GammaFit fit;
     return gamma_regression_fit(&problem, w, &fit, error);
+}
+
+bool gamma_shrinkage_solve(const GammaBin *bin, Shrinkage shrinkage, double *w, Error *error)
+{
+    return solve(bin, shrinkage, tolerance, w, error);
 }
 
 static void keep(Search *s, Shrinkage shrinkage, double loss)
@@ -61,7 +66,7 @@ static void keep(Search *s, Shrinkage shrinkage, double loss)
 static bool try_out(Search *s, Shrinkage shrinkage, bool *better, Error *error)
 {
     double loss;
-    if (!gamma_shrinkage_solve(s->bin, shrinkage, s->trial, error) ||
+    if (!solve(s->bin, shrinkage, rough_tolerance, s->trial, error) ||
         !gamma_regression_loss(s->bin->held, s->bin->held_r, s->bin->held_weight, s->trial, &loss,
                                error))
         return false;
