@@ -253,7 +253,7 @@ static void print_recipe(const Config *config)
     const char *dropout = config->stage2.trunk_dropout ? ", the trunk's dropout on" : "";
     if (config->stage2.solver == SOLVER_EXACT)
         line("", "stage 2: solved on %lld images, %d bins, batch %d%s",
-             (long long)config->stage2.images, config->stage2.time_bins, config->stage2.batch,
+             (long long)config->stage2.images, config_bins(config).count, config->stage2.batch,
              dropout);
     else
         line("", "stage 2: %lld steps of %d images, lr %g, EMA %g%s",

@@ -37,6 +37,24 @@ START_TEST(bins_hold_every_timestep_once)
 }
 END_TEST
 
+START_TEST(usual_bins_are_narrow_at_small_t)
+{
+    static const int limits[] = {0,   2,   5,   10,  20,  41,  83,  166, 250,
+                                 333, 416, 500, 583, 666, 750, 833, 916, 1000};
+    const TimeBins bins = time_bins_usual(1000);
+    ck_assert_int_eq(bins.count, 17);
+    for (int b = 0; b <= bins.count; b++)
+        ck_assert_int_eq(bins.first[b], limits[b]);
+    for (int total = 1; total <= 10000; total += 1 + total / 7) {
+        const TimeBins some = time_bins_usual(total);
+        ck_assert(some.count >= (total < 12 ? total : 12) && some.count <= TIME_BINS_MAX);
+        ck_assert(some.first[0] == 0 && some.first[1] < 4 && some.first[some.count] == total);
+        for (int b = 0; b < some.count; b++)
+            ck_assert_int_lt(some.first[b], some.first[b + 1]);
+    }
+}
+END_TEST
+
 START_TEST(bins_of_a_file_are_checked)
 {
     TimeBins bins;
@@ -219,5 +237,6 @@ START_TEST(the_basis_is_the_input_of_the_last_layer)
 }
 END_TEST
 
-SUITE_MAIN("head bins", bins_hold_every_timestep_once, bins_of_a_file_are_checked,
-           a_bin_is_a_head_of_its_own, the_basis_is_the_input_of_the_last_layer)
+SUITE_MAIN("head bins", bins_hold_every_timestep_once, usual_bins_are_narrow_at_small_t,
+           bins_of_a_file_are_checked, a_bin_is_a_head_of_its_own,
+           the_basis_is_the_input_of_the_last_layer)

@@ -234,7 +234,7 @@ START_TEST(auto_is_exact_only_where_every_loss_can_be_solved_for)
     fresh.stage2.time_bins = 0;
     config = fresh;
     stage2_resolve(&config, &squares);
-    ck_assert(config.stage2.solver == SOLVER_EXACT && config.stage2.time_bins > 1);
+    ck_assert(config.stage2.solver == SOLVER_EXACT && config_bins(&config).count > 1);
     config = fresh;
     stage2_resolve(&config, &mixed);
     ck_assert(config.stage2.solver == SOLVER_ADAM && config.stage2.time_bins == 1);

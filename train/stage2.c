@@ -163,7 +163,7 @@ static bool build_heads(Stage2 *s, Error *error)
     s->stage.images = dataset_name(s->batch.dataset);
     s->stage.images_print = s->batch.print;
     const size_t images = (size_t)s->batch.size;
-    s->bins = time_bins_even(config->stage2.time_bins, config->diffusion.timesteps);
+    s->bins = config_bins(config);
     s->bin = memory_small(images, sizeof *s->bin);
     s->output = memory_large(images * s->batch.dims, sizeof(float), "a head's output", error);
     bool done = s->output != NULL &&

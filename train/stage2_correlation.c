@@ -17,8 +17,6 @@
 enum {
     /* The images of Adam's pass. */
     IMAGES = 1024,
-    /* The bins of the correlations if the head has a single one. */
-    BINS = 12,
     /* Bytes of the images that are kept, at most. */
     MOST_BYTES = 512 << 20,
 };
@@ -71,11 +69,10 @@ void correlation_free(Stage2 *s)
     s->correlation = NULL;
 }
 
+/* The usual ones, if the head has a single one. */
 static TimeBins bins_of(const Stage2 *s)
 {
-    const int timesteps = s->stage.config->diffusion.timesteps;
-    return s->bins.count > 1 ? s->bins
-                             : time_bins_even(BINS < timesteps ? BINS : timesteps, timesteps);
+    return s->bins.count > 1 ? s->bins : time_bins_usual(s->stage.config->diffusion.timesteps);
 }
 
 bool correlation_begin(Stage2 *s, int64_t images, Error *error)

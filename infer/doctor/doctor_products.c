@@ -81,7 +81,7 @@ static bool make_heads(const Config *config, GraphOptions options, bool trains, 
     bool done = graph_finish(graph, error);
     options.weight_gradients = trains && !solves;
     done = done && (solves ? make_sums(config, &trunk, options, error)
-                           : make_head(config, &trunk, options, config->stage2.time_bins, error));
+                           : make_head(config, &trunk, options, config_bins(config).count, error));
     graph_free(graph);
     params_free(&params);
     return done;

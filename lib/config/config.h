@@ -19,6 +19,7 @@
 #include "config/data_format.h"
 #include "diffusion/prediction.h"
 #include "diffusion/schedule.h"
+#include "diffusion/time_bins.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -165,7 +166,8 @@ typedef struct Config {
         double ema;
         /* For SOLVER_EXACT: images to fit, besides the held-out ones. */
         int64_t images;
-        /* Last layers of a head, each for its share of the timesteps; config_resolve replaces 0. */
+        /* Last layers of a head, each for its share of the timesteps; 0: the usual bins of SOLVER_EXACT, and
+         * config_resolve makes it 1 for SOLVER_ADAM. */
         int time_bins;
         /* For SOLVER_EXACT (stats/least_squares.h); below 0: chosen on held-out images. */
         double ridge;
@@ -216,10 +218,14 @@ bool config_load(Config *config, const char *path, const char *const *overrides,
 bool config_parse(Config *config, const char *text, const char *origin,
                   const char *const *overrides, int count, Error *error);
 
-/* Replaces stage2.solver auto and stage2.time_bins 0 by their meaning: exact and 12 bins for simple
- * heads, else adam and 1. A checkpoint stores the result. (train knows the losses of stage 2, and
+/* Replaces stage2.solver auto by its meaning, exact for simple heads, else adam; and for adam
+ * stage2.time_bins 0 by 1. A checkpoint stores the result. (train knows the losses of stage 2, and
  * resolves by train/stages.h.) */
 void config_resolve(Config *config);
+
+/* The bins of timesteps that heads get, of a resolved configuration: stage2.time_bins evenly spaced ones, or
+ * the usual ones (diffusion/time_bins.h) where it is 0. */
+TimeBins config_bins(const Config *config);
 
 /* The whole configuration as YAML, with every key, in the order of the table; the caller frees it
  * with memory_free. Parsing it gives the same configuration, bit for bit. */

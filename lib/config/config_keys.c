@@ -185,7 +185,9 @@ const ConfigKey config_keys[] = {
      .help = "images that heads are fitted to (exact), besides some held out"},
     {"stage2.time_bins", KEY_INT, AT(stage2.time_bins), RANGE(0, TIME_BINS_MAX), .fallback = "0",
      .ignored_in = STAGE1 | NETWORK,
-     .help = "last layers of a head, one for each bin of timesteps; 0: 12 for exact, 1 for adam"},
+     .help = "last layers of a head, one for each of so many equal bins of timesteps; 0: for exact "
+             "12 and "
+             "narrower ones below the first, 1 for adam"},
     {"stage2.ridge", KEY_REAL, AT(stage2.ridge), RANGE(-1, 1), .fallback = "-1",
      .ignored_in = STAGE1 | NETWORK,
      .help = "ridge of exact, in units of the diagonal; below 0: chosen on held-out images"},
@@ -438,13 +440,16 @@ void config_defaults(Config *config)
 
 void config_resolve(Config *config)
 {
-    enum { BINS = 12 };
     if (config->stage2.solver == SOLVER_AUTO)
         config->stage2.solver = config->head.type == HEAD_SIMPLE ? SOLVER_EXACT : SOLVER_ADAM;
-    if (config->stage2.time_bins == 0) {
-        const int most = config->diffusion.timesteps < BINS ? config->diffusion.timesteps : BINS;
-        config->stage2.time_bins = config->stage2.solver == SOLVER_EXACT ? most : 1;
-    }
+    if (config->stage2.time_bins == 0 && config->stage2.solver == SOLVER_ADAM)
+        config->stage2.time_bins = 1;
+}
+
+TimeBins config_bins(const Config *config)
+{
+    const int bins = config->stage2.time_bins, timesteps = config->diffusion.timesteps;
+    return bins > 0 ? time_bins_even(bins, timesteps) : time_bins_usual(timesteps);
 }
 
 char *config_to_yaml(const Config *config)

@@ -6,6 +6,7 @@
 #include "diffusion/time_bins.h"
 
 #include <assert.h>
+#include <string.h>
 
 TimeBins time_bins_even(int count, int total)
 {
@@ -13,6 +14,18 @@ TimeBins time_bins_even(int count, int total)
     TimeBins bins = {.count = count};
     for (int b = 0; b <= count; b++)
         bins.first[b] = (int)((int64_t)b * total / count);
+    return bins;
+}
+
+TimeBins time_bins_usual(int total)
+{
+    enum { EVEN = 12 };
+    TimeBins bins = time_bins_even(total < EVEN ? total : EVEN, total);
+    while (bins.first[1] >= 4) {
+        memmove(bins.first + 2, bins.first + 1, (size_t)bins.count * sizeof *bins.first);
+        bins.first[1] /= 2;
+        bins.count++;
+    }
     return bins;
 }
 
