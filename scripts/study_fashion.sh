@@ -307,7 +307,7 @@ mean() {
     network 2
     echo "steps of stage 1,variance,Frechet K=10,bounds K=10,K=25,K=50"
     for steps in 00000500 00002000 00005000; do
-        fit "stopped$steps" "$dir/network-2/stage1-$steps.h5"
+        fit "stopped$steps" "$dir/network-2/stage1-$steps.h5" --set stage2.time_bins=12
         bounds "stopped$steps" nll --variance beta_tilde,npr,sn --steps 10,25,50
         samples "stopped$steps" k10 --variance beta_tilde,npr,sn --steps 10
         for variance in beta_tilde npr sn; do
@@ -362,7 +362,7 @@ dropout() {
     echo "dropout under the heads,variance,Frechet K=10,bounds K=10,K=25,K=50"
     for state in false true; do
         # shellcheck disable=SC2086
-        fit "dropout-$state" "$dir/dropout/stage1.h5" $quick --set stage2.images=10000 \
+        fit "dropout-$state" "$dir/dropout/stage1.h5" $quick --set stage2.images=10000 --set stage2.time_bins=12 \
             --set stage2.trunk_dropout=$state
         bounds "dropout-$state" nll --variance beta_tilde,npr,sn --steps 10,25,50
         samples "dropout-$state" k10 --variance beta_tilde,npr,sn --steps 10
