@@ -363,7 +363,7 @@ dropout() {
     for state in false true; do
         # shellcheck disable=SC2086
         fit "dropout-$state" "$dir/dropout/stage1.h5" $quick --set stage2.images=10000 --set stage2.time_bins=12 \
-            --set stage2.trunk_dropout=$state
+            --set stage2.time_bins=12 --set stage2.trunk_dropout=$state
         bounds "dropout-$state" nll --variance beta_tilde,npr,sn --steps 10,25,50
         samples "dropout-$state" k10 --variance beta_tilde,npr,sn --steps 10
         for variance in beta_tilde npr sn; do
