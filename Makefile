@@ -278,8 +278,11 @@ check-format:
 linted     := $(library_sources) $(train_sources) $(infer_sources) $(target_sources) fuzz/seeds.c fuzz/replay.c
 lint_flags  = -std=c17 -D_GNU_SOURCE -Ilib -I. -fopenmp $(library_cflags) $(mpi_cflags)
 
+# clang's versions of a VECTORISED function (lib/base/dispatch.h) meet those of another file with the same name.
 lint:
 	@scripts/check_rooms.sh
+	@twice=$$(grep -rhoE 'VECTORISED static [a-z0-9_ *]*\(' lib --include=*.c | sed 's/.*[ *]//' | sort | uniq -d) && \
+	    { test -z "$$twice" || { echo "VECTORISED functions of one name:" $$twice >&2; exit 1; }; }
 	@echo $(linted) | xargs -n 1 -P $$(nproc) sh -c 'clang-tidy --quiet "$$0" -- $(lint_flags) 2>/dev/null'
 	@cppcheck --quiet --std=c11 -j $$(nproc) --enable=warning,performance,portability --inline-suppr \
 	    --suppressions-list=.cppcheck --library=posix,gnu -Ilib -I. --error-exitcode=1 lib train infer bench fuzz

@@ -14,7 +14,7 @@ INLINED void forward_as(DType type, void *restrict y, const void *restrict x, si
     }
 }
 
-VECTORISED static void forward_block(DType type, void *y, const void *x, size_t count)
+VECTORISED static void rectify_block(DType type, void *y, const void *x, size_t count)
 {
     if (type == DTYPE_F32)
         forward_as(DTYPE_F32, y, x, count);
@@ -31,8 +31,8 @@ INLINED void backward_as(DType type, bool add, void *restrict dx, const void *re
     }
 }
 
-VECTORISED static void backward_block(DType type, bool add, void *dx, const void *x, const void *dy,
-                                      size_t count)
+VECTORISED static void rectify_gradient_block(DType type, bool add, void *dx, const void *x,
+                                              const void *dy, size_t count)
 {
     if (type == DTYPE_F32)
         backward_as(DTYPE_F32, add, dx, x, dy, count);
@@ -54,7 +54,7 @@ static bool relu_forward(Graph *graph, Op *op, Error *error)
     const size_t count = value_count(op->out);
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < count; i += BLOCK)
-        forward_block(type, dtype_at(op->out->data, type, i), dtype_at(op->in[0]->data, type, i),
+        rectify_block(type, dtype_at(op->out->data, type, i), dtype_at(op->in[0]->data, type, i),
                       count - i < BLOCK ? count - i : BLOCK);
     return true;
 }
@@ -66,9 +66,9 @@ static bool relu_backward(Graph *graph, Op *op, Error *error)
     const size_t count = value_count(op->out);
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < count; i += BLOCK)
-        backward_block(type, op->accumulate[0], dtype_at(op->in[0]->grad, type, i),
-                       dtype_at(op->in[0]->data, type, i), dtype_at(op->out->grad, type, i),
-                       count - i < BLOCK ? count - i : BLOCK);
+        rectify_gradient_block(type, op->accumulate[0], dtype_at(op->in[0]->grad, type, i),
+                               dtype_at(op->in[0]->data, type, i), dtype_at(op->out->grad, type, i),
+                               count - i < BLOCK ? count - i : BLOCK);
     return true;
 }
 

@@ -19,8 +19,8 @@
 /* -- Moments ---------------------------------------------------------------------------------- */
 
 /* Rows first .. end - 1 of the lower triangle of matrix += weight * x x'; x [dims]. */
-VECTORISED static void add_square(double *restrict matrix, const double *restrict x, double weight,
-                                  int dims, int first, int end)
+VECTORISED static void add_weighted_square(double *restrict matrix, const double *restrict x,
+                                           double weight, int dims, int first, int end)
 {
     for (int i = first; i < end; i++) {
         const double scaled = weight * x[i];
@@ -57,7 +57,7 @@ static void fit_column(const Points *points, int column, double *mean, double *c
                 continue;
             for (int k = 0; k < end; k++)
                 centred[k] = (double)x[k] - mean[k];
-            add_square(covariance, centred, weight / (total - 1), dims, first, end);
+            add_weighted_square(covariance, centred, weight / (total - 1), dims, first, end);
         }
     }
     for (int i = 0; i < dims; i++)

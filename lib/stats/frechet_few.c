@@ -39,8 +39,8 @@ VECTORISED static double dot(const double *x, const double *y, size_t count)
     return sum;
 }
 
-VECTORISED static void add_scaled(double *restrict to, const double *restrict x, double scale,
-                                  size_t count)
+VECTORISED static void add_multiple(double *restrict to, const double *restrict x, double scale,
+                                    size_t count)
 {
     for (size_t k = 0; k < count; k++)
         to[k] += scale * x[k];
@@ -93,7 +93,7 @@ static double moments(const Centred *set, int column, double sign, double *shift
         const double weight = weight_of(set, i, column);
         squares += weight * set->squares[i];
         if (weight > 0)
-            add_scaled(own, set->values + i * dims, weight / total, dims);
+            add_multiple(own, set->values + i * dims, weight / total, dims);
     }
     for (size_t k = 0; k < dims; k++)
         shift[k] += sign * (set->mean[k] + own[k]);
@@ -139,7 +139,7 @@ static double means_of_products(const Few *few, int column, const Scratch *s)
         s->row_means[i] = sum / total_y;
         all += share * s->row_means[i];
         if (share > 0)
-            add_scaled(s->column_means, few->products + i * columns, share, columns);
+            add_multiple(s->column_means, few->products + i * columns, share, columns);
     }
     return all;
 }
