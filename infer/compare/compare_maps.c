@@ -1,11 +1,11 @@
-/* Draws maps of sigma = sqrt(Cov[x_0 | x_t]) per pixel at the same x_t: one for each head that the
- * compared variances read, in the order of their rows.
+/* Draws maps of sigma = sqrt(Cov[x_0 | x_t]) per pixel at the same x_t: one for each head that
+ * the compared variances read, in the order of their rows.
  *
- * The picture shows two test images, one above the other. Each has a row for x_t and a row for every
- * head, with timesteps from left to right. Two heads have a last row for their difference. Sigma is
- * black at 0 and white at the largest sigma of any head at that t. The difference is middle grey at
- * 0, and lighter where the first is larger. The numbers beside the picture are means over eight
- * images.
+ * The picture shows two test images, one above the other. Each has a row for x_t and a row for
+ * every head, with timesteps from left to right. Two heads have a last row for their difference.
+ * Sigma is black at 0 and white at the largest sigma of any head at that t. The difference is
+ * middle grey at 0, and lighter where the first is larger. The numbers beside the picture are
+ * means over eight images.
  */
 #include "infer/compare/compare_maps.h"
 
@@ -26,7 +26,8 @@ enum {
     IMAGES = 8,
     /* The picture shows the first of these images. */
     SHOWN = 2,
-    /* The rows of an image, at most: x_t and the heads. (Two heads and their difference are fewer.) */
+    /* The rows of an image, at most: x_t and the heads. (Two heads and their difference are
+     * fewer.) */
     MAX_KINDS = 1 + COMPARE_MAP_HEADS,
     /* Small images are enlarged to a side of this many pixels. */
     CELL = 84,
@@ -178,7 +179,8 @@ static void scale(Maps *m, const MapRow *row, int time)
             m->kinds[k][i] = 2 * m->kinds[k][i] / max - 1;
 }
 
-/* labels [kind_count] := those of an image's rows. The text of the difference is `difference`. */
+/* labels [kind_count] := the labels of an image's rows; the row of the difference gets
+ * `difference`. */
 static void label_kinds(const Maps *m, const Comparison *c, const char *difference,
                         const char **labels)
 {

@@ -107,7 +107,8 @@ static const char *images_of_bounds(const Comparison *c)
     return row < 0 ? "?" : csv_cell(&c->nll, row, "images");
 }
 
-/* What the page says of NPR with its best floor, which stands beside nll without being asked for. */
+/* What the page says of NPR with its best floor, which stands beside nll without being asked
+ * for. */
 static void put_extra(const Page *page)
 {
     const Comparison *c = page->c;
@@ -301,8 +302,8 @@ static void put_correlation(const Page *page)
         page, "Correlations of neighbouring pixels",
         "The correlations of x₀ given x_t within a block of pixels: row i of a matrix has "
         "those of element i with all elements of the block. White is 1, grey 0, black −1. "
-        "The timesteps are those of the maps above. The other variances take all elements to be "
-        "independent.");
+        "The timesteps are the same as in the maps above. The other variances take all elements "
+        "to be independent.");
     put_diagonal(page);
     char *what = memory_format("Correlations within blocks by %s", c->correlated->name);
     put_picture(page, &page->correlation, what);

@@ -64,7 +64,8 @@ static void sampled_rows(const Comparison *c, const Sampler *samplers, int sampl
 
 /* -- Tables ----------------------------------------------------------------------------------- */
 
-/* Whether the table has the row of `key` for every number of steps, of so many images at least. */
+/* Whether the table has the row of `key` for every number of steps, and each was measured on enough
+ * images. */
 static bool holds_row(const Comparison *c, const Csv *table, CompareKey key, int64_t images)
 {
     for (int k = 0; k < c->steps_count; k++) {

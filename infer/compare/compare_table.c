@@ -1,8 +1,8 @@
 /* Prints the tables of compare.html: variances down, numbers of steps across.
  *
  * Several trajectories or samplers are groups of rows in one table, so that bold marks the best
- * value of a column among all of them. A metric has a last row for real images. Tables of calibration
- * have tenths of an image's elements across.
+ * value of a column among all of them. A metric has a last row for real images. Tables of
+ * calibration have tenths of an image's elements across.
  */
 #include "infer/compare/compare_table.h"
 
@@ -41,7 +41,8 @@ static CompareKey key_of(const CompareTable *t, int group, const EstimateLabel *
     return key;
 }
 
-/* Bounds are those of DDPM, of variances that have one; a sampler may not have a variance. */
+/* Bounds are of DDPM, and of variances that have a bound. A sampler may be unable to use a
+ * variance. */
 static bool has_row(const CompareTable *t, int group, int v)
 {
     if (!t->metric)

@@ -28,8 +28,8 @@ enum { COMPARE_MAP_TIMES = 5, COMPARE_MAP_HEADS = 4 };
 
 typedef enum CompareSection { COMPARE_NLL, COMPARE_QUALITY, COMPARE_CALIBRATION } CompareSection;
 
-/* Figures: bounds on every trajectory, metrics with every sampler, calibration. Bounds and the first
- * metric have a second figure, over seconds. */
+/* Figures: bounds on every trajectory, metrics with every sampler, calibration. Bounds and the
+ * first metric have a second figure, over seconds. */
 enum {
     COMPARE_METRICS = 5,
     COMPARE_MAX_FIGURES = 2 * TRAJECTORY_KINDS + (COMPARE_METRICS + 1) * LISTS_SAMPLERS + 1
@@ -93,8 +93,8 @@ typedef struct Comparison {
     /* [variance_count]: their names in tables. */
     EstimateLabel labels[LISTS_MAX_ROWS];
     int variance_count;
-    /* The row that nobody asked for, of NPR with its best floor beside nll (compare_rows.h); -1: there
-     * is none. It has bounds alone. */
+    /* The row that nobody asked for, of NPR with its best floor beside nll (compare_rows.h); -1:
+     * there is none. It has bounds alone. */
     int extra;
     /* Its name, where a stored table serves that does not have it. */
     EstimateLabel missing;
@@ -144,7 +144,7 @@ int compare_sample_rows(const Comparison *c);
 /* The name of a row of samples in tables. */
 EstimateLabel compare_sample_label(const Comparison *c, int row);
 
-/* The name of map k: that of its row. */
+/* The name of map k: the label of its row. */
 const char *compare_map_name(const Comparison *c, int k);
 
 /* The options of estimates of a row. */

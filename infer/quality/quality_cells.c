@@ -1,8 +1,8 @@
-/* Makes the cells of infer quality, in the order of its table: by sampler, variance with its floor, scale, correction of
- * the mean, then steps.
+/* Makes the cells of infer quality, in the order of its table: by sampler, variance with its
+ * floor, scale, correction of the mean, then steps.
  *
- * Fixed variances have no estimate to scale, so they have one cell where others have one for each
- * scale.
+ * Fixed variances have no estimate to scale, so they have one cell where others have one for
+ * each scale.
  */
 #include "infer/quality/quality_cells.h"
 

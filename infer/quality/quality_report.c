@@ -168,7 +168,7 @@ static void print_features(const Features *features)
 {
     if (features && features_are_inception(features))
         printf("Features are the %d pool features of %s, Inception-v3: frechet is the FID between\n"
-               "so many images, and kid the KID. Published ones are mostly of 50000 samples.\n",
+               "so many images, and kid the KID. Published FIDs are mostly of 50000 samples.\n",
                features->dims, features->name);
     else if (features)
         printf("Features are those of the classifier %s, which is right about %.1f %% of %lld\n"

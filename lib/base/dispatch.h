@@ -1,14 +1,15 @@
 /* One binary that is fast on every processor.
  *
- * A function marked VECTORISED is compiled several times: for plain x86-64, for AVX2 and FMA, and
- * for AVX-512 with 16-bit lanes. The loader picks the best version that the processor can run. Such
- * functions are plain C loops over contiguous floats, which the compiler turns into vector code.
- * They start no threads, since the compilers do not clone the bodies of OpenMP loops; callers run
- * them from inside a parallel loop. They are static, since clang's clones cannot be called from
- * another file, and have names of their own in the whole library, since clang shows these to the linker.
+ * A function marked VECTORISED is compiled several times: for plain x86-64, for AVX2 and FMA,
+ * and for AVX-512 with 16-bit lanes. The loader picks the best version that the processor can
+ * run. Such functions are plain C loops over contiguous floats, which the compiler turns into
+ * vector code. They start no threads, since the compilers do not clone the bodies of OpenMP
+ * loops; callers run them from inside a parallel loop. They are static, since clang's clones
+ * cannot be called from another file, and have names of their own in the whole library, since
+ * clang shows these to the linker.
  *
- * Off x86 the baseline already has vector registers (NEON), and the mark does nothing. Sanitizers
- * cannot instrument the loader's choice: VARHEAD_NO_DISPATCH turns it off.
+ * Off x86 the baseline already has vector registers (NEON), and the mark does nothing.
+ * Sanitizers cannot instrument the loader's choice: VARHEAD_NO_DISPATCH turns it off.
  */
 #pragma once
 

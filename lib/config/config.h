@@ -41,7 +41,8 @@ typedef enum DataBackground {
     BACKGROUND_WHITE,
 } DataBackground;
 typedef enum OnBroken { BROKEN_STOP, BROKEN_SKIP } OnBroken;
-/* Whether decoded pictures go to a file: where they are many, where there is a place for it, never. */
+/* Whether decoded pictures go to a file: where they are many, where there is a place for it,
+ * never. */
 typedef enum DataCache { DATA_CACHE_AUTO, DATA_CACHE_ALWAYS, DATA_CACHE_NEVER } DataCache;
 /* Of networks; config_network.h says what a family decides. */
 typedef enum ModelFamily { FAMILY_DDPM, FAMILY_ADM } ModelFamily;
@@ -166,8 +167,8 @@ typedef struct Config {
         double ema;
         /* For SOLVER_EXACT: images to fit, besides the held-out ones. */
         int64_t images;
-        /* Last layers of a head, each for its share of the timesteps; 0: the usual bins of SOLVER_EXACT, and
-         * config_resolve makes it 1 for SOLVER_ADAM. */
+        /* Last layers of a head, each for its share of the timesteps; 0: the usual bins of
+         * SOLVER_EXACT, and config_resolve makes it 1 for SOLVER_ADAM. */
         int time_bins;
         /* For SOLVER_EXACT (stats/least_squares.h); below 0: chosen on held-out images. */
         double ridge;
@@ -223,8 +224,8 @@ bool config_parse(Config *config, const char *text, const char *origin,
  * resolves by train/stages.h.) */
 void config_resolve(Config *config);
 
-/* The bins of timesteps that heads get, of a resolved configuration: stage2.time_bins evenly spaced ones, or
- * the usual ones (diffusion/time_bins.h) where it is 0. */
+/* The bins of timesteps that heads get, of a resolved configuration: stage2.time_bins evenly
+ * spaced ones, or the usual ones (diffusion/time_bins.h) where it is 0. */
 TimeBins config_bins(const Config *config);
 
 /* The whole configuration as YAML, with every key, in the order of the table; the caller frees it

@@ -1,10 +1,10 @@
 /* The pictures of a directory or an archive, one file after another.
  *
- * In a directory the files of all subdirectories come in the byte order of their names ("a/1.png"
- * before "b.png"); in an archive they come as they are stored. Files that are no pictures, by their
- * content and by their name, say so. Hidden ones, whose name or directory begins with a point, and the
- * folder __MACOSX are passed over. Links are followed in directories, but not back into a
- * directory that they lie in; in archives they are passed over.
+ * In a directory the files of all subdirectories come in the byte order of their names
+ * ("a/1.png" before "b.png"); in an archive they come as they are stored. Files that are no
+ * pictures, by their content and by their name, say so. Hidden ones, whose name or directory
+ * begins with a point, and the folder __MACOSX are passed over. Links are followed in
+ * directories, but not back into a directory that they lie in; in archives they are passed over.
  */
 #pragma once
 
@@ -31,8 +31,8 @@ typedef struct PictureFile {
     bool is_picture;
 } PictureFile;
 
-/* Input error if `path` is neither a directory nor an archive. The caller closes *files, which is NULL
- * after a failure. */
+/* Input error if `path` is neither a directory nor an archive. The caller closes *files, which
+ * is NULL after a failure. */
 bool picture_files_open(PictureFiles **files, const char *path, Error *error);
 
 /* Goes to the next file that is not hidden. A file of an archive is read at once. Input error if an
@@ -43,8 +43,8 @@ bool picture_files_next(PictureFiles *files, PictureFile *file, Error *error);
  * archive. Several threads may call it at a time. */
 void picture_files_load(const PictureFiles *files, PictureFile *file);
 
-/* The same with the first `most` bytes of the file, if it has more; of a file of an archive all of them
- * are there. */
+/* The same with the first `most` bytes of the file, if it has more; of a file of an archive all
+ * of them are there. */
 void picture_files_load_begin(const PictureFiles *files, PictureFile *file, int64_t most);
 
 /* Frees the name and the contents. */
@@ -58,10 +58,10 @@ int64_t picture_files_done(const PictureFiles *files);
 /* Whether they lie in an archive. */
 bool picture_files_are_packed(const PictureFiles *files);
 
-/* A number that tells the state of a directory or an archive: another one where a file was added,
- * removed, renamed or written since. It is made of the names, sizes and times of the files of a
- * directory, and of the size, the time and both ends of an archive. No other file is read. Input error
- * as from picture_files_open. */
+/* A number that tells the state of a directory or an archive: another one where a file was
+ * added, removed, renamed or written since. It is made of the names, sizes and times of the
+ * files of a directory, and of the size, the time and both ends of an archive. No other file is
+ * read. Input error as from picture_files_open. */
 bool picture_files_state(const char *path, uint64_t *state, Error *error);
 
 /* NULL is fine. */

@@ -1,3 +1,5 @@
+/* Counts files of a directory, or megabytes of an archive, whose number of files is not known
+ * before its end. */
 #include "data/picture_progress.h"
 
 #include "base/clock.h"

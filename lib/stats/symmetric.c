@@ -1,10 +1,10 @@
 /* Eigenvalues and Cholesky factors of small symmetric matrices (symmetric.h).
  *
  * Householder's reflections make the matrix tridiagonal, A = H T H' (Golub and Van Loan, Matrix
- * Computations, section 8.3). They take 4/3 n^3 operations, in all lanes at once. Each reflection
- * is also applied to the vector. The QL algorithm with implicit shifts then makes T diagonal, and its
- * rotations are applied to the vector as well: n^2 operations. Rotating a matrix
- * of eigenvectors would take 3 n^3 more.
+ * Computations, section 8.3). They take 4/3 n^3 operations, in all lanes at once. Each
+ * reflection is also applied to the vector. The QL algorithm with implicit shifts then makes T
+ * diagonal, and its rotations are applied to the vector as well: n^2 operations. Rotating a
+ * matrix of eigenvectors would take 3 n^3 more.
  */
 #include "stats/symmetric.h"
 
@@ -272,8 +272,8 @@ INLINED Lanes *lanes_at(double *matrix, int i, int j)
 
 /* Element j of ROWS rows, from row i > j on:
  *     L[i][j] = (A[i][j] - sum_k L[i][k] L[j][k]) / L[j][j],  k < j
- * Row j's diagonal holds 1 / L[j][j], since divisions are slow. Each operation of a sum waits for the one
- * before, so the sums of several rows are computed side by side. */
+ * Row j's diagonal holds 1 / L[j][j], since divisions are slow. Each operation of a sum waits
+ * for the one before, so the sums of several rows are computed side by side. */
 INLINED void factorise_rows(double *matrix, int i, int j)
 {
     const Lanes *other = lanes_at(matrix, j, 0);

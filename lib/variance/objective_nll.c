@@ -1,30 +1,31 @@
-/* nll: the likelihood itself. With V the variance of x_0 and y = (x_0 - x_0_hat)^2 + 1/k, the KL of
- * the step t -> s is, up to a constant,
+/* nll: the likelihood itself. With V the variance of x_0 and y = (x_0 - x_0_hat)^2 + 1/k, the KL
+ * of the step t -> s is, up to a constant,
  *
  *     1/2 [log(V + 1/k) + y / (V + 1/k)],    k = SNR_s - SNR_t,    SNR_t = alpha_bar_t / beta_bar_t
  *
- * Its minimum over V + 1/k is E[y | x_t], whatever s is. Of a bound with few steps nearly all lies
- * in the steps to s = 1. So the loss is that of such a step, with 1/SNR_1 for 1/k, and in units of
- * 1/SNR_t:
+ * Its minimum over V + 1/k is E[y | x_t], whatever s is. Of a bound with few steps nearly all
+ * lies in the steps to s = 1. So the loss is that of such a step, with 1/SNR_1 for 1/k, and in
+ * units of 1/SNR_t:
  *
  *     l + r exp(-l),    r = SNR_t ((x_0 - x_0_hat)^2 + 1/SNR_1)
  *
- * and exp(l) -> SNR_t (V + 1/SNR_1). The clipped residual is exactly 0 where data and x_0_hat lie at
- * the same end, and the term 1/SNR_1 keeps r above 0 there: the loss has a minimum.
+ * and exp(l) -> SNR_t (V + 1/SNR_1). The clipped residual is exactly 0 where data and x_0_hat
+ * lie at the same end, and the term 1/SNR_1 keeps r above 0 there: the loss has a minimum.
  *
- * A head is no function of x_t at all, but one of a few hundred weights. So it matters which errors
- * cost how much, and the steps to s = 1 are not all. With m = V + 1/SNR_1 = exp(l) / SNR_t, the KL of
- * the step t -> s has the derivative by l
+ * A head is no function of x_t at all, but one of a few hundred weights. So it matters which
+ * errors cost how much, and the steps to s = 1 are not all. With m = V + 1/SNR_1 = exp(l) /
+ * SNR_t, the KL of the step t -> s has the derivative by l
  *
  *     1/2 (k m / (1 + k V))^2 (1 - r exp(-l))
  *
- * which is the derivative of the loss above times a weight. A small V costs nothing in a step with a
- * small k. A fit weights elements so, summed over the steps from t of the linear trajectories
- * with 10 to 100 steps (`steps` below), each as often as its trajectory visits t: it minimises the mean
- * of these bounds. (With trajectories of 300 and 1000 steps beside them, the bounds at 25 to 100 steps
- * lose twice what those at 300 and 1000 gain: docs/variances.md.) V is the estimate that steps use, between its limits (nll.h). A small constant is
- * added, so that no element is without a weight. Otherwise variances that hardly matter would become
- * any number. */
+ * which is the derivative of the loss above times a weight. A small V costs nothing in a step
+ * with a small k. A fit weights elements so, summed over the steps from t of the linear
+ * trajectories with 10 to 100 steps (`steps` below), each as often as its trajectory visits t:
+ * it minimises the mean of these bounds. (With trajectories of 300 and 1000 steps beside them,
+ * the bounds at 25 to 100 steps lose twice what those at 300 and 1000 gain: docs/variances.md.)
+ * V is the estimate that steps use, between its limits (nll.h). A small constant is added, so
+ * that no element is without a weight. Otherwise variances that hardly matter would become any
+ * number. */
 #include "variance/objective.h"
 
 #include "diffusion/likelihood.h"
