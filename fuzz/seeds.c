@@ -275,17 +275,21 @@ static void fill_classifier(hid_t file, Storage storage)
     enum { CLASSES = 2 };
     ParamSet params = {0};
     Graph *graph = graph_new(&params, (GraphOptions){.batch = 1});
-    classifier_build(graph, 4, 1, CLASSES);
+    const ClassifierShape shape = {
+        .resolution = 4, .channels = 1, .classes = CLASSES, .width = 8, .blocks = 1};
+    classifier_build(graph, &shape);
     graph_free(graph);
     float *weights = memory_small(params.size, sizeof *weights);
     char *name = feature_net_name(weights, params.size);
     string(file, "format", file_kind_format(FILE_CLASSIFIER), storage == DEFLATED);
     string(file, "name", name, false);
     string(file, "data", "the mixture", false);
-    integer(file, "version", 1);
+    integer(file, "version", 2);
     integer(file, "resolution", 4);
     integer(file, "channels", 1);
     integer(file, "classes", CLASSES);
+    integer(file, "width", shape.width);
+    integer(file, "blocks", shape.blocks);
     integer(file, "steps", 1);
     integer(file, "seed", 1);
     integer(file, "test_images", 10);

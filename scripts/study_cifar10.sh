@@ -6,22 +6,24 @@
 #
 #     networks     the network of configs/cifar10-small.yaml with the linear and the cosine schedule, heads for every
 #                  loss, and the constants of analytic
-#     likelihood   squared errors or the likelihood: bounds and calibration of every variance of both networks
+#     likelihood   squared errors or the likelihood: bounds and calibration of every variance of both networks, OCM
+#                  among them
 #     samples      SN against NPR and the others: Frechet distances, precision and recall, and the same with SN's and
 #                  NPR's estimates scaled to one mean
-#     seen         is NPR biased since the mean was fitted to the same images? A network trained on 20,000 images, with
-#                  heads fitted to these and to 20,000 others: errors of the mean by timestep, bounds, samples
-#     together     does the mean suffer if the variance is learned with it? Networks with a second output, for weights
-#                  of 0.001 to 1 and three seeds, beside networks for the mean alone, all with fewer steps
+#     seen         is NPR biased since the mean was fitted to the same images? Small networks trained on SIZES images,
+#                  with heads fitted to these and to as many others: errors of the mean by timestep, bounds, samples
+#     together     does the mean suffer if the variance is learned with it? Small networks with a second output, for
+#                  WEIGHTS of its loss, beside small networks for the mean alone
 #     diagonal     diagonal, blocks of 2x2 and 4x4 pixels, and the whole covariance
-#     ocm          OCM beside NPR and nll
 #     mean         what corrections of the mean add to each variance
 #     timesteps    where the best timesteps lie for each variance
 #
 # train and infer are those on PATH. Runs and tables go to DIR, and what is there is not repeated; a training that was
-# stopped goes on. STEPS (30000) says how long both networks are trained, SHORT (6000) those of `seen` and `together`,
-# SEEDS ("1 2 3") with which seeds; IMAGES (100) and SAMPLES (1000) how many are measured. DATA (data/cifar10) is the
-# data set. OPTIONS go to every training: OPTIONS="--set model.channels=32".
+# stopped goes on. SCHEDULES ("linear cosine") are those of the large networks, and STEPS (30000) says how long these are
+# trained. The small ones of `seen` and `together` have half the channels and SHORT (6000) steps, and are trained with
+# each of SEEDS ("1 2 3"). SIZES are "1000 20000", WEIGHTS "0.001 0.01 0.1 1". IMAGES (100) and SAMPLES (1000) say how
+# many are measured. DATA (data/cifar10) is the data set. OPTIONS go to every training, DRAWING to every drawing of
+# samples: DRAWING="--precision bf16" is many times faster on a processor with AMX.
 set -eu
 
 if [ $# -lt 2 ]; then
@@ -30,12 +32,19 @@ if [ $# -lt 2 ]; then
 fi
 dir=$1
 shift
-data=${DATA:-data/cifar10} steps=${STEPS:-30000} short=${SHORT:-6000} seeds=${SEEDS:-1 2 3}
-images=${IMAGES:-100} samples=${SAMPLES:-1000}
+data=${DATA:-data/cifar10} schedules=${SCHEDULES:-linear cosine} steps=${STEPS:-30000}
+short=${SHORT:-6000} seeds=${SEEDS:-1 2 3} sizes=${SIZES:-1000 20000} weights=${WEIGHTS:-0.001 0.01 0.1 1}
+images=${IMAGES:-100} samples=${SAMPLES:-1000} drawing=${DRAWING:-}
+small="--set model.channels=16 --set model.norm_groups=8 --set stage1.warmup=200 --set stage1.ema=0.998"
 mkdir -p "$dir"
 classifier=$dir/classifier.h5
 
 # -- Runs
+
+# link FILE NAME: one more name of a file, unless it is there.
+link() {
+    [ -e "$2" ] || ln "$1" "$2"
+}
 
 # stage1 RUN STEPS OPTION...: trains the run's network.
 stage1() {
@@ -66,8 +75,9 @@ bounds() {
 distances() {
     run=$dir/$1 table=$dir/$1/$2.csv
     shift 2
+    # shellcheck disable=SC2086
     [ -e "$table" ] || infer quality --run "$run" --samples "$samples" --seed 1 --classifier "$classifier" \
-        --out "$table" --quiet "$@"
+        --out "$table" --quiet $drawing "$@"
 }
 
 # show TITLE FILE: a table that a command has written.
@@ -78,21 +88,20 @@ show() {
 
 # -- Parts
 
-schedules="linear cosine"
-
 networks() {
     for schedule in $schedules; do
         stage1 "$schedule" "$steps" --set diffusion.schedule="$schedule"
         stage2 "$schedule" npr,sn,nll,ocm --set diffusion.schedule="$schedule"
-        [ -e "$dir/$schedule/constants" ] || infer analytic --run "$dir/$schedule" --images $((10 * images)) --quiet
+        # shellcheck disable=SC2086
+        [ -e "$dir/$schedule/constants" ] || infer analytic --run "$dir/$schedule" --images "$images" --quiet $drawing
         : >"$dir/$schedule/constants"
     done
 }
 
 likelihood() {
     for schedule in $schedules; do
-        bounds "$schedule" nll --variance beta,beta_tilde,analytic,sn,npr,nll,nll_block --steps 10,25,50,100,1000
-        bounds "$schedule" floor --variance sn,npr --cov-floor 0.03 --steps 10,25,50,100,1000
+        bounds "$schedule" nll --variance beta,beta_tilde,analytic,sn,npr,nll,nll_block,ocm --steps 10,25,50,100,1000
+        bounds "$schedule" floor --variance sn,npr --cov-floor 0.03 --steps 10,25,50,100
         show "bounds, $schedule" "$dir/$schedule/nll.csv"
         show "with a floor, $schedule" "$dir/$schedule/floor.csv"
         echo "== calibration by timestep, $schedule: $dir/$schedule/nll-calibration.csv"
@@ -103,7 +112,7 @@ likelihood() {
 # samples differ by the pattern alone.
 samples() {
     for schedule in $schedules; do
-        distances "$schedule" quality --variance beta,beta_tilde,analytic,sn,npr,nll,nll_block --steps 10,25,50
+        distances "$schedule" quality --variance beta,beta_tilde,analytic,sn,npr,nll,nll_block,ocm --steps 10,25,50
         show "samples, $schedule" "$dir/$schedule/quality.csv"
         for scale in 0.5 2 4; do
             distances "$schedule" "quality-x$scale" --variance analytic,sn,npr,nll --steps 10,25 --cov-scale "$scale"
@@ -114,75 +123,83 @@ samples() {
     done
 }
 
-# half NAME BATCH BATCH: the images of two batches as a NumPy array, without their labels.
-half() {
-    [ -e "$dir/$1.npy" ] && return
+# some COUNT NAME BATCH BATCH: the first images of two batches as a NumPy array, without their labels.
+some() {
+    [ -e "$dir/$2-$1.npy" ] && return
     {
         printf "\223NUMPY\001\000\166\000"
-        printf '%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (20000, 3, 32, 32), }"
-        cat "$data/$2" "$data/$3" | perl -e '$/ = \3073; print substr($_, 1) while <>'
-    } >"$dir/$1.npy.part"
-    mv "$dir/$1.npy.part" "$dir/$1.npy"
+        printf '%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': ($1, 3, 32, 32), }"
+        cat "$data/$3" "$data/$4" | COUNT=$1 perl -e '$/ = \3073;
+            while (<>) { print substr($_, 1); last if $. == $ENV{COUNT} }'
+    } >"$dir/$2-$1.npy.part"
+    mv "$dir/$2-$1.npy.part" "$dir/$2-$1.npy"
+}
+
+# The column ratio of the calibration of beta is the squared error of the mean over a constant of the timestep.
+seen_one() {
+    size=$1 network=seen-$1-$2
+    # shellcheck disable=SC2086
+    stage1 "$network" "$short" --seed "$2" --set data.train="$dir/first-$size.npy" --set data.test="$data" $small
+    for part in first second; do
+        set -- "$1" "$2" "$network-$part"
+        mkdir -p "$dir/$3"
+        link "$dir/$network/stage1.h5" "$dir/$3/stage1.h5"
+        # shellcheck disable=SC2086
+        stage2 "$3" npr,sn,nll --seed "$2" --set data.train="$dir/$part-$size.npy" --set data.test="$data" $small
+        bounds "$3" errors --variance beta --steps 100 --split train
+        bounds "$3" nll --variance sn,npr,nll --steps 10,25,50,100
+        distances "$3" quality --variance sn,npr,nll --steps 10,25
+        echo "== errors of the mean by timestep, $size images, $part, seed $2: $dir/$3/errors-calibration.csv"
+        show "bounds, heads' images: $part $size, seed $2" "$dir/$3/nll.csv"
+        show "samples, heads' images: $part $size, seed $2" "$dir/$3/quality.csv"
+    done
 }
 
 seen() {
-    half first data_batch_1.bin data_batch_2.bin
-    half second data_batch_3.bin data_batch_4.bin
-    for seed in $seeds; do
-        network=seen-$seed
-        stage1 "$network" "$short" --seed "$seed" --set data.train="$dir/first.npy" --set data.test="$data"
-        for part in first second; do
-            mkdir -p "$dir/$network-$part"
-            ln -f "$dir/$network/stage1.h5" "$dir/$network-$part/stage1.h5"
-            stage2 "$network-$part" npr,sn,nll --seed "$seed" --set data.train="$dir/$part.npy" --set data.test="$data"
-            # The column ratio is the squared error of the mean over a constant of the timestep.
-            bounds "$network-$part" errors --variance beta --steps 1000 --split train
-            bounds "$network-$part" nll --variance sn,npr,nll --steps 10,25,50,100
-            distances "$network-$part" quality --variance sn,npr,nll --steps 10,25
-            echo "== errors of the mean by timestep, on $part, seed $seed: $dir/$network-$part/errors-calibration.csv"
-            show "bounds, heads' images: $part, seed $seed" "$dir/$network-$part/nll.csv"
-            show "samples, heads' images: $part, seed $seed" "$dir/$network-$part/quality.csv"
+    for size in $sizes; do
+        some "$size" first data_batch_1.bin data_batch_2.bin
+        some "$size" second data_batch_3.bin data_batch_4.bin
+        for seed in $seeds; do
+            seen_one "$size" "$seed"
         done
     done
 }
 
+# The networks for the mean alone are trained once, with the first weight.
 together() {
-    for weight in 0.001 0.01 0.1 1; do
+    alone=
+    for weight in $weights; do
+        here=$dir/together-$weight
+        mkdir -p "$here"
+        for seed in $seeds; do
+            [ -z "$alone" ] || ln -sfn "../$alone/plain-$seed" "$here/plain-$seed"
+        done
+        [ ! -e "$classifier" ] || link "$classifier" "$here/classifier.h5"
         # shellcheck disable=SC2086
-        SEEDS=$seeds IMAGES=$images SAMPLES=$samples sh scripts/study_learned.sh "$dir/together-$weight" \
-            --config cifar10-small --set data.train="$data" --set stage1.steps="$short" \
-            --set stage1.vlb_weight="$weight" ${OPTIONS:-}
+        SEEDS=$seeds STEPS=10,25 IMAGES=$images SAMPLES=$samples DRAWING=$drawing sh scripts/study_learned.sh "$here" --config cifar10-small \
+            --set data.train="$data" --set stage1.steps="$short" --set stage1.vlb_weight="$weight" $small ${OPTIONS:-}
+        alone=${alone:-together-$weight}
     done
 }
 
 diagonal() {
     for size in block2 block4; do
         mkdir -p "$dir/linear-$size"
-        ln -f "$dir/linear/stage1.h5" "$dir/linear-$size/stage1.h5"
+        link "$dir/linear/stage1.h5" "$dir/linear-$size/stage1.h5"
         stage2 "linear-$size" nll --set stage2.correlation="$size"
         bounds "linear-$size" nll --variance nll,nll_block --steps 5,10,25,50
         distances "linear-$size" quality --variance nll,nll_block --steps 5,10,25,50
         show "bounds, $size" "$dir/linear-$size/nll.csv"
         show "samples, $size" "$dir/linear-$size/quality.csv"
     done
-    (images=10 && bounds linear nll-full --variance nll,nll_block,full --steps 5,10,25,50)
-    distances linear quality-full --variance nll,nll_block,full --steps 5,10
+    (images=10 && bounds linear nll-full --variance nll,nll_block,full --steps 5,10,25)
+    (samples=$((samples / 4)) && distances linear quality-full --variance nll,nll_block,full --steps 5,10)
     show "bounds, the whole covariance, 10 images" "$dir/linear/nll-full.csv"
     show "samples, the whole covariance" "$dir/linear/quality-full.csv"
 }
 
-ocm() {
-    for schedule in $schedules; do
-        bounds "$schedule" nll-ocm --variance ocm,npr,nll --steps 10,25,50,100
-        distances "$schedule" quality-ocm --variance ocm,npr,nll --steps 10,25,50
-        show "bounds, $schedule" "$dir/$schedule/nll-ocm.csv"
-        show "samples, $schedule" "$dir/$schedule/quality-ocm.csv"
-    done
-}
-
 mean() {
-    distances linear quality-mean --variance beta_tilde,sn,npr,nll --steps 10,25 --eps-scale 1,1.005,1.01,1.02 \
-        --dcw 0,0 --dcw 0.05,0.01
+    distances linear quality-mean --variance sn,npr,nll --steps 10,25 --eps-scale 1,1.01,1.02 --dcw 0,0 --dcw 0.05,0.01
     show "samples with corrections of the mean" "$dir/linear/quality-mean.csv"
 }
 
@@ -195,10 +212,10 @@ timesteps() {
 
 for part in "$@"; do
     case $part in
-    networks | likelihood | samples | seen | together | diagonal | ocm | mean | timesteps) ;;
+    networks | likelihood | samples | seen | together | diagonal | mean | timesteps) ;;
     *)
         echo "scripts/study_cifar10.sh: $part: expected networks, likelihood, samples, seen, together, diagonal," \
-            "ocm, mean or timesteps" >&2
+            "mean or timesteps" >&2
         exit 2
         ;;
     esac

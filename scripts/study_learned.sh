@@ -5,7 +5,8 @@
 #     sh scripts/study_learned.sh DIR [OPTION...]
 #
 # OPTIONs go to every training: `--config quick`, `--set stage1.steps=2000`. SEEDS, STEPS, IMAGES and SAMPLES in the
-# environment say how much is done (default: "1234 1 2", 10,25,50, 100 and 1000). Runs and tables go to DIR; what is
+# environment say how much is done (default: "1234 1 2", 10,25,50, 100 and 1000), DRAWING how samples are drawn
+# ("--precision bf16"). Runs and tables go to DIR; what is
 # there is not repeated. The last lines are means over the seeds, +- their standard error: bits/dim and Frechet distance
 # of each row, and the square of the mean's error of the one network over that of the other, on the same images and noise.
 set -eu
@@ -32,8 +33,9 @@ network() {
 measure() {
     run=$dir/$1-$2
     [ -e "$run/nll.csv" ] || infer nll --run "$run" --variance "beta,$3" --steps "$steps" --images "$images" --seed 1 --quiet
+    # shellcheck disable=SC2086 # several words
     [ -e "$run/quality.csv" ] || infer quality --run "$run" --variance "$3" --steps "$steps" --samples "$samples" \
-        --metrics frechet --classifier "$dir/classifier.h5" --seed 1 --quiet
+        --metrics frechet --classifier "$dir/classifier.h5" --seed 1 --quiet ${DRAWING:-}
 }
 
 # rows KIND SEED: "two stages,nll,25,bits/dim,VALUE" and the like.

@@ -5,13 +5,16 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "data/labels.h"
+#include "data/shift.h"
 #include "diffusion/mixture.h"
 #include "engine/optimizer.h"
+#include "evaluation/feature_net.h"
 #include "hdf5/hdf5_file.h"
 #include "model/classifier.h"
 #include "tests/expect.h"
 #include "tests/scratch.h"
 
+#include <hdf5.h>
 #include <math.h>
 
 static Error error; /* of the last call */
@@ -81,7 +84,12 @@ START_TEST(it_is_built_for_images_of_any_size)
         ParamSet params;
         params_init(&params);
         Graph *graph = graph_new(&params, (GraphOptions){.batch = 2});
-        Classifier net = classifier_build(graph, sides[i], 3, 10);
+        const ClassifierShape shape = {.resolution = sides[i],
+                                       .channels = 3,
+                                       .classes = 10,
+                                       .width = 16,
+                                       .blocks = (int)(i % 3)};
+        Classifier net = classifier_build(graph, &shape);
         assert_ok(graph_finish(graph, &error));
         float *weights = memory_small(params.size, sizeof *weights);
         params_initialise(&params, 1, weights);
@@ -123,11 +131,13 @@ typedef struct Learning {
     int kinds[BATCH];
 } Learning;
 
-static void begin(Learning *l)
+static void begin(Learning *l, int blocks)
 {
     params_init(&l->params);
     l->graph = graph_new(&l->params, (GraphOptions){.batch = BATCH, .weight_gradients = true});
-    l->net = classifier_build(l->graph, SIDE, 1, KINDS);
+    const ClassifierShape shape = {
+        .resolution = SIDE, .channels = 1, .classes = KINDS, .width = 16, .blocks = blocks};
+    l->net = classifier_build(l->graph, &shape);
     graph_seed(l->graph, l->net.logits);
     assert_ok(graph_finish(l->graph, &error));
     float **arrays[] = {&l->state.weights, &l->state.ema, &l->state.first_moment,
@@ -159,11 +169,11 @@ static const float *run(Learning *l, uint32_t first)
     return value_data(l->net.logits);
 }
 
-START_TEST(it_learns_what_can_be_told_apart)
+static void learn(int blocks)
 {
     const OptimizerSettings settings = {.lr = 2e-3, .warmup = 10, .grad_clip = 1, .ema = 0.9};
     Learning l = {0};
-    begin(&l);
+    begin(&l, blocks);
     const int guessed = classifier_hits(run(&l, 100000), l.kinds, BATCH, KINDS);
     for (uint32_t i = 0; i < STEPS; i++) {
         const float *logits = run(&l, i * BATCH);
@@ -173,9 +183,111 @@ START_TEST(it_learns_what_can_be_told_apart)
                          optimizer_gradient_norm(l.state.gradients, l.state.size));
     }
     const int learnt = classifier_hits(run(&l, 100000), l.kinds, BATCH, KINDS);
-    ck_assert_msg(guessed < 24 && learnt == BATCH, "%d hits before, %d after, of %d", guessed,
-                  learnt, BATCH);
+    ck_assert_msg(guessed < 24 && learnt == BATCH, "%d blocks: %d hits before, %d after, of %d",
+                  blocks, guessed, learnt, BATCH);
     end(&l);
+}
+
+START_TEST(it_learns_what_can_be_told_apart)
+{
+    learn(0);
+    learn(1);
+}
+END_TEST
+
+/* -- Files -------------------------------------------------------------------------------------- */
+
+/* A classifier of 4 x 4 grey pixels in `path`, all of whose weights are 0. */
+static void write_classifier(const char *path, int width, int blocks)
+{
+    FeatureNet net = {
+        .path = memory_string(path),
+        .data = memory_string("the mixture"),
+        .shape = {.resolution = 4, .channels = 1, .classes = 2, .width = width, .blocks = blocks}};
+    Graph *graph = graph_new(&net.params, (GraphOptions){.batch = 1});
+    classifier_build(graph, &net.shape);
+    graph_free(graph);
+    net.weights = memory_small(net.params.size, sizeof *net.weights);
+    net.name = feature_net_name(net.weights, net.params.size);
+    assert_ok(feature_net_write(&net, &error));
+    params_free(&net.params);
+    memory_free(net.weights);
+    memory_free(net.name);
+    memory_free(net.data);
+    memory_free(net.path);
+}
+
+/* Makes the file one of the first version, which knew one width and no blocks. */
+static void age(const char *path)
+{
+    const int64_t version = 1;
+    const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    ck_assert(file >= 0 && H5Adelete(file, "width") >= 0 && H5Adelete(file, "blocks") >= 0);
+    const hid_t attribute = H5Aopen(file, "version", H5P_DEFAULT);
+    ck_assert(attribute >= 0 && H5Awrite(attribute, H5T_NATIVE_INT64, &version) >= 0);
+    H5Aclose(attribute);
+    ck_assert(H5Fclose(file) >= 0);
+}
+
+static void assert_structure(const char *path, int width, int blocks)
+{
+    Config config;
+    FeatureNet *net;
+    config_defaults(&config);
+    config.data.resolution = 4;
+    config.data.channels = 1;
+    assert_ok(feature_net_open(&net, path, &config, &error));
+    ck_assert_int_eq(net->shape.width, width);
+    ck_assert_int_eq(net->shape.blocks, blocks);
+    feature_net_close(net);
+}
+
+START_TEST(files_say_what_the_network_is_built_of)
+{
+    const char *path = scratch_path("new.h5");
+    write_classifier(path, 8, 2);
+    assert_structure(path, 8, 2);
+    path = scratch_path("old.h5");
+    write_classifier(path, 16, 0);
+    age(path);
+    assert_structure(path, 16, 0);
+}
+END_TEST
+
+/* -- Images that are moved -------------------------------------------------------------------- */
+
+START_TEST(an_image_moves_and_leaves_grey_behind)
+{
+    enum { WIDE = 5, DEEP = 2, COUNT = WIDE * WIDE * DEEP };
+    for (int down = -WIDE - 1; down <= WIDE + 1; down++)
+        for (int right = -WIDE - 1; right <= WIDE + 1; right++) {
+            float image[COUNT], original[COUNT];
+            for (int i = 0; i < COUNT; i++)
+                original[i] = image[i] = (float)(i + 1);
+            shift_image(image, WIDE, DEEP, down, right);
+            for (int i = 0; i < COUNT; i++) {
+                const int c = i % DEEP, x = i / DEEP % WIDE - right, y = i / DEEP / WIDE - down;
+                const bool inside = x >= 0 && x < WIDE && y >= 0 && y < WIDE;
+                ck_assert(image[i] == (inside ? original[(y * WIDE + x) * DEEP + c] : 0));
+            }
+        }
+}
+END_TEST
+
+/* Each of the nine places of one bright pixel is about as frequent as the others. */
+START_TEST(all_moves_are_equally_likely)
+{
+    enum { WIDE = 3, MANY = 900, PLACES = WIDE * WIDE };
+    static float images[MANY * PLACES];
+    int found[PLACES] = {0};
+    for (int i = 0; i < MANY; i++)
+        images[i * PLACES + PLACES / 2] = 1;
+    shift_at_random(3, 7, 1, MANY, WIDE, 1, images);
+    for (int i = 0; i < MANY; i++)
+        for (int k = 0; k < PLACES; k++)
+            found[k] += images[i * PLACES + k] == 1;
+    for (int k = 0; k < PLACES; k++) /* 100 expected, with a standard deviation of 9.4 */
+        ck_assert_msg(found[k] > 60 && found[k] < 140, "place %d: %d of %d", k, found[k], MANY);
 }
 END_TEST
 
@@ -337,5 +449,7 @@ END_TEST
 
 SUITE_MAIN("classifier", the_loss_is_the_cross_entropy, its_gradient_is_that_of_finite_differences,
            hits_are_counted_at_the_largest_logit, it_is_built_for_images_of_any_size,
-           it_learns_what_can_be_told_apart, idx_labels_lie_beside_the_images,
-           hdf5_labels_are_in_the_file_of_the_images, labels_of_the_mixture_are_its_components)
+           it_learns_what_can_be_told_apart, files_say_what_the_network_is_built_of,
+           an_image_moves_and_leaves_grey_behind, all_moves_are_equally_likely,
+           idx_labels_lie_beside_the_images, hdf5_labels_are_in_the_file_of_the_images,
+           labels_of_the_mixture_are_its_components)

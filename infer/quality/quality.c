@@ -29,9 +29,10 @@ static const char usage[] =
     "meet the same noise, so that differences between them are surer than the errors\n"
     "say.\n"
     "\n"
-    "The classifier is a small network. If its file is missing it is trained in a\n"
-    "minute on the labels of the data set, and kept as classifier.h5 in the run\n"
-    "directory. Its distances are not those in Inception's features.\n"
+    "The classifier is a small network. If its file is missing it is trained on the\n"
+    "labels of the data set, and kept as classifier.h5 in the run directory: in a\n"
+    "minute for grey images, in a quarter of an hour or more for colour. Its\n"
+    "distances are not those in Inception's features.\n"
     "\n"
     "--features inception=FILE takes the 2048 pool features of Inception-v3 instead:\n"
     "frechet is the FID then. FILE is weights-inception-2015-12-05-6726825d.pth of\n"
@@ -112,8 +113,10 @@ static bool parse(Quality *s, int argc, char **argv, bool *stop, Error *error)
             "labels of data.train, in a file of any format (default: those that belong to "
             "the images, data/README.md)"),
         option_string("test-labels", "FILE", &r->test_labels, "labels of data.test, likewise"),
-        option_integer("classifier-steps", "N", &r->classifier_steps, 1, INT32_MAX,
-                       "steps of its training, 128 images each (default: 1200)"),
+        option_integer(
+            "classifier-steps", "N", &r->classifier_steps, 1, INT32_MAX,
+            "steps of its training, 128 images each (default: 1200, or 5000 for images of "
+            "three channels)"),
     };
     const CommandLine line = {.usage = usage,
                               .options = options,

@@ -43,10 +43,8 @@ typedef struct Quality {
 
 QualityRequest quality_defaults(void)
 {
-    QualityRequest request = {.samples = DEFAULT_SAMPLES,
-                              .images = IMAGES_UNSET,
-                              .corrections = corrections_none(),
-                              .classifier_steps = FEATURE_TRAINING_STEPS};
+    QualityRequest request = {
+        .samples = DEFAULT_SAMPLES, .images = IMAGES_UNSET, .corrections = corrections_none()};
     for (int m = 0; m < QUALITY_METRICS; m++)
         request.metrics[m] = true;
     return request;

@@ -35,6 +35,8 @@ typedef enum RandomPurpose {
                                 index in batch */
     RANDOM_QUADRATURE = 21,  /* signs for traces of the Jacobian; substream: which vector, step: t,
                                 sample: the image's index */
+    RANDOM_SHIFT = 22, /* moves of a classifier's images; step: training step, sample: index in
+                                batch */
 } RandomPurpose;
 
 /* Names a stream of 2^34 32-bit numbers. */

@@ -16,7 +16,14 @@
 #include <math.h>
 #include <string.h>
 
-enum { VERSION = 1, BATCH = 128, MAX_RESOLUTION = 4096, MAX_CHANNELS = 1024 };
+enum {
+    VERSION = 2,
+    BATCH = 128,
+    MAX_RESOLUTION = 4096,
+    MAX_CHANNELS = 1024,
+    MAX_WIDTH = 512,
+    MAX_BLOCKS = 8
+};
 
 char *feature_net_name(const float *weights, size_t size)
 {
@@ -76,9 +83,11 @@ static bool write_attributes(const FeatureNet *net, Hdf5File *file, Error *error
         const char *name;
         int64_t value;
     } numbers[] = {{"version", VERSION},
-                   {"resolution", net->resolution},
-                   {"channels", net->channels},
-                   {"classes", net->classes},
+                   {"resolution", net->shape.resolution},
+                   {"channels", net->shape.channels},
+                   {"classes", net->shape.classes},
+                   {"width", net->shape.width},
+                   {"blocks", net->shape.blocks},
                    {"steps", net->steps},
                    {"seed", net->seed},
                    {"test_images", net->test_images}};
@@ -103,10 +112,10 @@ bool feature_net_write(const FeatureNet *net, Error *error)
     return false;
 }
 
-static bool check_format(Hdf5File *file, Error *error)
+/* *version := that of the file. */
+static bool check_format(Hdf5File *file, int64_t *version, Error *error)
 {
     char *format = NULL;
-    int64_t version = 0;
     Error missing;
     const bool is_one = hdf5_attribute_exists(file, "/", "format") &&
                         hdf5_read_attribute_string(file, "/", "format", &format, &missing) &&
@@ -117,10 +126,11 @@ static bool check_format(Hdf5File *file, Error *error)
                            "%s: is no classifier (its attribute format is not %s); name "
                            "another file with --classifier",
                            hdf5_path(file), file_kind_format(FILE_CLASSIFIER));
-    if (!hdf5_read_attribute_int(file, "/", "version", &version, error))
+    if (!hdf5_read_attribute_int(file, "/", "version", version, error))
         return false;
-    return version == VERSION || error_input(error, "%s: is of version %lld, expected %d",
-                                             hdf5_path(file), (long long)version, VERSION);
+    return (*version >= 1 && *version <= VERSION) ||
+           error_input(error, "%s: is of version %lld, expected 1 to %d", hdf5_path(file),
+                       (long long)*version, VERSION);
 }
 
 /* *number := an attribute. An input error if it is not from `least` to `most`. */
@@ -136,12 +146,30 @@ static bool read_number(Hdf5File *file, const char *name, int64_t least, int64_t
                        hdf5_path(file), name, (long long)least, (long long)most, (long long)value);
 }
 
+/* The first version had one structure. */
+static bool read_structure(ClassifierShape *shape, Hdf5File *file, int64_t version, Error *error)
+{
+    if (version == 1) {
+        shape->width = 16;
+        return true;
+    }
+    if (!read_number(file, "width", 4, MAX_WIDTH, &shape->width, error) ||
+        !read_number(file, "blocks", 0, MAX_BLOCKS, &shape->blocks, error))
+        return false;
+    return shape->width % 4 == 0 ||
+           error_input(error, "%s: attribute width: expected a multiple of 4, found %d",
+                       hdf5_path(file), shape->width);
+}
+
 static bool read_attributes(FeatureNet *net, Hdf5File *file, Error *error)
 {
-    return check_format(file, error) &&
-           read_number(file, "resolution", 1, MAX_RESOLUTION, &net->resolution, error) &&
-           read_number(file, "channels", 1, MAX_CHANNELS, &net->channels, error) &&
-           read_number(file, "classes", 2, CLASSIFIER_MAX_CLASSES, &net->classes, error) &&
+    ClassifierShape *shape = &net->shape;
+    int64_t version = 0;
+    return check_format(file, &version, error) &&
+           read_number(file, "resolution", 1, MAX_RESOLUTION, &shape->resolution, error) &&
+           read_number(file, "channels", 1, MAX_CHANNELS, &shape->channels, error) &&
+           read_number(file, "classes", 2, CLASSIFIER_MAX_CLASSES, &shape->classes, error) &&
+           read_structure(shape, file, version, error) &&
            hdf5_read_attribute_string(file, "/", "name", &net->name, error) &&
            hdf5_read_attribute_string(file, "/", "data", &net->data, error) &&
            hdf5_read_attribute_int(file, "/", "steps", &net->steps, error) &&
@@ -152,12 +180,13 @@ static bool read_attributes(FeatureNet *net, Hdf5File *file, Error *error)
 
 static bool check_images(const FeatureNet *net, const Config *config, Error *error)
 {
-    if (net->resolution == config->data.resolution && net->channels == config->data.channels)
+    const ClassifierShape *shape = &net->shape;
+    if (shape->resolution == config->data.resolution && shape->channels == config->data.channels)
         return true;
     return error_input(error,
                        "%s: classifies images of %d x %d pixels and %d channels, expected %d x %d "
                        "and %d; name another file with --classifier",
-                       net->path, net->resolution, net->resolution, net->channels,
+                       net->path, shape->resolution, shape->resolution, shape->channels,
                        config->data.resolution, config->data.resolution, config->data.channels);
 }
 
@@ -166,7 +195,7 @@ static bool check_images(const FeatureNet *net, const Config *config, Error *err
 static void learn_shapes(FeatureNet *net)
 {
     Graph *graph = graph_new(&net->params, (GraphOptions){.batch = 1});
-    classifier_build(graph, net->resolution, net->channels, net->classes);
+    classifier_build(graph, &net->shape);
     graph_free(graph);
 }
 
@@ -207,7 +236,7 @@ static bool read_file(FeatureNet *net, const Config *config, Error *error)
 static bool build(FeatureNet *net, Error *error)
 {
     net->graph = graph_new(&net->params, (GraphOptions){.batch = BATCH});
-    net->net = classifier_build(net->graph, net->resolution, net->channels, net->classes);
+    net->net = classifier_build(net->graph, &net->shape);
     if (!graph_finish(net->graph, error))
         return false;
     graph_load_weights(net->graph, net->weights);
@@ -245,7 +274,8 @@ void feature_net_close(FeatureNet *net)
 bool feature_net_evaluate(FeatureNet *net, const float *images, int count, float *features,
                           Error *error)
 {
-    const size_t side = (size_t)net->resolution, dims = side * side * (size_t)net->channels;
+    const size_t side = (size_t)net->shape.resolution;
+    const size_t dims = side * side * (size_t)net->shape.channels;
     for (int first = 0; first < count; first += BATCH) {
         const size_t part = (size_t)(count - first < BATCH ? count - first : BATCH);
         float *input = value_data(net->net.images);

@@ -1,8 +1,9 @@
 /* A small classifier (model/classifier.h) in whose features images are compared. It classifies the
  * run's own data set. It is trained when it is first needed, and kept in a file:
  *
- *     attributes        format "varhead-classifier", version 1, name, data, resolution, channels,
- *                       classes, steps, seed, accuracy, test_images
+ *     attributes        format "varhead-classifier", version 2, name, data, resolution, channels,
+ *                       classes, width, blocks, steps, seed, accuracy, test_images; version 1 has
+ *                       neither width nor blocks, which are 16 and 0
  *     /weights/<name>   float32, as in a checkpoint: the moving average of training
  *
  * The name contains a fingerprint of the weights. Distances are comparable only if they were
@@ -22,7 +23,7 @@ typedef struct FeatureNet {
     char *path;
     /* The name of the training images. */
     char *data;
-    int resolution, channels, classes;
+    ClassifierShape shape;
     int64_t steps, seed, test_images;
     /* The share of correctly classified test images. All test_images were held out. */
     double accuracy;

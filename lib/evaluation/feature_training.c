@@ -12,22 +12,50 @@
 #include "data/epoch.h"
 #include "data/flip.h"
 #include "data/labels.h"
+#include "data/shift.h"
 #include "engine/optimizer.h"
 #include "io/file_kind.h"
 #include "io/output.h"
+#include "model/precision.h"
 
 #include <math.h>
 #include <string.h>
 
 enum { BATCH = 128 };
 
-/* The moving average covers about the last hundred steps. It replaces a schedule that lowers the
- * learning rate. */
+/* The moving average covers about the last hundred steps. */
 static const OptimizerSettings settings = {.lr = 2e-3, .warmup = 50, .grad_clip = 1, .ema = 0.99};
+
+/* What is trained, and how. Photographs need a larger network, more steps and images that are moved a
+ * little; without these a network knows its training images by heart and few others. */
+typedef struct Recipe {
+    /* As in ClassifierShape. */
+    int width, blocks;
+    int64_t steps;
+    /* The most pixels by which images are moved. */
+    int shift;
+    /* The share of the steps, the last ones, in which the learning rate falls to 0. */
+    double falling;
+    PrecisionChoice precision;
+} Recipe;
+
+static const Recipe grey = {.width = 16, .steps = 1200, .precision = PRECISION_F32};
+static const Recipe colour = {.width = 32,
+                              .blocks = 1,
+                              .steps = 5000,
+                              .shift = 4,
+                              .falling = 0.7,
+                              .precision = PRECISION_AUTO};
+
+static const Recipe *recipe_for(const Config *config)
+{
+    return config->data.channels == 3 ? &colour : &grey;
+}
 
 typedef struct Training {
     FeatureNet *net;
     const Config *config;
+    const Recipe *recipe;
     Dataset *images, *test;
     Labels labels, test_labels;
     EpochOrder order;
@@ -71,9 +99,12 @@ static bool open_data(Training *t, const FeatureTraining *task, Error *error)
 static bool build(Training *t, Error *error)
 {
     FeatureNet *net = t->net;
-    net->classes = t->labels.classes;
-    t->graph = graph_new(&net->params, (GraphOptions){.batch = BATCH, .weight_gradients = true});
-    t->classifier = classifier_build(t->graph, net->resolution, net->channels, net->classes);
+    GraphOptions options = {.batch = BATCH, .weight_gradients = true};
+    if (!precision_choose(t->recipe->precision, &options.type, error))
+        return false;
+    net->shape.classes = t->labels.classes;
+    t->graph = graph_new(&net->params, options);
+    t->classifier = classifier_build(t->graph, &net->shape);
     graph_seed(t->graph, t->classifier.logits);
     return graph_finish(t->graph, error) &&
            optimizer_state_make(&t->state, &net->params, (uint64_t)net->seed, "a classifier",
@@ -93,29 +124,52 @@ static void release(Training *t)
 
 /* -- Training --------------------------------------------------------------------------------- */
 
-static bool step(Training *t, int64_t i, double *loss, Error *error)
+/* The images and the labels of step `i`. */
+static bool load_batch(Training *t, int64_t i, Error *error)
 {
     float *images = value_data(t->classifier.images);
+    const ClassifierShape *shape = &t->net->shape;
     epoch_indices(&t->order, i * BATCH, BATCH, t->indices);
     if (!dataset_read(t->images, t->indices, BATCH, images, error))
         return false;
     const FlipKey coins = {
         .seed = (uint64_t)t->net->seed, .stream = FLIP_CLASSIFIER, .step = (uint32_t)i};
     flip_at_random(t->config, &coins, BATCH, images);
+    if (t->recipe->shift > 0)
+        shift_at_random((uint64_t)t->net->seed, (uint32_t)i, t->recipe->shift, BATCH,
+                        shape->resolution, shape->channels, images);
     for (int k = 0; k < BATCH; k++)
         t->batch_labels[k] = t->labels.values[t->indices[k]];
+    return true;
+}
+
+/* Those of step `i`, counted from 0. */
+static OptimizerSettings settings_at(const Training *t, int64_t i)
+{
+    OptimizerSettings now = settings;
+    const double left = (double)(t->net->steps - i) / (double)t->net->steps;
+    if (left < t->recipe->falling)
+        now.lr *= left / t->recipe->falling;
+    return now;
+}
+
+static bool step(Training *t, int64_t i, double *loss, Error *error)
+{
+    if (!load_batch(t, i, error))
+        return false;
     graph_load_weights(t->graph, t->state.weights);
     if (!graph_forward(t->graph, (uint32_t)i, error))
         return false;
     *loss = classifier_loss(value_data(t->classifier.logits), t->batch_labels, BATCH,
-                            t->net->classes, value_gradient(t->classifier.logits));
+                            t->net->shape.classes, value_gradient(t->classifier.logits));
     if (!graph_backward(t->graph, t->state.gradients, error))
         return false;
     const double norm = optimizer_gradient_norm(t->state.gradients, t->state.size);
     if (!isfinite(*loss) || !isfinite(norm))
         return error_runtime(error, "the classifier's loss is not finite at step %lld",
                              (long long)i + 1);
-    optimizer_update(&t->state, &settings, i + 1, norm);
+    const OptimizerSettings now = settings_at(t, i);
+    optimizer_update(&t->state, &now, i + 1, norm);
     return true;
 }
 
@@ -154,7 +208,7 @@ static bool test(Training *t, Error *error)
             !graph_forward(t->graph, 0, error))
             return false;
         hits += classifier_hits(value_data(t->classifier.logits), t->test_labels.values + first,
-                                part, t->net->classes);
+                                part, t->net->shape.classes);
     }
     t->net->test_images = count;
     t->net->accuracy = (double)hits / (double)count;
@@ -177,9 +231,12 @@ static FeatureNet *new_net(const FeatureTraining *task)
 {
     FeatureNet *net = memory_small(1, sizeof *net);
     net->path = memory_string(task->path);
-    net->resolution = task->config->data.resolution;
-    net->channels = task->config->data.channels;
-    net->steps = task->steps;
+    const Recipe *recipe = recipe_for(task->config);
+    net->shape = (ClassifierShape){.resolution = task->config->data.resolution,
+                                   .channels = task->config->data.channels,
+                                   .width = recipe->width,
+                                   .blocks = recipe->blocks};
+    net->steps = task->steps > 0 ? task->steps : recipe->steps;
     net->seed = task->seed;
     return net;
 }
@@ -189,6 +246,7 @@ bool feature_training_run(const FeatureTraining *task, Error *error)
     Training *t = memory_small(1, sizeof *t);
     t->net = new_net(task);
     t->config = task->config;
+    t->recipe = recipe_for(task->config);
     bool ok = output_check_name("--classifier", task->path, ".h5.hdf5", error) &&
               open_data(t, task, error) &&
               atomic_file_possible(task->path, file_kind_rule(FILE_CLASSIFIER), error) &&

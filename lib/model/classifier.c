@@ -10,32 +10,57 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { FIRST_CHANNELS = 16, MOST_CHANNELS = 64, GROUPS = 4, LAST_SIDE = 4 };
+enum { GROUPS = 4, LAST_SIDE = 4, WIDENING = 4 };
 
 static Value *norm_silu(Graph *g, Value *x, const char *name)
 {
     return nn_group_norm(g, x, name, (Norm){.groups = GROUPS, .silu = true});
 }
 
-Classifier classifier_build(Graph *g, int resolution, int channels, int classes)
+/* GroupNorm, SiLU, conv3x3 to as many channels, + residual. Its parameters are those of norm<name> and
+ * conv<name>. */
+static Value *layer(Graph *g, Value *x, const char *name, Value *residual)
 {
-    Classifier net = {.images = graph_input(g, resolution, resolution, channels)};
-    int width = FIRST_CHANNELS, level = 0;
+    char full[PARAM_NAME_SIZE];
+    snprintf(full, sizeof full, "norm%s", name);
+    Value *h = norm_silu(g, x, full);
+    snprintf(full, sizeof full, "conv%s", name);
+    return nn_conv2d(g, h, full, value_channels(x),
+                     (Conv){.kernel = 3, .pad_begin = 1, .pad_end = 1, .residual = residual});
+}
+
+static Value *residual_block(Graph *g, Value *x, int level, int block)
+{
+    char name[PARAM_NAME_SIZE];
+    snprintf(name, sizeof name, "1.%d.%d", level, block);
+    Value *h = layer(g, x, name, NULL);
+    name[0] = '2';
+    return layer(g, h, name, x);
+}
+
+Classifier classifier_build(Graph *g, const ClassifierShape *shape)
+{
+    const int side = shape->resolution;
+    Classifier net = {.images = graph_input(g, side, side, shape->channels)};
+    int width = shape->width, level = 0;
     char name[PARAM_NAME_SIZE];
     Value *h = nn_conv2d(g, net.images, "conv_in", width,
                          (Conv){.kernel = 3, .pad_begin = 1, .pad_end = 1});
     for (; value_height(h) > LAST_SIDE; level++) {
+        for (int block = 0; block < shape->blocks; block++)
+            h = residual_block(g, h, level, block);
         snprintf(name, sizeof name, "norm.%d", level);
         h = norm_silu(g, h, name);
-        width = 2 * width < MOST_CHANNELS ? 2 * width : MOST_CHANNELS;
+        width = 2 * width < WIDENING * shape->width ? 2 * width : WIDENING * shape->width;
         snprintf(name, sizeof name, "conv.%d", level);
         h = nn_conv2d(g, h, name, width,
                       (Conv){.kernel = 3, .stride = 2, .pad_begin = 1, .pad_end = 1});
     }
     h = norm_silu(g, h, "norm_out");
-    h = nn_conv2d(g, h, "features", CLASSIFIER_FEATURES, (Conv){.kernel = value_height(h)});
+    h = nn_conv2d(g, h, "features", CLASSIFIER_FEATURES,
+                  (Conv){.kernel = value_height(h), .float32 = true});
     net.features = nn_group_norm(g, h, "norm_features", (Norm){.groups = 1, .silu = true});
-    net.logits = nn_linear(g, net.features, "classes", classes);
+    net.logits = nn_linear(g, net.features, "classes", shape->classes);
     graph_keep(g, net.features);
     graph_keep(g, net.logits);
     return net;

@@ -1,12 +1,12 @@
 /* A small convolutional classifier: a network whose features serve to compare images.
  *
- *     conv3x3 to 16 channels
- *     (GroupNorm, SiLU, conv3x3 of stride 2) until at most 4 x 4 pixels are left,
- *         channels doubling to 64
+ *     conv3x3 to `width` channels
+ *     (`blocks` residual blocks, GroupNorm, SiLU, conv3x3 of stride 2) until at most 4 x 4 pixels
+ *         are left, channels doubling to 4 width
  *     GroupNorm, SiLU, one convolution over all pixels to 64 features, normalised over them, SiLU
  *     linear to the classes
  *
- * The features are the input of the last layer. The normalisation keeps them of the order of 1
+ * A residual block adds (GroupNorm, SiLU, conv3x3) twice over to its input. The features are the input of the last layer. The normalisation keeps them of the order of 1
  * after any training, so that no few images dominate a kernel (a power of products) or a mean of
  * squares.
  */
@@ -15,6 +15,13 @@
 #include "engine/graph.h"
 
 enum { CLASSIFIER_FEATURES = 64, CLASSIFIER_MAX_CLASSES = 1000 };
+
+typedef struct ClassifierShape {
+    /* Of the images: pixels along a side, channels, and the number of kinds of images. */
+    int resolution, channels, classes;
+    /* Channels after the first convolution, a multiple of 4, and residual blocks at each size. */
+    int width, blocks;
+} ClassifierShape;
 
 typedef struct Classifier {
     /* Input, [n, resolution, resolution, channels], in [-1, 1]. */
@@ -25,8 +32,8 @@ typedef struct Classifier {
     Value *logits;
 } Classifier;
 
-/* Builds the network in an empty graph of float32, for images with `channels` channels. */
-Classifier classifier_build(Graph *graph, int resolution, int channels, int classes);
+/* Builds the network in an empty graph. Features and logits are float32 whatever its type. */
+Classifier classifier_build(Graph *graph, const ClassifierShape *shape);
 
 /* The cross entropy of softmax(logits), averaged over the images; labels [count], 0 .. classes - 1.
  * And its gradient with respect to logits [count, classes], if `gradient` is not NULL: (softmax -
