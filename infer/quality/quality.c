@@ -57,9 +57,6 @@ static const char usage[] =
 
 enum { MAX_RESAMPLES = 10000 };
 
-/* The values of --tune. */
-enum { TUNE_NOTHING, TUNE_EPS_SCALE };
-
 typedef struct Quality {
     CommonOptions common;
     const char *variance_list, *steps_list, *sampler_list, *metric_list, *scale_list, *features;
@@ -67,7 +64,7 @@ typedef struct Quality {
     int steps[LISTS_MAX_STEPS];
     Sampler samplers[LISTS_SAMPLERS];
     double scales[LISTS_MAX_SCALES];
-    /* TUNE_... */
+    /* QualityTune. */
     int tune;
     /* Its variances, steps, samplers and scales point to the arrays above. */
     QualityRequest request;
@@ -95,10 +92,11 @@ static bool parse(Quality *s, int argc, char **argv, bool *stop, Error *error)
         option_integer("resamples", "N", &r->resamples, 2, MAX_RESAMPLES,
                        "resamples of the bootstrap (default: 100; 10 for the Frechet distance of "
                        "more than 2048 images in Inception's features)"),
-        option_choice("tune", "nothing|eps-scale", &s->tune,
-                      "eps-scale: find the best --eps-scale of every row on the other half of the "
-                      "held-out images, as a row NAME-tuned beside it; draws each cell 12 times "
-                      "(default: nothing)"),
+        option_choice(
+            "tune", "nothing|eps-scale|dcw", &s->tune,
+            "find the best --eps-scale, or the best --dcw, of every row on the other half "
+            "of the held-out images, as a row NAME-tuned beside it; draws each cell 12 "
+            "times, or 22 (default: nothing)"),
         option_results(&r->out),
         option_flag("fresh", &r->fresh, "begin anew: do not use the values of an unfinished run"),
         option_string("features", "SOURCE", &s->features,
@@ -159,7 +157,7 @@ static bool check_options(Quality *s, Error *error)
     r->steps = s->steps;
     r->samplers = s->samplers;
     r->scales = s->scales;
-    r->tune = s->tune == TUNE_EPS_SCALE;
+    r->tune = (QualityTune)s->tune;
     if (!lists_variances(s->variance_list, s->variances, &r->variance_count, error) ||
         !lists_steps(s->steps_list, s->steps, &r->steps_count, error) ||
         !lists_samplers(s->sampler_list, s->samplers, &r->sampler_count, error) ||

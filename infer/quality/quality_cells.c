@@ -29,36 +29,36 @@ typedef struct Maker {
     Lists lists;
 } Maker;
 
-static bool add_cells(Maker *m, const Variance *variance, const SamplingChoice *choice,
+static bool add_cells(Maker *m, const Variance *variance, const SamplingChoice *choice, bool tuned,
                       Error *error)
 {
     QualityTask *task = m->task;
     bool ok = true;
     for (int k = 0; ok && k < m->lists.steps_count; k++) {
         if (task->tuned)
-            task->tuned[task->cell_count] = isnan(choice->correction.eps_scale);
+            task->tuned[task->cell_count] = tuned;
         ok = cell_plan_make(&task->cells[task->cell_count++], m->network, choice, variance,
                             m->lists.steps[k], error);
     }
     return ok;
 }
 
-/* Cells whose eps_scale is to be found have NAN until then. */
 static bool add_corrections(Maker *m, const Variance *variance, SamplingChoice *choice,
                             Error *error)
 {
     const CorrectionList *list = &m->request->corrections;
+    const QualityTune tune = m->request->tune;
     for (int i = 0; i < list->count; i++) {
         choice->correction = list->items[i];
-        if (!add_cells(m, variance, choice, error))
+        if (!add_cells(m, variance, choice, false, error))
             return false;
     }
-    for (int i = 0; m->request->tune && i < list->count; i++) {
-        if (mean_correction_scales(&list->items[i]))
+    for (int i = 0; tune != QUALITY_TUNE_NOTHING && i < list->count; i++) {
+        if (!quality_tuned_is_neutral(tune, &list->items[i]))
             continue;
         choice->correction = list->items[i];
-        choice->correction.eps_scale = NAN;
-        if (!add_cells(m, variance, choice, error))
+        quality_tuned_mark(tune, &choice->correction);
+        if (!add_cells(m, variance, choice, true, error))
             return false;
     }
     return true;
@@ -113,6 +113,7 @@ bool quality_cells_make(QualityTask *task, const QualityRequest *request, const 
     const int most = request->sampler_count * m.lists.variance_count * request->scale_count *
                      request->corrections.count * (request->tune ? 2 : 1) * m.lists.steps_count;
     task->cells = memory_small((size_t)most, sizeof *task->cells);
+    task->tune = request->tune;
     task->tuned = request->tune ? memory_small((size_t)most, sizeof *task->tuned) : NULL;
     for (int i = 0; i < request->sampler_count; i++)
         for (int v = 0; v < m.lists.variance_count; v++)
@@ -126,8 +127,10 @@ EstimateLabel quality_label(const QualityTask *task, int cell)
     const SamplingPlan *plan = &task->cells[cell];
     EstimateLabel label = sampling_label(plan);
     const size_t used = strlen(label.text);
-    if (quality_is_tuned(task, cell) && !mean_correction_scales(&plan->reverse.correction))
-        snprintf(label.text + used, sizeof label.text - used, "-eps1");
+    if (quality_is_tuned(task, cell) &&
+        quality_tuned_is_neutral(task->tune, &plan->reverse.correction))
+        snprintf(label.text + used, sizeof label.text - used,
+                 task->tune == QUALITY_TUNE_DCW ? "-low0-high0" : "-eps1");
     return label;
 }
 

@@ -29,8 +29,9 @@ typedef struct QualityRequest {
     int scale_count;
     /* Corrections of the mean, one at least. */
     CorrectionList corrections;
-    /* Whether each of the corrections is followed by its best eps_scale (quality_tune.h). */
-    bool tune;
+    /* What is searched for (quality_tune.h): each of the corrections that lacks it is followed by the
+     * same with the best one. */
+    QualityTune tune;
     /* Which to measure. */
     bool metrics[QUALITY_METRICS];
     /* Samples of each cell. */

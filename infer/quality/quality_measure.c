@@ -47,7 +47,7 @@ static int64_t evaluations(const QualityTask *task, bool only_measured)
     for (int c = 0; c < task->cell_count; c++)
         if (!only_measured || is_measured(task, 1 + c))
             sum += (int64_t)task->count * task->cells[c].steps *
-                   (quality_is_tuned(task, c) ? 1 + QUALITY_TUNE_DRAWS : 1);
+                   (quality_is_tuned(task, c) ? 1 + quality_tune_draws(task->tune) : 1);
     return sum;
 }
 

@@ -60,8 +60,10 @@ static bool same_correction(const QualityTask *task, int a, int b)
     MeanCorrection one = plan_of(task, a)->reverse.correction;
     MeanCorrection other = plan_of(task, b)->reverse.correction;
     const bool tuned = quality_is_tuned(task, a);
-    if (tuned && quality_is_tuned(task, b))
-        one.eps_scale = other.eps_scale = 1;
+    if (tuned && quality_is_tuned(task, b)) {
+        quality_tuned_reset(task->tune, &one);
+        quality_tuned_reset(task->tune, &other);
+    }
     return tuned == quality_is_tuned(task, b) && mean_correction_equal(&one, &other);
 }
 
@@ -72,7 +74,7 @@ static EstimateLabel row_label(const QualityTask *task, int cell)
     SamplingPlan plan = *plan_of(task, cell);
     if (!quality_is_tuned(task, cell))
         return sampling_label(&plan);
-    plan.reverse.correction.eps_scale = 1;
+    quality_tuned_reset(task->tune, &plan.reverse.correction);
     EstimateLabel label = sampling_label(&plan);
     const size_t used = strlen(label.text);
     snprintf(label.text + used, sizeof label.text - used, "-tuned");
@@ -136,13 +138,18 @@ static void print_table(const QualityTask *task, int first, int end, int metric)
 /* What the searches of a sampler's cells found: a line for each row of its tables. */
 static void print_tuned(const QualityTask *task, int first, int end)
 {
+    int count;
+    const TunedNumber *numbers = quality_tuned_numbers(task->tune, &count);
     for (int c = first; c < end; c++) {
         if (!quality_is_tuned(task, c))
             continue;
         if (c == first || !same_variance(task, c, c - 1))
-            printf("%s: eps-scale", row_label(task, c).text);
-        printf(" %.4f (%d steps)", plan_of(task, c)->reverse.correction.eps_scale,
-               plan_of(task, c)->steps);
+            printf("%s: %s", row_label(task, c).text,
+                   task->tune == QUALITY_TUNE_DCW ? "dcw" : "eps-scale");
+        MeanCorrection found = plan_of(task, c)->reverse.correction;
+        for (int i = 0; i < count; i++)
+            printf("%s%.4f", i == 0 ? " " : ",", *quality_tuned_number(&numbers[i], &found));
+        printf(" (%d steps)", plan_of(task, c)->steps);
         printf(c + 1 < end && same_variance(task, c, c + 1)
                    ? ","
                    : ", found on the other held-out images\n");

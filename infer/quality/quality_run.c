@@ -135,6 +135,7 @@ static bool make_tuner(Quality *s, Error *error)
 {
     if (!s->request->tune)
         return true;
+    s->tuner.what = s->request->tune;
     s->tuner.network = s->network;
     s->tuner.real = &s->real;
     s->tuner.features = s->tuner.metric == QUALITY_SLICED ? NULL : s->features;

@@ -28,30 +28,39 @@ static void shape_of(const QualityTask *task, int64_t dims[3])
     dims[2] = task->columns;
 }
 
-/* The eps_scale of every cell, where some are found by a search. */
-static bool write_scales(const QualityTask *task, Hdf5File *file, Error *error)
+/* The corrections that searches found: an array [cell_count] for each number, which has those of all
+ * cells. */
+static bool write_tuned(const QualityTask *task, Hdf5File *file, Error *error)
 {
     const int64_t dims[1] = {task->cell_count};
-    double *scales = memory_small((size_t)task->cell_count, sizeof *scales);
-    for (int c = 0; c < task->cell_count; c++)
-        scales[c] = mean_correction_scale(&task->cells[c].reverse.correction);
-    const bool ok =
-        !task->tuned || hdf5_write(file, "eps_scale", HDF5_FLOAT64, 1, dims, scales, error);
-    memory_free(scales);
+    int count;
+    const TunedNumber *numbers = quality_tuned_numbers(task->tune, &count);
+    double *values = memory_small((size_t)task->cell_count, sizeof *values);
+    bool ok = true;
+    for (int i = 0; ok && i < count; i++) {
+        for (int c = 0; c < task->cell_count; c++)
+            values[c] = *quality_tuned_number(&numbers[i], &task->cells[c].reverse.correction);
+        ok = hdf5_write(file, numbers[i].name, HDF5_FLOAT64, 1, dims, values, error);
+    }
+    memory_free(values);
     return ok;
 }
 
 /* Those that searches of the unfinished run found go to the cells. */
-static bool read_scales(const QualityTask *task, Hdf5File *file, Error *error)
+static bool read_tuned(const QualityTask *task, Hdf5File *file, Error *error)
 {
     const int64_t dims[1] = {task->cell_count};
-    double *scales = memory_small((size_t)task->cell_count, sizeof *scales);
-    const bool ok =
-        !task->tuned || hdf5_read(file, "eps_scale", HDF5_FLOAT64, 1, dims, scales, error);
-    for (int c = 0; ok && c < task->cell_count; c++)
-        if (quality_is_tuned(task, c))
-            task->cells[c].reverse.correction.eps_scale = scales[c];
-    memory_free(scales);
+    int count;
+    const TunedNumber *numbers = quality_tuned_numbers(task->tune, &count);
+    double *values = memory_small((size_t)task->cell_count, sizeof *values);
+    bool ok = true;
+    for (int i = 0; ok && i < count; i++) {
+        ok = hdf5_read(file, numbers[i].name, HDF5_FLOAT64, 1, dims, values, error);
+        for (int c = 0; ok && c < task->cell_count; c++)
+            if (quality_is_tuned(task, c))
+                *quality_tuned_number(&numbers[i], &task->cells[c].reverse.correction) = values[c];
+    }
+    memory_free(values);
     return ok;
 }
 
@@ -101,7 +110,7 @@ bool quality_store_write(const QualityTask *task, const char *key, const char *p
     if (!hdf5_create_as(&file, path, file_kind_rule(FILE_QUALITY_VALUES), error))
         return false;
     if (write_attributes(task, file, error) && hdf5_write_string(file, "key", key, error) &&
-        write_names(task, file, error) && write_scales(task, file, error) &&
+        write_names(task, file, error) && write_tuned(task, file, error) &&
         hdf5_write(file, "values", HDF5_FLOAT64, 3, dims, task->values, error))
         return hdf5_commit(file, error);
     hdf5_close(file);
@@ -124,7 +133,7 @@ bool quality_store_read(const QualityTask *task, const char *key, const char *pa
         hdf5_read_string(file, "key", &stored, &unusable) && strcmp(stored, key) == 0) {
         *found = true;
         ok = (hdf5_read(file, "values", HDF5_FLOAT64, 3, dims, task->values, error) &&
-              read_scales(task, file, error)) ||
+              read_tuned(task, file, error)) ||
              error_add(error, "; --fresh begins anew");
     }
     memory_free(stored);

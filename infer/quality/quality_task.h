@@ -2,6 +2,7 @@
 #pragma once
 
 #include "evaluation/quality_meter.h"
+#include "infer/quality/quality_tune.h"
 #include "inference/sampler.h"
 
 #include <stdbool.h>
@@ -10,8 +11,9 @@ typedef struct QualityTask {
     /* [cell_count], by sampler, then variance, its scale, and steps */
     SamplingPlan *cells;
     int cell_count;
-    /* [cell_count]: whether eps_scale of the cell is found by a search (quality_tune.h). It is NAN
-     * until then. NULL: none is. */
+    /* What searches find (quality_tune.h), and [cell_count] whether one finds that of the cell, which
+     * is NAN until then. NULL: there is no search. */
+    QualityTune tune;
     bool *tuned;
     /* Samples of each cell. */
     int count;

@@ -1,9 +1,9 @@
-/* The search for the best eps_scale of a cell.
+/* The search for the best correction of a cell.
  *
- * The distance as a function of eps_scale is one valley, but for the noise of few samples. All
- * values of a search are of the same x_T and the same noise, so that they differ by eps_scale alone.
- * Golden-section search finds the bottom. The value at 1 is taken too: the result is never worse
- * than no correction on the half of the search.
+ * The distance as a function of one number is one valley, but for the noise of few samples. All
+ * values of a search are of the same x_T and the same noise, so that they differ by the correction
+ * alone. Golden-section search finds the bottom of the valley, for one number after the other. No
+ * correction is tried too: the result is never worse on the half of the search.
  */
 #include "infer/quality/quality_tune.h"
 
@@ -11,6 +11,60 @@
 #include "stats/golden_section.h"
 
 #include <math.h>
+#include <stddef.h>
+
+/* Values of a search for one number. */
+enum { VALUES = 10 };
+
+/* -- What is searched for --------------------------------------------------------------------- */
+
+static const TunedNumber eps_scale[] = {
+    {"eps_scale", 1, 0.97, 1.07, offsetof(MeanCorrection, eps_scale)}};
+static const TunedNumber dcw[] = {{"dcw_low", 0, -0.1, 0.3, offsetof(MeanCorrection, dcw_low)},
+                                  {"dcw_high", 0, -0.1, 0.3, offsetof(MeanCorrection, dcw_high)}};
+
+const TunedNumber *quality_tuned_numbers(QualityTune what, int *count)
+{
+    *count = what == QUALITY_TUNE_DCW ? 2 : what == QUALITY_TUNE_EPS_SCALE ? 1 : 0;
+    return what == QUALITY_TUNE_DCW ? dcw : eps_scale;
+}
+
+double *quality_tuned_number(const TunedNumber *number, MeanCorrection *correction)
+{
+    return (double *)((char *)correction + number->offset);
+}
+
+bool quality_tuned_is_neutral(QualityTune what, const MeanCorrection *correction)
+{
+    MeanCorrection neutral = *correction;
+    quality_tuned_reset(what, &neutral);
+    return mean_correction_equal(&neutral, correction);
+}
+
+void quality_tuned_reset(QualityTune what, MeanCorrection *correction)
+{
+    int count;
+    const TunedNumber *numbers = quality_tuned_numbers(what, &count);
+    for (int i = 0; i < count; i++)
+        *quality_tuned_number(&numbers[i], correction) = numbers[i].neutral;
+}
+
+void quality_tuned_mark(QualityTune what, MeanCorrection *correction)
+{
+    int count;
+    const TunedNumber *numbers = quality_tuned_numbers(what, &count);
+    for (int i = 0; i < count; i++)
+        *quality_tuned_number(&numbers[i], correction) = NAN;
+}
+
+int quality_tune_draws(QualityTune what)
+{
+    int count;
+    quality_tuned_numbers(what, &count);
+    return 1 + count * VALUES;
+}
+
+/* -- Searching -------------------------------------------------------------------------------- */
 
 bool quality_tune_metric(const bool *wanted, QualityMetric *metric, Error *error)
 {
@@ -45,22 +99,23 @@ void quality_tuner_free(QualityTuner *tuner)
     tuner->meter = NULL;
 }
 
-/* A search in progress. */
+/* A search in progress: of one number of the cell's correction. */
 typedef struct Search {
     QualityTuner *tuner;
     SamplingPlan *cell;
     const QualityTuneWork *work;
+    double *number;
 } Search;
 
-/* *distance := that of samples with this eps_scale. The samples are those after the samples of the
- * table, so that their noise is another. */
-static bool distance_at(void *context, double scale, double *distance, Error *error)
+/* *distance := that of samples where the number is `value`. The samples are those after the samples
+ * of the table, so that their noise is another. */
+static bool distance_at(void *context, double value, double *distance, Error *error)
 {
     const Search *search = context;
     const QualityTuneWork *work = search->work;
     QualityTuner *tuner = search->tuner;
     double values[QUALITY_METRICS];
-    search->cell->reverse.correction.eps_scale = scale;
+    *search->number = value;
     if (!quality_draw(tuner->network, search->cell, work->noise, tuner->count, tuner->count,
                       work->images, work->progress, error) ||
         !quality_meter_measure(tuner->meter, work->images, tuner->count, values, error))
@@ -69,17 +124,36 @@ static bool distance_at(void *context, double scale, double *distance, Error *er
     return true;
 }
 
+/* Sets one number to the best one, with *least its distance, where it is less than *least was. */
+static bool tune_number(Search *search, const TunedNumber *number, double *least, Error *error)
+{
+    const Scalar function = {.value = distance_at, .context = search};
+    double best, distance;
+    if (!golden_section(&function, number->least, number->most, VALUES, &best, &distance, error))
+        return false;
+    *search->number = distance < *least ? best : number->neutral;
+    *least = fmin(distance, *least);
+    return true;
+}
+
 bool quality_tune(QualityTuner *tuner, SamplingPlan *cell, const QualityTuneWork *work,
                   Error *error)
 {
-    Search search = {.tuner = tuner, .cell = cell, .work = work};
-    const Scalar function = {.value = distance_at, .context = &search};
-    double at_one, best = 1, least;
-    const bool ok = distance_at(&search, 1, &at_one, error) &&
-                    golden_section(&function, QUALITY_TUNE_LOW, QUALITY_TUNE_HIGH,
-                                   QUALITY_TUNE_DRAWS - 1, &best, &least, error);
-    if (ok && !(least < at_one))
-        best = 1;
-    cell->reverse.correction.eps_scale = ok ? best : NAN;
+    MeanCorrection *correction = &cell->reverse.correction;
+    int count;
+    const TunedNumber *numbers = quality_tuned_numbers(tuner->what, &count);
+    Search search = {.tuner = tuner,
+                     .cell = cell,
+                     .work = work,
+                     .number = quality_tuned_number(&numbers[0], correction)};
+    double least;
+    quality_tuned_reset(tuner->what, correction);
+    bool ok = distance_at(&search, numbers[0].neutral, &least, error);
+    for (int i = 0; ok && i < count; i++) {
+        search.number = quality_tuned_number(&numbers[i], correction);
+        ok = tune_number(&search, &numbers[i], &least, error);
+    }
+    if (!ok)
+        quality_tuned_mark(tuner->what, correction);
     return ok;
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Corrections of the mean, as a user types them: `--eps-scale` and `--dcw` of `infer sample`, `quality` and `compare` are
-# rows of the same tables, a correction that changes nothing changes no bit, and `--tune eps-scale` goes on after a stop.
+# rows of the same tables, a correction that changes nothing changes no bit, and `--tune` finds the best ones.
 # (The numbers: tests/test_mean_correction.c.)
 
 . tests/script.sh
@@ -33,7 +33,7 @@ sample="sample --run r --steps 3 --count 4 --out s.h5"
 }
 fails '--tune: makes a distance least; expected frechet, kid or sliced in --metrics' \
     quality --run r --tune eps-scale --metrics recall
-fails '--tune: expected one of nothing|eps-scale' quality --run r --tune dcw
+fails '--tune: expected one of nothing|eps-scale|dcw' quality --run r --tune low
 [ ! -e s.h5 ] || problem "s.h5 was written"
 
 # -- Samples: rows with names of their own, and the plain row as it was
@@ -69,6 +69,15 @@ cp t.csv first.csv
 quality --variance sn --steps 2,3 --dcw 0,0 --dcw 0.1,0 --tune eps-scale --out t.csv
 cmp t.csv first.csv || problem "two equal searches differ"
 [ "$(grep '^sn,' t.csv)" = "$(grep '^sn,' q.csv)" ] || problem "a search changes the row without one"
+quality --variance sn --steps 2,3 --eps-scale 1,1.5 --tune dcw --out d.csv
+number='-*[01]\.[0-9][0-9][0-9][0-9]'
+says "^sn-eps1.5-tuned  *[0-9.]* +- "
+says "^sn-tuned: dcw $number,$number (2 steps), $number,$number (3 steps), found on the other held-out images$"
+[ "$(wc -l <d.csv)" -eq 10 ] || problem "d.csv: $(cat d.csv)"
+[ "$(grep -c '^sn\(-eps1.5\)*-\(low\|high\)' d.csv)" -eq 4 ] || problem "d.csv has no searched rows: $(cat d.csv)"
+cp d.csv first.csv
+quality --variance sn --steps 2,3 --eps-scale 1,1.5 --tune dcw --out d.csv
+cmp d.csv first.csv || problem "two equal searches of dcw differ"
 
 # -- The page has the rows of samples, and bounds without them
 works infer compare --run r --variance beta_tilde,sn --steps 2,3 --samples 20 --images 2 --eps-scale 1,1.5 --threads 1

@@ -191,7 +191,7 @@ cases <<'END'
 --steps=1 --steps=2,7
 - --clip-pixel=0 --clip-pixel=3
 - --cov-scale=0,1 --cov-scale=0.5 --cov-scale=1000
-- --eps-scale=1,1.5 --dcw=1,-0.5 --eps-scale=0.9@--tune=eps-scale --dcw=0,0@--dcw=0.1,0@--tune=eps-scale
+- --eps-scale=1,1.5 --dcw=1,-0.5 --eps-scale=0.9@--tune=eps-scale --eps-scale=0.9@--tune=dcw --dcw=0,0@--dcw=0.1,0@--tune=eps-scale
 - --metrics=sliced --metrics=kid,precision
 - --precision=bf16
 - --images=12
