@@ -2,7 +2,7 @@
 # Predicts how train scales over nodes: the tables of docs/scaling.md, from the model that the document explains.
 #
 #     sh scripts/scaling.sh
-#     SPEED=40 PARAMETERS=4.4e6 BATCH=256 sh scripts/scaling.sh
+#     SPEED=40 PARAMETERS=4.2e6 BATCH=256 sh scripts/scaling.sh
 #
 # PARAMETERS   of the network (35.7e6: configs/cifar10.yaml)
 # BATCH        images of a step, of all nodes together (128); in weak scaling, of each node
