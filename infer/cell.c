@@ -15,7 +15,7 @@ SamplingChoice cell_choice(const CommonOptions *common, Sampler sampler)
                             .eta = sampling->eta,
                             .clip_pixel = sampling->clip_pixel,
                             .clip_x0 = true,
-                            .krylov = (int)sampling->krylov,
+                            .krylov = (int)common->full.krylov,
                             .estimate = common->estimate};
 }
 

@@ -13,7 +13,6 @@
 #include "base/version.h"
 #include "data/cache_place.h"
 #include "infer/lists.h"
-#include "inference/full_options.h"
 #include "model/precision.h"
 
 #include <assert.h>
@@ -52,6 +51,13 @@ static int put(Option *at, const Option *options, size_t count)
     return (int)count;
 }
 
+static Option option_krylov(CommonOptions *common)
+{
+    return option_integer("krylov", "M", &common->full.krylov, 1, FULL_MOST_KRYLOV,
+                          "the variance full: the dimensions of a Krylov space of the network's "
+                          "Jacobian, two products with it each (default: 10)");
+}
+
 static int sampling_options(Option *at, CommonOptions *common)
 {
     SamplingOptions *sampling = &common->sampling;
@@ -66,7 +72,22 @@ static int sampling_options(Option *at, CommonOptions *common)
         option_number("clip-pixel", "P", &sampling->clip_pixel, 0, 1e6,
                       "bound the last noise added to a mean magnitude of P grey levels of 255; "
                       "0: no bound (default: 2 for ddpm, 1 for ddim)"),
-        option_krylov(&sampling->krylov),
+        option_krylov(common),
+    };
+    return PUT(at, options);
+}
+
+static int full_options(Option *at, CommonOptions *common)
+{
+    const Option options[] = {
+        option_heading("How the variance full is computed"),
+        option_krylov(common),
+        option_integer("probes", "N", &common->full.probes, 1, FULL_MOST_PROBES,
+                       "random vectors for each trace of the network's Jacobian in a bound "
+                       "(default: 2); the standard error has their share"),
+        option_flag("dense", &common->full.dense,
+                    "bounds of the whole Jacobian in the place of products with it: exact, for "
+                    "images of at most 1024 elements, with as many passes forward and backward"),
     };
     return PUT(at, options);
 }
@@ -184,6 +205,10 @@ static void print_note(const char *text)
  * numbers, and a table should not depend on the machine that made it. */
 static bool apply(CommonOptions *common, Error *error)
 {
+    const FullOptions *full = &common->full;
+    if (full->dense && (full->krylov > 0 || full->probes > 0))
+        return error_input(error, "--dense: computes the whole Jacobian; expected it without "
+                                  "--krylov and --probes");
     const bool bf16 = common->precision == PRECISION_BF16;
     if (!precision_choose(bf16 ? PRECISION_BF16 : PRECISION_F32, &common->network.type, error))
         return false;
@@ -214,10 +239,15 @@ static const struct {
     int flag;
     int (*options)(Option *at, CommonOptions *common);
 } groups[] = {
-    {COMMON_SAMPLING, sampling_options}, {COMMON_CORRECTION, correction_options},
-    {COMMON_ESTIMATE, estimate_options}, {COMMON_FLOOR, floor_options},
-    {COMMON_CLIP, clip_options},         {COMMON_SCALE, scale_options},
-    {COMMON_NETWORK, network_options},   {COMMON_COMPUTE, compute_options},
+    {COMMON_FULL, full_options},
+    {COMMON_SAMPLING, sampling_options},
+    {COMMON_CORRECTION, correction_options},
+    {COMMON_ESTIMATE, estimate_options},
+    {COMMON_FLOOR, floor_options},
+    {COMMON_CLIP, clip_options},
+    {COMMON_SCALE, scale_options},
+    {COMMON_NETWORK, network_options},
+    {COMMON_COMPUTE, compute_options},
 };
 
 bool command_parse(const CommandLine *line, CommonOptions *common, int argc, char **argv,
@@ -266,17 +296,17 @@ Option option_training_images(const char **path)
                          "checkpoint's configuration)");
 }
 
-Option option_krylov(int64_t *krylov)
-{
-    return option_integer("krylov", "M", krylov, 1, FULL_MOST_KRYLOV,
-                          "the variance full: the dimensions of a Krylov space of the network's "
-                          "Jacobian, two products with it each (default: 10)");
-}
-
 Option option_results(const char **path)
 {
     return option_string("out", "FILE", path,
                          "where the table goes, as CSV; the other files go beside it");
+}
+
+Option option_features(const char **source)
+{
+    return option_string("features", "SOURCE", source,
+                         "where features come from: classifier, or inception=FILE with the weights "
+                         "of the FID's Inception-v3 (default: classifier)");
 }
 
 /* -- Made of options -------------------------------------------------------------------------- */
@@ -312,6 +342,22 @@ bool command_bound_variances(const Network *network, const TrajectoryKind *traje
     for (int i = 0; all && i < count; i++)
         if (trajectories[i] == TRAJECTORY_DP)
             *kind_count = variances_with_tables(kinds, *kind_count);
+    return true;
+}
+
+bool command_features(const char *source, const char **inception, Error *error)
+{
+    static const char name[] = "inception=";
+    const size_t length = sizeof name - 1;
+    *inception = NULL;
+    if (!source || strcmp(source, "classifier") == 0)
+        return true;
+    if (strncmp(source, name, length) != 0 || source[length] == '\0')
+        return error_input(
+            error, "--features: expected classifier or inception=FILE, got \"%s\"%s", source,
+            strcmp(source, "inception") == 0 ? "; FILE has the weights (infer quality --help)"
+                                             : "");
+    *inception = source + length;
     return true;
 }
 

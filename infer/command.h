@@ -13,6 +13,7 @@
 #include "base/options.h"
 #include "diffusion/trajectory.h"
 #include "infer/corrections.h"
+#include "inference/full_options.h"
 #include "inference/network.h"
 #include "io/output.h"
 #include "variance/estimate.h"
@@ -45,8 +46,6 @@ typedef struct SamplingOptions {
     int trajectory;
     /* NAN: the default of the sampler. */
     double eta, clip_pixel;
-    /* Of the variance full; 0: the default. */
-    int64_t krylov;
 } SamplingOptions;
 
 typedef struct CommonOptions {
@@ -64,6 +63,8 @@ typedef struct CommonOptions {
     /* What is done to an estimate of Cov[x_0 | x_t]. */
     EstimateOptions estimate;
     SamplingOptions sampling;
+    /* How the variance full is computed; samples read its krylov alone. */
+    FullOptions full;
     /* Corrections of the mean; corrections_read makes a list of them. */
     CorrectionOptions correction;
     bool quiet;
@@ -81,6 +82,7 @@ enum {
     COMMON_CLIP = 16,       /* --clip-cov */
     COMMON_SAMPLING = 32,   /* --trajectory, one; --eta, --clip-pixel, --krylov */
     COMMON_CORRECTION = 64, /* --eps-scale, --dcw */
+    COMMON_FULL = 256,      /* --krylov, --probes, --dense; not beside COMMON_SAMPLING */
 };
 
 /* The command line of a command. */
@@ -123,11 +125,11 @@ Option option_variances(const char **list, const char *more);
 /* --data FILE, the training images; by default those of the configuration. */
 Option option_training_images(const char **path);
 
-/* --krylov M, of the variance full; 0 stays where it is not given. */
-Option option_krylov(int64_t *krylov);
-
 /* --out FILE, the table of results (results.h). */
 Option option_results(const char **path);
+
+/* --features SOURCE, which command_features reads. */
+Option option_features(const char **source);
 
 /* -- What commands make of their options ------------------------------------------------------- */
 
@@ -143,6 +145,10 @@ bool command_variances(const Network *network, const Variance **kinds, int *coun
  * that dp has no tables of. */
 bool command_bound_variances(const Network *network, const TrajectoryKind *trajectories, int count,
                              const Variance **kinds, int *kind_count, Error *error);
+
+/* *inception := the file of --features inception=FILE, a part of `source`; NULL for classifier and
+ * where the option was not given (source NULL). An input error for anything else. */
+bool command_features(const char *source, const char **inception, Error *error);
 
 /* --seed, or the seed in the checkpoint's configuration. */
 uint64_t command_seed(const CommonOptions *common, const Network *network);

@@ -6,6 +6,7 @@
  */
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "evaluation/features.h"
 #include "infer/compare/compare_correlation.h"
 #include "infer/compare/compare_costs.h"
 #include "infer/compare/compare_figures.h"
@@ -37,9 +38,15 @@ static const char usage[] =
     "Stored results are reused: nll.csv and quality.csv of the run directory, and the\n"
     "results of an earlier compare. They serve if they are of this network, have\n"
     "every row that is asked for, and were made with the same seed and precision and\n"
-    "without options like --clip-cov. Missing results are measured by infer nll and\n"
-    "infer quality, on few images: run these commands first for surer numbers. The\n"
-    "classifier and the files of --trajectory dp are kept in the run directory.\n"
+    "without options like --clip-cov. Their distances must be in the features of\n"
+    "--features: those of the same Inception, or of any classifier. What is missing\n"
+    "is measured by infer nll and infer quality, on few images: run these commands\n"
+    "first for surer numbers. The classifier and the files of --trajectory dp stay\n"
+    "in the run directory.\n"
+    "\n"
+    "--features inception=FILE measures FIDs; infer quality --help says where FILE is\n"
+    "from. The variance full must be asked for. --krylov is for its samples and its\n"
+    "bounds, --probes and --dense are for its bounds alone.\n"
     "\n"
     "Where npr and nll or nll_block are compared, npr has one more row without being\n"
     "asked for: with the floor 0.03, in bounds and calibration. There it costs no\n"
@@ -53,6 +60,8 @@ static const char usage[] =
     "  infer compare --eps-scale 1,1.01 --variance sn,npr --steps 10,25\n"
     "  infer compare --cov-floor 0,0.03 --out checkpoints/fashion-mnist/compare-floor\n"
     "  infer compare --run checkpoints/quick --variance beta_tilde,npr,sn --samples 0\n"
+    "  infer compare --features inception=pt_inception-2015-12-05-6726825d.pth\n"
+    "  infer compare --variance npr,full --krylov 20 --probes 4 --steps 10 --images 5\n"
     "\n";
 
 enum { DEFAULT_SAMPLES = 200, MIN_SAMPLES = 10, SAMPLES_UNSET = -1 };
@@ -60,7 +69,8 @@ enum { DEFAULT_SAMPLES = 200, MIN_SAMPLES = 10, SAMPLES_UNSET = -1 };
 typedef struct Compare {
     CommonOptions common;
     Comparison c;
-    const char *variance_list, *steps_list, *trajectory_list, *sampler_list, *floor_list, *out;
+    const char *variance_list, *steps_list, *trajectory_list, *sampler_list, *floor_list, *out,
+        *features;
     double floors[LISTS_MAX_FLOORS];
     int floor_count;
     char *directory, *page;
@@ -88,6 +98,7 @@ static bool parse(Compare *s, int argc, char **argv, bool *stop, Error *error)
         option_integer("samples", "N", &s->c.samples, 0, IMAGE_ARRAY_LIMIT,
                        "samples of each kind for the quality, at least; 0 leaves quality out "
                        "(default: as a stored table has, or 200)"),
+        option_features(&s->features),
         option_string("out", "DIR", &s->out,
                       "the directory of all files (default: compare in the run directory)"),
         option_flag("fresh", &s->c.fresh, "measure everything anew"),
@@ -95,8 +106,8 @@ static bool parse(Compare *s, int argc, char **argv, bool *stop, Error *error)
     const CommandLine line = {.usage = usage,
                               .options = options,
                               .count = sizeof options / sizeof options[0],
-                              .common = COMMON_ESTIMATE | COMMON_SCALE | COMMON_CORRECTION |
-                                        COMMON_NETWORK | COMMON_COMPUTE};
+                              .common = COMMON_FULL | COMMON_ESTIMATE | COMMON_SCALE |
+                                        COMMON_CORRECTION | COMMON_NETWORK | COMMON_COMPUTE};
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
 
@@ -108,7 +119,8 @@ static bool check_options(Compare *s, Error *error)
         !lists_trajectories(s->trajectory_list, c->trajectories, &c->trajectory_count, error) ||
         !lists_samplers(s->sampler_list, c->samplers, &c->sampler_count, error) ||
         !lists_floors(s->floor_list, s->floors, &s->floor_count, error) ||
-        !corrections_read(&s->common.correction, &c->corrections, error))
+        !corrections_read(&s->common.correction, &c->corrections, error) ||
+        !command_features(s->features, &c->inception, error))
         return false;
     if (c->trajectory_count == 0)
         c->trajectories[c->trajectory_count++] = TRAJECTORY_LINEAR;
@@ -177,6 +189,16 @@ static bool choose_steps(Comparison *c, Error *error)
     return true;
 }
 
+/* Stored distances serve if they are in the features of these weights. Without distances nobody reads
+ * the weights. */
+static bool name_features(Comparison *c, Error *error)
+{
+    if (!c->inception || c->samples == 0)
+        return true;
+    c->inception_name = features_inception_name(c->inception, network_config(c->network), error);
+    return c->inception_name != NULL;
+}
+
 static bool make_directory(Compare *s, Error *error)
 {
     s->directory =
@@ -211,7 +233,8 @@ static bool check_directory(const Compare *s, Error *error)
 static bool check_file(const Comparison *c, const char *stem, const char *ending, FileKind kind,
                        Error *error)
 {
-    const OutputInputs inputs = command_inputs(c->network, c->common);
+    OutputInputs inputs = command_inputs(c->network, c->common);
+    output_inputs_add(&inputs, "the file of --features inception", c->inception);
     char *name = memory_format("%s%s", stem, ending), *path = compare_path(c, name);
     const bool ok = output_check(path, kind, &inputs, error);
     memory_free(name);
@@ -293,7 +316,8 @@ static bool prepare(Compare *s, Error *error)
     c->identity = network_identity(c->network);
     c->settings = settings_begin(c->identity, c->seed, &s->common.network);
     return choose_variances(s, error) && check_samplers(c, error) && choose_steps(c, error) &&
-           make_directory(s, error) && check_files(s, error);
+           compare_check_full(c, error) && name_features(c, error) && make_directory(s, error) &&
+           check_files(s, error);
 }
 
 /* Replaces the error of a signal: nothing measured is lost. Any other error stays as it is. */
@@ -332,6 +356,7 @@ static void release(Compare *s)
         memory_free(c->figures[f].dark.data);
     }
     memory_free(c->settings);
+    memory_free(c->inception_name);
     memory_free(c->quality_problem);
     for (int i = 0; i < c->sampler_count; i++)
         memory_free(c->grids[i]);

@@ -4,7 +4,8 @@
  *
  * The passes without a head and with each head take turns for some rounds, so that other work on
  * the machine disturbs all of them alike, and the shortest time of each counts. Stored times serve
- * if they are of the same network, precision, threads and number of images.
+ * if they are of the same network, precision, threads and number of images, and full's of as many
+ * passes.
  */
 #include "infer/compare/compare_costs.h"
 
@@ -83,7 +84,7 @@ static bool time_full(Times *times, Buffers *b, Error *error)
     const ReverseStep step = reverse_step(network_schedule(c->network), &options, (t + 1) / 2, t);
     FullNoise *full = NULL;
     times->full = INFINITY;
-    bool ok = full_noise_make(&full, c->network, IMAGES, FULL_DEFAULT_KRYLOV, error);
+    bool ok = full_noise_make(&full, c->network, IMAGES, full_krylov(&c->common->full), error);
     for (int round = 0; ok && round < 2; round++) {
         const double begin = clock_seconds();
         ok = full_noise_draw(full, &step, b->x, IMAGES, b->x, b->head, error);
@@ -127,11 +128,17 @@ typedef struct Costs {
     size_t parameters;
 } Costs;
 
+static int passes_of(const Comparison *c, const Variance *variance)
+{
+    return 1 + (variance->reads_jacobian ? PRODUCT_PASSES * full_krylov(&c->common->full) : 0);
+}
+
 static Costs costs_of(const Times *times, const Variance *variance)
 {
     const Network *network = times->c->network;
     const char *const names[] = {variance->head, variance->draw_head};
-    Costs costs = {.variance = variance, .seconds = times->best[0], .passes = 1};
+    Costs costs = {
+        .variance = variance, .seconds = times->best[0], .passes = passes_of(times->c, variance)};
     for (int i = 0; i < 2; i++) {
         costs.heads[i] = names[i] ? network_find_head(network, names[i]) : -1;
         if (costs.heads[i] < 0)
@@ -139,10 +146,8 @@ static Costs costs_of(const Times *times, const Variance *variance)
         costs.seconds += times->best[1 + costs.heads[i]] - times->best[0];
         costs.parameters += network_head_parameters(network, costs.heads[i]);
     }
-    if (variance->reads_jacobian) {
+    if (variance->reads_jacobian)
         costs.seconds += times->full;
-        costs.passes += PRODUCT_PASSES * FULL_DEFAULT_KRYLOV;
-    }
     return costs;
 }
 
@@ -176,8 +181,8 @@ static void write_table(FILE *to, const void *context)
     }
 }
 
-/* Whether a stored row was measured under the present conditions. */
-static bool is_alike(const Comparison *c, int row)
+/* Whether a variance's stored row was measured under the present conditions. */
+static bool is_alike(const Comparison *c, int row, const Variance *variance)
 {
     char network[32];
     snprintf(network, sizeof network, "%016llx", (unsigned long long)c->identity);
@@ -185,7 +190,7 @@ static bool is_alike(const Comparison *c, int row)
            strcmp(csv_cell(&c->costs, row, "precision"), precision_of(c)) == 0 &&
            csv_number(&c->costs, row, "threads") == omp_get_max_threads() &&
            csv_number(&c->costs, row, "images") == IMAGES &&
-           csv_number(&c->costs, row, "passes") >= 1;
+           csv_number(&c->costs, row, "passes") == passes_of(c, variance);
 }
 
 static bool usable(Comparison *c, const char *path)
@@ -194,7 +199,7 @@ static bool usable(Comparison *c, const char *path)
     bool ok = !c->fresh && csv_read(&c->costs, path, &ignored);
     for (int v = 0; ok && v < c->variance_count; v++) {
         const int row = csv_find(&c->costs, 0, "variance", c->variances[v]->name);
-        ok = row >= 0 && is_alike(c, row);
+        ok = row >= 0 && is_alike(c, row, c->variances[v]);
     }
     if (ok)
         note("reuses %s", path);

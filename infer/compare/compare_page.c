@@ -9,6 +9,7 @@
 #include "base/input_file.h"
 #include "base/memory.h"
 #include "base/version.h"
+#include "evaluation/features.h"
 #include "infer/compare/compare_table.h"
 #include "infer/html.h"
 #include "io/output.h"
@@ -144,23 +145,42 @@ static void put_nll(const Page *page)
     end_section(page);
 }
 
-static void put_classifier(const Page *page)
+static void put_inception(const Page *page, int row)
+{
+    fputs("Features are the pool features of ", page->to);
+    html_text(page->to, csv_cell(&page->c->quality, row, "classifier"));
+    fputs(", Inception-v3. Fréchet distances are FIDs at these numbers of images, and kernel "
+          "distances are KIDs. They compare with published ones only at equal numbers; published "
+          "FIDs are mostly of 50000 samples.",
+          page->to);
+}
+
+static void put_classifier(const Page *page, int row)
 {
     const Csv *csv = &page->c->quality;
-    int row = 0; /* the last row with a classifier; the sliced distance has none */
+    fputs("Features are those of the classifier ", page->to);
+    html_text(page->to, csv_cell(csv, row, "classifier"));
+    fprintf(page->to,
+            ", which is right about %.1f %% of test images; distances in them compare with no "
+            "published FID, and with no other classifier's.",
+            100 * csv_number(csv, row, "accuracy"));
+}
+
+/* What the distances are distances of. */
+static void put_features(const Page *page)
+{
+    const Csv *csv = &page->c->quality;
+    int row = 0; /* the last row with features; the sliced distance has none */
     for (int i = 0; i < csv->rows; i++)
         if (*csv_cell(csv, i, "classifier"))
             row = i;
     fprintf(page->to, "<p class=\"soft\">%s samples of each kind against %s held-out images. ",
             csv_cell(csv, row, "images"), csv_cell(csv, row, "reference"));
-    if (*csv_cell(csv, row, "classifier")) {
-        fputs("Features are those of the classifier ", page->to);
-        html_text(page->to, csv_cell(csv, row, "classifier"));
-        fprintf(page->to,
-                ", which is right about %.1f %% of test images; distances in them compare with no "
-                "published FID, and with no other classifier's.",
-                100 * csv_number(csv, row, "accuracy"));
-    }
+    const char *name = csv_cell(csv, row, "classifier");
+    if (features_name_is_inception(name))
+        put_inception(page, row);
+    else if (*name)
+        put_classifier(page, row);
     fputs("</p>\n", page->to);
 }
 
@@ -178,7 +198,7 @@ static void put_quality(const Page *page)
         end_section(page);
         return;
     }
-    put_classifier(page);
+    put_features(page);
     for (int m = 0; m < COMPARE_METRICS; m++) {
         const CompareMetric *metric = &compare_metrics[m];
         if (csv_find(&c->quality, 0, "metric", metric->name) < 0)
@@ -363,7 +383,7 @@ static void put_costs(const Page *page)
         fprintf(page->to,
                 "<tr><th>%s</th><td>%s</td><td>%s</td><td>%.3f</td><td>%.3f</td><td>%s</td>"
                 "<td>%s</td><td>%s</td></tr>\n",
-                c->labels[v].text, *head ? head : "–", csv_cell(csv, row, "passes"),
+                compare_drawn_label(c, v).text, *head ? head : "–", csv_cell(csv, row, "passes"),
                 1e3 * csv_number(csv, row, "seconds_per_image"), csv_number(csv, row, "relative"),
                 csv_cell(csv, row, "parameters"), *images ? images : "–", *seconds ? seconds : "–");
     }

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/note.h"
 #include "evaluation/dp.h"
+#include "evaluation/features.h"
 #include "hdf5/hdf5_file.h"
 #include "infer/compare/compare_rows.h"
 #include "infer/nll/nll_run.h"
@@ -128,22 +129,59 @@ static bool holds_quality(const Comparison *c)
     return true;
 }
 
-/* The HDF5 file of values beside a table, opened, if its settings are those of this comparison; or
- * NULL. */
-static Hdf5File *open_alike(const Comparison *c, const char *directory, const char *name)
+/* The HDF5 file of values beside a table, opened, if it has these settings; or NULL. */
+static Hdf5File *open_alike(const char *directory, const char *name, const char *settings)
 {
-    char *path = memory_format("%s/%s", directory, name), *settings = NULL;
+    char *path = memory_format("%s/%s", directory, name), *stored = NULL;
     Hdf5File *file = NULL;
     Error ignored = {0};
     if (access(path, F_OK) == 0 && hdf5_open(&file, path, &ignored) &&
-        (!hdf5_read_attribute_string(file, "/", "settings", &settings, &ignored) ||
-         strcmp(settings, c->settings) != 0)) {
+        (!hdf5_read_attribute_string(file, "/", "settings", &stored, &ignored) ||
+         strcmp(stored, settings) != 0)) {
         hdf5_close(file);
         file = NULL;
     }
     memory_free(path);
-    memory_free(settings);
+    memory_free(stored);
     return file;
+}
+
+/* Whether the distances are in the features that are asked for. Any classifier serves; the page names
+ * it. */
+static bool has_features(const Comparison *c, Hdf5File *resamples)
+{
+    char *name = NULL;
+    Error ignored = {0};
+    if (!hdf5_read_attribute_string(resamples, "/", "classifier", &name, &ignored))
+        return false;
+    const bool ok =
+        c->inception ? strcmp(name, c->inception_name) == 0 : !features_name_is_inception(name);
+    memory_free(name);
+    return ok;
+}
+
+/* What infer nll is asked for, but for the table and the images. Borrows `rows`. */
+static NllRequest bounds_request(const Comparison *c, const Rows *rows)
+{
+    NllRequest request = nll_defaults();
+    request.common = c->common;
+    request.variances = rows->variances;
+    request.floors = rows->floors;
+    request.variance_count = rows->count;
+    request.steps = c->steps;
+    request.steps_count = c->steps_count;
+    request.trajectories = c->trajectories;
+    request.trajectory_count = c->trajectory_count;
+    request.fresh = c->fresh;
+    return request;
+}
+
+static char *settings_of_bounds(const Comparison *c)
+{
+    Rows rows = {0};
+    bounded_rows(c, &rows);
+    const NllRequest request = bounds_request(c, &rows);
+    return nll_settings(&request, c->network);
 }
 
 /* The best timesteps of a variance may have been found anew, on other images, after its bounds were
@@ -187,7 +225,8 @@ static bool usable_nll(Comparison *c, const char *directory, bool whole)
 {
     char *path = memory_format("%s/nll.csv", directory);
     char *more = memory_format("%s/nll-calibration.csv", directory);
-    Hdf5File *terms = open_alike(c, directory, "nll.h5");
+    char *settings = settings_of_bounds(c);
+    Hdf5File *terms = open_alike(directory, "nll.h5", settings);
     Error ignored = {0};
     const bool ok = terms && csv_read(&c->nll, path, &ignored) &&
                     csv_read(&c->calibration, more, &ignored) && holds_bounds(c) &&
@@ -199,6 +238,7 @@ static bool usable_nll(Comparison *c, const char *directory, bool whole)
         compare_drop_extra(c);
     memory_free(path);
     memory_free(more);
+    memory_free(settings);
     hdf5_close(terms);
     if (!ok) {
         csv_free(&c->nll);
@@ -216,18 +256,9 @@ static bool make_nll(Comparison *c, Error *error)
     bounded_rows(c, &rows);
     char *path = compare_path(c, "nll.csv");
     char *more = compare_path(c, "nll-calibration.csv");
-    NllRequest request = nll_defaults();
-    request.common = c->common;
+    NllRequest request = bounds_request(c, &rows);
     request.out = path;
-    request.variances = rows.variances;
-    request.floors = rows.floors;
-    request.variance_count = rows.count;
-    request.steps = c->steps;
-    request.steps_count = c->steps_count;
-    request.trajectories = c->trajectories;
-    request.trajectory_count = c->trajectory_count;
     request.images = images;
-    request.fresh = c->fresh;
     const bool ok = nll_run(&request, c->network, error) && csv_read(&c->nll, path, error) &&
                     csv_read(&c->calibration, more, error);
     memory_free(path);
@@ -238,9 +269,10 @@ static bool make_nll(Comparison *c, Error *error)
 static bool usable_quality(Comparison *c, const char *directory)
 {
     char *path = memory_format("%s/quality.csv", directory);
-    Hdf5File *resamples = open_alike(c, directory, "quality.h5");
+    Hdf5File *resamples = open_alike(directory, "quality.h5", c->settings);
     Error ignored = {0};
-    const bool ok = resamples && csv_read(&c->quality, path, &ignored) && holds_quality(c);
+    const bool ok = resamples && has_features(c, resamples) &&
+                    csv_read(&c->quality, path, &ignored) && holds_quality(c);
     if (ok)
         note("reuses %s", path);
     else
@@ -270,6 +302,7 @@ static bool make_quality(Comparison *c, Error *error)
     request.scale_count = 1;
     request.corrections = c->corrections;
     request.samples = c->samples;
+    request.inception = c->inception;
     request.fresh = c->fresh;
     Error problem = {0};
     bool ok = quality_run(&request, c->network, &problem) && csv_read(&c->quality, path, &problem);
@@ -307,6 +340,14 @@ static void add_floors(char **text, const SampleRequest *request)
         append(text, memory_format(",%.17g", request->floors[v]));
 }
 
+static bool has_full(const SampleRequest *request)
+{
+    for (int v = 0; v < request->variance_count; v++)
+        if (request->variances[v]->reads_jacobian)
+            return true;
+    return false;
+}
+
 /* All that the samples of a picture depend on, in one line: the settings, and options of infer
  * sample that would draw them. */
 static char *recipe_of(const Comparison *c, const SampleRequest *request)
@@ -325,6 +366,8 @@ static char *recipe_of(const Comparison *c, const SampleRequest *request)
         append(&text, memory_string(" --convolution direct"));
     if (common->seed.given)
         append(&text, memory_format(" --seed %llu", (unsigned long long)common->seed.value));
+    if (has_full(request) && full_krylov(&common->full) != FULL_DEFAULT_KRYLOV)
+        append(&text, memory_format(" --krylov %d", full_krylov(&common->full)));
     append(&text, memory_string(common->estimate.average ? " --average-cov" : ""));
     add_floors(&text, request);
     append(&text,
@@ -415,6 +458,14 @@ static bool find_bounds(Comparison *c, Error *error)
     return (!c->fresh &&
             (usable_nll(c, network_run(c->network), false) || usable_nll(c, c->out, true))) ||
            make_nll(c, error);
+}
+
+bool compare_check_full(const Comparison *c, Error *error)
+{
+    Rows rows = {0};
+    bounded_rows(c, &rows);
+    const NllRequest request = bounds_request(c, &rows);
+    return nll_check_full(&request, c->network, error);
 }
 
 bool compare_find_tables(Comparison *c, Error *error)

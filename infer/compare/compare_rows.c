@@ -1,6 +1,8 @@
 /* Makes the rows of a comparison (compare_rows.h). Two floors are different rows where they give a
- * variance different names (estimate_label). */
+ * variance different names (nll_label). */
 #include "infer/compare/compare_rows.h"
+
+#include "infer/nll/nll_cells.h"
 
 #include <string.h>
 
@@ -20,7 +22,7 @@ static bool add_row(Comparison *c, const Variance *variance, double floor)
 {
     EstimateOptions options = c->common->estimate;
     options.floor = floor;
-    const EstimateLabel label = estimate_label(&options, variance);
+    const EstimateLabel label = nll_label(&options, &c->common->full, variance);
     if (has_label(c, &label))
         return false;
     c->variances[c->variance_count] = variance;

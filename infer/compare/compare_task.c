@@ -6,6 +6,7 @@
 #include "infer/compare/compare_task.h"
 
 #include "base/memory.h"
+#include "inference/sampler.h"
 
 #include <string.h>
 
@@ -39,12 +40,24 @@ int compare_sample_rows(const Comparison *c)
     return c->variance_count * c->corrections.count;
 }
 
+static EstimateLabel label_of_samples(const Comparison *c, int v, MeanCorrection correction)
+{
+    const SamplingPlan plan = {.variance = c->variances[v],
+                               .estimate = compare_estimate(c, v),
+                               .reverse.correction = correction,
+                               .krylov = (int)c->common->full.krylov};
+    return sampling_label(&plan);
+}
+
 EstimateLabel compare_sample_label(const Comparison *c, int row)
 {
-    EstimateLabel label = c->labels[compare_sample_row(c, row)];
-    mean_correction_label(&c->corrections.items[row % c->corrections.count], label.text,
-                          sizeof label.text);
-    return label;
+    return label_of_samples(c, compare_sample_row(c, row),
+                            c->corrections.items[row % c->corrections.count]);
+}
+
+EstimateLabel compare_drawn_label(const Comparison *c, int v)
+{
+    return label_of_samples(c, v, corrections_none().items[0]);
 }
 
 const char *compare_map_name(const Comparison *c, int k)

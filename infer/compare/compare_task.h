@@ -84,13 +84,17 @@ typedef struct Comparison {
     /* The fingerprint of the network. */
     uint64_t identity;
     uint64_t seed;
-    /* The settings of a stored result that serves (results.h). */
+    /* The settings of stored samples that serve (results.h). */
     char *settings;
+    /* The file of Inception's weights, and the name of its features; NULL: the features are a
+     * classifier's. */
+    const char *inception;
+    char *inception_name;
     /* [variance_count]: the rows of tables. A variance that floors change has a row for each. */
     const Variance *variances[LISTS_MAX_ROWS];
     /* [variance_count]: the floors of their estimates. */
     double floors[LISTS_MAX_ROWS];
-    /* [variance_count]: their names in tables. */
+    /* [variance_count]: their names in tables of bounds. */
     EstimateLabel labels[LISTS_MAX_ROWS];
     int variance_count;
     /* The row that nobody asked for, of NPR with its best floor beside nll (compare_rows.h); -1:
@@ -143,6 +147,9 @@ char *compare_path(const Comparison *c, const char *name);
 int compare_sample_rows(const Comparison *c);
 /* The name of a row of samples in tables. */
 EstimateLabel compare_sample_label(const Comparison *c, int row);
+
+/* The name of samples of row v, without a correction of the mean. */
+EstimateLabel compare_drawn_label(const Comparison *c, int v);
 
 /* The name of map k: the label of its row. */
 const char *compare_map_name(const Comparison *c, int k);

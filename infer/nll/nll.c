@@ -45,8 +45,6 @@ typedef struct Nll {
     const Variance *variances[VARIANCE_COUNT];
     int steps[LISTS_MAX_STEPS];
     TrajectoryKind trajectories[TRAJECTORY_KINDS];
-    /* 0: not given. */
-    int64_t krylov, probes;
     /* Its variances, steps and trajectories point to the arrays above. */
     NllRequest request;
 } Nll;
@@ -71,14 +69,6 @@ static bool parse(Nll *s, int argc, char **argv, bool *stop, Error *error)
         option_number("clip-pixel", "P", &r->clip_pixel, 0, 1e6,
                       "bound the noise of the step to t_1 to a mean magnitude of P grey levels "
                       "of 255, as sampling does (default: 0, no bound)"),
-        option_heading("How the variance full is computed"),
-        option_krylov(&s->krylov),
-        option_integer("probes", "N", &s->probes, 1, FULL_MOST_PROBES,
-                       "random vectors for each trace of the network's Jacobian (default: 2); the "
-                       "standard error has their share"),
-        option_flag("dense", &r->full.dense,
-                    "the whole Jacobian in the place of products with it: exact, for images of at "
-                    "most 1024 elements, with as many passes forward and backward"),
         option_heading("Finding the best trajectories"),
         option_integer("dp-images", "N", &r->dp_images, 1, IMAGE_ARRAY_LIMIT,
                        "training images to find them on (default: 100, but any stored file "
@@ -93,7 +83,7 @@ static bool parse(Nll *s, int argc, char **argv, bool *stop, Error *error)
     const CommandLine line = {.usage = usage,
                               .options = options,
                               .count = sizeof options / sizeof options[0],
-                              .common = COMMON_ESTIMATE | COMMON_FLOOR | COMMON_CLIP |
+                              .common = COMMON_FULL | COMMON_ESTIMATE | COMMON_FLOOR | COMMON_CLIP |
                                         COMMON_SCALE | COMMON_NETWORK | COMMON_COMPUTE};
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
@@ -121,11 +111,6 @@ static bool check_options(Nll *s, Error *error)
         return error_input(error,
                            "--clip-pixel: expected 0 with --trajectory dp: the cost of a step "
                            "would depend on whether it is the last but one");
-    r->full.krylov = (int)s->krylov;
-    r->full.probes = (int)s->probes;
-    if (r->full.dense && (s->krylov > 0 || s->probes > 0))
-        return error_input(error, "--dense: computes the whole Jacobian; expected it without "
-                                  "--krylov and --probes");
     if (r->split == IMAGES_TRAIN && r->input)
         return error_input(error, "--input: has images of its own; expected it without --split "
                                   "train");

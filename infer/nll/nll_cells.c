@@ -21,6 +21,15 @@ EstimateOptions nll_estimate(const NllRequest *request, const BoundTask *task, i
     return options;
 }
 
+EstimateLabel nll_label(const EstimateOptions *estimate, const FullOptions *full,
+                        const Variance *variance)
+{
+    EstimateLabel label = estimate_label(estimate, variance);
+    if (variance->reads_jacobian)
+        full_options_label(full, label.text, sizeof label.text);
+    return label;
+}
+
 static bool add_cell(BoundTask *task, BoundCell cell, const NllRequest *request,
                      const Network *network, Error *error)
 {

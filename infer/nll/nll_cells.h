@@ -3,11 +3,11 @@
 
 #include "evaluation/bound.h"
 #include "infer/command.h"
-#include "inference/full_options.h"
 
 /* Arrays and strings must outlive the run. */
 typedef struct NllRequest {
-    /* Read of it: the seed, the type of the network, changes of estimates, quiet. */
+    /* Read of it: the seed, the type of the network, changes of estimates, how the variance full
+     * is computed, quiet. */
     const CommonOptions *common;
     /* The table, FILE.csv; NULL: nll.csv in the run directory, or nowhere. */
     const char *out;
@@ -37,8 +37,6 @@ typedef struct NllRequest {
     const char *noise;
     /* Bounds the noise of the step to t_1, as sampling does; 0: no bound. */
     double clip_pixel;
-    /* How the variance full is computed. */
-    FullOptions full;
     /* Use neither an unfinished sweep nor stored files of dp. */
     bool fresh;
 } NllRequest;
@@ -47,6 +45,10 @@ bool nll_has_dp(const NllRequest *request);
 
 /* The options of estimates of variance v of the task. */
 EstimateOptions nll_estimate(const NllRequest *request, const BoundTask *task, int v);
+
+/* The name of a variance in tables. */
+EstimateLabel nll_label(const EstimateOptions *estimate, const FullOptions *full,
+                        const Variance *variance);
 
 /* Fills in the task's cells: every variance of the task on every trajectory of the request, with
  * every one of these numbers of steps [steps_count]. Trajectories of dp follow stored files. */

@@ -18,10 +18,7 @@ enum { CALIBRATION_COLUMNS = 8, MIN_WIDTH = 14 };
 static EstimateLabel label_of(const NllReport *r, int variance)
 {
     const EstimateOptions options = nll_estimate(r->request, r->task, variance);
-    EstimateLabel label = estimate_label(&options, r->task->variances[variance]);
-    if (r->task->variances[variance]->reads_jacobian)
-        full_options_label(r->full, label.text, sizeof label.text);
-    return label;
+    return nll_label(&options, r->full, r->task->variances[variance]);
 }
 
 /* -- On the screen

@@ -178,19 +178,20 @@ static bool open_noise(Nll *s, Error *error)
     return true;
 }
 
-static bool has_full(const Nll *s)
+/* full is never among the variances of a request that lists none. */
+static bool has_full(const NllRequest *r)
 {
-    for (int v = 0; v < s->task.variance_count; v++)
-        if (s->variances[v]->reads_jacobian)
+    for (int v = 0; v < r->variance_count; v++)
+        if (r->variances[v]->reads_jacobian)
             return true;
     return false;
 }
 
-static bool check_full(const Nll *s, Error *error)
+bool nll_check_full(const NllRequest *request, const Network *network, Error *error)
 {
-    const FullOptions *full = &s->request->full;
-    if (has_full(s))
-        return full_spectrum_check(s->network, full, error);
+    const FullOptions *full = &request->common->full;
+    if (has_full(request))
+        return full_spectrum_check(network, full, error);
     return (!full->dense && full->krylov == 0 && full->probes == 0) ||
            error_input(error, "--krylov, --probes, --dense: expected full in --variance");
 }
@@ -198,7 +199,7 @@ static bool check_full(const Nll *s, Error *error)
 /* The rows of a dense Jacobian fill batches though the images may be few. */
 static bool prepare_network(Nll *s, Error *error)
 {
-    const bool dense = has_full(s) && s->request->full.dense;
+    const bool dense = has_full(s->request) && s->request->common->full.dense;
     const int64_t dims = (int64_t)network_dims(s->network);
     const int64_t count = dense && dims > s->images.count ? dims : s->images.count;
     return network_prepare(s->network, count, error);
@@ -206,10 +207,11 @@ static bool prepare_network(Nll *s, Error *error)
 
 static bool prepare_full(Nll *s, Error *error)
 {
-    if (!has_full(s))
+    if (!has_full(s->request))
         return true;
     s->task.spectra = full_spectrum_find;
-    return full_spectrum_make(&s->full, s->network, &s->request->full, s->task.seed, error) &&
+    return full_spectrum_make(&s->full, s->network, &s->request->common->full, s->task.seed,
+                              error) &&
            (s->task.spectra_context = s->full) != NULL;
 }
 
@@ -218,8 +220,8 @@ static bool prepare(Nll *s, Error *error)
     const CommonOptions *common = s->request->common;
     s->task.seed = command_seed(common, s->network);
     s->task.clip_pixel = s->request->clip_pixel;
-    if (!choose_variances(s, error) || !check_full(s, error) || !choose_results(s, error) ||
-        !read_images(s, error) || !prepare_dp(s, error) ||
+    if (!choose_variances(s, error) || !nll_check_full(s->request, s->network, error) ||
+        !choose_results(s, error) || !read_images(s, error) || !prepare_dp(s, error) ||
         !nll_cells_make(&s->task, s->request, s->network, s->steps, s->steps_count, error) ||
         !open_noise(s, error) || !prepare_network(s, error) || !prepare_full(s, error))
         return false;
@@ -269,9 +271,9 @@ static char *key_of(const Nll *s)
     if (task->floors)
         print =
             fingerprint(print, task->floors, (size_t)task->variance_count * sizeof *task->floors);
-    const FullOptions *full = &r->full;
+    const FullOptions *full = &r->common->full;
     const int of_full[] = {full_krylov(full), full_probes(full), full->dense};
-    if (has_full(s))
+    if (has_full(r))
         print = fingerprint(print, of_full, sizeof of_full);
     return memory_format("%d cells of %d variances, %d images, %016llx; seed %llu, split %d, batch "
                          "%d, %s, clip %d, average %d, floor %.17g, scale %.17g, pixel %.17g, "
@@ -284,12 +286,11 @@ static char *key_of(const Nll *s)
                          (unsigned long long)(r->noise ? file_state(r->noise) : 0));
 }
 
-/* The average, the floor and the scale of estimates are not in it, and what full's space is: labels
- * of variances have them. */
-static char *settings_text(const Nll *s)
+char *nll_settings(const NllRequest *r, const Network *network)
 {
-    const NllRequest *r = s->request;
-    char *text = settings_begin(network_identity(s->network), s->task.seed, &r->common->network);
+    const FullOptions *full = &r->common->full;
+    char *text = settings_begin(network_identity(network), command_seed(r->common, network),
+                                &r->common->network);
     if (r->split == IMAGES_TRAIN)
         settings_add(&text, "training images");
     if (r->data)
@@ -300,8 +301,8 @@ static char *settings_text(const Nll *s)
         settings_add(&text, "noise %s", r->noise);
     if (!r->common->estimate.clip)
         settings_add(&text, "clip-cov off");
-    if (has_full(s) && !r->full.dense && full_probes(&r->full) != FULL_DEFAULT_PROBES)
-        settings_add(&text, "probes %d", full_probes(&r->full));
+    if (has_full(r) && !full->dense && full_probes(full) != FULL_DEFAULT_PROBES)
+        settings_add(&text, "probes %d", full_probes(full));
     if (r->clip_pixel > 0)
         settings_add(&text, "clip-pixel %.9g", r->clip_pixel);
     return text;
@@ -325,12 +326,12 @@ static bool finish(const Nll *s, const Bound *bound, Error *error)
     char *images = memory_format("%d %s image%s", s->images.count,
                                  s->request->split == IMAGES_TRAIN ? "training" : "test",
                                  s->images.count == 1 ? "" : "s");
-    char *settings = settings_text(s);
+    char *settings = nll_settings(s->request, s->network);
     const NllReport report = {.bound = bound,
                               .task = &s->task,
                               .request = s->request,
                               .source = &s->predictor.source,
-                              .full = &s->request->full,
+                              .full = &s->request->common->full,
                               .images = images,
                               .settings = settings};
     const bool ok = write_results(s, &report, error);

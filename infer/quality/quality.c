@@ -10,7 +10,6 @@
 #include "inference/image_array.h"
 
 #include <math.h>
-#include <string.h>
 
 static const char usage[] =
     "usage: infer quality [options]\n"
@@ -99,9 +98,7 @@ static bool parse(Quality *s, int argc, char **argv, bool *stop, Error *error)
             "times, or 22 (default: nothing)"),
         option_results(&r->out),
         option_flag("fresh", &r->fresh, "begin anew: do not use the values of an unfinished run"),
-        option_string("features", "SOURCE", &s->features,
-                      "where features come from: classifier, or inception=FILE with the weights of "
-                      "the FID's Inception-v3 (default: classifier)"),
+        option_features(&s->features),
         option_heading("The classifier"),
         option_string("classifier", "FILE", &r->classifier,
                       "its file; trained and written if it is missing (default: classifier.h5 in "
@@ -124,21 +121,11 @@ static bool parse(Quality *s, int argc, char **argv, bool *stop, Error *error)
     return command_parse(&line, &s->common, argc, argv, NULL, stop, error);
 }
 
-/* "classifier" or "inception=FILE". */
 static bool read_features(const char *features, QualityRequest *r, Error *error)
 {
-    static const char inception[] = "inception=";
-    const size_t length = sizeof inception - 1;
-    if (!features || strcmp(features, "classifier") == 0)
-        return true;
-    if (strncmp(features, inception, length) != 0 || features[length] == '\0')
-        return error_input(
-            error, "--features: expected classifier or inception=FILE, got \"%s\"%s", features,
-            strcmp(features, "inception") == 0 ? "; FILE has the weights (infer quality --help)"
-                                               : "");
-    r->inception = features + length;
-    return !r->classifier ||
-           error_input(error, "--classifier: has no use with --features inception");
+    return command_features(features, &r->inception, error) &&
+           (!r->inception || !r->classifier ||
+            error_input(error, "--classifier: has no use with --features inception"));
 }
 
 static bool has_sampler(const QualityRequest *r, Sampler sampler)

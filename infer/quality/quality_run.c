@@ -203,6 +203,9 @@ static uint64_t cell_fingerprint(const Quality *s, const SamplingPlan *plan, uin
                               plan->estimate.scale,   plan->steps};
     print = fingerprint(print, &network, sizeof network);
     print = fingerprint(print, numbers, sizeof numbers);
+    const int krylov = full_krylov(&(FullOptions){.krylov = plan->krylov});
+    if (plan->variance->reads_jacobian)
+        print = fingerprint(print, &krylov, sizeof krylov);
     if (mean_correction_scales(correction) || mean_correction_has_dcw(correction))
         print = fingerprint(print, of_correction, sizeof of_correction);
     return fingerprint(print, plan->timesteps, ((size_t)plan->steps + 1) * sizeof *plan->timesteps);

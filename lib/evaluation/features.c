@@ -8,6 +8,7 @@
 #include "evaluation/inception_net.h"
 
 #include <math.h>
+#include <string.h>
 
 struct FeatureKind {
     bool (*evaluate)(const Features *f, const float *images, int count, float *values,
@@ -78,6 +79,21 @@ static bool check_pictures(const Config *config, Error *error)
                        config->data.channels);
 }
 
+#define INCEPTION_NAME "inception-"
+
+static char *inception_name(uint64_t print)
+{
+    return memory_format(INCEPTION_NAME "%08x", (unsigned)(print >> 32));
+}
+
+char *features_inception_name(const char *path, const Config *config, Error *error)
+{
+    uint64_t print = 0;
+    if (!check_pictures(config, error) || !inception_net_identify(path, &print, error))
+        return NULL;
+    return inception_name(print);
+}
+
 bool features_open_inception(Features **features, const char *path, const Config *config,
                              Error *error)
 {
@@ -87,7 +103,7 @@ bool features_open_inception(Features **features, const char *path, const Config
         return false;
     Features *f = *features = new_features(&inception_kind, net, config);
     f->fingerprint = inception_net_fingerprint(net);
-    f->name = memory_format("inception-%08x", (unsigned)(f->fingerprint >> 32));
+    f->name = inception_name(f->fingerprint);
     f->dims = INCEPTION_FEATURES;
     return true;
 }
@@ -104,6 +120,11 @@ void features_close(Features *features)
 bool features_are_inception(const Features *features)
 {
     return features->kind == &inception_kind;
+}
+
+bool features_name_is_inception(const char *name)
+{
+    return strncmp(name, INCEPTION_NAME, strlen(INCEPTION_NAME)) == 0;
 }
 
 bool features_evaluate(Features *features, const float *images, int count, float *values,

@@ -39,10 +39,16 @@ bool features_open_classifier(Features **features, const char *path, const Confi
 bool features_open_inception(Features **features, const char *path, const Config *config,
                              Error *error);
 
+/* The name that features_open_inception would give, from the weights alone. Caller frees; NULL after
+ * an error, of the same kinds. */
+char *features_inception_name(const char *path, const Config *config, Error *error);
+
 void features_close(Features *features); /* NULL is fine */
 
 /* Whether distances in them are those that papers call FID and KID. */
 bool features_are_inception(const Features *features);
+/* The same of the name of features. */
+bool features_name_is_inception(const char *name);
 
 /* values [count, dims] := the features of images [count, resolution, resolution, channels]. A
  * run-time error if a signal stops it. */

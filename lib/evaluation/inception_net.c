@@ -19,16 +19,28 @@ struct InceptionNet {
     int batch;
 };
 
-bool inception_net_open(InceptionNet **result, const char *path, int batch, Error *error)
+/* The network and its weights, before graph_finish. On an error *result is NULL. */
+static bool read_weights(InceptionNet **result, const char *path, int batch, Error *error)
 {
-    InceptionNet *net = memory_small(1, sizeof *net);
+    InceptionNet *net = *result = memory_small(1, sizeof *net);
     net->batch = batch;
     net->graph = graph_new(&net->params, (GraphOptions){.batch = batch});
     net->net = inception_build(net->graph);
     net->weights = memory_large(net->params.size, sizeof(float), "Inception's weights", error);
-    const bool ok = net->weights &&
-                    inception_weights_read(path, &net->params, net->weights, error) &&
-                    graph_finish(net->graph, error);
+    if (net->weights && inception_weights_read(path, &net->params, net->weights, error))
+        return true;
+    inception_net_close(net);
+    *result = NULL;
+    return false;
+}
+
+bool inception_net_open(InceptionNet **result, const char *path, int batch, Error *error)
+{
+    InceptionNet *net = NULL;
+    *result = NULL;
+    if (!read_weights(&net, path, batch, error))
+        return false;
+    const bool ok = graph_finish(net->graph, error);
     if (ok)
         graph_load_weights(net->graph, net->weights);
     else
@@ -45,6 +57,16 @@ void inception_net_close(InceptionNet *net)
     params_free(&net->params);
     memory_free(net->weights);
     memory_free(net);
+}
+
+bool inception_net_identify(const char *path, uint64_t *print, Error *error)
+{
+    InceptionNet *net = NULL;
+    if (!read_weights(&net, path, 1, error))
+        return false;
+    *print = inception_net_fingerprint(net);
+    inception_net_close(net);
+    return true;
 }
 
 uint64_t inception_net_fingerprint(const InceptionNet *net)

@@ -16,6 +16,9 @@ typedef struct InceptionNet InceptionNet;
 bool inception_net_open(InceptionNet **net, const char *path, int batch, Error *error);
 void inception_net_close(InceptionNet *net); /* NULL is fine */
 
+/* Reads the weights for their fingerprint alone; errors are those of inception_net_open. */
+bool inception_net_identify(const char *path, uint64_t *print, Error *error);
+
 /* Of the weights, after the normalisations were folded in. */
 uint64_t inception_net_fingerprint(const InceptionNet *net);
 

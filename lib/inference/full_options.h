@@ -28,19 +28,19 @@ enum {
 
 typedef struct FullOptions {
     /* 0: the default. */
-    int krylov, probes;
+    int64_t krylov, probes;
     /* Whether bounds compute the Jacobian as a whole. */
     bool dense;
 } FullOptions;
 
 static inline int full_krylov(const FullOptions *options)
 {
-    return options->krylov > 0 ? options->krylov : FULL_DEFAULT_KRYLOV;
+    return options->krylov > 0 ? (int)options->krylov : FULL_DEFAULT_KRYLOV;
 }
 
 static inline int full_probes(const FullOptions *options)
 {
-    return options->probes > 0 ? options->probes : FULL_DEFAULT_PROBES;
+    return options->probes > 0 ? (int)options->probes : FULL_DEFAULT_PROBES;
 }
 
 /* Adds what differs from the defaults to a row's name [size]: "full-krylov20", "full-dense". */

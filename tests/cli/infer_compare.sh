@@ -50,6 +50,18 @@ shows() {
     [ "$found" = "$2 compared" ] || problem "$1/compare.html, table of ${3:-bounds}: $found"
 }
 
+# inception_weights CHARACTER FILE: weights for Inception, every number of which has this character as its four bytes. "<"
+# is 0.0115, and "=" 0.0462.
+inception_weights() {
+    awk -f "$tests/inception_weights.awk" >header 2>bytes
+    length=$(wc -c <header)
+    {
+        printf '%b' "\\0$(printf '%03o' $((length % 256)))\\0$(printf '%03o' $((length / 256)))\\0\\0\\0\\0\\0\\0"
+        cat header
+        head -c "$(cat bytes)" /dev/zero | tr '\0' "$1"
+    } >"$2"
+}
+
 tiny_run r npr,sn
 
 # -- Refused before any work
@@ -61,6 +73,13 @@ fails "--samples: expected 0, or at least 10, got 5" --run r --samples 5
 fails "--images: expected an integer from 1" --run r --images 0
 fails "r/stage1.h5: is there and is no directory" --run r --out r/stage1.h5
 fails "no/such/place: cannot be made" --run r --out no/such/place
+fails '--features: expected classifier or inception=FILE, got "vgg"' --run r --features vgg
+fails "--features inception: the images of the mixture are no pictures" --run r --features inception=no.pth
+for option in "--krylov 3" "--probes 3" --dense; do
+    # shellcheck disable=SC2086 # an option and its value
+    fails "--krylov, --probes, --dense: expected full in --variance" --run r --variance npr $option
+done
+fails "--dense: computes the whole Jacobian" --run r --variance full --dense --krylov 3
 [ ! -e r/compare ] || problem "r/compare was made"
 
 # -- Everything
@@ -325,6 +344,37 @@ rm -r elsewhere
 compares --run r --steps 4 --samples 20 --images 2 --out elsewhere
 notes 1 "reuses r/quality.csv"
 
+# -- The variance full: rows, numbers and costs are those of its options, and a table with others does not serve
+compares --run r --variance npr,full --krylov 3 --probes 1 --steps 2 --images 2 --samples 10 --out full
+count 7 "<tr><th>full-krylov3</th>" full/compare.html # bounds, 5 metrics, costs
+grep -q "^full,,.*,16,1,f32,[0-9a-f]*,16,0,,$" full/costs.csv || problem "1 + 5 * 3 passes: $(cat full/costs.csv)"
+works infer nll --run r --threads 1 --variance npr,full --krylov 3 --probes 1 --steps 2 --images 2 --out n.csv
+cmp n.csv full/nll.csv || problem "full/nll.csv has other numbers than infer nll"
+works infer quality --run r --threads 1 --variance full --krylov 3 --steps 2 --samples 10 --metrics sliced --out q.csv
+value=$(sed -n 's/^full-krylov3,ddpm,linear,2,sliced,\([^,]*\),.*/\1/p' q.csv)
+grep -q "^full-krylov3,ddpm,linear,2,sliced,$value," full/quality.csv || problem "expected $value in: $(cat full/quality.csv)"
+compares --run r --variance npr,full --krylov 3 --probes 1 --steps 2 --out full
+notes 4 "^infer: note: reuses full/"
+compares --run r --variance npr,full --krylov 3 --probes 3 --steps 2 --images 2 --out full
+notes 3 "^infer: note: reuses full/"
+notes 0 "reuses full/nll.csv"
+compares --run r --variance npr,full --krylov 2 --probes 3 --steps 2 --images 2 --samples 10 --out full
+notes 0 "^infer: note: reuses"
+count 7 "<tr><th>full-krylov2</th>" full/compare.html
+compares --run r --variance npr,full --dense --steps 2 --images 2 --samples 10 --out full # samples have no such matrix
+count 1 "<tr><th>full-dense</th>" full/compare.html
+count 6 "<tr><th>full</th>" full/compare.html
+works infer nll --run r --threads 1 --variance npr,full --dense --steps 2 --images 2 --out n.csv
+cmp n.csv full/nll.csv || problem "full/nll.csv has other numbers than infer nll --dense"
+compares --run r --variance npr,full --dense --steps 2 --out full
+notes 4 "^infer: note: reuses full/"
+compares --run r --variance npr,full --steps 2 --images 2 --out full
+notes 3 "^infer: note: reuses full/"
+notes 0 "reuses full/nll.csv"
+tiny_run large "" --set data.resolution=34
+fails "--dense: expected images of at most 1024 elements" --run large --variance beta,full --dense --steps 2
+[ ! -e large/compare ] || problem "large/compare was made"
+
 # pictures COUNT FILE: an IDX file of so many, at most 255, of 8 x 8 pixels.
 pictures() {
     header="\\0000\\0000\\0010\\0003\\0000\\0000\\0000\\0$(printf '%03o' "$1")"
@@ -339,6 +389,37 @@ compares --run idx --steps 2 --samples 10 --images 2
 notes 1 "leaves out the quality of samples: .*its labels are not known"
 count 1 "Left out: .*its labels are not known" idx/compare/compare.html
 count 1 "Left out: no variance of the table reads a head" idx/compare/compare.html
+
+# -- Inception's features: the page says FID, and neither a classifier's table serves nor one of other weights
+fails "no.pth: no such file; the weights are weights-inception-2015-12-05-6726825d.pth of https://" \
+    --run idx --steps 2 --samples 10 --features inception=no.pth --out fid
+[ ! -e fid ] || problem "fid was made"
+compares --run idx --steps 2 --samples 0 --images 2 --features inception=no.pth # which is not read
+{
+    printf '\000\000\010\001\000\000\000\024'
+    for _ in 1 2 3 4 5; do printf '\000\001\001\002'; done
+} >labels
+works infer quality --run idx --threads 1 --variance beta --steps 2 --samples 10 --train-labels labels --test-labels labels \
+    --classifier-steps 2
+inception_weights '<' weights
+compares --run idx --variance beta --steps 2 --samples 10 --images 2 --features inception=weights --out fid
+notes 0 "reuses idx/quality.csv"
+page=fid/compare.html
+name=$(sed -n 's/^beta,.*,frechet,[0-9.e-]*,[0-9.e-]*,10,10,\(inception-[0-9a-f]*\),$/\1/p' fid/quality.csv)
+[ -n "$name" ] || problem "expected Inception's name in: $(cat fid/quality.csv)"
+count 1 "10 samples of each kind against 10 held-out images. Features are the pool features of $name, Inception-v3" $page
+count 1 "are FIDs at these numbers of images, .* with published ones only at equal numbers" $page
+count 0 "classifier" $page
+compares --run idx --variance beta --steps 2 --samples 10 --features inception=weights --out fid
+notes 1 "reuses fid/quality.csv"
+inception_weights '=' weights
+compares --run idx --variance beta --steps 2 --samples 10 --features inception=weights --out fid
+notes 0 "reuses fid/quality.csv"
+grep -q "$name" fid/quality.csv && problem "other weights have the same name: $(cat fid/quality.csv)"
+rm idx/quality.csv weights
+compares --run idx --variance beta --steps 2 --samples 10 --out fid
+notes 0 "reuses fid/quality.csv"
+count 1 "classifier cnn64-[0-9a-f]*, which is right about" $page
 
 # -- A test set of fewer images than the usual number is enough, unless a number is asked for
 pictures 5 five

@@ -51,6 +51,14 @@ works infer sample --run r --variance full --steps 3 --count 2 --krylov 2 --samp
 works infer sample --run v --variance full --steps 2 --count 1 --out full-of-v/
 works infer quality --run r --steps 2 --samples 10 --resamples 2 --metrics sliced --variance full,sn --out q.csv
 grep -q "^full,ddpm,linear,2,sliced" q.csv || problem "full is no row: $(cat q.csv)"
+# An unfinished run is continued if it has the same key (quality_store.h). Other Krylov spaces give another key.
+# key_of KRYLOV: the key of a run with that option, as far as it tells cells apart.
+key_of() {
+    works infer quality --run r --steps 2 --samples 10 --resamples 2 --metrics sliced --variance full --krylov "$1" --out key.csv
+    grep -a -o "[0-9]* cells, [0-9a-f]*" key.h5
+}
+[ "$(key_of 10)" = "$(key_of 10)" ] || problem "one run has two keys: $(key_of 10), $(key_of 10)"
+[ "$(key_of 10)" != "$(key_of 3)" ] || problem "two Krylov spaces have one key: $(key_of 10)"
 works infer quality --run r --steps 2 --samples 10 --resamples 2 --metrics sliced --out q.csv
 grep -q "^full" q.csv && problem "full was not asked for: $(cat q.csv)"
 
