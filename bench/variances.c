@@ -158,7 +158,7 @@ static double product(Runner *runner, int step)
     SolutionRunner *r = (SolutionRunner *)runner;
     const double begin = clock_seconds();
     (void)step;
-    gamma_regression_apply(&r->maps, r->w, r->l);
+    gamma_rows_apply(&r->maps, r->w, r->l);
     for (int c = 0; c < r->maps.chunks; c++)
         r->maps.add(r->maps.context, c, r->l + r->maps.first(r->maps.context, c), r->w);
     return clock_seconds() - begin;

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "engine/amx.h"
 #include "tests/suite.h"
 
 #include <math.h>
@@ -148,7 +149,7 @@ static void check_result(const Problem *p, bool exact)
 /* Whether the processor has AMX; where not, the test is skipped and says so. */
 static bool available(void)
 {
-    if (weight_gradient_available())
+    if (amx_available())
         return true;
     suite_skips("AMX");
     return false;

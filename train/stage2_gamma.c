@@ -70,7 +70,7 @@ static void weigh(const HeadFit *fit, Lines *lines, const double *w, double *mea
 {
     const size_t count = block_rows_count(lines->rows);
     double *weight = lines->weight, sum = 0;
-    gamma_regression_apply(&lines->maps, w, weight);
+    gamma_rows_apply(&lines->maps, w, weight);
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < count; i++)
         weight[i] =

@@ -1,9 +1,11 @@
 /* The keys of a configuration: one table, and functions on one key.
  *
- * Private to the configuration: config_keys.c has the table. config_value.c turns text into values and
- * back. config_numbers.c reads lists of numbers from files. config_check.c has the rules between keys.
- * config_load.c reads files and overrides, config_yaml.c their YAML. A value goes in and out of a
- * Config as text, so that files, overrides, defaults and --help say the same thing.
+ * Private to the configuration: config_keys.c has the table. config_find.c finds keys by name, and
+ * config_defaults.c sets them all. config_value.c turns text into values and back. config_text.c
+ * writes configurations and --help. config_numbers.c reads lists of numbers from files.
+ * config_check.c has the rules between keys. config_load.c reads files and overrides, config_yaml.c
+ * their YAML. A value goes in and out of a Config as text, so that files, overrides, defaults and
+ * --help say the same thing.
  */
 #pragma once
 

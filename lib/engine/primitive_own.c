@@ -1,6 +1,7 @@
 /* A table of two: weight gradients on AMX in bfloat16, and Winograd's algorithm in float32. */
 #include "engine/primitive_own.h"
 
+#include "engine/amx.h"
 #include "engine/onednn.h"
 #include "engine/weight_gradient.h"
 #include "engine/winograd.h"
@@ -21,7 +22,7 @@ static bool amx_takes(const Product *product)
     return !product->is_matmul && product->pass == CONV_BACKWARD_WEIGHTS &&
            product->type == DTYPE_BF16 && product->conv.span == CONV_SQUARE &&
            product->conv.in_channels >= least && product->conv.out_channels >= least &&
-           weight_gradient_available() &&
+           amx_available() &&
            ((int)dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_amx) ==
                dnnl_cpu_isa_avx512_core_amx;
 }

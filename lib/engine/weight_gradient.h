@@ -9,15 +9,12 @@
 
 #include "engine/product.h"
 
-/* Whether this processor, operating system and compiler have AMX for bfloat16. */
-bool weight_gradient_available(void);
-
 /* Working memory for `threads` threads. */
 size_t weight_gradient_scratch_bytes(const ConvShape *shape, int threads);
 
 /* From x [n, in_height, in_width, in_channels] and dy [n, out_height, out_width, out_channels], the
  * gradients dw [out_channels, in_channels, kernel, kernel] and, unless NULL, db [out_channels].
  * Any kernel, stride and number of channels; below 16 channels most of each tile is padding.
- * `scratch` is aligned to 64 bytes. Only where weight_gradient_available. */
+ * `scratch` is aligned to 64 bytes. Only where amx_available (engine/amx.h). */
 void weight_gradient(const ConvShape *shape, int threads, const uint16_t *x, const uint16_t *dy,
                      float *dw, float *db, void *scratch);

@@ -1,9 +1,31 @@
 /* How the weight gradient cuts its work, and where everything lies in its working memory; private
- * to weight_gradient.c, whose first comment draws the layouts.
+ * to weight_gradient.c and the files that it calls.
  *
  * The pixels of dy are cut into blocks whose rearranged copies fit a core's cache. Threads either
  * share out the blocks, as slices that have sums of their own, or the input channels, as parts. All
  * of it depends on the shape and the number of threads alone.
+ *
+ * An AMX instruction multiplies 16 x 32 by 32 x 16 bfloat16 numbers and adds the product to a tile
+ * of 16 x 16 floats. It sums over 32 numbers. In a row of the left factor these lie side by side;
+ * in a row of the right factor, pairs of them lie side by side:
+ *
+ *     left tile     row o:  dy[0, o] dy[1, o] dy[2, o] ... dy[31, o]        (16 rows of 64 bytes)
+ *     right tile    row p:  in[2p, c=0] in[2p+1, c=0]  in[2p, c=1] in[2p+1, c=1] ...  (the same)
+ *
+ * A pair is the same pixel of two images, 2p and 2p+1. (Neighbours in a row can't be a pair: the
+ * taps of a 3 x 3 kernel shift the input by odd numbers of pixels, and would separate them.) A tap
+ * then shifts the right factor by whole rows of a tile, and one copy of the input serves all taps.
+ * The 32 numbers of a step are `step_pixels` neighbours of `images` images, 32 = step_pixels *
+ * images. These are chosen so that rows of 32, 16, 8 or 4 pixels, and of 7 or 14, divide with
+ * little waste.
+ *
+ * The units of both buffers are a tile of 16 output channels and a block of 32 input channels:
+ *
+ *     dy   [out tile][group of images][row][step][16 channels][step_pixels, images]
+ *     in   [in block][group][input row][phase][column][images / 2 pairs][2 halves][16 channels][2]
+ *
+ * A phase holds the columns that are equal modulo the stride, so that neighbours of dy always meet
+ * neighbours of `in`. Rows above and below the image are not stored but skipped.
  */
 #pragma once
 
@@ -15,7 +37,9 @@ enum {
     TILE = 1024,        /* bytes of any tile */
     BLOCK = 32,         /* channels: two tiles */
     STEP = 32,          /* what one instruction sums over */
+    LEFT_STRIDE = 64,   /* bytes between the rows of a left tile */
     RIGHT_STRIDE = 128, /* bytes between the rows of a right tile, whose halves alternate */
+    HALF = 64,          /* bytes between the two right tiles of a block */
     RIGHT_BLOCKS = 4,   /* of input, rearranged at a time */
 };
 
