@@ -64,11 +64,16 @@ stage2() {
         ${OPTIONS:-} "$@"
 }
 
+# bounds_of IMAGES RUN TABLE OPTION...
+bounds_of() {
+    count=$1 run=$dir/$2 table=$dir/$2/$3.csv
+    shift 3
+    [ -e "$table" ] || infer nll --run "$run" --images "$count" --seed 1 --out "$table" --quiet "$@"
+}
+
 # bounds RUN TABLE OPTION...
 bounds() {
-    run=$dir/$1 table=$dir/$1/$2.csv
-    shift 2
-    [ -e "$table" ] || infer nll --run "$run" --images "$images" --seed 1 --out "$table" --quiet "$@"
+    bounds_of "$images" "$@"
 }
 
 # distances RUN TABLE OPTION...
@@ -115,10 +120,10 @@ samples() {
         distances "$schedule" quality --variance beta,beta_tilde,analytic,sn,npr,nll,nll_block,ocm --steps 10,25,50
         show "samples, $schedule" "$dir/$schedule/quality.csv"
         for scale in 0.5 2 4; do
-            distances "$schedule" "quality-x$scale" --variance analytic,sn,npr,nll --steps 10,25 --cov-scale "$scale"
+            distances "$schedule" "quality-x$scale" --variance analytic,sn,npr,nll --steps 10 --cov-scale "$scale"
             show "samples, $schedule, Cov times $scale" "$dir/$schedule/quality-x$scale.csv"
         done
-        distances "$schedule" quality-average --variance sn,npr,nll --steps 10,25 --average-cov
+        distances "$schedule" quality-average --variance sn,npr,nll --steps 10 --average-cov
         show "samples, $schedule, mean of Cov over the image" "$dir/$schedule/quality-average.csv"
     done
 }
@@ -188,24 +193,25 @@ diagonal() {
         link "$dir/linear/stage1.h5" "$dir/linear-$size/stage1.h5"
         stage2 "linear-$size" nll --set stage2.correlation="$size"
         bounds "linear-$size" nll --variance nll,nll_block --steps 5,10,25,50
-        distances "linear-$size" quality --variance nll,nll_block --steps 5,10,25,50
+        distances "linear-$size" quality --variance nll,nll_block --steps 5,10,25
         show "bounds, $size" "$dir/linear-$size/nll.csv"
         show "samples, $size" "$dir/linear-$size/quality.csv"
     done
-    (images=10 && bounds linear nll-full --variance nll,nll_block,full --steps 5,10,25)
+    bounds_of 10 linear nll-full --variance nll,nll_block,full --steps 5,10,25
     (samples=$((samples / 4)) && distances linear quality-full --variance nll,nll_block,full --steps 5,10)
     show "bounds, the whole covariance, 10 images" "$dir/linear/nll-full.csv"
     show "samples, the whole covariance" "$dir/linear/quality-full.csv"
 }
 
 mean() {
-    distances linear quality-mean --variance sn,npr,nll --steps 10,25 --eps-scale 1,1.01,1.02 --dcw 0,0 --dcw 0.05,0.01
+    distances linear quality-mean --variance sn,npr,nll --steps 10 --eps-scale 1,1.01,1.02 --dcw 0,0 --dcw 0.05,0.01
     show "samples with corrections of the mean" "$dir/linear/quality-mean.csv"
 }
 
 timesteps() {
     for schedule in $schedules; do
-        bounds "$schedule" nll-dp --variance beta,sn,npr,nll,nll_block --trajectory linear,dp --steps 5,10,25,50
+        bounds "$schedule" nll-dp --variance beta,sn,npr,nll,nll_block --trajectory linear,dp --steps 5,10,25,50 \
+            --dp-images $((images / 2))
         show "bounds on the best timesteps, $schedule" "$dir/$schedule/nll-dp.csv"
     done
 }
