@@ -216,6 +216,8 @@ def seen():
     curves, body, heads, distances = {}, [], [], []
     for name in sorted(glob.glob(path("seen-*-first", "errors-calibration.csv"))):
         network = os.path.relpath(os.path.dirname(name), DIR)[: -len("-first")]
+        if not there(f"{network}-second", "nll.h5"):
+            continue
         size, seed = network.split("-")[1:]
         first, second = (calibration(f"{network}-{part}", "errors-calibration.csv")["beta"]
                          for part in ("first", "second"))
