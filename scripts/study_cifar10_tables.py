@@ -17,7 +17,7 @@ import matplotlib
 import numpy as np
 
 matplotlib.use("svg")
-matplotlib.rcParams["svg.hashsalt"] = "varhead"
+matplotlib.rcParams.update({"svg.hashsalt": "varhead", "svg.fonttype": "none"})
 import matplotlib.pyplot as plt  # noqa: E402
 
 DIR, IMAGES = sys.argv[1:3] if len(sys.argv) == 3 else sys.exit(__doc__)
@@ -213,7 +213,7 @@ def scaled(schedule, plain):
 
 
 def seen():
-    curves, body, heads, distances = {}, [], [], []
+    curves, body, sizes, heads, distances = {}, [], [], [], []
     for name in sorted(glob.glob(path("seen-*-first", "errors-calibration.csv"))):
         network = os.path.relpath(os.path.dirname(name), DIR)[: -len("-first")]
         if not there(f"{network}-second", "nll.h5"):
@@ -225,6 +225,11 @@ def seen():
         curves.setdefault(size, []).append((first[0], ratio))
         groups = np.array_split(np.arange(len(ratio)), 5)
         body.append([size, seed] + [f"{np.exp(np.log(ratio[g]).mean()):.3f}" for g in groups])
+        for part, images in (("first", "seen"), ("second", "unseen")):
+            for variance, (t, r) in calibration(f"{network}-{part}", "nll-calibration.csv").items():
+                of_group = np.searchsorted([first[0][g[-1]] for g in groups], t)
+                sizes.append([size, seed, images, variance]
+                             + [f"{np.exp(np.log(r[of_group == g]).mean()):.2f}" for g in range(5)])
         head = ["images", "seed"] + [f"t = {int(first[0][g[0]])} to {int(first[0][g[-1]])}" for g in groups]
         one, other = (Bounds(f"{network}-{part}", "nll.h5") for part in ("first", "second"))
         for variance in ("sn", "npr", "nll"):
@@ -241,6 +246,7 @@ def seen():
     if not body:
         return
     table("squared error of the mean, seen images over unseen ones", head, body)
+    table("Σ r² / Σ Cov of test images", ["images", "seed", "heads of", "variance"] + head[2:], sizes)
     table("bounds of test images, heads of seen images less heads of unseen ones",
           ["images", "seed", "variance"] + [f"K = {k}" for k in one.cells()], heads)
     if distances:

@@ -18,6 +18,8 @@ static const char usage[] =
     "\n" COMMAND_VARIANCE_LINES "\n"
     "`infer analytic` measures the numbers that analytic and analytic_diag need;\n"
     "`infer nll --trajectory dp` finds the trajectories that --trajectory dp follows.\n"
+    "At 10 to 50 steps the samples of nll_block were the nearest to images in our\n"
+    "studies (docs/study-cifar10.md).\n"
     "\n"
     "FILE.png becomes a picture; FILE.h5 gets the array /samples, float32\n"
     "[n, C, H, W] in [-1, 1], not clipped after the last step. --variance and --steps\n"

@@ -64,7 +64,7 @@ static double weight(const Schedule *schedule, int t, double l)
 
 const Objective objective_nll = {
     .name = "nll",
-    .help = "the likelihood itself: likelihoods at few steps",
+    .help = "the likelihood itself, for nll and nll_block",
     .source = "docs/variances.md",
     .seed_offset = 4,
     .ratio = ratio,

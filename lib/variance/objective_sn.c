@@ -10,7 +10,7 @@ static void target(const ObjectiveInput *in, double *y)
 
 const Objective objective_sn = {
     .name = "sn",
-    .help = "regresses eps^2: better samples in few steps",
+    .help = "regresses eps^2, and takes the mean for perfect",
     .source = "Bao et al. 2022",
     .seed_offset = 2,
     .target = target,
