@@ -119,6 +119,8 @@ samples() {
     for schedule in $schedules; do
         distances "$schedule" quality --variance beta,beta_tilde,analytic,sn,npr,nll,nll_block,ocm --steps 10,25,50
         show "samples, $schedule" "$dir/$schedule/quality.csv"
+        distances "$schedule" quality-ddim --sampler ddim --variance npr,nll_block --steps 10,25
+        show "samples of DDIM, $schedule" "$dir/$schedule/quality-ddim.csv"
         for scale in 0.5 2 4; do
             distances "$schedule" "quality-x$scale" --variance analytic,sn,npr,nll --steps 10 --cov-scale "$scale"
             show "samples, $schedule, Cov times $scale" "$dir/$schedule/quality-x$scale.csv"
@@ -204,7 +206,7 @@ diagonal() {
 }
 
 mean() {
-    distances linear quality-mean --variance sn,npr,nll --steps 10 --eps-scale 1,1.01,1.02 --dcw 0,0 --dcw 0.05,0.01
+    distances linear quality-mean --variance sn,npr,nll,nll_block --steps 10 --eps-scale 1,1.01,1.02 --dcw 0,0 --dcw 0.05,0.01
     show "samples with corrections of the mean" "$dir/linear/quality-mean.csv"
 }
 

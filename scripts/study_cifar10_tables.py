@@ -73,7 +73,8 @@ class Quality:
         return sorted({int(name.split("_")[-1]) for name in self.names if "/" in name})
 
     def get(self, variance, steps, metric="frechet"):
-        name = f"{variance}/ddpm_linear_{steps}" if variance != "real" else "real"
+        sampler = "ddim" if any("/ddim_" in name for name in self.names) else "ddpm"
+        name = f"{variance}/{sampler}_linear_{steps}" if variance != "real" else "real"
         if name not in self.names:
             return None
         return self.values[self.names.index(name), self.metrics.index(metric)]
@@ -132,7 +133,8 @@ def figure(name, draw, x, y, **axes):
     draw(plot)
     plot.set(xlabel=x, ylabel=y, **axes)
     plot.grid(alpha=0.3)
-    plot.legend(fontsize=8)
+    if plot.get_legend_handles_labels()[0]:
+        plot.legend(fontsize=8)
     canvas.savefig(os.path.join(IMAGES, f"study-cifar10-{name}.svg"), metadata={"Date": None})
     plt.close(canvas)
 
@@ -151,6 +153,11 @@ def calibration(*parts):
     return {name: np.array(sorted(points)).T for name, points in lines.items()}
 
 
+def smooth(t, ratio):
+    """Geometric means of twenty timesteps."""
+    return t.reshape(-1, 20).mean(axis=1), np.exp(np.log(ratio).reshape(-1, 20).mean(axis=1))
+
+
 def likelihood():
     for schedule in ("linear", "cosine"):
         if not there(schedule, "nll.h5"):
@@ -166,10 +173,10 @@ def likelihood():
         shown = [n for n in ("beta", "analytic", "sn", "npr", "ocm", "nll", "nll_block") if n in bounds.names()]
         figure(f"bounds-{schedule}",
                lambda p: [p.plot(bounds.cells(), [bounds.each(n, k).mean() for k in bounds.cells()], "o-", label=n)
-                          for n in shown], "steps K", "bits/dim", xscale="log", ylim=(None, 9))
+                          for n in shown], "steps K", "bits/dim", xscale="log", ylim=(3.5, 9))
         ratios = calibration(schedule, "nll-calibration.csv")
         shown = [n for n in ("sn", "npr", "ocm", "nll") if n in ratios]
-        figure(f"calibration-{schedule}", lambda p: [p.plot(*ratios[n], ".-", label=n, linewidth=0.8) for n in shown],
+        figure(f"calibration-{schedule}", lambda p: [p.plot(*smooth(*ratios[n]), label=n) for n in shown],
                "timestep t", "Σ r² / Σ Cov", yscale="log")
 
 
@@ -185,6 +192,8 @@ def samples():
                                      [quality.get(n, k)[1:].std(ddof=1) for k in quality.steps()], marker="o",
                                      label=n, capsize=2) for n in quality.variances()],
                "steps K", "Fréchet distance", xscale="log")
+        if there(schedule, "quality-ddim.h5"):
+            quality_table(f"DDIM, {schedule}", Quality(schedule, "quality-ddim.h5"), "npr")
         scaled(schedule, quality)
         if there(schedule, "quality-average.h5"):
             quality_table(f"averaged over the image, {schedule}", Quality(schedule, "quality-average.h5"), "npr")
@@ -312,7 +321,7 @@ def timesteps():
         def draw(plot, bounds=bounds, names=names):
             for i, name in enumerate(names):
                 t = [t for t in bounds.timesteps(name, 25, "dp") if t > 0]
-                plot.plot(t, [i] * len(t), "|", markersize=14, label=name)
+                plot.plot(t, [i] * len(t), "|", markersize=14)
             plot.set_yticks(range(len(names)), names)
         figure(f"timesteps-{schedule}", draw, "timestep t, K = 25", "", xscale="log")
 
