@@ -444,7 +444,7 @@ count 1 "<th>mean σ, nll</th><th>rms of npr − sn</th><th>correlation of npr, 
 # The page and the file round the same numbers, the page to a unit of the third or the fourth digit.
 for column in 3 5 7 8; do # means of sn and nll, the correlation of npr, the difference of nll
     stored=$(awk -F, -v at=$column 'NR == 4 { print $at }' few/compare/figure-sigma.csv)
-    grep -o "^<tr><th>50</th>.*" $page | tr '<' '\n' | sed -n 's/^td>\([0-9.]*\)$/\1/p' |
+    grep -o "^<tr><th>50</th>.*" $page | tr '<' '\n' | sed -n 's/^td>\(-*[0-9.]*\)$/\1/p' |
         awk -v stored="$stored" -v at=$column '
             { off = $1 - stored; unit = at == 7 ? 0.001 : 0.0001; found += off * off <= (0.51 * unit) ^ 2 }
             END { exit !found }' ||
