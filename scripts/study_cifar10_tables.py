@@ -139,6 +139,18 @@ def figure(name, draw, x, y, **axes):
     plt.close(canvas)
 
 
+def bars(name, lines, x):
+    """A bar with its error for each of {name: (value, error)}, the first on top."""
+    values, errors = zip(*lines.values())
+    canvas, plot = plt.subplots(figsize=(6.4, 0.8 + 0.22 * len(lines)), layout="constrained")
+    plot.barh(range(len(lines)), values, xerr=errors, color="#9ab", capsize=2)
+    plot.set_yticks(range(len(lines)), lines, fontsize=7)
+    plot.invert_yaxis()
+    plot.set_xlabel(x)
+    canvas.savefig(os.path.join(IMAGES, f"study-cifar10-{name}.svg"), metadata={"Date": None})
+    plt.close(canvas)
+
+
 def there(*parts):
     return os.path.exists(path(*parts))
 
@@ -268,19 +280,23 @@ def seen():
 
 def together():
     weights = sorted(glob.glob(path("together-*", "table.csv")))
-    lines = {}
+    lines, values = {}, {}
     for name in weights:
         weight = os.path.basename(os.path.dirname(name)).split("-")[1]
         for row in rows(os.path.relpath(name, DIR)):
             if row["network"] != "plain" or name == weights[0]:
                 kind = "plain" if row["network"] == "plain" else f"λ = {weight}"
                 error = f" ± {row['stderr']}" if row["stderr"] else ""
-                lines[kind, row["variance"], row["steps"], row["figure"]] = f"{float(row['mean']):.4g}{error}"
+                key = kind, row["variance"], row["steps"], row["figure"]
+                lines[key] = f"{float(row['mean']):.4g}{error}"
+                values[key] = float(row["mean"]), float(row["stderr"] or "nan")
     if lines:
         columns = list(dict.fromkeys(key[2:] for key in lines))
         names = list(dict.fromkeys(key[:2] for key in lines))
         table("mean first, or together", ["network", "variance"] + [f"{f}, K = {k}" for k, f in columns],
               [[*name] + [lines.get((*name, *column), "") for column in columns] for name in names])
+        bars("together", {" ".join(name): values[(*name, "10", "frechet")] for name in names
+                          if (*name, "10", "frechet") in values}, "Fréchet distance, K = 10")
 
 
 def diagonal():
@@ -304,7 +320,10 @@ def diagonal():
 
 def mean():
     if there("linear", "quality-mean.h5"):
-        quality_table("corrections of the mean", Quality("linear", "quality-mean.h5"), "npr")
+        quality = Quality("linear", "quality-mean.h5")
+        quality_table("corrections of the mean", quality, "npr")
+        bars("mean", {n: (v[0], v[1:].std(ddof=1)) for n in quality.variances() for v in [quality.get(n, 10)]},
+             "Fréchet distance, K = 10")
 
 
 def timesteps():

@@ -6,9 +6,9 @@
 #
 # OPTIONs go to every training: `--config quick`, `--set stage1.steps=2000`. SEEDS, STEPS, IMAGES and SAMPLES in the
 # environment say how much is done (default: "1234 1 2", 10,25,50, 100 and 1000), DRAWING how samples are drawn
-# ("--precision bf16"). Runs and tables go to DIR; what is
-# there is not repeated. The last lines are means over the seeds, +- their standard error: bits/dim and Frechet distance
-# of each row, and the square of the mean's error of the one network over that of the other, on the same images and noise.
+# ("--precision bf16"). Runs and tables go to DIR; what is there is not repeated. The last lines are means over the seeds,
+# +- their standard error: bits/dim and Frechet distance of each row, and the square of the mean's error of the one
+# network over that of the other, on the same images and noise.
 set -eu
 
 if [ $# -lt 1 ]; then

@@ -143,6 +143,16 @@ cp r/classifier.h5 damaged.h5
 dd if=/dev/zero of=damaged.h5 bs=1 seek=60000 count=1000 conv=notrunc 2>dd.log
 fails "its checksum is wrong: the file was damaged" quality --run r --classifier damaged.h5 --samples 10
 
+# -- Images of three channels have a larger classifier, which learns their components, and whose file is read again
+sed 's/channels: 1/channels: 3/; s/tiny/colour/' tiny.yaml >colour.yaml
+trained colour.yaml colour ""
+works infer quality --run colour --samples 20 --resamples 4 --steps 2 --variance beta --classifier-steps 60 --threads 1
+accuracy=$(sed -n 's/.*which is right about \([0-9.]*\) %.*/\1/p' printed)
+awk -v a="$accuracy" 'BEGIN { exit !(a > 60) }' || problem "the classifier of colours is right about $accuracy %, of 5 kinds"
+grep -q -a width colour/classifier.h5 || problem "the classifier of colours has no width"
+works infer quality --run colour --samples 20 --resamples 4 --steps 3 --variance beta --threads 1
+grep -q "^classifier: " errors && problem "the classifier of colours was trained again: $(cat errors)"
+
 # -- Without labels
 printf '\000\000\010\003\000\000\000\024\000\000\000\010\000\000\000\010' >pictures
 dd if=/dev/urandom bs=64 count=20 >>pictures 2>dd.log
