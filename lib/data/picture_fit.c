@@ -2,12 +2,12 @@
  * over areas.
  *
  * The mean is exact. On one axis output pixel i of r covers the interval [i s, (i + 1) s) and input
- * pixel j of s the interval [j r, (j + 1) r), so that weights are whole numbers with the sum s. Rows
- * are added first, in a loop that the compiler makes vectors of, then columns. The result is rounded
- * once.
+ * pixel j of s the interval [j r, (j + 1) r), so that lengths are whole numbers. Rows are added first,
+ * in a loop that the compiler makes vectors of, then columns. The result is rounded once.
  */
 #include "data/picture_fit.h"
 
+#include "base/dispatch.h"
 #include "base/memory.h"
 
 #include <string.h>
@@ -67,58 +67,74 @@ static bool take_square(const Picture *picture, const PictureRule *rule, int sid
 
 /* -- Areas ------------------------------------------------------------------------------------- */
 
-/* How much of input pixel j lies in output pixel i. */
-static int64_t overlap(int64_t i, int64_t j, int64_t side, int64_t resolution)
-{
-    const int64_t first = i * side > j * resolution ? i * side : j * resolution;
-    const int64_t end =
-        (i + 1) * side < (j + 1) * resolution ? (i + 1) * side : (j + 1) * resolution;
-    return end - first;
-}
+/* What one output pixel takes of an axis: input pixels [first, end), less the part `before` of the
+ * first and the part `after` of the last. A whole input pixel is `resolution` long. */
+typedef struct Span {
+    int first, end;
+    uint32_t before, after;
+} Span;
 
-/* sums [n] := the rows of output row y, each times its weight. The weights have the sum `side`, so that
- * sums are below 2^24. */
-static void add_rows(const uint8_t *square, int side, int resolution, int y, size_t n,
-                     uint32_t *restrict sums)
+/* spans [resolution] := what each output pixel takes of an axis of `side` input pixels. */
+static void make_spans(int side, int resolution, Span *spans)
 {
     const int64_t s = side, r = resolution;
-    memset(sums, 0, n * sizeof *sums);
-    for (int64_t v = y * s / r; v * r < (y + 1) * s; v++) {
-        const uint32_t weight = (uint32_t)overlap(y, v, s, r);
-        const uint8_t *restrict row = square + (size_t)v * n;
-        for (size_t i = 0; i < n; i++)
-            sums[i] += weight * row[i];
+    for (int64_t i = 0; i < r; i++) {
+        const int64_t first = i * s / r, end = ((i + 1) * s + r - 1) / r;
+        spans[i] = (Span){.first = (int)first,
+                          .end = (int)end,
+                          .before = (uint32_t)(i * s - first * r),
+                          .after = (uint32_t)(end * r - (i + 1) * s)};
     }
 }
 
-/* pixel [channels] := the mean over output column x of the sums of rows. */
-static void add_columns(const uint32_t *sums, int side, const PictureRule *rule, int x,
-                        uint8_t *pixel)
+/* sums [n] := the rows of a span, each times the length that the span has of it. The lengths have the
+ * sum `side`, so that sums are below 2^24. */
+VECTORISED static void add_pixel_rows(const uint8_t *square, size_t n, const Span *span,
+                                      uint32_t resolution, uint32_t *restrict sums)
 {
-    const int64_t s = side, r = rule->resolution, area = s * s;
-    int64_t totals[3] = {0};
-    for (int64_t u = x * s / r; u * r < (x + 1) * s; u++) {
-        const int64_t weight = overlap(x, u, s, r);
-        for (int c = 0; c < rule->channels; c++)
-            totals[c] += weight * sums[u * rule->channels + c];
-    }
-    for (int c = 0; c < rule->channels; c++)
-        pixel[c] = (uint8_t)((2 * totals[c] + area) / (2 * area));
+    const uint8_t *first = square + (size_t)span->first * n;
+    const uint8_t *last = square + (size_t)(span->end - 1) * n;
+    memset(sums, 0, n * sizeof *sums);
+    for (const uint8_t *row = first; row <= last; row += n)
+        for (size_t i = 0; i < n; i++)
+            sums[i] += row[i];
+    for (size_t i = 0; i < n; i++)
+        sums[i] = resolution * sums[i] - span->before * first[i] - span->after * last[i];
+}
+
+/* The mean over a span of columns, rounded; `sums` begin with the channel that is wanted. Both terms of
+ * the quotient are whole numbers below 2^42, and it is below 257: a quotient that is not a whole number
+ * is never rounded to the next one. */
+static uint8_t mean_of_columns(const uint32_t *sums, int channels, const Span *span, int resolution,
+                               double area)
+{
+    int64_t total = 0;
+    for (int u = span->first; u < span->end; u++)
+        total += sums[u * channels];
+    total = resolution * total - (int64_t)span->before * sums[span->first * channels] -
+            (int64_t)span->after * sums[(span->end - 1) * channels];
+    return (uint8_t)((2 * (double)total + area) / (2 * area));
 }
 
 /* image [resolution, resolution, channels] := the square, whose sides are longer. */
 static bool shrink(const uint8_t *square, int side, const PictureRule *rule, uint8_t *image,
                    Error *error)
 {
-    const size_t row = (size_t)side * (size_t)rule->channels;
+    const int r = rule->resolution, channels = rule->channels;
+    const size_t row = (size_t)side * (size_t)channels;
+    const double area = (double)side * side;
+    Span *spans = memory_small((size_t)r, sizeof *spans);
     uint32_t *sums = memory_large(row, sizeof *sums, "a row of a picture", error);
     const bool ok = sums != NULL;
-    for (int y = 0; ok && y < rule->resolution; y++) {
-        add_rows(square, side, rule->resolution, y, row, sums);
-        for (int x = 0; x < rule->resolution; x++, image += rule->channels)
-            add_columns(sums, side, rule, x, image);
+    make_spans(side, r, spans);
+    for (int y = 0; ok && y < r; y++) {
+        add_pixel_rows(square, row, &spans[y], (uint32_t)r, sums);
+        for (int x = 0; x < r; x++)
+            for (int c = 0; c < channels; c++)
+                *image++ = mean_of_columns(sums + c, channels, &spans[x], r, area);
     }
     memory_free(sums);
+    memory_free(spans);
     return ok;
 }
 
