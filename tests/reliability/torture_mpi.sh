@@ -5,8 +5,9 @@
 #
 #     sh tests/reliability/torture_mpi.sh [KILLS]        20 kills unless told
 #
-# A checkpoint is saved after every second step. A run begins anew once it has come to its end, until there were as many
-# kills as were asked for. The killed process is each of the four in turn.
+# A checkpoint is saved after every second step, and a run has so many steps that half of its time is training, and not
+# the beginning of processes. A run begins anew once it has come to its end, until there were as many kills as were asked
+# for. The killed process is each of the four in turn.
 cd "$(dirname "$0")/../.." || exit 1
 . tests/script.sh
 
@@ -20,7 +21,7 @@ data: {format: mixture, channels: 1, resolution: 8}
 diffusion: {schedule: linear, timesteps: 100}
 model: {channels: 8, channel_mult: [1, 2], res_blocks: 1, attention: [4], dropout: 0.1, norm_groups: 4}
 precision: f32
-stage1: {batch: 4, lr: 1.0e-3, warmup: 4, steps: 12}
+stage1: {batch: 4, lr: 1.0e-3, warmup: 4, steps: 120}
 checkpoint: {every: 2, keep: 3}
 seed: 5
 END
@@ -103,8 +104,8 @@ while [ $result -eq 0 ]; do
     killed=$((killed + 1))
     # MPICH's mpirun ends with the number of the signal alone.
     [ $status -eq 137 ] || [ $status -eq 9 ] || problem "exit status $status, expected 137 or 9: $(cat errors)"
-    # Open MPI says itself that it can't read the memory of a process that is dead.
-    [ "$(grep -vc '^\[.*\] Read -1, expected ' errors)" -le 1 ] || problem "expected one line: $(cat errors)"
+    # Open MPI says itself that it can't read the memory of a process that is dead, or wait for its output.
+    [ "$(own_lines | grep -vc -e '^\[.*\] Read -1, expected ' -e '^\[warn\] Epoll ')" -le 1 ] || problem "expected one line: $(cat errors)"
     spoke=$((spoke + $(grep -c "the last checkpoint continues" errors)))
     [ ! -e hurt/stage1.h5 ] || resumed=$((resumed + 1))
 done
