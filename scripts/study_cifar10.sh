@@ -14,8 +14,8 @@
 #                  with heads fitted to these and to as many others: errors of the mean by timestep, bounds, samples
 #     together     does the mean suffer if the variance is learned with it? Small networks with a second output, for
 #                  WEIGHTS of its loss, beside small networks for the mean alone
-#     diagonal     diagonal, blocks of 2x2 and 4x4 pixels, and the whole covariance
-#     mean         what corrections of the mean add to each variance
+#     diagonal     diagonal, blocks of 2x2, 4x4 and 8x8 pixels, and the whole covariance
+#     mean         what corrections of the mean add to each variance: as published, and the best ones
 #     timesteps    where the best timesteps lie for each variance
 #
 # train and infer are those on PATH. Runs and tables go to DIR, and what is there is not repeated; a training that was
@@ -190,7 +190,7 @@ together() {
 }
 
 diagonal() {
-    for size in block2 block4; do
+    for size in block2 block4 block8; do
         mkdir -p "$dir/linear-$size"
         link "$dir/linear/stage1.h5" "$dir/linear-$size/stage1.h5"
         stage2 "linear-$size" nll --set stage2.correlation="$size"
@@ -200,14 +200,20 @@ diagonal() {
         show "samples, $size" "$dir/linear-$size/quality.csv"
     done
     bounds_of 10 linear nll-full --variance nll,nll_block,full --steps 5,10,25
+    bounds_of 10 linear nll-full30 --variance full --krylov 30 --steps 5,10
     (samples=$((samples / 4)) && distances linear quality-full --variance nll,nll_block,full --steps 5,10)
     show "bounds, the whole covariance, 10 images" "$dir/linear/nll-full.csv"
+    show "bounds, the whole covariance, 30 dimensions of Krylov's, 10 images" "$dir/linear/nll-full30.csv"
     show "samples, the whole covariance" "$dir/linear/quality-full.csv"
 }
 
 mean() {
     distances linear quality-mean --variance sn,npr,nll,nll_block --steps 10 --eps-scale 1,1.01,1.02 --dcw 0,0 --dcw 0.05,0.01
     show "samples with corrections of the mean" "$dir/linear/quality-mean.csv"
+    for correction in eps-scale dcw; do
+        distances linear "quality-$correction" --variance sn,npr,nll_block --steps 10,25 --metrics frechet --tune "$correction"
+        show "samples with the best $correction" "$dir/linear/quality-$correction.csv"
+    done
 }
 
 timesteps() {

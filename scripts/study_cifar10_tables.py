@@ -128,6 +128,16 @@ def quality_table(title, quality, reference, metric="frechet", digits=2):
                       for k in steps] for n in names if n not in (reference, "real")])
 
 
+def tuned_table(title, quality):
+    """The best correction of each cell is in its name: npr-eps1.01/ddpm_linear_10."""
+    def gain(cell):
+        variance, steps = cell.split("/")[0], int(cell.split("_")[-1])
+        plain, tuned = quality.get(variance.split("-")[0], steps), quality.get(variance, steps)
+        return [variance, str(steps), distance(plain), distance(tuned), distance(plain - tuned)]
+    table(title, ["variance", "K", "without", "with", "gain"],
+          [gain(name) for name in quality.names if "-" in name.split("/")[0]])
+
+
 def figure(name, draw, x, y, **axes):
     canvas, plot = plt.subplots(figsize=(6.4, 4), layout="constrained")
     draw(plot)
@@ -301,7 +311,7 @@ def together():
 
 def diagonal():
     lines = {}
-    for size in ("block2", "block4"):
+    for size in ("block2", "block4", "block8"):
         if there(f"linear-{size}", "nll.h5"):
             bounds = Bounds(f"linear-{size}", "nll.h5")
             bounds_table(f"bounds, {size}", bounds, "nll")
@@ -324,6 +334,9 @@ def mean():
         quality_table("corrections of the mean", quality, "npr")
         bars("mean", {n: (v[0], v[1:].std(ddof=1)) for n in quality.variances() for v in [quality.get(n, 10)]},
              "Fréchet distance, K = 10")
+    for correction in ("eps-scale", "dcw"):
+        if there("linear", f"quality-{correction}.h5"):
+            tuned_table(f"the best {correction}", Quality("linear", f"quality-{correction}.h5"))
 
 
 def timesteps():
