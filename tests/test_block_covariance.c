@@ -98,6 +98,7 @@ START_TEST(rotations_give_eigenvalues_and_coefficients)
     for (int n = 1; n <= 20; n++)
         check_rotation(n, (uint32_t)(100 * n));
     check_rotation(48, 1);
+    check_rotation(192, 2);
 }
 END_TEST
 
@@ -142,7 +143,8 @@ static double kl_of(const Case *c, double kappa)
 START_TEST(rotated_terms_are_the_dense_ones)
 {
     static const int shapes[][3] = {{8, 1, 4},  {8, 3, 2}, {7, 1, 2}, {7, 3, 4},
-                                    {10, 1, 4}, {3, 2, 4}, {4, 3, 4}, {5, 1, 4}};
+                                    {10, 1, 4}, {3, 2, 4}, {4, 3, 4}, {5, 1, 4},
+                                    {17, 1, 8}, {8, 3, 8}, {6, 1, 8}};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         Case c = case_make(shapes[i][0], shapes[i][1], shapes[i][2], (uint32_t)i);
         for (int k = 0; k < KAPPAS; k++) {

@@ -113,7 +113,7 @@ static const char *with_attribute(const CorrelationFit *fit, const char *name, i
 START_TEST(impossible_shapes_are_refused)
 {
     CorrelationFit fit = make_fit();
-    refused(with_attribute(&fit, "block", 3), "attribute block: expected 2 or 4");
+    refused(with_attribute(&fit, "block", 3), "attribute block: expected 2, 4 or 8");
     refused(with_attribute(&fit, "block", 4), "correlation/nll/matrix");
     refused(with_attribute(&fit, "time_bins", 0), "attribute time_bins: expected 1 to 64, found 0");
     refused(with_attribute(&fit, "time_bins", 1LL << 40), "attribute time_bins");

@@ -1,7 +1,8 @@
 /* Collects residuals, and fits correlations to them (stage2_correlation.h).
  *
- * Blocks of 2x2 and of 4x4 pixels are fitted to the same images. stage2.correlation: auto keeps the
- * size with the larger gain on held-out images, or none if neither has a gain.
+ * stage2.correlation: auto fits blocks of 2x2 and of 4x4 pixels to the same images. It keeps the size
+ * with the larger gain on held-out images, or none if neither has a gain. Blocks of 8x8 have to be
+ * asked for, since their draws and bounds take ten times as long (docs/correlations.md).
  */
 #include "train/stage2_correlation.h"
 
@@ -187,10 +188,8 @@ bool correlation_finish(Stage2 *s, Error *error)
     if (!c)
         return true;
     share_images(c, s->batch.dims);
-    const CorrelationChoice choice = s->stage.config->stage2.correlation;
-    const bool ok = choice == CORRELATION_AUTO
-                        ? fit_best(s, error)
-                        : fit_blocks(s, choice == CORRELATION_BLOCK2 ? 2 : 4, &c->fit, error);
+    const int size = config_block_size(s->stage.config);
+    const bool ok = size == 0 ? fit_best(s, error) : fit_blocks(s, size, &c->fit, error);
     drop_images(c);
     return ok;
 }

@@ -62,6 +62,7 @@ typedef enum CorrelationChoice {
     CORRELATION_NONE,
     CORRELATION_BLOCK2,
     CORRELATION_BLOCK4,
+    CORRELATION_BLOCK8,
     CORRELATION_AUTO,
 } CorrelationChoice;
 typedef enum OnNonfinite { NONFINITE_STOP, NONFINITE_SKIP } OnNonfinite;
@@ -227,6 +228,9 @@ void config_resolve(Config *config);
 /* The bins of timesteps that heads get, of a resolved configuration: stage2.time_bins evenly
  * spaced ones, or the usual ones (diffusion/time_bins.h) where it is 0. */
 TimeBins config_bins(const Config *config);
+
+/* Pixels along the side of the blocks that stage2.correlation names; 0 where it is auto or none. */
+int config_block_size(const Config *config);
 
 /* The whole configuration as YAML, with every key, in the order of the table; the caller frees it
  * with memory_free. Parsing it gives the same configuration, bit for bit. */

@@ -184,10 +184,8 @@ static void set_test(Config *config, const char *path)
 static bool check_correlation(const Config *config, Complaint *complaint)
 {
     *complaint = (Complaint){.key = "stage2.correlation", .others = {"data.channels"}};
-    const bool is_named = config->stage2.correlation == CORRELATION_BLOCK4 ||
-                          config->stage2.correlation == CORRELATION_BLOCK2;
-    const int size = config->stage2.correlation == CORRELATION_BLOCK4 ? 4 : 2;
-    if (is_named && size * size * config->data.channels > BLOCK_MOST_ROWS)
+    const int size = config_block_size(config);
+    if (size * size * config->data.channels > BLOCK_MOST_ROWS)
         return COMPLAIN(complaint, "auto or none: a block may have %d elements, and has %d",
                         BLOCK_MOST_ROWS, size * size * config->data.channels);
     return true;

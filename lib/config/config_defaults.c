@@ -38,6 +38,15 @@ void config_resolve(Config *config)
         config->stage2.time_bins = 1;
 }
 
+int config_block_size(const Config *config)
+{
+    static const int sizes[] = {[CORRELATION_BLOCK2] = 2,
+                                [CORRELATION_BLOCK4] = 4,
+                                [CORRELATION_BLOCK8] = 8,
+                                [CORRELATION_AUTO] = 0};
+    return sizes[config->stage2.correlation];
+}
+
 TimeBins config_bins(const Config *config)
 {
     const int bins = config->stage2.time_bins, timesteps = config->diffusion.timesteps;

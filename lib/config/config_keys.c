@@ -189,9 +189,10 @@ const ConfigKey config_keys[] = {
      .ignored_in = STAGE1 | NETWORK,
      .help = "leave the frozen trunk's dropout on, as the published code does"},
     {"stage2.correlation", KEY_CHOICE, AT(stage2.correlation),
-     .choices = CHOICES("none", "block2", "block4", "auto"), .fallback = "auto",
+     .choices = CHOICES("none", "block2", "block4", "block8", "auto"), .fallback = "auto",
      .ignored_in = STAGE1 | NETWORK,
-     .help = "correlations of the head nll within blocks of 2x2 or 4x4 pixels, for nll_block"},
+     .help = "correlations of the head nll within blocks of 2x2, 4x4 or 8x8 pixels, for nll_block; "
+             "auto tries the first two"},
 
     {"checkpoint.every", KEY_INT64, AT(checkpoint.every), RANGE(1, 1e9), .fallback = "1000",
      .ignored_in = EVERYTHING, .help = "steps between periodic checkpoints"},

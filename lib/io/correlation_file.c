@@ -49,12 +49,13 @@ static bool read_shape(Checkpoint *checkpoint, const char *head, BlockShape *sha
     *bins = attribute(checkpoint, head, "time_bins");
     *shape = (BlockShape){.side = config->data.resolution,
                           .channels = config->data.channels,
-                          .size = size == 2 || size == 4 ? (int)size : 0};
+                          .size = size == 2 || size == 4 || size == 8 ? (int)size : 0};
     if (shape->size == 0 || block_rows(shape) > BLOCK_MOST_ROWS)
-        return error_input(error,
-                           "%s:/correlation/%s: attribute block: expected 2 or 4, and at most %d "
-                           "elements of a block, found %lld",
-                           checkpoint_path(checkpoint), head, BLOCK_MOST_ROWS, (long long)size);
+        return error_input(
+            error,
+            "%s:/correlation/%s: attribute block: expected 2, 4 or 8, and at most %d "
+            "elements of a block, found %lld",
+            checkpoint_path(checkpoint), head, BLOCK_MOST_ROWS, (long long)size);
     if (*bins < 1 || *bins > TIME_BINS_MAX)
         return error_input(error,
                            "%s:/correlation/%s: attribute time_bins: expected 1 to %d, found %lld",

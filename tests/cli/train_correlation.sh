@@ -57,13 +57,19 @@ grep -q "<p>nll_block has the σ of nll, which the maps show.</p>" r/compare/com
 # A fixed size, and none.
 fits two --loss nll --set stage2.correlation=block2
 says "Correlations within blocks of 2x2 pixels"
+fits large --loss nll --set stage2.correlation=block8
+says "Correlations within blocks of 8x8 pixels"
+works infer nll --run large --variance nll,nll_block --steps 3 --images 3 --out large.csv --quiet
+works infer sample --run large --variance nll_block --steps 3 --count 4 --out large.png --quiet
+works infer compare --run large --variance nll,nll_block --steps 3 --samples 0 --images 3 --quiet
+[ -s large/compare/figure-correlation.png ] || problem "no figure-correlation.png of blocks of 8x8"
 fits none --loss nll --set stage2.correlation=none
 ! grep -q -i "correlation" printed || problem "none, but: $(cat printed)"
 fails_with 2 "the variance nll_block needs correlations beside the nll head, and none has none" \
     infer nll --run none --variance nll_block --steps 2 --images 2
 works infer compare --run none --variance nll --steps 2 --samples 0 --images 2 --quiet
 [ ! -e none/compare/figure-correlation.png ] || problem "a picture of no correlations"
-fails_with 2 '--set stage2.correlation=block3: expected none, block2, block4 or auto, got "block3"' \
+fails_with 2 '--set stage2.correlation=block3: expected none, block2, block4, block8 or auto, got "block3"' \
     train --stage 2 --config tiny.yaml --run x --init trunk/stage1.h5 --loss nll --set stage2.correlation=block3
 
 # Adam's heads have correlations too. (train_nll.sh continues runs.)
