@@ -221,7 +221,7 @@ cifar10: $(BUILD)/unpack_cifar10
 $(BUILD)/unpack_cifar10: $(BUILD)/scripts/unpack_cifar10.o
 	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) $^ $(library_libs) -o $@
 
-# scripts/sum_speed.sh runs it.
+# scripts/two_machines.sh runs it between two network namespaces.
 $(BUILD)/sum_speed: $(BUILD)/scripts/sum_speed.o $(library)
 	$(call say,LINK) $(CC) $(CFLAGS) $(LDFLAGS) $(link_flags) $^ $(library_libs) $(mpi_libs) -o $@
 

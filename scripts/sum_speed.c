@@ -1,6 +1,6 @@
 /* How long processes take to sum as many numbers as a network has parameters, by the same functions and
  * in pieces of the same length as in training (base/group_flow.h), but with nothing to compute
- * meanwhile. scripts/sum_speed.sh runs it.
+ * meanwhile. scripts/two_machines.sh runs it over a slow link.
  *
  *     mpirun -n 2 build/sum_speed NUMBERS
  *
