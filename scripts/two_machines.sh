@@ -39,12 +39,13 @@ AGENT
 chmod +x "$work/agent"
 printf '127.0.0.1 localhost\n10.213.7.1 varhead1\n10.213.7.2 varhead2\n' >"$work/hosts"
 
+# Each "machine" would bind its process to the same first core.
 cat >"$work/start" <<'START'
 hosts=$1/hosts agent=$1/agent
 shift
 hostname varhead1
 mount --bind "$hosts" /etc/hosts
-exec mpirun -n 2 --host varhead1:1,varhead2:1 --mca plm_rsh_agent "$agent" --mca btl tcp,self \
+exec mpirun -n 2 --bind-to none --host varhead1:1,varhead2:1 --mca plm_rsh_agent "$agent" --mca btl tcp,self \
     --mca btl_tcp_if_include 10.213.7.0/24 --mca oob_tcp_if_include 10.213.7.0/24 "$@"
 START
 ip netns exec varhead1 unshare --uts --mount sh "$work/start" "$work" "$@"
