@@ -76,13 +76,18 @@ bounds() {
     bounds_of "$images" "$@"
 }
 
+# distances_of SAMPLES RUN TABLE OPTION...
+distances_of() {
+    count=$1 run=$dir/$2 table=$dir/$2/$3.csv
+    shift 3
+    # shellcheck disable=SC2086
+    [ -e "$table" ] || infer quality --run "$run" --samples "$count" --seed 1 --classifier "$classifier" \
+        --out "$table" --quiet $drawing "$@"
+}
+
 # distances RUN TABLE OPTION...
 distances() {
-    run=$dir/$1 table=$dir/$1/$2.csv
-    shift 2
-    # shellcheck disable=SC2086
-    [ -e "$table" ] || infer quality --run "$run" --samples "$samples" --seed 1 --classifier "$classifier" \
-        --out "$table" --quiet $drawing "$@"
+    distances_of "$samples" "$@"
 }
 
 # show TITLE FILE: a table that a command has written.
@@ -201,7 +206,7 @@ diagonal() {
     done
     bounds_of 10 linear nll-full --variance nll,nll_block,full --steps 5,10,25
     bounds_of 10 linear nll-full30 --variance full --krylov 30 --steps 5,10
-    (samples=$((samples / 4)) && distances linear quality-full --variance nll,nll_block,full --steps 5,10)
+    distances_of $((samples / 4)) linear quality-full --variance nll,nll_block,full --steps 5,10
     show "bounds, the whole covariance, 10 images" "$dir/linear/nll-full.csv"
     show "bounds, the whole covariance, 30 dimensions of Krylov's, 10 images" "$dir/linear/nll-full30.csv"
     show "samples, the whole covariance" "$dir/linear/quality-full.csv"
@@ -211,7 +216,8 @@ mean() {
     distances linear quality-mean --variance sn,npr,nll,nll_block --steps 10 --eps-scale 1,1.01,1.02 --dcw 0,0 --dcw 0.05,0.01
     show "samples with corrections of the mean" "$dir/linear/quality-mean.csv"
     for correction in eps-scale dcw; do
-        distances linear "quality-$correction" --variance sn,npr,nll_block --steps 10,25 --metrics frechet --tune "$correction"
+        distances_of $((samples / 2)) linear "quality-$correction" --variance npr,nll_block --steps 10 \
+            --metrics frechet --tune "$correction"
         show "samples with the best $correction" "$dir/linear/quality-$correction.csv"
     done
 }
