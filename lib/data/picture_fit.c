@@ -44,16 +44,28 @@ static bool convert(const Picture *picture, const PictureRule *rule, const uint8
     return true;
 }
 
+/* Whether the picture's pixels are those of an image as they are: grey or RGB, without alpha. */
+static bool is_like_an_image(const Picture *picture, const PictureRule *rule)
+{
+    return picture->channels == rule->channels;
+}
+
+/* The first pixel of row y of the square in the middle of the picture. */
+static const uint8_t *square_row(const Picture *picture, int side, int y)
+{
+    const int left = (picture->width - side) / 2, top = (picture->height - side) / 2;
+    const size_t at = (size_t)(top + y) * (size_t)picture->width + (size_t)left;
+    return picture->pixels + at * (size_t)picture->channels;
+}
+
 /* square [side, side, channels] := the middle of the picture. */
 static bool take_square(const Picture *picture, const PictureRule *rule, int side, uint8_t *square,
                         Error *error)
 {
-    const int left = (picture->width - side) / 2, top = (picture->height - side) / 2;
     const size_t from_pixel = (size_t)picture->channels, to_pixel = (size_t)rule->channels;
-    const bool as_it_is = picture->channels == rule->channels; /* grey or RGB, without alpha */
+    const bool as_it_is = is_like_an_image(picture, rule);
     for (int y = 0; y < side; y++) {
-        const size_t at = (size_t)(top + y) * (size_t)picture->width + (size_t)left;
-        const uint8_t *from = picture->pixels + at * from_pixel;
+        const uint8_t *from = square_row(picture, side, y);
         uint8_t *to = square + (size_t)y * (size_t)side * to_pixel;
         if (as_it_is)
             memcpy(to, from, (size_t)side * to_pixel);
@@ -87,15 +99,16 @@ static void make_spans(int side, int resolution, Span *spans)
     }
 }
 
-/* sums [n] := the rows of a span, each times the length that the span has of it. The lengths have the
- * sum `side`, so that sums are below 2^24. */
-VECTORISED static void add_pixel_rows(const uint8_t *square, size_t n, const Span *span,
-                                      uint32_t resolution, uint32_t *restrict sums)
+/* sums [n] := the rows of a span, each times the length that the span has of it; a row is `stride` bytes
+ * after the one before. The lengths have the sum `side`, so that sums are below 2^24. */
+VECTORISED static void add_pixel_rows(const uint8_t *square, size_t stride, size_t n,
+                                      const Span *span, uint32_t resolution,
+                                      uint32_t *restrict sums)
 {
-    const uint8_t *first = square + (size_t)span->first * n;
-    const uint8_t *last = square + (size_t)(span->end - 1) * n;
+    const uint8_t *first = square + (size_t)span->first * stride;
+    const uint8_t *last = square + (size_t)(span->end - 1) * stride;
     memset(sums, 0, n * sizeof *sums);
-    for (const uint8_t *row = first; row <= last; row += n)
+    for (const uint8_t *row = first; row <= last; row += stride)
         for (size_t i = 0; i < n; i++)
             sums[i] += row[i];
     for (size_t i = 0; i < n; i++)
@@ -117,8 +130,8 @@ static uint8_t mean_of_columns(const uint32_t *sums, int channels, const Span *s
 }
 
 /* image [resolution, resolution, channels] := the square, whose sides are longer. */
-static bool shrink(const uint8_t *square, int side, const PictureRule *rule, uint8_t *image,
-                   Error *error)
+static bool shrink(const uint8_t *square, size_t stride, int side, const PictureRule *rule,
+                   uint8_t *image, Error *error)
 {
     const int r = rule->resolution, channels = rule->channels;
     const size_t row = (size_t)side * (size_t)channels;
@@ -128,7 +141,7 @@ static bool shrink(const uint8_t *square, int side, const PictureRule *rule, uin
     const bool ok = sums != NULL;
     make_spans(side, r, spans);
     for (int y = 0; ok && y < r; y++) {
-        add_pixel_rows(square, row, &spans[y], (uint32_t)r, sums);
+        add_pixel_rows(square, stride, row, &spans[y], (uint32_t)r, sums);
         for (int x = 0; x < r; x++)
             for (int c = 0; c < channels; c++)
                 *image++ = mean_of_columns(sums + c, channels, &spans[x], r, area);
@@ -156,6 +169,18 @@ static bool check_size(const Picture *picture, const PictureRule *rule, int side
     return true;
 }
 
+/* shrink, for pixels that have to become others first. */
+static bool convert_and_shrink(const Picture *picture, const PictureRule *rule, int side,
+                               uint8_t *image, Error *error)
+{
+    const size_t row = (size_t)side * (size_t)rule->channels;
+    uint8_t *square = memory_large((size_t)side, row, "pixels of a picture", error);
+    const bool ok = square && take_square(picture, rule, side, square, error) &&
+                    shrink(square, row, side, rule, image, error);
+    memory_free(square);
+    return ok;
+}
+
 bool picture_fit(const Picture *picture, const PictureRule *rule, uint8_t *image, Error *error)
 {
     const int side = picture->width < picture->height ? picture->width : picture->height;
@@ -163,10 +188,8 @@ bool picture_fit(const Picture *picture, const PictureRule *rule, uint8_t *image
         return false;
     if (side == rule->resolution)
         return take_square(picture, rule, side, image, error);
-    uint8_t *square = memory_large((size_t)side * (size_t)side, (size_t)rule->channels,
-                                   "pixels of a picture", error);
-    const bool ok = square && take_square(picture, rule, side, square, error) &&
-                    shrink(square, side, rule, image, error);
-    memory_free(square);
-    return ok;
+    if (!is_like_an_image(picture, rule))
+        return convert_and_shrink(picture, rule, side, image, error);
+    return shrink(square_row(picture, side, 0), (size_t)picture->width * (size_t)picture->channels,
+                  side, rule, image, error);
 }
