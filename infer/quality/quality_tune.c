@@ -7,6 +7,7 @@
  */
 #include "infer/quality/quality_tune.h"
 
+#include "base/note.h"
 #include "infer/quality/quality_draw.h"
 #include "stats/golden_section.h"
 
@@ -20,8 +21,8 @@ enum { VALUES = 10 };
 
 static const TunedNumber eps_scale[] = {
     {"eps_scale", 1, 0.97, 1.07, offsetof(MeanCorrection, eps_scale)}};
-static const TunedNumber dcw[] = {{"dcw_low", 0, -0.1, 0.3, offsetof(MeanCorrection, dcw_low)},
-                                  {"dcw_high", 0, -0.1, 0.3, offsetof(MeanCorrection, dcw_high)}};
+static const TunedNumber dcw[] = {{"dcw_low", 0, -0.4, 0.4, offsetof(MeanCorrection, dcw_low)},
+                                  {"dcw_high", 0, -0.4, 0.4, offsetof(MeanCorrection, dcw_high)}};
 
 const TunedNumber *quality_tuned_numbers(QualityTune what, int *count)
 {
@@ -124,6 +125,15 @@ static bool distance_at(void *context, double value, double *distance, Error *er
     return true;
 }
 
+/* Says so where a search ended at an end of its interval: the best number may be beyond. */
+static void note_end(const TunedNumber *number, double best)
+{
+    const double near = 0.02 * (number->most - number->least); /* golden_section's last interval */
+    if (best - number->least < near || number->most - best < near)
+        note("--tune: the best %s, %.3g, is at the end of the search, from %g to %g", number->name,
+             best, number->least, number->most);
+}
+
 /* Sets one number to the best one, with *least its distance, where it is less than *least was. */
 static bool tune_number(Search *search, const TunedNumber *number, double *least, Error *error)
 {
@@ -131,6 +141,8 @@ static bool tune_number(Search *search, const TunedNumber *number, double *least
     double best, distance;
     if (!golden_section(&function, number->least, number->most, VALUES, &best, &distance, error))
         return false;
+    if (distance < *least)
+        note_end(number, best);
     *search->number = distance < *least ? best : number->neutral;
     *least = fmin(distance, *least);
     return true;

@@ -78,6 +78,11 @@ says "^sn-tuned: dcw $number,$number (2 steps), $number,$number (3 steps), found
 cp d.csv first.csv
 quality --variance sn --steps 2,3 --eps-scale 1,1.5 --tune dcw --out d.csv
 cmp d.csv first.csv || problem "two equal searches of dcw differ"
+# A note for each number that lies where its search ends, at -0.4 or 0.4, and for no other.
+ends=$(grep -oE '(low|high)-?[0-9.]+' d.csv |
+    awk '{ sub(/^[a-z]*/, ""); n += $0 + 0 > 0.384 || $0 + 0 < -0.384 } END { print n + 0 }')
+[ "$(grep -c 'is at the end of the search, from -0.4 to 0.4' errors)" -eq "$ends" ] ||
+    problem "$ends numbers at the ends of a search, but: $(cat errors)"
 
 # -- The page has the rows of samples, and bounds without them
 works infer compare --run r --variance beta_tilde,sn --steps 2,3 --samples 20 --images 2 --eps-scale 1,1.5 --threads 1
