@@ -40,7 +40,8 @@ void config_resolve(Config *config)
 
 int config_block_size(const Config *config)
 {
-    static const int sizes[] = {[CORRELATION_BLOCK2] = 2,
+    static const int sizes[] = {[CORRELATION_NONE] = 0,
+                                [CORRELATION_BLOCK2] = 2,
                                 [CORRELATION_BLOCK4] = 4,
                                 [CORRELATION_BLOCK8] = 8,
                                 [CORRELATION_AUTO] = 0};
