@@ -8,12 +8,12 @@
 #include "evaluation/feature_net.h"
 
 #include "base/fingerprint.h"
+#include "base/finite.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "hdf5/hdf5_file.h"
 #include "io/file_kind.h"
 
-#include <math.h>
 #include <string.h>
 
 enum {
@@ -70,11 +70,9 @@ static bool read_tensor(Hdf5File *file, const char *name, const Param *param, fl
     shape_of(param, dims);
     if (!hdf5_read(file, name, HDF5_FLOAT32, param->rank, dims, values, error))
         return false;
-    for (size_t i = 0; i < param->count; i++)
-        if (!isfinite(values[i]))
-            return error_input(error, "%s:/%s: expected finite numbers, found %g", hdf5_path(file),
-                               name, (double)values[i]);
-    return true;
+    const size_t found = finite_floats(values, param->count);
+    return found == param->count || error_input(error, "%s:/%s: expected finite numbers, found %g",
+                                                hdf5_path(file), name, (double)values[found]);
 }
 
 static bool write_attributes(const FeatureNet *net, Hdf5File *file, Error *error)

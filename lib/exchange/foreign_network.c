@@ -7,6 +7,7 @@
  */
 #include "exchange/foreign_network.h"
 
+#include "base/finite.h"
 #include "base/memory.h"
 #include "exchange/descriptions.h"
 #include "exchange/foreign_files.h"
@@ -15,7 +16,6 @@
 #include "model/unet.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -422,10 +422,9 @@ static bool check_finite(const ForeignNetwork *n, const ParamSet *set, const int
     const TensorTable *table = tensor_file_table(n->file);
     for (int i = 0; i < set->count; i++) {
         const Param *param = &set->items[i];
-        for (size_t k = 0; k < param->count; k++)
-            if (!isfinite(weights[param->offset + k]))
-                return error_input(error, "%s: the tensor %.80s has a number that is not finite",
-                                   tensor_file_path(n->file), table->tensors[tensors[i]].name);
+        if (finite_floats(weights + param->offset, param->count) < param->count)
+            return error_input(error, "%s: the tensor %.80s has a number that is not finite",
+                               tensor_file_path(n->file), table->tensors[tensors[i]].name);
     }
     return true;
 }

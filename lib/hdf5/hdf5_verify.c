@@ -3,10 +3,10 @@
  */
 #include "hdf5/hdf5_verify.h"
 
+#include "base/finite.h"
 #include "base/memory.h"
 #include "hdf5/hdf5_internal.h"
 
-#include <math.h>
 #include <string.h>
 
 enum {
@@ -35,11 +35,10 @@ static bool are_finite(void *context, const void *values, int64_t count)
 {
     const Looking *looking = context;
     const double *numbers = values;
-    for (int64_t i = 0; i < count; i++)
-        if (!isfinite(numbers[i]))
-            return error_input(looking->error, "%s: expected finite numbers, found %g",
-                               hdf5_place(looking->file, looking->name).text, numbers[i]);
-    return true;
+    const size_t found = finite_doubles(numbers, (size_t)count);
+    return found == (size_t)count ||
+           error_input(looking->error, "%s: expected finite numbers, found %g",
+                       hdf5_place(looking->file, looking->name).text, numbers[found]);
 }
 
 static bool read_array(Hdf5File *file, const char *name, Hdf5Type type, int rank, int64_t *dims,

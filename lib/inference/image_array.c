@@ -2,9 +2,8 @@
  * file, NCHW, and is transposed to NHWC, or the other way. */
 #include "inference/image_array.h"
 
+#include "base/finite.h"
 #include "base/memory.h"
-
-#include <math.h>
 
 /* [n, rows, columns] -> [n, columns, rows]. With channels as rows and pixels as columns this is
  * NCHW -> NHWC. */
@@ -108,10 +107,11 @@ bool image_array_read(ImageArray *array, int64_t first, int64_t count, float *im
     if (!reserve(array, total, error) ||
         !hdf5_rows_read(array->rows, first, count, array->scratch, error))
         return false;
-    for (int64_t i = 0; i < total * array->channels * array->pixels; i++)
-        if (!isfinite(array->scratch[i]))
-            return error_input(error, "%s: expected finite numbers, found %g", array->place,
-                               (double)array->scratch[i]);
+    const size_t wanted = (size_t)(total * array->channels * array->pixels);
+    const size_t found = finite_floats(array->scratch, wanted);
+    if (found < wanted)
+        return error_input(error, "%s: expected finite numbers, found %g", array->place,
+                           (double)array->scratch[found]);
     transpose(array->scratch, total, array->channels, array->pixels, images);
     return true;
 }

@@ -3,11 +3,10 @@
  * steps that add noise. */
 #include "inference/sampler.h"
 
+#include "base/finite.h"
 #include "base/memory.h"
 #include "inference/full_noise.h"
 #include "variance/step_sample.h"
-
-#include <math.h>
 
 /* The arrays of a group of samples, besides x. */
 typedef struct Work {
@@ -155,11 +154,9 @@ static void note_negative(const Work *work)
 static bool check_finite(const Work *work, const float *x, Error *error)
 {
     const size_t elements = (size_t)work->count * network_dims(work->network);
-    for (size_t i = 0; i < elements; i++)
-        if (!isfinite(x[i]))
-            return error_runtime(error, "%s, %d steps: a sample is not finite",
-                                 sampling_label(work->plan).text, work->plan->steps);
-    return true;
+    return finite_floats(x, elements) == elements ||
+           error_runtime(error, "%s, %d steps: a sample is not finite",
+                         sampling_label(work->plan).text, work->plan->steps);
 }
 
 EstimateLabel sampling_label(const SamplingPlan *plan)

@@ -4,6 +4,7 @@
  */
 #include "io/checkpoint.h"
 
+#include "base/finite.h"
 #include "base/memory.h"
 #include "hdf5/hdf5_file.h"
 #include "io/file_kind.h"
@@ -243,11 +244,9 @@ bool checkpoint_check_params(Checkpoint *checkpoint, const char *group, const Pa
 
 static bool check_finite(const char *place, const float *values, size_t count, Error *error)
 {
-    for (size_t i = 0; i < count; i++)
-        if (!isfinite(values[i]))
-            return error_input(error, "%s: expected finite numbers, found %g", place,
-                               (double)values[i]);
-    return true;
+    const size_t found = finite_floats(values, count);
+    return found == count || error_input(error, "%s: expected finite numbers, found %g", place,
+                                         (double)values[found]);
 }
 
 bool checkpoint_read_param(Checkpoint *checkpoint, const char *group, const Param *param,
@@ -291,11 +290,9 @@ bool checkpoint_read_doubles(Checkpoint *checkpoint, const char *name, int64_t c
 {
     if (!hdf5_read(checkpoint->file, name, HDF5_FLOAT64, 1, &count, values, error))
         return false;
-    for (int64_t i = 0; i < count; i++)
-        if (!isfinite(values[i]))
-            return error_input(error, "%s:/%s: expected finite numbers, found %g",
-                               checkpoint_path(checkpoint), name, values[i]);
-    return true;
+    const size_t found = finite_doubles(values, (size_t)count);
+    return found == (size_t)count || error_input(error, "%s:/%s: expected finite numbers, found %g",
+                                                 checkpoint_path(checkpoint), name, values[found]);
 }
 
 float *checkpoint_read_floats(Checkpoint *checkpoint, const char *name, int rank,
@@ -395,10 +392,8 @@ static bool can_save(const CheckpointWriter *writer, const char *name, double va
 static bool can_save_floats(const CheckpointWriter *writer, const char *name, const float *values,
                             size_t count, Error *error)
 {
-    for (size_t i = 0; i < count; i++)
-        if (!can_save(writer, name, values[i], error))
-            return false;
-    return true;
+    const size_t found = finite_floats(values, count);
+    return found == count || can_save(writer, name, (double)values[found], error);
 }
 
 bool checkpoint_write_param(CheckpointWriter *writer, const char *group, const Param *param,
@@ -426,10 +421,9 @@ bool checkpoint_write_params(CheckpointWriter *writer, const char *group, const 
 bool checkpoint_write_doubles(CheckpointWriter *writer, const char *name, int64_t count,
                               const double *values, Error *error)
 {
-    for (int64_t i = 0; i < count; i++)
-        if (!can_save(writer, name, values[i], error))
-            return false;
-    return hdf5_write(writer->file, name, HDF5_FLOAT64, 1, &count, values, error);
+    const size_t found = finite_doubles(values, (size_t)count);
+    return (found == (size_t)count || can_save(writer, name, values[found], error)) &&
+           hdf5_write(writer->file, name, HDF5_FLOAT64, 1, &count, values, error);
 }
 
 bool checkpoint_write_floats(CheckpointWriter *writer, const char *name, int rank,

@@ -1,9 +1,9 @@
 /* Opening a model, describing it, and running its network. */
+#include "base/finite.h"
 #include "base/memory.h"
 #include "library/varhead_internal.h"
 #include "model/precision.h"
 
-#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 
@@ -153,11 +153,9 @@ static bool check_points(const VarheadModel *model, const float *x, const int *t
         if (t[i] < 0 || t[i] > last)
             return error_input(error, "t: expected timesteps from 0 to %d, got %d (entry %lld)",
                                last, t[i], (long long)i);
-    for (size_t i = 0; i < (size_t)count * dims; i++)
-        if (!isfinite(x[i]))
-            return error_input(error, "x: expected finite numbers, got %g (image %zu)",
-                               (double)x[i], i / dims);
-    return true;
+    const size_t wanted = (size_t)count * dims, found = finite_floats(x, wanted);
+    return found == wanted || error_input(error, "x: expected finite numbers, got %g (image %zu)",
+                                          (double)x[found], found / dims);
 }
 
 static bool predict(VarheadModel *model, const float *x, const int *t, int64_t count, float *eps,
