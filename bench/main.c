@@ -219,6 +219,7 @@ static bool run_any(const Settings *settings, Error *error)
 int main(int argc, char **argv)
 {
     idle_threads_sleep(argv);
+    memory_keep_freed(); /* as train and infer do */
     Settings s = {
         .networks = "quick,fashion-mnist,cifar10", .work = -1, .precision = -1, .steps = 7};
     const Option options[] = {

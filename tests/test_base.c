@@ -89,6 +89,22 @@ START_TEST(memory_large_is_aligned_and_zero)
 }
 END_TEST
 
+START_TEST(memory_unset_is_aligned_and_counts_like_memory_large)
+{
+    Error error = {0};
+    for (size_t count = 0; count < 200; count += 13) {
+        float *values = memory_unset(count, sizeof *values, "values", &error);
+        ck_assert_ptr_nonnull(values);
+        ck_assert_uint_eq((uintptr_t)values % MEMORY_ALIGNMENT, 0);
+        for (size_t i = 0; i < count; i++)
+            values[i] = 1;
+        memory_free(values);
+    }
+    ck_assert_ptr_null(memory_unset(SIZE_MAX / 2, 3, "the images", &error));
+    ck_assert_int_eq(error.kind, ERROR_RUNTIME);
+}
+END_TEST
+
 START_TEST(memory_large_refuses_overflow)
 {
     Error error = {0};
@@ -273,8 +289,8 @@ END_TEST
 
 SUITE_MAIN("base", a_large_block_may_have_any_size, errors_have_a_kind_and_take_a_prefix,
            error_is_one_printable_line, error_cuts_what_is_too_long,
-           memory_large_is_aligned_and_zero, memory_large_refuses_overflow,
-           memory_large_reports_exhaustion, small_memory_grows_and_holds_texts,
-           without_memory_a_library_ends_without_a_word, interrupt_sets_a_flag,
-           sigint_counts_where_a_shell_ignores_it, interrupt_twice_exits,
+           memory_large_is_aligned_and_zero, memory_unset_is_aligned_and_counts_like_memory_large,
+           memory_large_refuses_overflow, memory_large_reports_exhaustion,
+           small_memory_grows_and_holds_texts, without_memory_a_library_ends_without_a_word,
+           interrupt_sets_a_flag, sigint_counts_where_a_shell_ignores_it, interrupt_twice_exits,
            file_size_limit_is_an_error)

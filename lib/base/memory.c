@@ -6,6 +6,7 @@
 
 #include "base/memory_limit.h"
 
+#include <malloc.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -17,6 +18,14 @@
 #include <unistd.h>
 
 static void (*last_words)(size_t count, size_t size);
+
+void memory_keep_freed(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 64 << 20);
+#endif
+}
 
 void memory_at_end(void (*say)(size_t count, size_t size))
 {
@@ -90,31 +99,41 @@ static void *allocate(size_t bytes)
     return memory;
 }
 
-void *memory_large(size_t count, size_t size, const char *what, Error *error)
+/* A block for count * size bytes, and in *rounded its whole bytes. */
+static void *reserve(size_t count, size_t size, size_t *rounded, const char *what, Error *error)
 {
-    size_t bytes = 0;
-    size_t rounded = 0; /* up to whole cache lines: aligned_alloc asks for a multiple */
+    size_t bytes = 0, up = 0; /* to whole cache lines: aligned_alloc asks for a multiple */
     if (__builtin_mul_overflow(count, size, &bytes) ||
-        __builtin_add_overflow(bytes, (size_t)MEMORY_ALIGNMENT - 1, &rounded) ||
-        rounded > PTRDIFF_MAX) {
+        __builtin_add_overflow(bytes, (size_t)MEMORY_ALIGNMENT - 1, &up) || up > PTRDIFF_MAX) {
         error_runtime(error, "%s: %zu x %zu bytes are more than this machine can address", what,
                       count, size);
         return NULL;
     }
-    rounded -= rounded % MEMORY_ALIGNMENT;
-    if (rounded == 0)
-        rounded = MEMORY_ALIGNMENT;
+    up -= up % MEMORY_ALIGNMENT;
+    *rounded = up > 0 ? up : MEMORY_ALIGNMENT;
 
-    const bool allowed = rounded < WORTH_A_LOOK || memory_limit_leaves(rounded);
-    void *memory = allowed ? allocate(rounded) : NULL;
-    if (memory == NULL) {
+    const bool allowed = *rounded < WORTH_A_LOOK || memory_limit_leaves(*rounded);
+    void *memory = allowed ? allocate(*rounded) : NULL;
+    if (memory == NULL)
         error_runtime(error, "%s: not enough memory for %.1f MiB%s", what,
                       (double)bytes / (1024.0 * 1024.0),
                       allowed ? "" : " within the limit (ulimit -v)");
-        return NULL;
-    }
-    memset(memory, 0, rounded);
     return memory;
+}
+
+void *memory_large(size_t count, size_t size, const char *what, Error *error)
+{
+    size_t bytes;
+    void *memory = reserve(count, size, &bytes, what, error);
+    if (memory)
+        memset(memory, 0, bytes);
+    return memory;
+}
+
+void *memory_unset(size_t count, size_t size, const char *what, Error *error)
+{
+    size_t bytes;
+    return reserve(count, size, &bytes, what, error);
 }
 
 size_t memory_aligned(size_t bytes)

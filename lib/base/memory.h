@@ -4,7 +4,8 @@
  * machine has no memory left, since nothing useful can be done then; programs print a line first
  * (memory_at_end). Everything whose size depends on data or on a configuration (activations,
  * parameters, images) comes from memory_large, which fails with an Error. Both kinds are zeroed,
- * and both are released with memory_free. Any thread may call these functions.
+ * and both are released with memory_free. memory_unset spares the zeros, for what is written whole
+ * before it is read. Any thread may call these functions.
  */
 #pragma once
 
@@ -32,9 +33,17 @@ char *memory_format(const char *format, ...) __attribute__((format(printf, 1, 2)
  * `what` names the thing, on overflow or if there is no memory. count = 0 gives a valid pointer. */
 void *memory_large(size_t count, size_t size, const char *what, Error *error);
 
+/* memory_large without the zeros: the bytes are whatever lay there before. */
+void *memory_unset(size_t count, size_t size, const char *what, Error *error);
+
 /* From now on say(count, size) is called before the abort, with the refused request; it must not
  * allocate. NULL, the initial state: nothing is called. */
 void memory_at_end(void (*say)(size_t count, size_t size));
+
+/* For programs, at their start: freed blocks of less than 4 MiB stay with the process, up to 64 MiB of
+ * them. HDF5 allocates and frees such a block for every chunk, and the system would clear its pages
+ * anew each time. */
+void memory_keep_freed(void);
 
 /* Bytes of memory that this process can have at most: the machine's, or less if a limit is set
  * (ulimit -v, a container). */

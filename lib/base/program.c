@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <omp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,19 +34,9 @@ static void say_out_of_memory(size_t count, size_t size)
     fprintf(stderr, "varhead: out of memory (%zu x %zu bytes)\n", count, size);
 }
 
-/* Freed blocks of less than 4 MiB stay with the program, up to 64 MiB of them. HDF5 allocates and
- * frees such a block for every chunk; the system would clear its pages anew each time. */
-static void keep_freed_memory(void)
-{
-#ifdef __GLIBC__
-    (void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
-    (void)mallopt(M_TRIM_THRESHOLD, 64 << 20);
-#endif
-}
-
 void program_start(void)
 {
-    keep_freed_memory();
+    memory_keep_freed();
     memory_limit_start();
     memory_at_end(say_out_of_memory);
     open_standard_streams();

@@ -25,7 +25,7 @@ bool picture_make(Picture *picture, int64_t width, int64_t height, int channels,
     picture->height = (int)height;
     picture->channels = channels;
     picture->pixels =
-        memory_large((size_t)(width * height), (size_t)channels, "pixels of a picture", error);
+        memory_unset((size_t)(width * height), (size_t)channels, "pixels of a picture", error);
     return picture->pixels != NULL;
 }
 

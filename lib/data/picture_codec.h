@@ -10,7 +10,8 @@ bool picture_decode_png(Picture *picture, const uint8_t *bytes, size_t size, int
 bool picture_decode_jpeg(Picture *picture, const uint8_t *bytes, size_t size, int *orientation,
                          Error *error);
 
-/* Sets the shape of a picture and allocates its pixels. Input error if it has too many. */
+/* Sets the shape of a picture and allocates its pixels, which the caller writes. Input error if it has
+ * too many. */
 bool picture_make(Picture *picture, int64_t width, int64_t height, int channels, Error *error);
 
 /* The orientation in EXIF's data, which begin with "II" or "MM"; 1 if they say none. */

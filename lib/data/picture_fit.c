@@ -115,18 +115,32 @@ VECTORISED static void add_pixel_rows(const uint8_t *square, size_t stride, size
         sums[i] = resolution * sums[i] - span->before * first[i] - span->after * last[i];
 }
 
-/* The mean over a span of columns, rounded; `sums` begin with the channel that is wanted. Both terms of
- * the quotient are whole numbers below 2^42, and it is below 257: a quotient that is not a whole number
- * is never rounded to the next one. */
-static uint8_t mean_of_columns(const uint32_t *sums, int channels, const Span *span, int resolution,
-                               double area)
+/* totals [resolution, channels] := the sums of each span of columns, likewise; below 2^42. */
+static void add_columns(const uint32_t *sums, int channels, const Span *spans, int resolution,
+                        double *restrict totals)
 {
-    int64_t total = 0;
-    for (int u = span->first; u < span->end; u++)
-        total += sums[u * channels];
-    total = resolution * total - (int64_t)span->before * sums[span->first * channels] -
-            (int64_t)span->after * sums[(span->end - 1) * channels];
-    return (uint8_t)((2 * (double)total + area) / (2 * area));
+    for (int x = 0; x < resolution; x++) {
+        const Span *span = &spans[x];
+        const uint32_t *first = sums + span->first * channels;
+        const uint32_t *last = sums + (span->end - 1) * channels;
+        for (int c = 0; c < channels; c++) {
+            int64_t total = 0;
+            for (const uint32_t *column = first; column <= last; column += channels)
+                total += column[c];
+            total = resolution * total - (int64_t)span->before * first[c] -
+                    (int64_t)span->after * last[c];
+            *totals++ = (double)total;
+        }
+    }
+}
+
+/* means [n] := totals / area, rounded. Both terms of the quotient are whole numbers below 2^43, and it
+ * is below 257: a quotient that is not a whole number is never rounded to the next one. */
+VECTORISED static void round_pixel_means(const double *totals, size_t n, double area,
+                                         uint8_t *restrict means)
+{
+    for (size_t i = 0; i < n; i++)
+        means[i] = (uint8_t)(int32_t)((2 * totals[i] + area) / (2 * area));
 }
 
 /* image [resolution, resolution, channels] := the square, whose sides are longer. */
@@ -134,19 +148,20 @@ static bool shrink(const uint8_t *square, size_t stride, int side, const Picture
                    uint8_t *image, Error *error)
 {
     const int r = rule->resolution, channels = rule->channels;
-    const size_t row = (size_t)side * (size_t)channels;
+    const size_t row = (size_t)side * (size_t)channels, narrow = (size_t)(r * channels);
     const double area = (double)side * side;
     Span *spans = memory_small((size_t)r, sizeof *spans);
+    double *totals = memory_small(narrow, sizeof *totals);
     uint32_t *sums = memory_large(row, sizeof *sums, "a row of a picture", error);
     const bool ok = sums != NULL;
     make_spans(side, r, spans);
     for (int y = 0; ok && y < r; y++) {
         add_pixel_rows(square, stride, row, &spans[y], (uint32_t)r, sums);
-        for (int x = 0; x < r; x++)
-            for (int c = 0; c < channels; c++)
-                *image++ = mean_of_columns(sums + c, channels, &spans[x], r, area);
+        add_columns(sums, channels, spans, r, totals);
+        round_pixel_means(totals, narrow, area, image + (size_t)y * narrow);
     }
     memory_free(sums);
+    memory_free(totals);
     memory_free(spans);
     return ok;
 }
