@@ -66,9 +66,14 @@ static void add(FileTree *tree, char *name)
 static bool walk(const Walk *w, const char *inside, const Level *outer);
 
 /* An entry of a directory: a file is added, a directory walked. A link to nothing stays in the list,
- * since its name may be that of a picture. */
-static bool take(const Walk *w, char *name, const Level *level)
+ * since its name may be that of a picture. Most file systems say of an entry that it is a file, and
+ * spare a question for each of a million. */
+static bool take(const Walk *w, char *name, unsigned char type, const Level *level)
 {
+    if (type == DT_REG) {
+        add(w->tree, name);
+        return true;
+    }
     struct stat status;
     char *path = memory_format("%s/%s", w->root, name);
     const bool there = stat(path, &status) == 0;
@@ -104,7 +109,7 @@ static bool walk(const Walk *w, const char *inside, const Level *outer)
     for (struct dirent *entry; ok && (entry = readdir(directory)) != NULL;)
         if (!is_hidden(entry->d_name))
             ok = take(w, memory_format("%s%s%s", inside, inside[0] ? "/" : "", entry->d_name),
-                      &level);
+                      entry->d_type, &level);
     if (directory)
         closedir(directory);
     memory_free(path);
