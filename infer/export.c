@@ -44,12 +44,21 @@ typedef struct Export {
     float *weights;
 } Export;
 
+/* The network of a run is that of stage 1, which comes last. Heads hold a copy of the one that they were
+ * fitted on. */
+static const char *file_of_network(const RunFiles *files)
+{
+    const char *last = files->paths[files->count - 1], *slash = strrchr(last, '/');
+    return files->is_run && strcmp(slash ? slash + 1 : last, "stage1.h5") == 0 ? last
+                                                                               : files->paths[0];
+}
+
 static bool read_network(Export *s, Error *error)
 {
     RunFiles files;
     if (!run_files_find(&files, &s->common.network.source, error))
         return false;
-    const bool ok = checkpoint_open(&s->checkpoint, files.paths[0], error);
+    const bool ok = checkpoint_open(&s->checkpoint, file_of_network(&files), error);
     run_files_free(&files);
     if (!ok)
         return false;
@@ -198,11 +207,11 @@ static void put_index(FILE *to, const Config *config)
           to);
 }
 
-/* Writes OUT/NAME with the text that `put` prints. */
-static bool write_text(const Export *s, const char *name, void (*put)(FILE *, const Config *),
+/* Writes a file with the text that `put` prints. */
+static bool write_text(const Export *s, const char *path, void (*put)(FILE *, const Config *),
                        Error *error)
 {
-    char *text = NULL, *path = memory_format("%s/%s", s->out, name);
+    char *text = NULL;
     size_t size = 0;
     FILE *to = open_memstream(&text, &size);
     if (to)
@@ -210,7 +219,6 @@ static bool write_text(const Export *s, const char *name, void (*put)(FILE *, co
     const bool ok = to && fclose(to) == 0 ? new_file_write(path, text, error)
                                           : error_runtime(error, "%s: no memory", path);
     memory_free(text);
-    memory_free(path);
     return ok;
 }
 
@@ -224,24 +232,50 @@ static void note_time(const Config *config)
              config->model.time == MODEL_TIME_T ? "1000 t / N" : "1000 (t - 1) / N");
 }
 
+enum { WEIGHTS, NETWORK, SCHEDULER, INDEX, FILES };
+
+/* Writes the files, in whose place there is nothing. What was written before a failure is removed. */
+static bool write_files(const Export *s, char *const *paths, Error *error)
+{
+    static void (*const put[FILES])(FILE *, const Config *) = {
+        [NETWORK] = put_network, [SCHEDULER] = put_scheduler, [INDEX] = put_index};
+    static const char *const times[] = {"t", "t_minus_1", "index"};
+    const Config *config = checkpoint_config(s->checkpoint);
+    /* diffusers has no word for what the network is told, and infer import finds it here. */
+    char *recipe = memory_format("model: {time: %s}\n", times[config->model.time]);
+    int done;
+    bool ok = safetensors_write(paths[WEIGHTS], &s->trunk, NAMES_DIFFUSERS, config, s->weights,
+                                recipe, error);
+    for (done = ok; ok && done < FILES; done += ok)
+        ok = write_text(s, paths[done], put[done], error);
+    for (int i = 0; !ok && i < done; i++)
+        (void)unlink(paths[i]);
+    memory_free(recipe);
+    return ok;
+}
+
 static bool write_diffusers(const Export *s, Error *error)
 {
-    const Config *config = checkpoint_config(s->checkpoint);
+    static const char *const names[FILES] = {"unet/diffusion_pytorch_model.safetensors",
+                                             "unet/config.json", "scheduler/scheduler_config.json",
+                                             "model_index.json"};
     char *unet = memory_format("%s/unet", s->out),
-         *scheduler = memory_format("%s/scheduler", s->out);
-    char *weights = memory_format("%s/diffusion_pytorch_model.safetensors", unet);
-    const bool ok =
-        check_diffusers(s, error) && directory_make(unet, error) &&
-        directory_make(scheduler, error) &&
-        safetensors_write(weights, &s->trunk, NAMES_DIFFUSERS, config, s->weights, NULL, error) &&
-        write_text(s, "unet/config.json", put_network, error) &&
-        write_text(s, "scheduler/scheduler_config.json", put_scheduler, error) &&
-        write_text(s, "model_index.json", put_index, error);
+         *scheduler = memory_format("%s/scheduler", s->out), *paths[FILES];
+    bool ok = check_diffusers(s, error);
+    for (int i = 0; i < FILES; i++) {
+        paths[i] = memory_format("%s/%s", s->out, names[i]);
+        ok = ok &&
+             (access(paths[i], F_OK) != 0 ||
+              error_input(error, "%s: is there already; name another folder to write", paths[i]));
+    }
+    ok = ok && directory_make(unet, error) && directory_make(scheduler, error) &&
+         write_files(s, paths, error);
     if (ok)
-        note_time(config);
+        note_time(checkpoint_config(s->checkpoint));
+    for (int i = 0; i < FILES; i++)
+        memory_free(paths[i]);
     memory_free(unet);
     memory_free(scheduler);
-    memory_free(weights);
     return ok;
 }
 

@@ -116,13 +116,34 @@ static bool check_file(const Import *s, const char *path, Error *error)
                        path);
 }
 
+/* Heads that the run has were fitted on its network, and another one does not take its place. */
+static bool check_heads(const Import *s, Error *error)
+{
+    RunFiles files;
+    Error none;
+    bool ok = true;
+    if (!run_files_find(&files, &(NetworkSource){.run = s->run}, &none))
+        return true;
+    for (int i = 0; ok && i < files.count; i++)
+        ok = strcmp(files.paths[i], s->path) == 0 ||
+             (s->head_path && strcmp(files.paths[i], s->head_path) == 0) ||
+             error_input(error,
+                         "%s: is a head on the network that would be replaced; remove it, or name "
+                         "another run",
+                         files.paths[i]);
+    run_files_free(&files);
+    return ok;
+}
+
 /* A network that is there already is compared when the other one was read, if a head comes. */
 static bool check_run(Import *s, Error *error)
 {
+    s->has_network = s->head >= 0 && !s->fresh && access(s->path, F_OK) == 0;
     if (s->head < 0)
-        return check_file(s, s->path, error);
-    s->has_network = !s->fresh && access(s->path, F_OK) == 0;
-    return check_file(s, s->head_path, error) && file_kind_allows(s->path, FILE_CHECKPOINT, error);
+        return check_file(s, s->path, error) && check_heads(s, error);
+    return check_file(s, s->head_path, error) &&
+           file_kind_allows(s->path, FILE_CHECKPOINT, error) &&
+           (s->has_network || check_heads(s, error));
 }
 
 static bool check_head(const Import *s, Error *error)

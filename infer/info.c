@@ -381,7 +381,8 @@ static bool print_file(const Info *info, const char *path, Error *error)
 {
     Checkpoint *checkpoint = NULL;
     if (!info->yaml && !info->verify && info_is_foreign(path))
-        return info_print_foreign(path, info->common.quiet, error);
+        return info_print_foreign(path, info->common.network.source.config, info->common.quiet,
+                                  error);
     if (!checkpoint_open(&checkpoint, path, error))
         return false;
     bool ok = true;

@@ -29,8 +29,11 @@ static void print_group(const TensorTable *table, const TensorGroup *group)
         numbers += table->tensors[i].count;
         has[table->storages[table->tensors[i].storage].type] = true;
     }
-    printf("  %-10s %s%s%d tensors, %lld numbers of", "weights", group->name,
-           group->name[0] ? ": " : "", group->count, (long long)numbers);
+    char name[120];
+    snprintf(name, sizeof name, "%s%s", group->name, group->name[0] ? ": " : "");
+    error_one_line(name);
+    printf("  %-10s %s%d tensors, %lld numbers of", "weights", name, group->count,
+           (long long)numbers);
     for (int type = 0, printed = 0; type < TENSOR_TYPES; type++)
         if (has[type])
             printf("%s %s", printed++ > 0 ? "," : "", tensor_type_name((TensorType)type));
@@ -68,9 +71,10 @@ static void print_network(const ForeignNetwork *network)
     printf("  %-10s possible: infer import makes a run of it\n", "import");
 }
 
-bool info_print_foreign(const char *path, bool quiet, Error *error)
+bool info_print_foreign(const char *path, const char *config, bool quiet, Error *error)
 {
-    const ForeignOptions options = {.path = path, .style = NAMES_UNKNOWN, .time = -1};
+    const ForeignOptions options = {
+        .path = path, .config = config, .style = NAMES_UNKNOWN, .time = -1};
     ForeignFiles files = {0};
     TensorFile *file = NULL;
     ForeignNetwork network;

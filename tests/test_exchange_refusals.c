@@ -219,7 +219,8 @@ START_TEST(impossible_pickles_are_refused)
     PICKLE("\x80\x02"
            "cos\nsys",
            "inside a name");
-    PICKLE("\x80\x02(ios\nsystem\n.", "instruction 0x69");
+    PICKLE("\x80\x02(ios\nsystem\n.", "names os.system");
+    PICKLE("\x80\x02(icollections\nOrderedDict\n.", "makes an object of a class");
     PICKLE("\x80\x02)\x81.", "instruction 0x81");
     PICKLE("\x80\x02\x82\x01.", "instruction 0x82");
     PICKLE("\x80\x09N.", "protocol is 9");

@@ -44,8 +44,145 @@ START_TEST(every_guess_is_said)
     ck_assert_ptr_nonnull(strstr(program_output, "guesses 32 x 32 images"));
     infer_ok("import " IMPORT "diffusers-strided --run $D/c");
     ck_assert_ptr_nonnull(strstr(program_output, "takes the linear schedule"));
+    ck_assert_ptr_nonnull(strstr(program_output, "takes the linear schedule"));
+    infer_ok("import " IMPORT "pesser.ckpt --resolution 16 --run $D/e");
+    ck_assert_ptr_nonnull(strstr(program_output, "32 groups of channels, the linear schedule of "
+                                                 "1000 timesteps (or --betas), and that they are "
+                                                 "told t - 1 (or --time)"));
     infer_ok("import " IMPORT "diffusers-new --run $D/d");
     ck_assert_ptr_null(strstr(program_output, "note:"));
+    infer_ok("import " IMPORT "iddpm_plain.pt --config " IMPORT "iddpm_plain.json --run $D/f");
+    ck_assert_ptr_null(strstr(program_output, "note:"));
+    program_end();
+}
+END_TEST
+
+/* imports diffusers' folder `from` after `sed -i EDIT FILE` as the run "$D/run". */
+static void edit(const char *from, const char *edit, const char *file)
+{
+    char command[1024];
+    snprintf(command, sizeof command,
+             "rm -rf $D/m $D/run && cp -rL " IMPORT "%s $D/m && sed -i '%s' $D/m/%s", from, edit,
+             file);
+    ck_assert_int_eq(system(command), 0);
+}
+
+/* A key that is missing has the default of the class, and null is a value of its own. */
+START_TEST(a_missing_width_of_heads_is_that_of_the_class)
+{
+    static const struct {
+        const char *edit;
+        int width;
+    } cases[] = {{"s/\"attention_head_dim\": [0-9a-z]*,/\"attention_head_dim\": null,/", 0},
+                 {"s/\"attention_head_dim\": [0-9a-z]*,/\"attention_head_dim\": 16,/", 16},
+                 {"/\"attention_head_dim\"/d", 8}};
+    program_begin();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        edit("diffusers-defaults", cases[i].edit, "unet/config.json");
+        infer_ok("import $D/m --run $D/run");
+        Network *network = open_run("run", 3);
+        ck_assert_int_eq(network_config(network)->model.head_channels, cases[i].width);
+        network_close(network);
+    }
+    program_end();
+}
+END_TEST
+
+START_TEST(a_second_half_of_outputs_without_a_name_is_said)
+{
+    program_begin();
+    infer_ok("import " IMPORT "diffusers-learned --run $D/run");
+    ck_assert_ptr_null(strstr(program_output, "learned_range"));
+    edit("diffusers-learned", "s/learned_range/fixed_small/", "scheduler/scheduler_config.json");
+    infer_ok("import $D/m --run $D/run");
+    ck_assert_ptr_nonnull(strstr(program_output, "second half of the outputs for learned_range"));
+    program_end();
+}
+END_TEST
+
+START_TEST(a_moving_average_beside_the_network_is_taken)
+{
+    program_begin();
+    edit("diffusers-new", "", "unet/config.json");
+    ck_assert_int_eq(system("cp -r $D/m/unet $D/m/unet_ema && cp " IMPORT
+                            "refuse/net-nan/diffusion_pytorch_model.safetensors $D/m/unet/"),
+                     0);
+    infer_ok("import $D/m --run $D/run");
+    ck_assert_ptr_nonnull(strstr(program_output, "unet_ema"));
+    ck_assert_ptr_nonnull(strstr(program_output, "the moving average"));
+    check_eps("run", IMPORT "diffusers-new_expected.h5", "eps");
+    program_end();
+}
+END_TEST
+
+/* Removes a line of the flags. */
+static void drop_flag(const char *from, const char *flag)
+{
+    char command[512];
+    snprintf(command, sizeof command, "sed '/\"%s\"/d' " IMPORT "%s >$D/flags.json", flag, from);
+    ck_assert_int_eq(system(command), 0);
+}
+
+START_TEST(flags_that_are_missing_or_unknown_are_said)
+{
+    static const char *const guided[] = {"use_new_attention_order", "rescale_timesteps",
+                                         "predict_xstart"};
+    program_begin();
+    for (size_t i = 0; i < sizeof guided / sizeof guided[0]; i++) {
+        char text[128];
+        drop_flag("adm.json", guided[i]);
+        infer_ok("import " IMPORT "adm.pt --config $D/flags.json --run $D/run --fresh");
+        snprintf(text, sizeof text, "does not say %s; the defaults of guided-diffusion", guided[i]);
+        ck_assert_ptr_nonnull(strstr(program_output, text));
+    }
+    ck_assert_int_eq(system("sed 's/use_new_attention_order/use_new_atention_order/' " IMPORT
+                            "adm.json >$D/flags.json"),
+                     0);
+    infer_ok("import " IMPORT "adm.pt --config $D/flags.json --run $D/run --fresh");
+    ck_assert_ptr_nonnull(strstr(program_output, "does not say use_new_attention_order"));
+    ck_assert_ptr_nonnull(strstr(program_output, "change nothing: use_new_atention_order"));
+    program_end();
+}
+END_TEST
+
+/* At another resolution attention stays at its level. */
+START_TEST(the_resolution_can_be_said)
+{
+    static const char *const from[] = {"ddim_ckpt.pth --config " IMPORT "ddim_ckpt.yml",
+                                       "$D/own.safetensors"};
+    program_begin();
+    infer_ok("import " IMPORT "ddim_ckpt.pth --config " IMPORT "ddim_ckpt.yml --run $D/first");
+    infer_ok("export --run $D/first --format safetensors --out $D/own.safetensors");
+    for (int i = 0; i < 2; i++) {
+        infer_ok("import %s%s --resolution 32 --run $D/run --fresh", i == 0 ? IMPORT : "", from[i]);
+        Network *first = open_run("first", 3), *network = open_run("run", 3);
+        const Config *was = network_config(first), *is = network_config(network);
+        ck_assert_int_eq(is->data.resolution, 32);
+        ck_assert_int_eq(is->model.attentions, was->model.attentions);
+        for (int k = 0; k < is->model.attentions; k++)
+            ck_assert_int_eq(is->model.attention[k] * was->data.resolution,
+                             was->model.attention[k] * 32);
+        network_close(first);
+        network_close(network);
+    }
+    program_end();
+}
+END_TEST
+
+/* A run's heads were fitted on its network. */
+START_TEST(a_network_with_heads_on_it_is_not_replaced)
+{
+    program_begin();
+    infer_ok("import " IMPORT "ea_ddpm_npr.pth --head npr --resolution 8 --run $D/run");
+    infer_fails(2, "run/stage2-npr.h5: is a head on the network that would be replaced",
+                "import " IMPORT "pesser.ckpt --resolution 16 --run $D/run --fresh");
+    infer_fails(2, "run/stage2-npr.h5: is a head on the network that would be replaced",
+                "import " IMPORT "ea_ddpm_sn.ckpt --head sn --resolution 8 --run $D/run --fresh");
+    check_output("run", "npr", IMPORT "ea_ddpm_npr_expected.h5", "npr");
+    infer_ok("import " IMPORT "ea_ddpm_npr.pth --head npr --resolution 8 --run $D/run --fresh");
+    ck_assert_int_eq(system("rm $D/run/stage1.h5"), 0);
+    infer_fails(2, "stage2-npr.h5: is a head on the network that would be replaced",
+                "import " IMPORT "pesser.ckpt --resolution 16 --run $D/run");
     program_end();
 }
 END_TEST
@@ -97,5 +234,9 @@ START_TEST(info_describes_files_of_other_programs)
 END_TEST
 
 SUITE_MAIN("import_choices", flags_that_shapes_do_not_show_change_the_network, every_guess_is_said,
+           a_missing_width_of_heads_is_that_of_the_class,
+           a_second_half_of_outputs_without_a_name_is_said,
+           a_moving_average_beside_the_network_is_taken, flags_that_are_missing_or_unknown_are_said,
+           the_resolution_can_be_said, a_network_with_heads_on_it_is_not_replaced,
            a_run_is_replaced_only_on_request, the_time_can_be_said,
            info_describes_files_of_other_programs)

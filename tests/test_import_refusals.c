@@ -104,6 +104,7 @@ static const struct {
     const char *flag, *value, *message;
 } flags[] = {
     {"class_cond", "true", "class_cond is true, expected false"},
+    {"class_cond", "\"False\"", "class_cond is \"False\", expected true or false"},
     {"num_heads", "0", "num_heads is 0"},
     {"noise_schedule", "\"quad\"", "noise_schedule is \"quad\""},
     {"channel_mult", "\"0.5,1\"", "channel_mult is 0.5,1, expected integers"},
@@ -115,6 +116,49 @@ static const struct {
     {"learn_sigma", "false", "out.2.weight of shape [6, 32, 3, 3] instead of [3, 32, 3, 3]"},
     {"attention_resolutions", "\"16,8\"", "the first input_blocks.1.1.norm.weight"},
 };
+
+/* Descriptions of diffusers, of ermongroup/ddim and in YAML, each with one edit by sed. */
+static const struct {
+    const char *from, *edit, *message;
+} edits[] = {
+    {"diffusers-new/scheduler/scheduler_config.json",
+     "s/DDPMScheduler/FlowMatchEulerDiscreteScheduler/",
+     "_class_name is FlowMatchEulerDiscreteScheduler, expected a scheduler with the noise"},
+    {"diffusers-new/scheduler/scheduler_config.json", "s/DDPMScheduler/HeunDiscreteScheduler/",
+     "_class_name is HeunDiscreteScheduler"},
+    {"diffusers-new/scheduler/scheduler_config.json",
+     "s/\"beta_start\": [^,]*,/\"beta_start\": 0,/",
+     "beta_start is 0, expected a number above 0 and below 1"},
+    {"diffusers-new/unet/config.json", "s/\"sample_size\": [^,]*,/\"sample_size\": 7,/",
+     "config.json: data.resolution: expected"},
+    {"ddim_ckpt.yml", "s/beta_start: .*/beta_start: 0/",
+     "beta_start is 0, expected a number above"},
+    {"ddim_ckpt.yml", "s/beta_schedule: .*/beta_schedule: 7/",
+     "beta_schedule is 7, expected linear or quad"},
+    {"ddim_ckpt.yml", "s/var_type: .*/var_type: learned/",
+     "var_type is \"learned\", expected fixedsmall or fixedlarge"},
+    {"ddim_ckpt.yml", "s/\\( *\\)beta_start: .*/&\\n\\1beta_start: 0.5/", "a key is there twice"},
+    {"ddim_ckpt.yml", "s/^/# /", "it holds nothing"},
+    {"ddim_ckpt.yml", "s/beta_start: .*/[1, 2]: 3/", "a key is no text"},
+};
+
+START_TEST(descriptions_that_can_not_be_taken_are_refused_with_the_reason)
+{
+    program_begin();
+    for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++) {
+        char command[512];
+        const bool is_recipe = strcmp(edits[i].from, "ddim_ckpt.yml") == 0;
+        snprintf(command, sizeof command,
+                 "rm -rf $D/m && cp -rL " IMPORT "diffusers-new $D/m && cp " IMPORT
+                 "ddim_ckpt.yml $D/m && sed -i '%s' $D/m/%s",
+                 edits[i].edit, is_recipe ? edits[i].from : strchr(edits[i].from, '/') + 1);
+        ck_assert_int_eq(system(command), 0);
+        infer_fails(2, edits[i].message, "import %s --run $D/run",
+                    is_recipe ? IMPORT "ddim_ckpt.pth --config $D/m/ddim_ckpt.yml" : "$D/m");
+    }
+    program_end();
+}
+END_TEST
 
 START_TEST(flags_that_do_not_fit_are_refused_with_the_reason)
 {
@@ -134,7 +178,8 @@ START_TEST(flags_that_do_not_fit_are_refused_with_the_reason)
 }
 END_TEST
 
-SUITE_MAIN("import_refusals", what_must_be_refused_is_refused_in_one_line,
+SUITE_MAIN("import_refusals", descriptions_that_can_not_be_taken_are_refused_with_the_reason,
+           what_must_be_refused_is_refused_in_one_line,
            flags_that_do_not_fit_are_refused_with_the_reason,
            a_network_of_unknown_names_is_refused_with_the_nearest_family,
            a_network_that_does_not_fit_is_refused_with_the_reason)

@@ -34,6 +34,7 @@ static const struct {
     {"adm.pt --config " IMPORT "adm.json", "adm"},
     {"adm_bf16.pt --config " IMPORT "adm_bf16.json", "adm_bf16"},
     {"iddpm_plain.pt --config " IMPORT "iddpm_plain.json", "iddpm_plain"},
+    {"iddpm_learned.pt --config " IMPORT "iddpm_learned.json", "iddpm_learned"},
     {"diffusers-learned", "diffusers-learned"},
     {"diffusers-defaults", "diffusers-defaults"},
 };
@@ -57,6 +58,54 @@ START_TEST(an_exported_network_of_the_family_adm_is_imported_bit_for_bit)
         ck_assert_int_eq(system("diff -r $D/model $D/model3 >$D/output"), 0);
         program_end();
     }
+}
+END_TEST
+
+START_TEST(what_a_network_is_told_survives_diffusers)
+{
+    static const char *const times[] = {"t", "t_minus_1", "index"};
+    program_begin();
+    for (int time = 0; time < 3; time++) {
+        infer_ok("import " IMPORT "diffusers-new --time %s --run $D/run-%d", times[time], time);
+        infer_ok("export --run $D/run-%d --format diffusers --out $D/model-%d", time, time);
+        infer_ok("import $D/model-%d --run $D/again-%d", time, time);
+        Network *network = open_run(time == 0 ? "again-0" : time == 1 ? "again-1" : "again-2", 3);
+        ck_assert_int_eq(network_config(network)->model.time, time);
+        network_close(network);
+    }
+    program_end();
+}
+END_TEST
+
+/* Heads keep the network that they were fitted on, and stage 1 may have another one by now. */
+START_TEST(the_network_of_a_run_is_that_of_its_stage_1)
+{
+    program_begin();
+    infer_ok("import " IMPORT "ea_ddpm_npr.pth --head npr --resolution 8 --run $D/run");
+    infer_ok("import " IMPORT "pesser.ckpt --resolution 16 --run $D/other");
+    ck_assert_int_eq(system("cp $D/other/stage1.h5 $D/run/stage1.h5"), 0);
+    infer_ok("export --run $D/run --format safetensors --out $D/x.safetensors");
+    infer_ok("export --run $D/other --format safetensors --out $D/y.safetensors");
+    ck_assert_int_eq(system("tail -c 100000 $D/x.safetensors >$D/x.end; "
+                            "tail -c 100000 $D/y.safetensors | cmp - $D/x.end"),
+                     0);
+    program_end();
+}
+END_TEST
+
+START_TEST(a_failed_export_leaves_nothing_behind)
+{
+    program_begin();
+    infer_ok("import " IMPORT "diffusers-new --run $D/run");
+    ck_assert_int_eq(system("mkdir -p $D/a/unet $D/b && echo '{}' >$D/a/unet/config.json && "
+                            "echo '{}' >$D/b/model_index.json"),
+                     0);
+    infer_fails(2, "a/unet/config.json: is there already",
+                "export --run $D/run --format diffusers --out $D/a");
+    infer_fails(2, "b/model_index.json: is there already",
+                "export --run $D/run --format diffusers --out $D/b");
+    ck_assert_int_eq(system("test \"$(find $D/a $D/b -type f | wc -l)\" = 2"), 0);
+    program_end();
 }
 END_TEST
 
@@ -132,5 +181,7 @@ END_TEST
 
 SUITE_MAIN("network_export", an_exported_network_is_imported_bit_for_bit,
            an_exported_network_of_the_family_adm_is_imported_bit_for_bit,
+           what_a_network_is_told_survives_diffusers, the_network_of_a_run_is_that_of_its_stage_1,
+           a_failed_export_leaves_nothing_behind,
            heads_of_several_widths_are_no_network_of_diffusers,
            an_exported_folder_has_the_names_and_shapes_of_diffusers)

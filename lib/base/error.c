@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void keep_to_one_line(char *text)
+void error_one_line(char *text)
 {
     for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
         if (*c < 0x20 || *c == 0x7f || (*c == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f))
@@ -22,7 +22,7 @@ static void set(Error *error, ErrorKind kind, const char *format, va_list argume
 {
     error->kind = kind;
     vsnprintf(error->message, sizeof error->message, format, arguments);
-    keep_to_one_line(error->message);
+    error_one_line(error->message);
 }
 
 bool error_runtime(Error *error, const char *format, ...)
@@ -55,7 +55,7 @@ bool error_prefix(Error *error, const char *format, ...)
 
     size_t used = strlen(error->message);
     snprintf(error->message + used, sizeof error->message - used, ": %s", message);
-    keep_to_one_line(error->message);
+    error_one_line(error->message);
     return false;
 }
 
@@ -66,6 +66,6 @@ bool error_add(Error *error, const char *format, ...)
     size_t used = strlen(error->message);
     vsnprintf(error->message + used, sizeof error->message - used, format, arguments);
     va_end(arguments);
-    keep_to_one_line(error->message);
+    error_one_line(error->message);
     return false;
 }

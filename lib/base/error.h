@@ -34,3 +34,7 @@ bool error_input(Error *error, const char *format, ...) __attribute__((format(pr
  * false. */
 bool error_prefix(Error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool error_add(Error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Makes one printable line of a text that quotes a file: control characters become '?'. Messages of
+ * errors have gone through it. */
+void error_one_line(char *text);

@@ -1,6 +1,8 @@
 /* Formats each note into one string, so that the program prints whole lines. */
 #include "base/note.h"
 
+#include "base/error.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -20,5 +22,6 @@ void note(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
+    error_one_line(line);
     shown_by(line);
 }

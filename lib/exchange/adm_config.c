@@ -152,44 +152,94 @@ static bool schedule(Config *config, const Described *d, bool guided)
     return true;
 }
 
-/* Says which of the flags that matter the file lacks. */
-static void note_missing(const Described *d, bool guided, ForeignNotes *notes)
+/* The flags of both programs' scripts, without those of guided-diffusion alone. */
+static const char *const shared_flags[] = {
+    /* What the network is and what it is told. */
+    "image_size", "num_channels", "num_res_blocks", "num_heads", "learn_sigma", "dropout",
+    "use_scale_shift_norm", "attention_resolutions", "diffusion_steps", "noise_schedule",
+    "rescale_timesteps", "predict_xstart",
+    /* What changes nothing here, or is the usual where it is missing. */
+    "num_heads_upsample", "channel_mult", "class_cond", "sigma_small", "use_checkpoint", "use_kl",
+    "rescale_learned_sigmas", "timestep_respacing", "data_dir", "schedule_sampler", "lr",
+    "weight_decay", "lr_anneal_steps", "batch_size", "microbatch", "ema_rate", "log_interval",
+    "save_interval", "resume_checkpoint", "use_fp16", "fp16_scale_growth", "clip_denoised",
+    "num_samples", "use_ddim", "model_path"};
+static const char *const guided_flags[] = {"num_head_channels", "resblock_updown",
+                                           "use_new_attention_order"};
+enum {
+    SHARED_FLAGS = sizeof shared_flags / sizeof shared_flags[0],
+    GUIDED_FLAGS = sizeof guided_flags / sizeof guided_flags[0],
+    /* Of the shared ones, those whose default is said when it is taken. */
+    SAID_FLAGS = 12,
+};
+
+/* Names one after the other, as far as there is room. */
+typedef struct Names {
+    char text[512];
+    size_t used;
+} Names;
+
+static void add_name(Names *names, const char *name)
 {
-    static const char *const flags[] = {
-        "image_size",      "num_channels",  "num_res_blocks",       "num_heads",
-        "learn_sigma",     "dropout",       "use_scale_shift_norm", "attention_resolutions",
-        "diffusion_steps", "noise_schedule"};
-    char missing[256] = "";
-    size_t used = 0;
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
-        if (json_is_absent(json_member(d->json, flags[i])))
-            used += (size_t)snprintf(missing + used, sizeof missing - used, "%s%s",
-                                     used > 0 ? ", " : "", flags[i]);
-    if (used > 0)
-        foreign_note(notes, "%s does not say %s; the defaults of %s are taken", d->path, missing,
-                     guided ? "guided-diffusion" : "improved-diffusion");
+    if (names->used < sizeof names->text - 1)
+        names->used += (size_t)snprintf(names->text + names->used, sizeof names->text - names->used,
+                                        "%s%.60s", names->used > 0 ? ", " : "", name);
 }
 
-bool adm_flags(Config *config, const Json *json, const char *path, int64_t resolution,
-               bool *heads_first, ForeignNotes *notes, Error *error)
+static bool is_one_of(const char *name, const char *const *flags, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(name, flags[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A visit of json_each. */
+static bool add_unknown(void *context, const char *name, const Json *member)
+{
+    (void)member;
+    if (!is_one_of(name, shared_flags, SHARED_FLAGS) &&
+        !is_one_of(name, guided_flags, GUIDED_FLAGS))
+        add_name(context, name);
+    return true;
+}
+
+/* Says which of the flags that matter the file lacks, and which it has that nobody knows: one of these
+ * may be one of those, misspelt. */
+static void note_flags(const Described *d, bool guided, ForeignNotes *notes)
+{
+    Names missing = {.used = 0}, unknown = {.used = 0};
+    for (int i = 0; i < SAID_FLAGS; i++)
+        if (json_is_absent(json_member(d->json, shared_flags[i])))
+            add_name(&missing, shared_flags[i]);
+    for (int i = 0; guided && i < GUIDED_FLAGS; i++)
+        if (json_is_absent(json_member(d->json, guided_flags[i])))
+            add_name(&missing, guided_flags[i]);
+    (void)json_each(d->json, add_unknown, &unknown);
+    if (missing.used > 0)
+        foreign_note(notes, "%s does not say %s; the defaults of %s are taken", d->path,
+                     missing.text, guided ? "guided-diffusion" : "improved-diffusion");
+    if (unknown.used > 0)
+        foreign_note(notes, "%s has flags that are not known here, and that change nothing: %s",
+                     d->path, unknown.text);
+}
+
+bool adm_flags(Config *config, const Json *json, const char *path, bool *heads_first,
+               ForeignNotes *notes, Error *error)
 {
     const Described d = {.json = json, .path = path, .error = error};
-    const bool guided = !json_is_absent(json_member(json, "num_head_channels")) ||
-                        !json_is_absent(json_member(json, "resblock_updown")) ||
-                        !json_is_absent(json_member(json, "use_new_attention_order"));
+    bool guided = false;
+    for (int i = 0; i < GUIDED_FLAGS; i++)
+        guided = guided || !json_is_absent(json_member(json, guided_flags[i]));
     if (json_is_absent(json_member(json, "num_channels")) &&
         json_is_absent(json_member(json, "image_size")))
         return error_input(error,
                            "%s: has neither num_channels nor image_size, expected the flags of "
                            "improved- or guided-diffusion",
                            path);
-    if (!network(config, &d, heads_first) || !schedule(config, &d, guided))
+    if (!described_is_absent(&d, "large_size") || !described_is_absent(&d, "small_size") ||
+        !network(config, &d, heads_first) || !schedule(config, &d, guided))
         return false;
-    for (int i = 0; resolution > 0 && i < config->model.attentions; i++)
-        config->model.attention[i] =
-            (int)((int64_t)config->model.attention[i] * resolution / config->data.resolution);
-    if (resolution > 0)
-        config->data.resolution = (int)resolution;
-    note_missing(&d, guided, notes);
+    note_flags(&d, guided, notes);
     return true;
 }

@@ -11,7 +11,7 @@ static bool data_section(Config *config, const Described *d)
 
 static bool model_section(Config *config, const Described *d)
 {
-    const Json *variance = json_member(d->json, "var_type");
+    const char *variance = json_get_text(json_member(d->json, "var_type"));
     int out;
     if (!described_integer(d, "ch", 128, 4, 4096, &config->model.channels) ||
         !described_list(d, "ch_mult", CONFIG_MAX_LEVELS, config->model.channel_mult,
@@ -24,10 +24,10 @@ static bool model_section(Config *config, const Described *d)
         !described_integer(d, "out_ch", config->data.channels, config->data.channels,
                            config->data.channels, &out))
         return false;
-    if (json_get_text(variance))
+    if (variance)
         config->stage1.variance =
-            strcmp(json_get_text(variance), "fixedlarge") == 0 ? FIXED_BETA : FIXED_BETA_TILDE;
-    return true;
+            strcmp(variance, "fixedlarge") == 0 ? FIXED_BETA : FIXED_BETA_TILDE;
+    return described_text_is(d, "var_type", "fixedsmall", "fixedlarge");
 }
 
 static bool diffusion_section(Config *config, const Described *d)
@@ -36,12 +36,10 @@ static bool diffusion_section(Config *config, const Described *d)
     double start, end;
     if (!described_integer(d, "num_diffusion_timesteps", 1000, 2, SCHEDULE_MAX_TIMESTEPS,
                            &config->diffusion.timesteps) ||
-        !described_number(d, "beta_start", 1e-4, &start) ||
-        !described_number(d, "beta_end", 0.02, &end))
+        !described_beta(d, "beta_start", 1e-4, &start) ||
+        !described_beta(d, "beta_end", 0.02, &end) ||
+        !described_text_is(d, "beta_schedule", "linear", "quad"))
         return false;
-    if (kind && strcmp(kind, "linear") != 0 && strcmp(kind, "quad") != 0)
-        return error_input(d->error, "%s: beta_schedule is %.60s, expected linear or quad", d->path,
-                           kind);
     const int timesteps = config->diffusion.timesteps;
     const bool quad = kind && strcmp(kind, "quad") == 0;
     const bool ours = !quad && start == 1e-4 && end == 0.02 && timesteps == 1000;

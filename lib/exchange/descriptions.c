@@ -1,6 +1,7 @@
 /* Members of descriptions, and the complaints about them. */
 #include "exchange/descriptions.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool refuse(const Described *d, const char *key, const char *expected)
@@ -27,7 +28,10 @@ bool described_integer(const Described *d, const char *key, int64_t missing, int
         *value = (int)integer;
         return true;
     }
-    return refuse(d, key, "an integer in range");
+    char expected[80];
+    snprintf(expected, sizeof expected, "an integer from %lld to %lld", (long long)low,
+             (long long)high);
+    return refuse(d, key, expected);
 }
 
 bool described_number(const Described *d, const char *key, double missing, double *value)
@@ -35,6 +39,13 @@ bool described_number(const Described *d, const char *key, double missing, doubl
     const Json *member = json_member(d->json, key);
     *value = missing;
     return json_is_absent(member) || json_get_number(member, value) || refuse(d, key, "a number");
+}
+
+/* 0 stands for the schedule's own, so that a description can't say it. */
+bool described_beta(const Described *d, const char *key, double missing, double *value)
+{
+    return described_number(d, key, missing, value) &&
+           ((*value > 0 && *value < 1) || refuse(d, key, "a number above 0 and below 1"));
 }
 
 bool described_list(const Described *d, const char *key, int most, int *values, int *count)
@@ -57,9 +68,11 @@ bool described_text_is(const Described *d, const char *key, const char *only, co
 {
     const Json *member = json_member(d->json, key);
     const char *text = json_get_text(member);
+    char expected[128];
+    snprintf(expected, sizeof expected, "%s%s%s", only, also ? " or " : "", also ? also : "");
     return json_is_absent(member) ||
            (text && (strcmp(text, only) == 0 || (also && strcmp(text, also) == 0))) ||
-           refuse(d, key, only);
+           refuse(d, key, expected);
 }
 
 bool described_is_absent(const Described *d, const char *key)
@@ -80,7 +93,9 @@ bool described_truth_is(const Described *d, const char *key, bool missing, bool 
 {
     const Json *member = json_member(d->json, key);
     bool truth = missing;
-    if ((json_is_absent(member) || json_get_truth(member, &truth)) && truth == only)
+    if (!json_is_absent(member) && !json_get_truth(member, &truth))
+        return refuse(d, key, "true or false");
+    if (truth == only)
         return true;
     return error_input(d->error, "%s: %s is %s, expected %s", d->path, key, only ? "false" : "true",
                        only ? "true" : "false");

@@ -12,13 +12,16 @@
 bool diffusers_network(Config *config, const Json *json, const char *path, int64_t resolution,
                        Error *error);
 
-/* The schedule in a scheduler_config.json of diffusers; NULL: the one that such networks have. */
-bool diffusers_schedule(Config *config, const Json *json, const char *path, Error *error);
+/* The schedule in a scheduler_config.json of diffusers; NULL: the one that such networks have. After
+ * diffusers_network, whose second half of the outputs it must name: where it does not, that is
+ * noted. */
+bool diffusers_schedule(Config *config, const Json *json, const char *path, ForeignNotes *notes,
+                        Error *error);
 
 /* Network and schedule in the flags of improved- or guided-diffusion. Defaults that are taken are
- * noted. *heads_first := whether queries, keys and values lie head by head. */
-bool adm_flags(Config *config, const Json *json, const char *path, int64_t resolution,
-               bool *heads_first, ForeignNotes *notes, Error *error);
+ * noted, and flags that are not known. *heads_first := whether queries, keys and values lie head by head. */
+bool adm_flags(Config *config, const Json *json, const char *path, bool *heads_first,
+               ForeignNotes *notes, Error *error);
 
 /* Network and schedule in a recipe of ermongroup/ddim. */
 bool ddim_recipe(Config *config, const Json *json, const char *path, Error *error);
@@ -42,6 +45,8 @@ typedef struct Described {
 bool described_integer(const Described *d, const char *key, int64_t missing, int64_t low,
                        int64_t high, int *value);
 bool described_number(const Described *d, const char *key, double missing, double *value);
+/* The same for a beta, above 0 and below 1. */
+bool described_beta(const Described *d, const char *key, double missing, double *value);
 
 /* values [count] := the integers of a list, of which there are at most `most`. */
 bool described_list(const Described *d, const char *key, int most, int *values, int *count);

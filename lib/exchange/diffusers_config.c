@@ -189,8 +189,10 @@ static bool variants(Config *config, const Described *d)
 {
     double epsilon;
     int padding;
+    /* The class has heads of 8 channels where the key is missing, and a single head where it is null. */
+    const int64_t width = json_member(d->json, "attention_head_dim") ? 0 : 8;
     config->model.family = FAMILY_DDPM;
-    if (!described_integer(d, "attention_head_dim", 0, 0, 8192, &config->model.head_channels) ||
+    if (!described_integer(d, "attention_head_dim", width, 0, 8192, &config->model.head_channels) ||
         !described_number(d, "norm_eps", 1e-5, &epsilon) ||
         !described_integer(d, "downsample_padding", 1, 0, 1, &padding) ||
         !time_embedding(config, d) || !middle_norm(config, d))
@@ -267,8 +269,8 @@ static bool betas(Config *config, const Described *d)
         !choice(d, "beta_schedule", kinds, 4, &kind) ||
         !described_integer(d, "num_train_timesteps", 1000, 2, SCHEDULE_MAX_TIMESTEPS,
                            &config->diffusion.timesteps) ||
-        !described_number(d, "beta_start", 1e-4, &start) ||
-        !described_number(d, "beta_end", 0.02, &end))
+        !described_beta(d, "beta_start", 1e-4, &start) ||
+        !described_beta(d, "beta_end", 0.02, &end))
         return false;
     if (!json_is_absent(json_member(d->json, "trained_betas")))
         return trained_betas(config, d);
@@ -281,19 +283,58 @@ static bool betas(Config *config, const Described *d)
     return true;
 }
 
-bool diffusers_schedule(Config *config, const Json *json, const char *path, Error *error)
+/* The classes of schedulers that add noise as DDPM does, with DDPM's defaults. They differ in how they
+ * draw samples. Others have other noise, or other defaults. */
+static bool known_class(const Described *d)
+{
+    static const char *const classes[] = {
+        "DDPMScheduler",           "DDIMScheduler",
+        "DDPMParallelScheduler",   "DDIMParallelScheduler",
+        "PNDMScheduler",           "DDIMInverseScheduler",
+        "DEISMultistepScheduler",  "DPMSolverMultistepScheduler",
+        "UniPCMultistepScheduler", "DPMSolverSinglestepScheduler",
+        "EulerDiscreteScheduler",  "EulerAncestralDiscreteScheduler",
+        "LMSDiscreteScheduler",    "RePaintScheduler"};
+    const Json *member = json_member(d->json, "_class_name");
+    const char *text = json_get_text(member);
+    for (size_t i = 0; text && i < sizeof classes / sizeof classes[0]; i++)
+        if (strcmp(text, classes[i]) == 0)
+            return true;
+    return json_is_absent(member) ||
+           error_input(d->error,
+                       "%s: _class_name is %.60s, expected a scheduler with the noise and the "
+                       "defaults of DDPMScheduler",
+                       d->path, text ? text : "no text");
+}
+
+/* Nothing but variance_type says what the second half of the outputs is. */
+static void note_learned(const Config *config, const Described *d, int variance, int learned,
+                         ForeignNotes *notes)
+{
+    if (config->model.learned != LEARNED_NONE && variance != learned)
+        foreign_note(notes,
+                     "takes the second half of the outputs for learned_range, which variance_type "
+                     "of %s does not say",
+                     d->path[0] ? d->path : "the scheduler");
+}
+
+bool diffusers_schedule(Config *config, const Json *json, const char *path, ForeignNotes *notes,
+                        Error *error)
 {
     static const char *const predictions[] = {"epsilon", "v_prediction", "sample"};
     static const char *const variances[] = {"fixed_small", "fixed_large", "fixed_small_log",
                                             "fixed_large_log", "learned_range"};
     const Described d = {.json = json, .path = path, .error = error};
+    const int learned = 4;
     int predicts, variance;
-    if (!betas(config, &d) || !choice(&d, "prediction_type", predictions, 3, &predicts) ||
+    if (!known_class(&d) || !betas(config, &d) ||
+        !choice(&d, "prediction_type", predictions, 3, &predicts) ||
         !choice(&d, "variance_type", variances, 5, &variance))
         return false;
     config->model.predicts = (Predicts)predicts;
     config->stage1.variance = variance % 2 == 1 ? FIXED_BETA : FIXED_BETA_TILDE;
     config->model.time =
         config->diffusion.timesteps == 1000 ? MODEL_TIME_T_MINUS_1 : MODEL_TIME_INDEX;
+    note_learned(config, &d, variance, learned, notes);
     return true;
 }

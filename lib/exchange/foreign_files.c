@@ -34,7 +34,9 @@ static char *first_existing(const char *directory, const char *const *names, int
 
 static char *find_weights(const char *directory)
 {
-    static const char *const names[] = {"unet/diffusion_pytorch_model.safetensors",
+    static const char *const names[] = {"unet_ema/diffusion_pytorch_model.safetensors",
+                                        "unet_ema/diffusion_pytorch_model.bin",
+                                        "unet/diffusion_pytorch_model.safetensors",
                                         "unet/diffusion_pytorch_model.bin",
                                         "unet/diffusion_pytorch_model.fp16.safetensors",
                                         "unet/diffusion_pytorch_model.fp16.bin",
@@ -66,7 +68,8 @@ bool foreign_files_find(ForeignFiles *files, const char *path, const char *confi
                            ".bin, as diffusers would write it, and without "
                            "ema_models_states/model.pth; name the file of weights itself",
                            path);
-    files->average = strstr(files->weights, "/ema_models_states/") != NULL;
+    files->average = strstr(files->weights, "/ema_models_states/") != NULL ||
+                     strstr(files->weights, "/unet_ema/") != NULL;
     char *directory = atomic_directory_of(files->weights, &base);
     files->config = config ? memory_string(config) : existing(directory, "config.json");
     files->scheduler = find_scheduler(directory);

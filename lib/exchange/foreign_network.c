@@ -16,16 +16,35 @@
 #include "model/unet.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* -- The weights ------------------------------------------------------------------------------- */
+
+/* Whether a word of the name is "ema", and not after a "no" or a "non": "model_ema", "ema_0.9999". */
+static bool has_word_ema(const char *name)
+{
+    bool denied = false;
+    while (*name != '\0') {
+        size_t length = 0;
+        while (isalpha((unsigned char)name[length]))
+            length++;
+        if (length == 3 && strncasecmp(name, "ema", 3) == 0 && !denied)
+            return true;
+        if (length > 0)
+            denied = (length == 2 || length == 3) && strncasecmp(name, "non", length) == 0;
+        name += length > 0 ? length : 1;
+    }
+    return false;
+}
 
 /* Whether a group is a moving average: by its name, or as the last of the list of ermongroup/ddim
  * [network, optimizer, epoch, step, average]. */
 static bool is_average(const TensorGroup *group)
 {
-    return strcasestr(group->name, "ema") != NULL || strcmp(group->name, "[4]") == 0;
+    return has_word_ema(group->name) || strcmp(group->name, "[4]") == 0;
 }
 
 static bool unknown_names(const TensorFile *file, Error *error)
@@ -58,11 +77,12 @@ static bool unknown_names(const TensorFile *file, Error *error)
 static bool choose_group(ForeignNetwork *n, Error *error)
 {
     const TensorTable *table = tensor_file_table(n->file);
-    int found = 0;
+    int found = 0, averages = 0;
     for (int g = 0; g < table->group_count; g++) {
         const NameStyle style = names_find_style(table, g);
         if (style == NAMES_UNKNOWN)
             continue;
+        averages += is_average(&table->groups[g]);
         if (found++ == 0 ||
             (is_average(&table->groups[g]) && !is_average(&table->groups[n->group]))) {
             n->group = g;
@@ -74,7 +94,9 @@ static bool choose_group(ForeignNetwork *n, Error *error)
     if (found > 1)
         foreign_note(&n->notes, "takes %s of %s, %s; there are %d networks in the file",
                      table->groups[n->group].name, tensor_file_path(n->file),
-                     is_average(&table->groups[n->group]) ? "the moving average" : "the first",
+                     averages > 1    ? "the first moving average"
+                     : averages == 1 ? "the moving average"
+                                     : "the first",
                      found);
     return true;
 }
@@ -91,10 +113,24 @@ static bool read_schedule(ForeignNetwork *n, const ForeignFiles *files, Error *e
             "finds no scheduler_config.json beside %s, and takes the linear schedule of 1000 "
             "timesteps",
             files->weights);
-    ok =
-        ok && diffusers_schedule(&n->config, json, files->scheduler ? files->scheduler : "", error);
+    ok = ok && diffusers_schedule(&n->config, json, files->scheduler ? files->scheduler : "",
+                                  &n->notes, error);
     json_free(json);
     return ok;
+}
+
+/* What the network is told: diffusers has no word for it, and `infer export` says it beside the
+ * weights. */
+static bool read_exported_time(ForeignNetwork *n, const char *path, Error *error)
+{
+    const char *recipe = tensor_file_table(n->file)->recipe;
+    Config exported;
+    if (!recipe)
+        return true;
+    if (!config_parse(&exported, recipe, path, NULL, 0, error))
+        return false;
+    n->config.model.time = exported.model.time;
+    return true;
 }
 
 static bool read_diffusers(ForeignNetwork *n, const ForeignFiles *files, int64_t resolution,
@@ -108,9 +144,30 @@ static bool read_diffusers(ForeignNetwork *n, const ForeignFiles *files, int64_t
                            files->weights);
     const bool ok = json_read_file(&json, files->config, error) &&
                     diffusers_network(&n->config, json, files->config, resolution, error) &&
-                    read_schedule(n, files, error);
+                    read_schedule(n, files, error) && read_exported_time(n, files->weights, error);
     json_free(json);
     return ok;
+}
+
+/* Shapes say nothing of what pesser's networks have in common. */
+static void note_usual(ForeignNetwork *n, const ForeignOptions *options, const char *path)
+{
+    foreign_note(&n->notes,
+                 "takes for %s what networks with these names have: 32 groups of channels%s%s",
+                 path, options->betas ? "" : ", the linear schedule of 1000 timesteps (or --betas)",
+                 options->time >= 0 ? "" : ", and that they are told t - 1 (or --time)");
+}
+
+/* The network at another resolution. Attention stays at its levels. */
+static void change_resolution(Config *config, int64_t wanted)
+{
+    const int described = config->data.resolution;
+    if (wanted == 0)
+        return;
+    for (int i = 0; i < config->model.attentions; i++)
+        config->model.attention[i] =
+            (int)((int64_t)config->model.attention[i] * wanted / described);
+    config->data.resolution = (int)wanted;
 }
 
 /* The description that the user names, or the shapes. */
@@ -119,15 +176,19 @@ static bool read_ddpm(ForeignNetwork *n, const ForeignFiles *files, const Foreig
 {
     Json *json = NULL;
     const char *recipe = tensor_file_table(n->file)->recipe;
-    if (!options->config && recipe)
-        return config_parse(&n->config, recipe, files->weights, NULL, 0, error);
-    if (!options->config)
+    bool ok;
+    if (!options->config && !recipe) {
+        note_usual(n, options, files->weights);
         return shapes_network(&n->config, tensor_file_table(n->file), n->group, files->weights,
                               options->resolution, &n->notes, error);
-    bool ok = json_read_file(&json, options->config, error) &&
-              ddim_recipe(&n->config, json, options->config, error);
-    if (ok && options->resolution > 0)
-        n->config.data.resolution = (int)options->resolution;
+    }
+    if (!options->config)
+        ok = config_parse(&n->config, recipe, files->weights, NULL, 0, error);
+    else
+        ok = json_read_file(&json, options->config, error) &&
+             ddim_recipe(&n->config, json, options->config, error);
+    if (ok)
+        change_resolution(&n->config, options->resolution);
     json_free(json);
     return ok;
 }
@@ -150,8 +211,9 @@ static bool read_adm(ForeignNetwork *n, const ForeignFiles *files, const Foreign
                            "schedule among them; --config FILE says them, as JSON or YAML",
                            files->weights);
     const bool ok = json_read_file(&json, options->config, error) &&
-                    adm_flags(&n->config, json, options->config, options->resolution,
-                              &n->heads_first, &n->notes, error);
+                    adm_flags(&n->config, json, options->config, &n->heads_first, &n->notes, error);
+    if (ok)
+        change_resolution(&n->config, options->resolution);
     if (ok && first >= 0 && table->tensors[first].rank == 4 && table->tensors[first].shape[1] <= 64)
         n->config.data.channels = (int)table->tensors[first].shape[1];
     json_free(json);
@@ -236,7 +298,10 @@ static bool describe(ForeignNetwork *n, const ForeignFiles *files, const Foreign
         return false;
     if (options->time >= 0)
         n->config.model.time = (ModelTime)options->time;
-    return describe_head(n, options, error) && check_config(n, files->weights, error);
+    const char *origin =
+        n->style == NAMES_DDPM || n->style == NAMES_ADM ? options->config : files->config;
+    return describe_head(n, options, error) &&
+           check_config(n, origin ? origin : files->weights, error);
 }
 
 /* -- Pairs of tensors -------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* Keeps lines until they are shown. */
 #include "exchange/foreign_notes.h"
 
+#include "base/error.h"
 #include "base/memory.h"
 #include "base/note.h"
 
@@ -14,6 +15,7 @@ void foreign_note(ForeignNotes *notes, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
+    error_one_line(line);
     if (notes->count < FOREIGN_MOST_NOTES)
         notes->lines[notes->count++] = memory_string(line);
 }

@@ -191,6 +191,8 @@ static bool others(PickleMachine *m, uint8_t code)
         return machine_push_global(m);
     case 0x93: /* STACK_GLOBAL */
         return machine_push_stack_global(m);
+    case 'i': /* INST, which calls a class; an unknown one is refused by name */
+        return machine_push_global(m) && machine_fail_at(m, "it makes an object of a class");
     case 'R': /* REDUCE */
         return machine_call(m);
     case 'b': /* BUILD */

@@ -102,7 +102,15 @@ static bool make_dict(PickleMachine *m, const PickleValue *arguments)
     return machine_push(m, dict);
 }
 
-/* _rebuild_tensor_v2(storage, offset, shape, strides, requires_grad, hooks). */
+/* Whether the seventh argument of _rebuild_tensor_v2 marks the numbers as negated or conjugate. */
+static bool is_marked(const PickleValue *arguments)
+{
+    const PickleValue *marks = arguments->as.list.count > 6 ? arguments->as.list.items[6] : NULL;
+    return marks && marks->kind != PICKLE_NONE &&
+           (marks->kind != PICKLE_DICT || marks->as.list.count > 0);
+}
+
+/* _rebuild_tensor_v2(storage, offset, shape, strides, requires_grad, hooks, marks). */
 static bool make_tensor(PickleMachine *m, const PickleValue *arguments)
 {
     PickleValue *tensor = machine_make(m, PICKLE_TENSOR);
@@ -115,6 +123,8 @@ static bool make_tensor(PickleMachine *m, const PickleValue *arguments)
     if (!tensor->as.tensor.storage || !tensor->as.tensor.offset || !tensor->as.tensor.shape ||
         !tensor->as.tensor.stride)
         return machine_fail_at(m, "a tensor is made of something unknown");
+    if (is_marked(arguments))
+        return machine_fail_at(m, "a tensor is marked as negated or conjugate, which is not read");
     return machine_push(m, tensor);
 }
 

@@ -2,8 +2,8 @@
  *
  * Wishes are sorted by the place of their storage, and storages are visited in the order of the
  * file. A block of a storage is a range of numbers. A contiguous tensor takes the part of the range
- * that belongs to it, converted to float32. A tensor with other strides collects the stretch from
- * its first to its last number, and is gathered from there when the stretch is complete.
+ * that belongs to it, converted to float32. Tensors with other strides are gathered from the
+ * stretch of the storage that they lie in, which is kept as float32 until the storage has been read.
  */
 #include "base/memory.h"
 #include "exchange/half.h"
@@ -22,9 +22,14 @@ typedef struct Wanted {
     /* The numbers first .. last of the storage. */
     int64_t first, last;
     bool contiguous;
-    /* [last - first + 1]: the stretch, while a tensor with other strides is read. */
-    float *stretch;
 } Wanted;
+
+/* The numbers first .. last of a storage, in which all tensors with other strides lie. */
+typedef struct Stretch {
+    int64_t first, last;
+    /* [last - first + 1]; NULL where all tensors are contiguous. */
+    float *numbers;
+} Stretch;
 
 static bool is_contiguous(const Tensor *tensor)
 {
@@ -88,13 +93,13 @@ static void convert(float *to, TensorType type, const unsigned char *from, size_
     }
 }
 
-/* to := the numbers of the tensor, row by row, from its stretch. */
-static void gather(const Wanted *w)
+/* to := the numbers of the tensor, row by row, from the stretch. */
+static void gather(const Wanted *w, const Stretch *stretch)
 {
     const Tensor *t = w->tensor;
-    int64_t at[TENSOR_MAX_RANK] = {0}, from = 0;
+    int64_t at[TENSOR_MAX_RANK] = {0}, from = w->first - stretch->first;
     for (int64_t i = 0; i < t->count; i++) {
-        w->to[i] = w->stretch[from];
+        w->to[i] = stretch->numbers[from];
         for (int d = t->rank - 1; d >= 0; d--) {
             from += t->stride[d];
             if (++at[d] < t->shape[d])
@@ -105,61 +110,82 @@ static void gather(const Wanted *w)
     }
 }
 
-/* Takes what the tensor has of the numbers begin .. end - 1, which lie at `bytes`. *taken grows by the
- * numbers of the tensor that are there now. */
-static bool take(Wanted *w, const unsigned char *bytes, int64_t begin, int64_t end, int64_t *taken,
-                 Error *error)
+/* to [last - first + 1] takes what it has of the numbers begin .. end - 1 of the storage, which lie at
+ * `bytes`. How many these are. */
+static int64_t take(const Storage *storage, const unsigned char *bytes, int64_t begin, int64_t end,
+                    int64_t first, int64_t last, float *to)
 {
-    const int64_t from = w->first > begin ? w->first : begin;
-    const int64_t until = w->last + 1 < end ? w->last + 1 : end;
+    const int64_t from = first > begin ? first : begin;
+    const int64_t until = last + 1 < end ? last + 1 : end;
     if (from >= until)
-        return true;
-    if (!w->contiguous && !w->stretch)
-        w->stretch =
-            memory_large((size_t)(w->last - w->first + 1), sizeof(float), w->tensor->name, error);
-    float *to = w->contiguous ? w->to : w->stretch;
-    if (!to)
-        return false;
-    convert(to + (from - w->first), w->storage->type,
-            bytes + (size_t)(from - begin) * tensor_type_size(w->storage->type),
+        return 0;
+    convert(to + (from - first), storage->type,
+            bytes + (size_t)(from - begin) * tensor_type_size(storage->type),
             (size_t)(until - from));
-    if (w->contiguous)
-        *taken += until - from;
-    if (w->stretch && until == w->last + 1) {
-        gather(w);
-        *taken += w->tensor->count;
-        memory_free(w->stretch);
-        w->stretch = NULL;
-    }
-    return true;
+    return until - from;
 }
 
 /* -- One storage ------------------------------------------------------------------------------- */
 
-/* Reads the wishes of one storage, which are sorted by their first number. */
-static bool read_storage(TensorFile *file, Wanted *wishes, int count, unsigned char *block,
+static bool make_stretch(const TensorFile *file, const Wanted *wishes, int count, Stretch *stretch,
                          Error *error)
 {
+    *stretch = (Stretch){.first = INT64_MAX, .last = -1};
+    for (int i = 0; i < count; i++)
+        if (!wishes[i].contiguous) {
+            stretch->first = wishes[i].first < stretch->first ? wishes[i].first : stretch->first;
+            stretch->last = wishes[i].last > stretch->last ? wishes[i].last : stretch->last;
+        }
+    if (stretch->last < 0)
+        return true;
+    stretch->numbers = memory_unset((size_t)(stretch->last - stretch->first + 1),
+                                    sizeof *stretch->numbers, file->path, error);
+    return stretch->numbers != NULL;
+}
+
+static void watch(const TensorFile *file, int64_t numbers)
+{
+    if (file->watch)
+        file->watch(file->watch_context, numbers);
+}
+
+/* Reads the blocks of the storage, to its end, where an archive has its checksum. */
+static bool read_blocks(TensorFile *file, const Wanted *wishes, int count, const Stretch *stretch,
+                        unsigned char *block, Error *error)
+{
     const Storage *storage = wishes[0].storage;
-    const int64_t size = (int64_t)tensor_type_size(storage->type);
-    int64_t begin = 0;
-    if (!file->reader->seek(file, storage, error))
-        return false;
-    /* To the end of the storage, where an archive has its checksum. */
-    while (begin < storage->count) {
-        const int64_t left = storage->count - begin;
-        const int64_t numbers = left < BLOCK / size ? left : BLOCK / size;
-        if (!file->reader->next(file, block, (size_t)(numbers * size), error))
+    const int64_t size = (int64_t)tensor_type_size(storage->type), most = BLOCK / size;
+    for (int64_t begin = 0, end; begin < storage->count; begin = end) {
+        end = begin + most < storage->count ? begin + most : storage->count;
+        if (!file->reader->next(file, block, (size_t)((end - begin) * size), error))
             return false;
         int64_t taken = 0;
-        for (int i = 0; i < count && wishes[i].first < begin + numbers; i++)
-            if (!take(&wishes[i], block, begin, begin + numbers, &taken, error))
-                return false;
-        if (file->watch)
-            file->watch(file->watch_context, taken);
-        begin += numbers;
+        for (int i = 0; i < count && wishes[i].first < end; i++)
+            if (wishes[i].contiguous)
+                taken +=
+                    take(storage, block, begin, end, wishes[i].first, wishes[i].last, wishes[i].to);
+        if (stretch->numbers)
+            take(storage, block, begin, end, stretch->first, stretch->last, stretch->numbers);
+        watch(file, taken);
     }
     return true;
+}
+
+/* Reads the wishes of one storage, which are sorted by their first number. */
+static bool read_storage(TensorFile *file, const Wanted *wishes, int count, unsigned char *block,
+                         Error *error)
+{
+    Stretch stretch;
+    const bool ok = make_stretch(file, wishes, count, &stretch, error) &&
+                    file->reader->seek(file, wishes[0].storage, error) &&
+                    read_blocks(file, wishes, count, &stretch, block, error);
+    for (int i = 0; ok && i < count; i++)
+        if (!wishes[i].contiguous) {
+            gather(&wishes[i], &stretch);
+            watch(file, wishes[i].tensor->count);
+        }
+    memory_free(stretch.numbers);
+    return ok;
 }
 
 static bool check_wish(const TensorFile *file, const TensorWish *wish, Error *error)
@@ -189,8 +215,6 @@ bool tensor_file_read(TensorFile *file, const TensorWish *wishes, int count, Err
             continue;
         ok = read_storage(file, sorted + i, next - i, block, error);
     }
-    for (int i = 0; i < used; i++)
-        memory_free(sorted[i].stretch);
     memory_free(sorted);
     memory_free(block);
     return ok;

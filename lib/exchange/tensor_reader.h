@@ -29,6 +29,9 @@ struct TensorFile {
     void *state;
 };
 
+/* The index of the storage with this key, or -1. */
+int table_find_storage(const TensorTable *table, const char *key);
+
 /* The index of a new group, storage or tensor at the end of the table. Names are copied. */
 int table_add_group(TensorTable *table, const char *name);
 int table_add_storage(TensorTable *table, const char *key, TensorType type, int64_t count,

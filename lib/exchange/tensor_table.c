@@ -5,6 +5,7 @@
  */
 #include "exchange/tensor_table.h"
 
+#include "base/fingerprint.h"
 #include "base/foreign_file.h"
 #include "base/input_file.h"
 #include "base/memory.h"
@@ -61,12 +62,42 @@ int table_add_group(TensorTable *table, const char *name)
     return table->group_count++;
 }
 
+/* The slot that has the key, or the empty one where it belongs. */
+static int slot_of(const TensorTable *table, const char *key)
+{
+    const int mask = table->slot_count - 1;
+    const uint64_t print = fingerprint(FINGERPRINT_START, (const uint8_t *)key, strlen(key));
+    int slot = (int)(print & (uint64_t)mask);
+    while (table->slots[slot] && strcmp(table->storages[table->slots[slot] - 1].key, key) != 0)
+        slot = (slot + 1) & mask;
+    return slot;
+}
+
+/* At least half of the slots stay empty. */
+static void make_slots(TensorTable *table)
+{
+    if (2 * (table->storage_count + 1) <= table->slot_count)
+        return;
+    table->slot_count = table->slot_count > 0 ? 2 * table->slot_count : 64;
+    memory_free(table->slots);
+    table->slots = memory_small((size_t)table->slot_count, sizeof *table->slots);
+    for (int i = 0; i < table->storage_count; i++)
+        table->slots[slot_of(table, table->storages[i].key)] = i + 1;
+}
+
+int table_find_storage(const TensorTable *table, const char *key)
+{
+    return table->slot_count > 0 ? table->slots[slot_of(table, key)] - 1 : -1;
+}
+
 int table_add_storage(TensorTable *table, const char *key, TensorType type, int64_t count,
                       int64_t place)
 {
+    make_slots(table);
     table->storages = with_room(table->storages, table->storage_count, sizeof *table->storages);
     table->storages[table->storage_count] =
         (Storage){.key = memory_string(key), .type = type, .count = count, .place = place};
+    table->slots[slot_of(table, key)] = table->storage_count + 1;
     return table->storage_count++;
 }
 
@@ -251,6 +282,7 @@ void tensor_file_close(TensorFile *file)
     memory_free(file->table.tensors);
     memory_free(file->table.groups);
     memory_free(file->table.storages);
+    memory_free(file->table.slots);
     memory_free(file->path);
     memory_free(file);
 }

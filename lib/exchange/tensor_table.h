@@ -10,8 +10,8 @@
  * The content decides which reader opens the file: safetensors, PyTorch's zip, or the format that
  * PyTorch wrote before version 1.6. Opening reads the names and checks that all tensors lie inside
  * the file. It reads no weights. Reading passes over the file once and writes each wanted tensor to
- * the caller's memory, so that weights are in memory once. A tensor with unusual strides is the
- * exception: the stretch of the file that it lies in is in memory too while it is read.
+ * the caller's memory, so that weights are in memory once. Tensors with unusual strides are the
+ * exception: the storage that they lie in is in memory too while it is read.
  *
  * A failure is an input error of one line. Nothing in a file is executed.
  */
@@ -84,6 +84,9 @@ typedef struct TensorTable {
     int tensor_count;
     Storage *storages;
     int storage_count;
+    /* [slot_count], a power of two: a hash table of the storages by key; 1 + an index, or 0. */
+    int *slots;
+    int slot_count;
     /* The recipe in a safetensors file that varhead wrote; NULL in others. Owned by the table. */
     char *recipe;
 } TensorTable;

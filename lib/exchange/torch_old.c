@@ -82,7 +82,7 @@ static bool place_storage(Sequence *s, const PickleValue *key, int64_t *at)
                            file->path);
     memcpy(name, key->as.text.bytes, key->as.text.size);
     name[key->as.text.size] = '\0';
-    const int index = torch_find_storage(&file->table, name);
+    const int index = table_find_storage(&file->table, name);
     if (index < 0)
         return error_input(s->error, "%s: has the numbers of a storage %.80s that no tensor uses",
                            file->path, name);

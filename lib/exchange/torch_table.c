@@ -5,7 +5,6 @@
 
 #include "base/memory.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* An optimizer's state is four levels deep. */
@@ -14,8 +13,6 @@ enum { MOST_DEPTH = 6 };
 typedef struct Walk {
     TensorTable *table;
     const char *path;
-    /* Storages by key: indices of the table, sorted. */
-    int *sorted;
     Error *error;
 } Walk;
 
@@ -27,58 +24,25 @@ static char *text_of(const PickleValue *value)
 
 /* -- Storages ---------------------------------------------------------------------------------- */
 
-/* *at := the place of the key among the sorted storages, or where it belongs. */
-static bool search(const TensorTable *table, const int *sorted, const char *key, int *at)
-{
-    int low = 0, high = table->storage_count;
-    while (low < high) {
-        const int middle = (low + high) / 2;
-        const int order = strcmp(table->storages[sorted[middle]].key, key);
-        if (order == 0) {
-            *at = middle;
-            return true;
-        }
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *at = low;
-    return false;
-}
-
 /* The index of the storage, which is added if it is new; -1 with the error if another one has its
  * key. */
 static int storage_of(Walk *w, const PickleValue *value)
 {
     char *key = text_of(value->as.storage.key);
-    int at, index = -1;
-    if (search(w->table, w->sorted, key, &at)) {
-        index = w->sorted[at];
-        const Storage *known = &w->table->storages[index];
-        if (known->type != value->as.storage.type || known->count != value->as.storage.count) {
-            error_input(w->error, "%s: the storage %.80s has two types or sizes", w->path, key);
-            index = -1;
-        }
-    } else if (w->table->storage_count >= TENSOR_TABLE_LIMIT) {
+    int index = table_find_storage(w->table, key);
+    const Storage *known = index >= 0 ? &w->table->storages[index] : NULL;
+    if (known &&
+        (known->type != value->as.storage.type || known->count != value->as.storage.count)) {
+        error_input(w->error, "%s: the storage %.80s has two types or sizes", w->path, key);
+        index = -1;
+    } else if (!known && w->table->storage_count >= TENSOR_TABLE_LIMIT) {
         error_input(w->error, "%s: has more than %d storages", w->path, TENSOR_TABLE_LIMIT);
-    } else {
-        memmove(w->sorted + at + 1, w->sorted + at,
-                (size_t)(w->table->storage_count - at) * sizeof *w->sorted);
+    } else if (!known) {
         index =
             table_add_storage(w->table, key, value->as.storage.type, value->as.storage.count, -1);
-        w->sorted[at] = index;
     }
     memory_free(key);
     return index;
-}
-
-int torch_find_storage(const TensorTable *table, const char *key)
-{
-    for (int i = 0; i < table->storage_count; i++)
-        if (strcmp(table->storages[i].key, key) == 0)
-            return i;
-    return -1;
 }
 
 /* -- Tensors ----------------------------------------------------------------------------------- */
@@ -172,9 +136,7 @@ bool torch_fill_table(TensorTable *table, PickleValue *root, const char *path, E
     Walk w = {.table = table, .path = path, .error = error};
     if (root->kind != PICKLE_DICT && root->kind != PICKLE_LIST && root->kind != PICKLE_TUPLE)
         return error_input(error, "%s: holds no state dict, a dictionary of named tensors", path);
-    w.sorted = memory_small(TENSOR_TABLE_LIMIT + 1, sizeof *w.sorted);
     const bool ok = walk(&w, root, "", 0);
-    memory_free(w.sorted);
     if (ok && table->tensor_count == 0)
         return error_input(error, "%s: has no tensors in it, expected a state dict", path);
     return ok;

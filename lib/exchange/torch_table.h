@@ -14,6 +14,3 @@ enum {
  * such a dictionary itself, or hold them in dictionaries and lists. An input error if there is no
  * named tensor. Offsets and strides are checked against the claimed size. */
 bool torch_fill_table(TensorTable *table, PickleValue *root, const char *path, Error *error);
-
-/* The index of the storage with this key, or -1. */
-int torch_find_storage(const TensorTable *table, const char *key);

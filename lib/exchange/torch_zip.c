@@ -16,6 +16,8 @@
 
 typedef struct State {
     ZipArchive *zip;
+    /* "NAME/data/", where NAME/data.pkl is. */
+    char *storages;
 } State;
 
 /* The part of a member's name after the first folder. */
@@ -23,6 +25,14 @@ static const char *name_in_folder(const ZipArchive *zip)
 {
     const char *slash = strchr(zip_name(zip), '/');
     return slash ? slash + 1 : "";
+}
+
+/* The key of the storage that a member has; NULL if it lies elsewhere. */
+static const char *storage_key(const State *state, const ZipArchive *zip)
+{
+    const size_t length = strlen(state->storages);
+    const char *name = zip_name(zip);
+    return strncmp(name, state->storages, length) == 0 ? name + length : NULL;
 }
 
 /* Reads a whole member of at most `most` bytes, which the caller frees. */
@@ -44,6 +54,9 @@ static char *read_member(ZipArchive *zip, const char *path, int64_t most, Error 
 
 static bool read_pickle(TensorFile *file, ZipArchive *zip, Error *error)
 {
+    State *state = file->state;
+    const char *name = zip_name(zip);
+    state->storages = memory_format("%.*s/data/", (int)strcspn(name, "/"), name);
     Pickle *pickle = NULL;
     size_t used;
     const size_t size = (size_t)zip_size(zip);
@@ -95,7 +108,8 @@ enum { MOST_DEFLATED = 1100 };
 
 static bool place_storage(TensorFile *file, const ZipArchive *zip, Error *error)
 {
-    const int index = torch_find_storage(&file->table, name_in_folder(zip) + strlen("data/"));
+    const char *key = storage_key(file->state, zip);
+    const int index = key ? table_find_storage(&file->table, key) : -1;
     if (index < 0)
         return true;
     Storage *storage = &file->table.storages[index];
@@ -119,8 +133,7 @@ static bool find_storages(TensorFile *file, Error *error)
     bool more = true;
     bool ok = zip_open(&zip, file->path, error);
     while (ok && (ok = zip_next(zip, &more, error)) && more)
-        if (strncmp(name_in_folder(zip), "data/", 5) == 0)
-            ok = place_storage(file, zip, error);
+        ok = place_storage(file, zip, error);
     zip_close(zip);
     for (int i = 0; ok && i < file->table.storage_count; i++)
         if (file->table.storages[i].place < 0)
@@ -159,8 +172,10 @@ static bool torch_zip_next(TensorFile *file, void *bytes, size_t size, Error *er
 static void torch_zip_close(TensorFile *file)
 {
     State *state = file->state;
-    if (state)
+    if (state) {
         zip_close(state->zip);
+        memory_free(state->storages);
+    }
     memory_free(state);
 }
 

@@ -21,6 +21,9 @@ said printed "^  network .* told t - 1, predicts eps\|told t - 1, predicts eps"
 said printed "^  import     possible"
 works infer info "$golden/adm.pt"
 said printed "not possible: .*--config FILE says them"
+works infer info "$golden/adm.pt" --config "$golden/adm.json"
+said printed "^  diffusion  cosine schedule, 1000 timesteps"
+said printed "^  import     possible"
 [ -z "$(find . -name '*.h5')" ] || problem "infer info made $(find . -name '*.h5')"
 
 # -- Import, and what it says
