@@ -50,6 +50,9 @@ typedef struct Data {
     int part;
     Config config;
     Dataset *dataset;
+    /* Of the images; none where the images have none, with the reason. */
+    Labels classes;
+    Error no_labels;
     /* [BATCH, dims]: images on their way. */
     float *images;
     /* Elements of an image. */
@@ -88,6 +91,8 @@ static void line(const char *name, const char *format, ...)
 
 /* Pictures of several sizes are looked at as squares of the smallest side, and grey ones among colours as
  * colours. */
+enum { LEAST_SIDE = 4, MOST_SIDE = 1024 }; /* of data.resolution */
+
 static bool look_at_sizes(Data *d, const char *path, int *resolution, int *channels,
                           StringList *list, Error *error)
 {
@@ -97,9 +102,10 @@ static bool look_at_sizes(Data *d, const char *path, int *resolution, int *chann
         return false;
     if (d->sizes.has_colours)
         *channels = 3;
-    if (d->sizes.pictures == 0 || picture_survey_is_even(&d->sizes))
+    const int side = d->sizes.least_side;
+    if (d->sizes.pictures == 0 || (picture_survey_is_even(&d->sizes) && side <= MOST_SIDE))
         return true;
-    *resolution = d->sizes.least_side;
+    *resolution = side < LEAST_SIDE ? LEAST_SIDE : side > MOST_SIDE ? MOST_SIDE : side;
     string_list_add(list, "data.resize=center_crop");
     return true;
 }
@@ -123,6 +129,7 @@ static bool configure(Data *d, const char *path, Error *error)
                      memory_format("data.channels=%d", channels)};
     string_list_add(&list, shape[0]);
     string_list_add(&list, shape[1]);
+    string_list_add(&list, "data.train=something"); /* a format wants one */
     string_list_add(&list, "model.channel_mult=[1]");
     string_list_add(&list, "model.attention=[]");
     for (int i = 0; i < d->overrides.count; i++)
@@ -176,29 +183,32 @@ static bool read_all(Data *d, Survey *survey, Error *error)
     return survey->prints != NULL;
 }
 
+/* Images without labels are no error, unless --labels names a file. Wrong labels are one. */
+static bool read_labels(Data *d, Error *error)
+{
+    return labels_read(&d->classes, d->dataset, d->labels, "--labels", MOST_CLASSES, error) ||
+           (!d->labels && !labels_are_there(d->dataset, &d->no_labels));
+}
+
 /* -- Lines ------------------------------------------------------------------------------------- */
 
-/* Images whose labels are not known are no error, unless --labels names a file. */
-static bool print_labels(const Data *d, Error *error)
+static void print_labels(const Data *d)
 {
-    Labels labels;
-    if (!labels_read(&labels, d->dataset, d->labels, "--labels", MOST_CLASSES, error)) {
-        if (!d->labels)
-            line("labels", "not known");
-        return !d->labels;
+    const Labels *labels = &d->classes;
+    if (!labels->values) {
+        line("labels", "not known: %s", d->no_labels.message);
+        return;
     }
-    int64_t *counts = memory_small((size_t)labels.classes, sizeof *counts);
-    for (int64_t i = 0; i < labels.count; i++)
-        counts[labels.values[i]]++;
-    line("labels", "%d class%s", labels.classes, labels.classes == 1 ? "" : "es");
-    for (int c = 0; c < labels.classes; c++) {
-        const char *name = labels.names ? labels.names[c] : NULL;
+    int64_t *counts = memory_small((size_t)labels->classes, sizeof *counts);
+    for (int64_t i = 0; i < labels->count; i++)
+        counts[labels->values[i]]++;
+    line("labels", "%d class%s", labels->classes, labels->classes == 1 ? "" : "es");
+    for (int c = 0; c < labels->classes; c++) {
+        const char *name = labels->names ? labels->names[c] : NULL;
         line("", "%4d: %lld%s%s", c, (long long)counts[c], name ? "  " : "",
              name ? picture_name(name).text : "");
     }
     memory_free(counts);
-    labels_free(&labels);
-    return true;
 }
 
 /* "125.3  123.0  113.9" */
@@ -255,13 +265,14 @@ static void print_duplicates(const Data *d, Survey *survey)
 static void print_sizes(const Data *d)
 {
     const PictureSurvey *sizes = &d->sizes;
-    if (sizes->pictures == 0 || picture_survey_is_even(sizes))
+    const int side = sizes->least_side < MOST_SIDE ? sizes->least_side : MOST_SIDE;
+    if (sizes->pictures == 0 || (picture_survey_is_even(sizes) && side == sizes->least_side))
         return;
     line("sizes", "%d to %d pixels wide, %d to %d high", sizes->least_width, sizes->most_width,
          sizes->least_height, sizes->most_height);
     line("",
          "read with data.resize=center_crop; train needs it, and a data.resolution of %d at most",
-         sizes->least_side);
+         side);
 }
 
 static bool print_all(Data *d, Survey *survey, Error *error)
@@ -276,8 +287,7 @@ static bool print_all(Data *d, Survey *survey, Error *error)
     line("images", "%lld of %d x %d, %d channel%s", (long long)dataset_count(d->dataset), side,
          side, channels, channels == 1 ? "" : "s");
     print_sizes(d);
-    if (!print_labels(d, error))
-        return false;
+    print_labels(d);
     print_moments(d, survey);
     print_duplicates(d, survey);
     line("fingerprint", "%016llx", (unsigned long long)print);
@@ -322,9 +332,10 @@ static bool examine(Data *d, Error *error)
         (d->grid && !image_check_channels(d->config.data.channels, error)))
         return false;
     const bool ok = open_images(d, error) && (!d->verify || dataset_verify(d->dataset, error)) &&
-                    read_all(d, &survey, error) &&
+                    read_labels(d, error) && read_all(d, &survey, error) &&
                     (d->common.quiet || print_all(d, &survey, error)) &&
                     (!d->grid || write_grid(d, error));
+    labels_free(&d->classes);
     memory_free(survey.prints);
     memory_free(d->images);
     dataset_close(d->dataset);

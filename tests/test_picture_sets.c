@@ -84,12 +84,13 @@ START_TEST(pictures_come_in_the_order_of_their_names)
     write_tree();
     check_levels(scratch_path("tree"), BROKEN_STOP, 3, (int[]){1, 2, 3});
     MadeFile files[3] = {level_png(3), level_png(1), level_png(2)};
-    const ArchiveFile archived[] = {{"top/dogs/1.png", files[0].bytes, files[0].size, NULL},
-                                    {"top/cats/a", files[1].bytes, files[1].size, NULL},
-                                    {"top/read.me", "text", 4, NULL},
-                                    {"top/cats/link.png", NULL, 0, "a"},
-                                    {"./top/cats/b.png", files[2].bytes, files[2].size, NULL},
-                                    {"top/.x/c.png", files[2].bytes, files[2].size, NULL}};
+    const ArchiveFile archived[] = {
+        {"top/dogs/1.png", files[0].bytes, files[0].size, NULL},
+        {"top/cats/a", files[1].bytes, files[1].size, NULL},
+        {"top/read.me", "text", 4, NULL},
+        {"top/cats/link", NULL, 0, "a"},
+        {"./top/x/..//cats/./b.png", files[2].bytes, files[2].size, NULL},
+        {"top/.x/c.png", files[2].bytes, files[2].size, NULL}};
     static const char *const names[] = {"a.tar", "a.tar.gz"};
     for (int i = 0; i < 2; i++) {
         archive_write_files(scratch_path(names[i]), archived, 6);
@@ -102,6 +103,84 @@ START_TEST(pictures_come_in_the_order_of_their_names)
     set_fails(scratch_path("b.tar"), "b.tar: holds two pictures named top/dogs/1.png");
     for (int i = 0; i < 3; i++)
         free(files[i].bytes);
+}
+END_TEST
+
+/* Bytes of the file `name`; *size := their number. */
+static uint8_t *bytes_of(const char *name, size_t *size)
+{
+    FILE *file = fopen(scratch_path(name), "rb");
+    uint8_t *bytes = malloc(1 << 20);
+    *size = fread(bytes, 1, 1 << 20, file);
+    fclose(file);
+    return bytes;
+}
+
+/* The archive `to` := the archives `one` and `other`, one behind the other. */
+static void join(const char *to, const char *one, const char *other)
+{
+    size_t sizes[2];
+    uint8_t *bytes[2] = {bytes_of(one, &sizes[0]), bytes_of(other, &sizes[1])};
+    bytes[0] = realloc(bytes[0], sizes[0] + sizes[1]);
+    memcpy(bytes[0] + sizes[0], bytes[1], sizes[1]);
+    scratch_write(scratch_path(to), bytes[0], sizes[0] + sizes[1]);
+    free(bytes[0]);
+    free(bytes[1]);
+}
+
+/* Writes the archive `name` without the zeros at its end, which are tar's end mark. */
+static void cut_end_mark(const char *to, const char *name)
+{
+    size_t size;
+    uint8_t *bytes = bytes_of(name, &size);
+    while (bytes[size - 1] == 0)
+        size--;
+    scratch_write(scratch_path(to), bytes, (size + 511) / 512 * 512);
+    free(bytes);
+}
+
+START_TEST(no_picture_of_an_archive_is_lost_without_a_word)
+{
+    MadeFile files[3] = {level_png(1), level_png(2), level_png(3)};
+    const ArchiveFile archived[] = {{"a/1.png", files[0].bytes, files[0].size, NULL},
+                                    {"../a/2.png", files[1].bytes, files[1].size, NULL},
+                                    {"/b/3.png", files[2].bytes, files[2].size, NULL},
+                                    {"b/4.png", NULL, 0, "3.png"}};
+    archive_write_files(scratch_path("1.tar"), archived, 1);
+    archive_write_files(scratch_path("2.tar"), archived + 1, 2);
+    archive_write_files(scratch_path("1.tar.gz"), archived, 1);
+    archive_write_files(scratch_path("2.tar.gz"), archived + 1, 2);
+    join("both.tar", "1.tar", "2.tar");
+    join("both.tar.gz", "1.tar.gz", "2.tar.gz");
+    check_levels(scratch_path("both.tar"), BROKEN_STOP, 3, (int[]){1, 2, 3});
+    check_levels(scratch_path("both.tar.gz"), BROKEN_STOP, 3, (int[]){1, 2, 3});
+    cut_end_mark("cut.tar", "2.tar");
+    set_fails(scratch_path("cut.tar"), "cut.tar: the archive ends without tar's end mark");
+    archive_write_files(scratch_path("link.tar"), archived, 4);
+    set_fails(scratch_path("link.tar"), "link.tar: b/4.png is a link, whose picture the archive "
+                                        "does not have there");
+    for (int i = 0; i < 3; i++)
+        free(files[i].bytes);
+}
+END_TEST
+
+/* The number of paths doubles with each directory. */
+START_TEST(directories_that_link_to_each_other_are_refused)
+{
+    enum { DIRECTORIES = 12 };
+    make_directory("links");
+    for (int i = 0; i < DIRECTORIES; i++) {
+        char name[64], target[64];
+        snprintf(name, sizeof name, "links/%d", i);
+        make_directory(name);
+        for (int k = 0; k < DIRECTORIES; k++)
+            if (k != i) {
+                snprintf(name, sizeof name, "links/%d/to-%d", i, k);
+                snprintf(target, sizeof target, "../%d", k);
+                ck_assert_int_eq(symlink(target, scratch_path(name)), 0);
+            }
+    }
+    set_fails(scratch_path("links"), "links: links lead to more than 100000 directories");
 }
 END_TEST
 
@@ -118,6 +197,9 @@ START_TEST(a_broken_picture_stops_or_is_left_out)
     ck_assert_int_eq(unlink(scratch_path("tree/cats/0.PNG")), 0);
     ck_assert_int_eq(symlink("nothing", scratch_path("tree/cats/0.jpeg")), 0);
     set_fails(scratch_path("tree"), "tree: cats/0.jpeg cannot be opened: No such file");
+    ck_assert_int_eq(symlink("loop", scratch_path("tree/cats/loop")), 0); /* no name of a picture */
+    ck_assert_int_eq(unlink(scratch_path("tree/cats/0.jpeg")), 0);
+    set_fails(scratch_path("tree"), "tree: cats/loop cannot be opened: Too many levels");
     check_levels(scratch_path("tree"), BROKEN_SKIP, 3, (int[]){1, 2, 3});
     make_directory("broken");
     scratch_write(scratch_path("broken/a\nb.png"), "", 0);
@@ -181,6 +263,70 @@ START_TEST(directories_are_labels_and_notes_tell_what_is_left_out)
 }
 END_TEST
 
+/* A directory with a picture in each class. */
+static void write_classes(const char *name, const char *const *classes, int count)
+{
+    make_directory(name);
+    for (int i = 0; i < count; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/%s", name, classes[i]);
+        make_directory(path);
+        snprintf(path, sizeof path, "%s/%s/1.png", name, classes[i]);
+        write_level(path, (uint8_t)i);
+    }
+}
+
+/* The labels of the data set, which are freed by the caller. */
+static Labels labels_of(const char *path)
+{
+    Dataset *dataset;
+    Labels labels;
+    const Config config = config_of(path, "");
+    assert_ok(dataset_open(&dataset, &config, DATASET_TRAIN, &error));
+    assert_ok(labels_read(&labels, dataset, NULL, "--labels", 10, &error));
+    dataset_close(dataset);
+    return labels;
+}
+
+START_TEST(classes_are_known_by_their_names)
+{
+    write_classes("all", (const char *[]){"cats", "dogs", "emus"}, 3);
+    write_classes("some", (const char *[]){"cats", "emus"}, 2);
+    write_classes("others", (const char *[]){"dogs", "fish"}, 2);
+    Labels all = labels_of(scratch_path("all")), some = labels_of(scratch_path("some"));
+    Labels others = labels_of(scratch_path("others"));
+    ck_assert_int_eq(some.values[1], 1);
+    assert_ok(labels_match(&some, &all, "some", &error));
+    ck_assert(some.classes == 3 && some.values[0] == 0 && some.values[1] == 2);
+    ck_assert_str_eq(some.names[2], "emus");
+    assert_fails(labels_match(&others, &all, "others", &error),
+                 "others: has the class fish, which the training images do not have");
+    labels_free(&others);
+    labels_free(&some);
+    labels_free(&all);
+}
+END_TEST
+
+START_TEST(classes_of_a_list_are_known_by_their_names)
+{
+    static const int expected[] = {0, 1, 1, 2};
+    char path[512];
+    write_classes("one", (const char *[]){"cats", "dogs"}, 2);
+    write_classes("two", (const char *[]){"dogs", "emus"}, 2);
+    char *one = strdup(scratch_path("one"));
+    snprintf(path, sizeof path, "%s\n%s", one, scratch_path("two"));
+    free(one);
+    Labels labels = labels_of(path);
+    ck_assert_int_eq(labels.classes, 3);
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(labels.values[i], expected[i]);
+    ck_assert_str_eq(labels.names[1], "dogs");
+    labels_free(&labels);
+}
+END_TEST
+
 SUITE_MAIN("sets of pictures", pictures_come_in_the_order_of_their_names,
-           a_broken_picture_stops_or_is_left_out,
-           directories_are_labels_and_notes_tell_what_is_left_out)
+           no_picture_of_an_archive_is_lost_without_a_word,
+           directories_that_link_to_each_other_are_refused, a_broken_picture_stops_or_is_left_out,
+           directories_are_labels_and_notes_tell_what_is_left_out, classes_are_known_by_their_names,
+           classes_of_a_list_are_known_by_their_names)

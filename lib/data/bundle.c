@@ -2,8 +2,12 @@
  *
  * Only the formats that the header names are switched on. Others, and filters that libarchive runs
  * as programs, would be attack surface without a use. zlib unpacks gzip, because libarchive does not
- * compare gzip's checksum. The checksum stands at the end, so what follows the last file is read
- * too. Messages of libarchive may quote the archive, so control characters are taken out of them.
+ * compare gzip's checksum. Messages of libarchive may quote the archive, so control characters are
+ * taken out of them.
+ *
+ * A tar ends with blocks of zeros. libarchive stops at the first ones, although tars may be joined, and
+ * takes a tar without any for a whole one, although it may have lost its rest. So it is told to read
+ * on, and the last block is looked at.
  */
 #include "data/bundle.h"
 
@@ -18,11 +22,7 @@
 #include <string.h>
 #include <zlib.h>
 
-enum {
-    BLOCK = 1 << 17,
-    /* Blocks that may follow the last file of a compressed archive. tar fills its last 10 KiB. */
-    MOST_BEHIND = 64,
-};
+enum { BLOCK = 1 << 17, TAR_BLOCK = 512 };
 
 struct Bundle {
     char *path;
@@ -30,6 +30,10 @@ struct Bundle {
     /* What unpacks the archive; NULL if it is not compressed. */
     gzFile stream;
     uint8_t block[BLOCK];
+    /* The last bytes that were unpacked. */
+    uint8_t tail[TAR_BLOCK];
+    /* The name of the file. */
+    char *name;
 };
 
 /* -- Errors ------------------------------------------------------------------------------------ */
@@ -66,8 +70,12 @@ static la_ssize_t unpack(struct archive *archive, void *state, const void **bloc
     const int got = gzread(bundle->stream, bundle->block, BLOCK);
     const char *reason =
         gzerror(bundle->stream, &code); /* a stream that ends early has this alone */
-    if (code == Z_OK || code == Z_STREAM_END)
+    if (code == Z_OK || code == Z_STREAM_END) {
+        const int kept = got < TAR_BLOCK ? got : TAR_BLOCK;
+        memmove(bundle->tail, bundle->tail + kept, (size_t)(TAR_BLOCK - kept));
+        memcpy(bundle->tail + TAR_BLOCK - kept, bundle->block + got - kept, (size_t)kept);
         return got;
+    }
     archive_set_error(archive, EIO, "%s", code == Z_BUF_ERROR ? "its gzip data end early" : reason);
     return ARCHIVE_FATAL;
 }
@@ -75,7 +83,9 @@ static la_ssize_t unpack(struct archive *archive, void *state, const void **bloc
 static bool open_archive(Bundle *bundle)
 {
     struct archive *archive = bundle->archive = archive_read_new();
-    if (!archive || archive_read_support_format_tar(archive) != ARCHIVE_OK)
+    if (!archive || archive_read_support_format_tar(archive) != ARCHIVE_OK ||
+        archive_read_set_format_option(archive, "tar", "read_concatenated_archives", "1") !=
+            ARCHIVE_OK)
         return false;
     if (is_compressed(bundle->path)) {
         bundle->stream = gzopen(bundle->path, "rb");
@@ -114,6 +124,7 @@ void bundle_close(Bundle *bundle)
     if (bundle->stream)
         gzclose_r(bundle->stream);
     memory_free(bundle->path);
+    memory_free(bundle->name);
     memory_free(bundle);
 }
 
@@ -131,19 +142,51 @@ bool bundle_detects(const char *path)
 
 /* -- Reading ----------------------------------------------------------------------------------- */
 
-/* Reads a compressed archive to its end, where the checksum is. */
+/* tail [TAR_BLOCK] := the last bytes of the file; false where it has fewer. */
+static bool read_tail(const char *path, uint8_t *tail)
+{
+    FILE *file = input_file_open(path);
+    const bool ok = file && fseek(file, -TAR_BLOCK, SEEK_END) == 0 &&
+                    fread(tail, 1, TAR_BLOCK, file) == TAR_BLOCK;
+    if (file)
+        fclose(file);
+    return ok;
+}
+
+/* libarchive has read to the end of the data, where gzip's checksum is. */
 static bool check_end(Bundle *bundle, Error *error)
 {
-    const void *unused;
-    for (int i = 0; bundle->stream && i < MOST_BEHIND; i++) {
-        const la_ssize_t got = unpack(bundle->archive, bundle, &unused);
-        if (got < 0)
-            return report(bundle, error);
-        if (got == 0)
-            return true;
+    static const uint8_t zeros[TAR_BLOCK];
+    const bool is_tar =
+        (archive_format(bundle->archive) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
+    if (!is_tar || ((bundle->stream || read_tail(bundle->path, bundle->tail)) &&
+                    memcmp(bundle->tail, zeros, TAR_BLOCK) == 0))
+        return true;
+    return error_input(error, "%s: the archive ends without tar's end mark; is it truncated?",
+                       bundle->path);
+}
+
+/* The name without parts that lead nowhere, for memory_free: "b/1.png" of "./a/../b//1.png". */
+static char *plain_name(const char *stored)
+{
+    char *name = memory_string(stored);
+    size_t used = 0;
+    while (*stored != '\0') {
+        const size_t length = strcspn(stored, "/");
+        const bool up = length == 2 && strncmp(stored, "..", 2) == 0;
+        if (up) {
+            while (used > 0 && name[--used] != '/')
+                continue;
+        } else if (length > 0 && !(length == 1 && stored[0] == '.')) {
+            if (used > 0)
+                name[used++] = '/';
+            memmove(name + used, stored, length);
+            used += length;
+        }
+        stored += length + (stored[length] == '/');
     }
-    return !bundle->stream ||
-           error_input(error, "%s: has data behind the end of the archive", bundle->path);
+    name[used] = '\0';
+    return name;
 }
 
 bool bundle_next(Bundle *bundle, BundleFile *file, Error *error)
@@ -156,13 +199,18 @@ bool bundle_next(Bundle *bundle, BundleFile *file, Error *error)
             return check_end(bundle, error);
         if (code != ARCHIVE_OK && code != ARCHIVE_WARN)
             return report(bundle, error);
-        if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry))
+        file->is_link =
+            archive_entry_filetype(entry) == AE_IFLNK || archive_entry_hardlink(entry) != NULL;
+        if (archive_entry_filetype(entry) != AE_IFREG && !file->is_link)
             continue;
         const char *name =
             archive_entry_pathname(entry); /* NULL where this locale lacks a character */
-        file->name = name ? name : archive_entry_pathname_utf8(entry);
+        name = name ? name : archive_entry_pathname_utf8(entry);
         file->size = archive_entry_size_is_set(entry) ? archive_entry_size(entry) : -1;
-        if (file->name)
+        memory_free(bundle->name);
+        bundle->name = name ? plain_name(name) : NULL;
+        file->name = bundle->name;
+        if (name && file->name[0] != '\0')
             return true;
     }
 }

@@ -14,14 +14,17 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct Bundle Bundle;
 
 typedef struct BundleFile {
-    /* With its directories, as stored: "cats/1.png". NULL behind the last file. The text lives until
-     * the next call of bundle_next. */
+    /* With its directories: "cats/1.png", also where "./cats/../cats//1.png" is stored. NULL behind
+     * the last file. The text lives until the next call of bundle_next. */
     const char *name;
+    /* A link, to a file elsewhere in the archive or outside. It has no contents. */
+    bool is_link;
     /* Bytes, as the archive announces them; -1 if it does not. The contents may have fewer or
      * more. */
     int64_t size;
@@ -33,8 +36,9 @@ bool bundle_detects(const char *path);
 /* Input error if `path` is no archive. The caller closes *bundle, which is NULL after a failure. */
 bool bundle_open(Bundle **bundle, const char *path, Error *error);
 
-/* Goes to the next regular file. Directories, links and devices are passed over. Input error if the
- * archive is damaged. */
+/* Goes to the next regular file or link. Directories and devices are passed over. Several tars one
+ * behind the other are read as one. Input error if the archive is damaged, or ends without its end
+ * mark. */
 bool bundle_next(Bundle *bundle, BundleFile *file, Error *error);
 
 /* Reads the next *got bytes of the file: `size`, or fewer where it ends. Input error if the archive is

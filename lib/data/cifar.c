@@ -121,7 +121,7 @@ static bool archive_detects(const char *path)
     for (int i = 0; i < MOST_LOOKED_AT && !found; i++) {
         if (!bundle_next(bundle, &file, &unused) || !file.name)
             break;
-        found = find_file(file.name, &which) != NULL;
+        found = !file.is_link && find_file(file.name, &which) != NULL;
         if (file.size > LARGEST_LOOKED_AT)
             break;
     }
@@ -203,7 +203,7 @@ static bool read_archive(Files *files, Error *error)
     bool ok = bundle_open(&bundle, files->path, error);
     while (ok && (ok = bundle_next(bundle, &file, error)) && file.name) {
         int which;
-        const Kind *kind = find_file(file.name, &which);
+        const Kind *kind = file.is_link ? NULL : find_file(file.name, &which);
         if (!kind)
             continue;
         if (files->kind && files->kind != kind)

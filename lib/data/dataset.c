@@ -7,6 +7,7 @@
 #include "data/dataset.h"
 
 #include "base/fingerprint.h"
+#include "base/foreign_file.h"
 #include "base/memory.h"
 #include "base/note.h"
 #include "base/pixel.h"
@@ -37,15 +38,27 @@ static bool has_ending_of(const char *path, const DatasetFormat *format)
     return found;
 }
 
-DataFormat dataset_format_of_file(const char *path)
+/* *format := that of the content of the file, or else of its name. False if it is not known. */
+static bool find_format(const char *path, DataFormat *format)
 {
     for (int i = 0; i < DATA_FORMAT_COUNT; i++)
-        if (dataset_formats[i]->detects && dataset_formats[i]->detects(path))
-            return (DataFormat)i;
+        if (dataset_formats[i]->detects && dataset_formats[i]->detects(path)) {
+            *format = (DataFormat)i;
+            return true;
+        }
     for (int i = 0; i < DATA_FORMAT_COUNT; i++)
-        if (has_ending_of(path, dataset_formats[i]))
-            return (DataFormat)i;
-    return DATA_IDX;
+        if (has_ending_of(path, dataset_formats[i])) {
+            *format = (DataFormat)i;
+            return true;
+        }
+    return false;
+}
+
+DataFormat dataset_format_of_file(const char *path)
+{
+    DataFormat format = DATA_IDX;
+    (void)find_format(path, &format);
+    return format;
 }
 
 /* -- What a configuration says ----------------------------------------------------------------- */
@@ -89,6 +102,23 @@ static bool explain_missing(const char *path, Error *error)
     if (cifar && (strcmp(cifar, "data/cifar10") == 0 || strcmp(cifar, "data/cifar10/") == 0))
         return error_input(error, "%s: no such directory; make cifar10 fetches it", path);
     return true;
+}
+
+/* A file that no format knows is refused here, before the format that stands in for all says that it is
+ * not its own. */
+static bool check_known(const char *path, Error *error)
+{
+    DataFormat format;
+    if (config_paths_are_several(path) || find_format(path, &format))
+        return true;
+    const char *problem = access(path, F_OK) == 0 ? "is of no format that is known here"
+                          : errno == ENOENT       ? "no such file"
+                                                  : strerror(errno);
+    const ForeignKind kind = foreign_kind_of(path);
+    return error_input(error,
+                       "%s: %s%s, expected images: IDX, HDF5, NumPy or CIFAR's binary files, or "
+                       "PNG and JPEG in a directory, a tar or a zip",
+                       path, kind.text[0] ? "is " : "", kind.text[0] ? kind.text : problem);
 }
 
 /* What messages call the images; the caller frees it. */
@@ -159,6 +189,7 @@ bool dataset_open(Dataset **result, const Config *config, DatasetSplit split, Er
     Dataset *dataset = make(config, split);
     *result = dataset;
     if ((!dataset->facts->has_files || explain_missing(dataset->path, error)) &&
+        (config->data.format != DATA_AUTO || check_known(dataset->path, error)) &&
         dataset->format->open(dataset, error) && choose(dataset, config, error)) {
         dataset->config = NULL;
         return true;
@@ -185,7 +216,7 @@ void dataset_close(Dataset *dataset)
 
 bool dataset_shape(const char *path, int *resolution, int *channels, Error *error)
 {
-    return explain_missing(path, error) &&
+    return explain_missing(path, error) && check_known(path, error) &&
            dataset_formats[dataset_format_of_file(path)]->shape(path, resolution, channels, error);
 }
 

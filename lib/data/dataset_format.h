@@ -81,7 +81,7 @@ struct DatasetFormat {
     bool (*detects)(const char *path);
     /* Names of such files end in one of these, up to a NULL: for a file whose content no format
      * detects. */
-    const char *endings[3];
+    const char *endings[5];
     /* Whether the files that data.train names hold test images too: `open` then takes the part that
      * dataset->split asks for. */
     bool brings_test;

@@ -107,20 +107,45 @@ static char *labels_path(const Dataset *dataset)
     return memory_string(dataset->path);
 }
 
+/* The number of the class of that name, which is added if it is new. */
+static int64_t class_of(RawLabels *labels, const char *name)
+{
+    for (int c = 0; c < labels->names_count; c++)
+        if (strcmp(labels->names[c], name) == 0)
+            return c;
+    raw_labels_name(labels, name);
+    return labels->names_count - 1;
+}
+
+/* Appends the labels of a part. Classes of one name are one class, whatever their numbers. */
+static bool add_labels(RawLabels *labels, const Dataset *dataset, const Labels *part, Error *error)
+{
+    for (int64_t k = 0; k < part->count; k++) {
+        const int value = part->values[k];
+        const char *name = part->names ? part->names[value] : NULL;
+        if (labels->count > 0 && (name != NULL) != (labels->names_count > 0))
+            return error_input(error,
+                               "%s: some of its parts have names of their classes and others have "
+                               "numbers; expected a file of labels",
+                               dataset->name);
+        labels->values[labels->count++] = name ? class_of(labels, name) : value;
+    }
+    return true;
+}
+
 static bool read_labels(const Dataset *dataset, const char *path, RawLabels *labels, Error *error)
 {
     const Joined *joined = dataset->state;
+    bool ok = true;
     (void)path; /* the list itself: another file has a format of its own */
     labels->values = memory_large((size_t)dataset->stored, sizeof *labels->values, "labels", error);
-    for (int i = 0; labels->values && i < joined->count; i++) {
+    for (int i = 0; ok && labels->values && i < joined->count; i++) {
         Labels part;
-        if (!labels_read(&part, joined->parts[i], NULL, "--train-labels", INT_MAX, error))
-            return false;
-        for (int64_t k = 0; k < part.count; k++)
-            labels->values[labels->count++] = part.values[k];
+        ok = labels_read(&part, joined->parts[i], NULL, "--train-labels", INT_MAX, error) &&
+             add_labels(labels, dataset, &part, error);
         labels_free(&part);
     }
-    return labels->values != NULL;
+    return ok && labels->values != NULL;
 }
 
 const DatasetFormat dataset_joined = {

@@ -97,6 +97,7 @@ static bool read_labels(const Dataset *dataset, const char *path, RawLabels *lab
 
 const DatasetFormat dataset_pictures = {
     .detects = detects,
+    .endings = {".zip", ".tar", ".tar.gz", ".tgz"},
     .shape = shape,
     .open = open_images,
     .read_bytes = read_bytes,

@@ -3,6 +3,7 @@
  */
 #include "data/file_tree.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 
 #include <dirent.h>
@@ -17,13 +18,18 @@ typedef struct Level {
     dev_t device;
     ino_t inode;
     int depth;
+    /* Whether a link leads to it, or to one that it lies in. */
+    bool is_linked;
 } Level;
 
-enum { MOST_LEVELS = 64 };
+/* Directories with links to each other have a number of paths that doubles with each of them. */
+enum { MOST_LEVELS = 64, MOST_LINKED = 100000 };
 
 typedef struct Walk {
     FileTree *tree;
     const char *root;
+    /* Directories so far that were reached through a link. */
+    int64_t *linked;
     Error *error;
 } Walk;
 
@@ -34,8 +40,6 @@ static bool is_hidden(const char *name)
 
 bool file_tree_hides(const char *name)
 {
-    while (strncmp(name, "./", 2) == 0)
-        name += 2;
     for (;;) {
         if (is_hidden(name))
             return true;
@@ -63,7 +67,7 @@ static void add(FileTree *tree, char *name)
     tree->names[tree->count++] = name;
 }
 
-static bool walk(const Walk *w, const char *inside, const Level *outer);
+static bool walk(const Walk *w, const char *inside, const Level *outer, bool is_linked);
 
 /* An entry of a directory: a file is added, a directory walked. A link to nothing stays in the list,
  * since its name may be that of a picture. Most file systems say of an entry that it is a file, and
@@ -79,10 +83,17 @@ static bool take(const Walk *w, char *name, unsigned char type, const Level *lev
     const bool there = stat(path, &status) == 0;
     bool ok = true, kept = false;
     if (there && S_ISDIR(status.st_mode)) {
+        *w->linked += type == DT_LNK || level->is_linked;
         if (is_loop(level, &status))
-            w->tree->loops++;
+            ok = true;
+        else if (*w->linked > MOST_LINKED)
+            ok = error_input(w->error,
+                             "%s: links lead to more than %d directories; do they lead "
+                             "to each other?",
+                             w->root, MOST_LINKED);
         else
-            ok = walk(w, name, level);
+            ok = interrupt_continues(w->error) &&
+                 walk(w, name, level, type == DT_LNK || level->is_linked);
     } else if (!there || S_ISREG(status.st_mode)) {
         add(w->tree, name);
         kept = true;
@@ -94,7 +105,7 @@ static bool take(const Walk *w, char *name, unsigned char type, const Level *lev
 }
 
 /* Walks the directory `inside` of the root; "" for the root itself. */
-static bool walk(const Walk *w, const char *inside, const Level *outer)
+static bool walk(const Walk *w, const char *inside, const Level *outer, bool is_linked)
 {
     struct stat status;
     char *path = memory_format("%s%s%s", w->root, inside[0] ? "/" : "", inside);
@@ -102,8 +113,11 @@ static bool walk(const Walk *w, const char *inside, const Level *outer)
     bool ok = directory && stat(path, &status) == 0;
     if (!ok)
         error_input(w->error, "%s: cannot be read: %s", path, strerror(errno));
-    const Level level = {outer, ok ? status.st_dev : 0, ok ? status.st_ino : 0,
-                         outer ? outer->depth + 1 : 0};
+    const Level level = {.outer = outer,
+                         .device = ok ? status.st_dev : 0,
+                         .inode = ok ? status.st_ino : 0,
+                         .depth = outer ? outer->depth + 1 : 0,
+                         .is_linked = is_linked};
     if (ok && level.depth > MOST_LEVELS)
         ok = error_input(w->error, "%s: lies in more than %d directories", path, MOST_LEVELS);
     for (struct dirent *entry; ok && (entry = readdir(directory)) != NULL;)
@@ -124,7 +138,8 @@ static int compare(const void *a, const void *b)
 bool file_tree_read(FileTree *tree, const char *path, Error *error)
 {
     *tree = (FileTree){0};
-    if (!walk(&(Walk){tree, path, error}, "", NULL)) {
+    int64_t linked = 0;
+    if (!walk(&(Walk){tree, path, &linked, error}, "", NULL, false)) {
         file_tree_free(tree);
         return false;
     }

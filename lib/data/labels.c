@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "data/dataset_format.h"
 
+#include <string.h>
+
 void raw_labels_name(RawLabels *labels, const char *name)
 {
     labels->names =
@@ -105,6 +107,75 @@ bool labels_read(Labels *labels, const Dataset *dataset, const char *path, const
     if (!ok)
         labels_free(labels);
     return ok;
+}
+
+bool labels_are_there(const Dataset *dataset, Error *why)
+{
+    RawLabels raw = {0};
+    char *file = NULL;
+    const bool found = (!dataset->facts->has_files ||
+                        (file = find_file(dataset, NULL, "--labels", why)) != NULL) &&
+                       dataset->format->labels(dataset, file, &raw, why);
+    raw_labels_free(&raw);
+    memory_free(file);
+    return found;
+}
+
+/* The class of that name, or -1. */
+static int find_class(const Labels *labels, const char *name)
+{
+    for (int c = 0; c < labels->classes; c++)
+        if (labels->names[c] && strcmp(labels->names[c], name) == 0)
+            return c;
+    return -1;
+}
+
+/* numbers [classes] := the number of each class among those of `wanted`; -1: it has no image. */
+static bool find_numbers(const Labels *labels, const Labels *wanted, int *numbers, const char *name,
+                         Error *error)
+{
+    for (int c = 0; c < labels->classes; c++)
+        numbers[c] = -1;
+    for (int64_t i = 0; i < labels->count; i++) {
+        const int c = labels->values[i];
+        if (numbers[c] >= 0)
+            continue;
+        numbers[c] = labels->names[c] ? find_class(wanted, labels->names[c]) : c;
+        if (numbers[c] < 0 || numbers[c] >= wanted->classes)
+            return error_input(error, "%s: has the class %s, which the training images do not have",
+                               name, labels->names[c] ? labels->names[c] : "without a name");
+    }
+    return true;
+}
+
+/* The names of `wanted` take the place of the others. */
+static void renumber(Labels *labels, const Labels *wanted, const int *numbers)
+{
+    for (int64_t i = 0; i < labels->count; i++)
+        labels->values[i] = numbers[labels->values[i]];
+    for (int c = 0; c < labels->classes; c++)
+        memory_free(labels->names[c]);
+    memory_free(labels->names);
+    labels->classes = wanted->classes;
+    labels->names = memory_small((size_t)wanted->classes, sizeof *labels->names);
+    for (int c = 0; c < wanted->classes; c++)
+        labels->names[c] = memory_string(wanted->names[c]);
+}
+
+bool labels_match(Labels *labels, const Labels *wanted, const char *name, Error *error)
+{
+    if (labels->names && wanted->names) {
+        int *numbers = memory_small((size_t)labels->classes, sizeof *numbers);
+        const bool ok = find_numbers(labels, wanted, numbers, name, error);
+        if (ok)
+            renumber(labels, wanted, numbers);
+        memory_free(numbers);
+        return ok;
+    }
+    return labels->classes <= wanted->classes ||
+           error_input(error,
+                       "%s: has the label %d, and the training images have labels from 0 to %d",
+                       name, labels->classes - 1, wanted->classes - 1);
 }
 
 void labels_free(Labels *labels)

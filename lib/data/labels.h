@@ -32,5 +32,14 @@ typedef struct Labels {
 bool labels_read(Labels *labels, const Dataset *dataset, const char *path, const char *option,
                  int max_classes, Error *error);
 
+/* Whether the data set has labels of its own that can be read, right or wrong. *why := the reason if it
+ * has none. */
+bool labels_are_there(const Dataset *dataset, Error *why);
+
+/* Gives each class the number that the class of its name has in `wanted`, so that both sets have the
+ * same classes. Where one of them has no names, numbers are compared alone. Input error with the
+ * `name` of the data set if it has a class that is not among those of `wanted`. */
+bool labels_match(Labels *labels, const Labels *wanted, const char *name, Error *error);
+
 /* Fine on a zeroed struct. */
 void labels_free(Labels *labels);

@@ -108,8 +108,10 @@ static bool read_rest(const PictureFiles *files, FILE *stream, const uint8_t *be
         capacity = 2 * capacity < most ? 2 * capacity : most;
         file->bytes = memory_grow(file->bytes, (size_t)capacity, 1);
     }
-    if (stream && ferror(stream))
+    if (stream && ferror(stream)) {
+        file->is_unreadable = true;
         snprintf(file->problem, sizeof file->problem, "cannot be read");
+    }
     return true;
 }
 
@@ -146,12 +148,15 @@ static bool next_packed(PictureFiles *files, PictureFile *file, Error *error)
     do {
         if (!bundle_next(files->bundle, &packed, error))
             return false;
-    } while (packed.name && file_tree_hides(packed.name));
-    const char *name = packed.name;
-    while (name && strncmp(name, "./", 2) == 0)
-        name += 2;
-    file->name = memory_string(name);
-    if (!name || look_at(files, NULL, PICTURE_MAX_BYTES, file, error))
+    } while (packed.name && (file_tree_hides(packed.name) ||
+                             (packed.is_link && !is_named_like_a_picture(packed.name))));
+    if (packed.is_link)
+        return error_input(error,
+                           "%s: %s is a link, whose picture the archive does not have there; tar "
+                           "--dereference --hard-dereference stores pictures in place of links",
+                           files->path, packed.name);
+    file->name = memory_string(packed.name);
+    if (!packed.name || look_at(files, NULL, PICTURE_MAX_BYTES, file, error))
         return true;
     picture_files_forget(file);
     return false;
@@ -183,7 +188,9 @@ void picture_files_load_begin(const PictureFiles *files, PictureFile *file, int6
         (void)look_at(files, stream, most, file, &unused); /* it fails for archives alone */
         fclose(stream);
     } else {
-        file->is_picture = is_named_like_a_picture(file->name);
+        /* It may be a picture, unless it is a link to nothing. */
+        file->is_unreadable = errno != ENOENT;
+        file->is_picture = file->is_unreadable || is_named_like_a_picture(file->name);
         snprintf(file->problem, sizeof file->problem, "cannot be opened: %s", strerror(errno));
     }
     memory_free(path);

@@ -27,6 +27,8 @@ typedef struct PictureFile {
     int64_t size;
     /* What is wrong with a file that cannot be read, to follow its name; "" if nothing. */
     char problem[160];
+    /* Whether the system says so, which may change, and not the contents. */
+    bool is_unreadable;
     /* Whether the file is a picture, or should be one: its bytes or its name say so. */
     bool is_picture;
 } PictureFile;

@@ -38,7 +38,8 @@ static bool convert(const Picture *picture, const PictureRule *rule, const uint8
             seen[c] = opaque(seen[c], alpha, backgrounds[rule->background]);
     }
     if (rule->channels == 1 && (seen[0] != seen[1] || seen[0] != seen[2]))
-        return error_input(error, "has colours, but data.channels is 1");
+        return error_input(error, "has colours, but data.channels is 1; with data.channels 3 grey "
+                                  "pictures become coloured ones");
     for (int c = 0; c < rule->channels; c++)
         pixel[c] = (uint8_t)seen[c];
     return true;

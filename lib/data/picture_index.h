@@ -33,6 +33,8 @@ typedef struct PictureIndex {
     /* Pictures that are broken and were left out, and what is wrong with the first ones, as
      * "cats/1.png is truncated". */
     int64_t broken;
+    /* Those of them that the system did not let read. A cache does not remember them. */
+    int64_t unreadable;
     char *complaints[PICTURE_MOST_COMPLAINTS];
     /* Pictures with a colour profile, which is ignored. */
     int64_t profiles;

@@ -171,6 +171,7 @@ static bool keep(Run *run, Item *item, const uint8_t *image, Error *error)
     if (index->broken < PICTURE_MOST_COMPLAINTS)
         index->complaints[index->broken] = memory_format("%s %s", name.text, item->error.message);
     index->broken++;
+    index->unreadable += item->file.is_unreadable;
     return true;
 }
 

@@ -1,8 +1,9 @@
 /* Decodes PNG by libpng, one of its doors.
  *
  * libpng leaves a failing call by longjmp, so everything that must survive it lies in a Decoder.
- * Limits on sides and chunks are set before the first chunk is read. Warnings, about ancillary
- * chunks, are ignored; checksums of critical chunks are compared.
+ * Limits on sides and chunks are set before the first chunk is read. Checksums of all chunks are
+ * compared: transparency and orientation are in chunks that the format calls ancillary. Warnings
+ * about the contents of such chunks are ignored.
  */
 #include "base/memory.h"
 #include "data/picture_codec.h"
@@ -76,6 +77,7 @@ static bool read_picture(Decoder *decoder, png_structp png, png_infop info)
     png_set_user_limits(png, PICTURE_MAX_SIDE, PICTURE_MAX_SIDE);
     png_set_chunk_malloc_max(png, 1 << 23);
     png_set_chunk_cache_max(png, 128);
+    png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
     png_set_read_fn(png, decoder, give_bytes);
     png_read_info(png, info);
     set_layout(png, info);

@@ -27,20 +27,33 @@
 
 /* -- The shape --------------------------------------------------------------------------------- */
 
+/* Decodes the file if it is a picture. *broken := what is wrong with the first one that is not sound. */
+static void look_at(Picture *picture, const char *path, const PictureFile *file, Error *broken)
+{
+    Error problem = {0};
+    if (file->problem[0])
+        error_input(&problem, "%s", file->problem);
+    else if (file->bytes)
+        (void)picture_decode(picture, file->bytes, (size_t)file->size, &problem);
+    if (file->is_picture && problem.kind != ERROR_NONE && broken->kind == ERROR_NONE)
+        error_input(broken, "%s: %s %s", path, picture_name(file->name).text, problem.message);
+}
+
 bool picture_set_shape(int *resolution, int *channels, const char *path, Error *error)
 {
     PictureFiles *files = NULL;
     Picture picture = {0};
+    Error broken = {0};
     bool ok = picture_files_open(&files, path, error);
     while (ok && !picture.pixels) {
         PictureFile file;
-        Error unused;
         ok = picture_files_next(files, &file, error) &&
-             (file.name || error_input(error, "%s: holds no PNG or JPEG", path));
+             (file.name ||
+              (broken.kind != ERROR_NONE ? (*error = broken, false)
+                                         : error_input(error, "%s: holds no PNG or JPEG", path)));
         if (ok) {
             picture_files_load(files, &file);
-            if (file.bytes)
-                (void)picture_decode(&picture, file.bytes, (size_t)file.size, &unused);
+            look_at(&picture, path, &file, &broken);
             picture_files_forget(&file);
         }
     }
@@ -105,9 +118,12 @@ static bool decode_all(PictureSet *set, const PictureCacheKey *key, Error *error
                               .index = &set->index,
                               .store = store};
     PictureCacheKey after;
-    const bool ok = picture_pass_run(&pass, error) && make_key(set, &after, error) &&
-                    picture_store_finish(store, &set->index, after.key == key->key, &set->pixels,
-                                         &set->fd, error);
+    bool ok = picture_pass_run(&pass, error) && make_key(set, &after, error);
+    const char *spoiled = ok && after.key != key->key ? "pictures were changed while they were read"
+                          : set->index.unreadable > 0
+                              ? "the system did not let all pictures be read"
+                              : NULL;
+    ok = ok && picture_store_finish(store, &set->index, spoiled, &set->pixels, &set->fd, error);
     if (!ok)
         picture_store_free(store);
     return ok;

@@ -132,15 +132,15 @@ bool picture_store_add(PictureStore *store, const uint8_t *images, int64_t n, Er
 
 /* -- The end ----------------------------------------------------------------------------------- */
 
-bool picture_store_finish(PictureStore *store, const PictureIndex *index, bool keep,
+bool picture_store_finish(PictureStore *store, const PictureIndex *index, const char *spoiled,
                           uint8_t **pixels, int *fd, Error *error)
 {
     Error reason = {0};
     *pixels = NULL;
     *fd = -1;
-    if (store->writer && !keep)
-        error_runtime(&reason, "pictures were changed while they were read");
-    if (store->writer && keep && picture_cache_commit(store->writer, index, fd, &reason)) {
+    if (store->writer && spoiled)
+        error_runtime(&reason, "%s", spoiled);
+    if (store->writer && !spoiled && picture_cache_commit(store->writer, index, fd, &reason)) {
         store->writer = NULL;
         note("%s: its images are in a cache, %.3g GiB in %s", store->plan->path,
              (double)store->count * (double)store->image_size / (1 << 30), cache_place().directory);

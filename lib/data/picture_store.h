@@ -25,8 +25,8 @@ PictureStore *picture_store_new(const PictureStorePlan *plan);
 bool picture_store_add(PictureStore *store, const uint8_t *images, int64_t n, Error *error);
 
 /* Hands the images over: *pixels [count, image], for memory_free, or a cache *fd, which the caller
- * closes. Frees the store, unless it fails. The cache is kept if `keep` is set; else it has no name. */
-bool picture_store_finish(PictureStore *store, const PictureIndex *index, bool keep,
+ * closes. Frees the store, unless it fails. The cache is kept unless `spoiled` says why not. */
+bool picture_store_finish(PictureStore *store, const PictureIndex *index, const char *spoiled,
                           uint8_t **pixels, int *fd, Error *error);
 
 /* NULL is fine. */

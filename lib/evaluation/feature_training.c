@@ -92,7 +92,8 @@ static bool open_data(Training *t, const FeatureTraining *task, Error *error)
                        CLASSIFIER_MAX_CLASSES, error) &&
            check_labels(t, error) &&
            labels_read(&t->test_labels, t->test, task->test_labels, "--test-labels",
-                       t->labels.classes, error) &&
+                       CLASSIFIER_MAX_CLASSES, error) &&
+           labels_match(&t->test_labels, &t->labels, dataset_name(t->test), error) &&
            epoch_make(&t->order, (uint64_t)task->seed, dataset_count(t->images), error);
 }
 

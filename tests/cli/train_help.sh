@@ -53,7 +53,7 @@ esac
 # The default recipe is the one in the repository.
 output=$(cd "$root" && train --stage 1 --set data.train=nowhere --run "$directory/run" 2>&1) &&
     fail "trained on nothing"
-[ "$output" = "train: nowhere: no such file, expected an IDX file of images" ] || fail "$output"
+[ "$output" = "train: nowhere: no such file, expected images: IDX, HDF5, NumPy or CIFAR's binary files, or PNG and JPEG in a directory, a tar or a zip" ] || fail "$output"
 
 # A run takes the directory that the page says it takes, and says nothing when quiet.
 cat >tiny.yaml <<'END'
