@@ -34,6 +34,10 @@ PictureStore *picture_store_new(const PictureStorePlan *plan)
     *store = (PictureStore){.plan = plan,
                             .image_size = side * side * (size_t)plan->key.channels,
                             .stays = plan->cache == DATA_CACHE_NEVER || !cache_place().directory};
+    if (plan->cache != DATA_CACHE_NEVER && !cache_place().directory)
+        snprintf(
+            store->reason, sizeof store->reason,
+            "without the directory of a run there is no cache; infer data takes one by --cache");
     return store;
 }
 
