@@ -130,6 +130,27 @@ works train --config grey.yaml --run own --stage 1 --fresh --set data.train=colo
     --set data.resolution=8
 grep -q "data.test" errors && problem "data.test of the command line: $(cat errors)"
 
+# Directories are the classes of `infer quality`, those of the test images by their names.
+cp -r png images
+mkdir -p seen/cats seen/dogs seen/emus known/cats known/emus unknown/cats unknown/fish
+i=0
+for file in png/*.png images/*.png; do
+    i=$((i + 1))
+    case $((i % 3)) in
+    0) cp "$file" seen/cats/$i.png && cp "$file" known/cats/$i.png && cp "$file" unknown/cats/$i.png ;;
+    1) cp "$file" seen/dogs/$i.png && cp "$file" unknown/fish/$i.png ;;
+    *) cp "$file" seen/emus/$i.png && cp "$file" known/emus/$i.png ;;
+    esac
+done
+for test in known unknown; do
+    works train --config tiny.yaml --run $test-run --stage 1 --quiet --set data.format=auto --set data.train=seen \
+        --set data.test=$test --set data.channels=3
+done
+works infer quality --run known-run --samples 10 --images 10 --steps 2 --variance beta --metrics frechet \
+    --classifier-steps 2 --resamples 2 --quiet
+fails_with 2 "unknown: has the class fish, which the training images do not have" infer quality --run unknown-run \
+    --samples 10 --images 10 --steps 2 --variance beta --metrics frechet --classifier-steps 2 --resamples 2
+
 # A byte that changed under the same size and time.
 touch -r png/000005.png stamp
 head -c 100 png/000005.png >changed
