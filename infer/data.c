@@ -27,8 +27,9 @@ static const char usage[] =
     "Prints what a data set is: format, number and size of its images, labels, mean\n"
     "and deviation, images that occur twice, and the fingerprint by which a run knows\n"
     "its images. PATH is a file, a directory or an archive (data/README.md). Pictures\n"
-    "of several sizes are shown as squares of the smallest side. The exit code is 2\n"
-    "if a file is broken, and the message names it.\n"
+    "of several sizes are shown as squares of the smallest side, or of a half or a\n"
+    "quarter of it where they are many or large. The exit code is 2 if a file is\n"
+    "broken or labels are wrong, and the message names it.\n"
     "\n"
     "examples:\n"
     "  infer data my-pictures/\n"
@@ -89,10 +90,26 @@ static void line(const char *name, const char *format, ...)
 
 /* -- Opening ----------------------------------------------------------------------------------- */
 
-/* Pictures of several sizes are looked at as squares of the smallest side, and grey ones among colours as
- * colours. */
-enum { LEAST_SIDE = 4, MOST_SIDE = 1024 }; /* of data.resolution */
+enum {
+    /* Of data.resolution. */
+    LEAST_SIDE = 4,
+    MOST_SIDE = 1024,
+    /* Bytes of squares that memory has room for. */
+    MOST_BYTES = 1 << 30,
+};
 
+/* The side of squares of the pictures: the smallest side, or so much less that all of them fit into
+ * memory. */
+static int side_of_squares(const PictureSurvey *sizes)
+{
+    int side = sizes->least_side < MOST_SIDE ? sizes->least_side : MOST_SIDE;
+    while (side > 64 && 3.0 * side * side * (double)sizes->pictures > MOST_BYTES)
+        side /= 2;
+    return side < LEAST_SIDE ? LEAST_SIDE : side;
+}
+
+/* Pictures of several sizes, and large ones, are looked at as squares, and grey ones among colours as
+ * colours. */
 static bool look_at_sizes(Data *d, const char *path, int *resolution, int *channels,
                           StringList *list, Error *error)
 {
@@ -102,10 +119,10 @@ static bool look_at_sizes(Data *d, const char *path, int *resolution, int *chann
         return false;
     if (d->sizes.has_colours)
         *channels = 3;
-    const int side = d->sizes.least_side;
-    if (d->sizes.pictures == 0 || (picture_survey_is_even(&d->sizes) && side <= MOST_SIDE))
+    if (d->sizes.pictures == 0 ||
+        (picture_survey_is_even(&d->sizes) && d->sizes.least_side <= MOST_SIDE))
         return true;
-    *resolution = side < LEAST_SIDE ? LEAST_SIDE : side > MOST_SIDE ? MOST_SIDE : side;
+    *resolution = side_of_squares(&d->sizes);
     string_list_add(list, "data.resize=center_crop");
     return true;
 }
