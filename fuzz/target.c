@@ -32,6 +32,7 @@ const FuzzEntry fuzz_targets[] = {
     {"safetensors", fuzz_safetensors},
     {"torch", fuzz_torch},
     {"pickle", fuzz_pickle},
+    {"description", fuzz_description},
     {"numpy", fuzz_numpy},
     {"pictures", fuzz_pictures},
     {"cache", fuzz_cache},

@@ -38,6 +38,7 @@ FuzzTarget fuzz_csv;         /* a table that `infer compare` reads back */
 FuzzTarget fuzz_safetensors; /* weights of other programs, in safetensors */
 FuzzTarget fuzz_torch;       /* weights of PyTorch */
 FuzzTarget fuzz_pickle;      /* the pickles inside of these */
+FuzzTarget fuzz_description; /* descriptions of the networks of other programs */
 FuzzTarget fuzz_numpy;       /* images and labels in NumPy's files */
 FuzzTarget fuzz_pictures;    /* PNG and JPEG, alone and in archives */
 FuzzTarget fuzz_cache;       /* a cache of decoded pictures */

@@ -5,25 +5,30 @@
 
 #include "base/memory.h"
 
-/* Numbers of a tensor that is read. */
-enum { MOST_NUMBERS = 100000 };
+/* Tensors that are read, and numbers of each. */
+enum { MOST_TENSORS = 50, MOST_NUMBERS = 100000 };
 
-static void read_tensor(TensorFile *file, int index)
+/* Reads the first small tensors of floats together, as an import does: several may lie in one storage. */
+static void read_tensors(TensorFile *file)
 {
-    const Tensor *tensor = &tensor_file_table(file)->tensors[index];
+    const TensorTable *table = tensor_file_table(file);
+    TensorWish wishes[MOST_TENSORS];
     Error error = {0};
-    if (tensor->count > MOST_NUMBERS)
-        return;
-    float *to = memory_small((size_t)tensor->count + 1, sizeof *to);
-    const TensorWish wish = {.tensor = index, .to = to};
-    if (!tensor_file_read(file, &wish, 1, &error))
+    int count = 0;
+    for (int i = 0; i < table->tensor_count && count < MOST_TENSORS; i++) {
+        const Tensor *tensor = &table->tensors[i];
+        if (tensor->count <= MOST_NUMBERS && table->storages[tensor->storage].type < TENSOR_INT8)
+            wishes[count++] = (TensorWish){
+                .tensor = i, .to = memory_small((size_t)tensor->count + 1, sizeof(float))};
+    }
+    if (!tensor_file_read(file, wishes, count, &error))
         fuzz_check_error(&error);
-    memory_free(to);
+    for (int i = 0; i < count; i++)
+        memory_free(wishes[i].to);
 }
 
 void fuzz_read_weights(const char *path)
 {
-    enum { MOST_TENSORS = 50 };
     Error error = {0};
     TensorFile *file;
     if (!tensor_file_open(&file, path, &error)) {
@@ -33,8 +38,7 @@ void fuzz_read_weights(const char *path)
     const TensorTable *table = tensor_file_table(file);
     if (table->tensor_count < 1 || table->group_count < 1)
         fuzz_broken("an accepted file has tensors");
-    for (int i = 0; i < table->tensor_count && i < MOST_TENSORS; i++)
-        read_tensor(file, i);
+    read_tensors(file);
     tensor_file_close(file);
 }
 

@@ -155,6 +155,7 @@ START_TEST(weights_do_not_crash)
     replay("safetensors", 4);
     replay("torch", 7);
     replay("pickle", 5);
+    replay("description", 4);
 }
 END_TEST
 
