@@ -456,6 +456,11 @@ START_TEST(a_list_is_one_data_set)
     memory_free(held);
     dataset_close(dataset);
 
+    snprintf(config.data.test, sizeof config.data.test, "%s", config.data.train); /* a list, too */
+    assert_ok(dataset_open(&dataset, &config, DATASET_TEST, &error));
+    ck_assert_int_eq(dataset_count(dataset), 31);
+    dataset_close(dataset);
+
     config = list_config(scratch_path("a-images-idx3"), "fashion-mnist/none", "");
     assert_fails(dataset_open(&dataset, &config, DATASET_TRAIN, &error),
                  "fashion-mnist/none: no such file; Debian's package");
