@@ -184,6 +184,19 @@ static bool choose(Dataset *dataset, const Config *config, Error *error)
     return true;
 }
 
+/* Training needs no test images, and a mistake in their name would be found a night later. */
+static void note_missing_test(const Config *config)
+{
+    const char *rest = config->data.test;
+    char path[CONFIG_TEXT_SIZE];
+    if (!data_formats[config->data.format].has_files || test_is_automatic(config))
+        return;
+    while (config_paths_next(&rest, path))
+        if (access(path, F_OK) != 0)
+            note("data.test: %s: %s; infer nll, quality and compare will need it", path,
+                 errno == ENOENT ? "no such file" : strerror(errno));
+}
+
 bool dataset_open(Dataset **result, const Config *config, DatasetSplit split, Error *error)
 {
     Dataset *dataset = make(config, split);
@@ -191,6 +204,8 @@ bool dataset_open(Dataset **result, const Config *config, DatasetSplit split, Er
     if ((!dataset->facts->has_files || explain_missing(dataset->path, error)) &&
         (config->data.format != DATA_AUTO || check_known(dataset->path, error)) &&
         dataset->format->open(dataset, error) && choose(dataset, config, error)) {
+        if (split == DATASET_TRAIN)
+            note_missing_test(config);
         dataset->config = NULL;
         return true;
     }

@@ -130,6 +130,12 @@ works train --config grey.yaml --run own --stage 1 --fresh --set data.train=colo
     --set data.resolution=8
 grep -q "data.test" errors && problem "data.test of the command line: $(cat errors)"
 
+# Test images that are not there are no error in training, and are said.
+works train --config tiny.yaml --run typo --stage 1 --set data.format=auto --set data.train=png --set data.test=pgn \
+    --set data.channels=3
+grep -q "note: data.test: pgn: no such file; infer nll" errors || problem "a wrong data.test: $(cat errors)"
+fails_with 2 "pgn: no such file" infer nll --run typo --steps 2 --images 1 --variance beta
+
 # Directories are the classes of `infer quality`, those of the test images by their names.
 cp -r png images
 mkdir -p seen/cats seen/dogs seen/emus known/cats known/emus unknown/cats unknown/fish
