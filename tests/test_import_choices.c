@@ -88,6 +88,39 @@ START_TEST(a_missing_width_of_heads_is_that_of_the_class)
 }
 END_TEST
 
+/* The configuration of the run "$D/run". */
+static Config config_of_run(void)
+{
+    Network *network = open_run("run", 3);
+    const Config config = *network_config(network);
+    network_close(network);
+    return config;
+}
+
+START_TEST(schedules_and_predictions_have_our_names)
+{
+    static const char scheduler[] = "scheduler/scheduler_config.json";
+    program_begin();
+    edit("diffusers-new", "s/\"beta_schedule\": \"[a-z_]*\"/\"beta_schedule\": \"sigmoid\"/",
+         scheduler);
+    infer_ok("import $D/m --run $D/run");
+    ck_assert_int_eq(config_of_run().diffusion.schedule, SCHEDULE_SIGMOID);
+    edit("diffusers-new", "s/\"prediction_type\": \"[a-z_]*\"/\"prediction_type\": \"sample\"/",
+         scheduler);
+    infer_ok("import $D/m --run $D/run");
+    ck_assert_int_eq(config_of_run().model.predicts, PREDICTS_X0);
+    write_flags("flags.json", "predict_xstart", "true");
+    infer_ok("import " IMPORT "adm.pt --config $D/flags.json --run $D/run --fresh");
+    ck_assert_int_eq(config_of_run().model.predicts, PREDICTS_X0);
+    ck_assert_int_eq(system("sed 's/beta_schedule: .*/beta_schedule: quad/' " IMPORT
+                            "ddim_ckpt.yml >$D/quad.yml"),
+                     0);
+    infer_ok("import " IMPORT "ddim_ckpt.pth --config $D/quad.yml --run $D/run --fresh");
+    ck_assert_int_eq(config_of_run().diffusion.schedule, SCHEDULE_SCALED_LINEAR);
+    program_end();
+}
+END_TEST
+
 START_TEST(a_second_half_of_outputs_without_a_name_is_said)
 {
     program_begin();
@@ -234,7 +267,7 @@ START_TEST(info_describes_files_of_other_programs)
 END_TEST
 
 SUITE_MAIN("import_choices", flags_that_shapes_do_not_show_change_the_network, every_guess_is_said,
-           a_missing_width_of_heads_is_that_of_the_class,
+           a_missing_width_of_heads_is_that_of_the_class, schedules_and_predictions_have_our_names,
            a_second_half_of_outputs_without_a_name_is_said,
            a_moving_average_beside_the_network_is_taken, flags_that_are_missing_or_unknown_are_said,
            the_resolution_can_be_said, a_network_with_heads_on_it_is_not_replaced,
