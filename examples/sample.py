@@ -12,6 +12,8 @@ def call(function, *arguments):
 error, model, varhead = Error(), c_void_p(), CDLL("libvarhead.so.0")
 varhead.varhead_options_new.restype = c_void_p
 varhead.varhead_dims.restype, varhead.varhead_dims.argtypes = c_size_t, [c_void_p]
+if len(sys.argv) != 5:
+    sys.exit("usage: sample.py RUN VARIANCE STEPS FILE.png")
 run, variance, steps, path = (argument.encode() for argument in sys.argv[1:])
 options = c_void_p(varhead.varhead_options_new())
 call(varhead.varhead_set, options, b"variance", variance)

@@ -13,6 +13,7 @@
 #include "base/version.h"
 #include "data/cache_place.h"
 #include "infer/lists.h"
+#include "inference/network_products.h"
 #include "model/precision.h"
 
 #include <assert.h>
@@ -194,6 +195,15 @@ static int general_options(Option *at, CommonOptions *common)
         option_flag("version", &common->version, "print the version"),
     };
     return PUT(at, options);
+}
+
+bool command_check_full(const CommonOptions *common, const Network *network,
+                        const Variance *const *variances, int count, Error *error)
+{
+    for (int v = 0; v < count; v++)
+        if (variances[v]->reads_jacobian)
+            return network_products_check(network, error);
+    return common->full.krylov == 0 || error_input(error, "--krylov: expected full in --variance");
 }
 
 static void print_note(const char *text)

@@ -137,6 +137,11 @@ Option option_features(const char **source);
  * directory. The caller closes *network. */
 bool command_open_network(const CommonOptions *common, Network **network, Error *error);
 
+/* An input error if one of the variances is full and the network computes in bfloat16, or if none is
+ * and --krylov was given. */
+bool command_check_full(const CommonOptions *common, const Network *network,
+                        const Variance *const *variances, int count, Error *error);
+
 /* kinds [VARIANCE_COUNT], as --variance listed them, becomes all that the network has if *count
  * is 0. An input error if the network lacks a head or constants that one of them needs. */
 bool command_variances(const Network *network, const Variance **kinds, int *count, Error *error);

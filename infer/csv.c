@@ -69,10 +69,19 @@ static bool cut_text(Csv *csv, const char *path, Error *error)
     return csv->cells != NULL;
 }
 
+/* The cells of a table that came from elsewhere must not become a part of a page. */
+static bool check_text(const Csv *csv, const char *path, Error *error)
+{
+    return !strpbrk(csv->text, "<>&\"") ||
+           error_input(error,
+                       "%s: has one of the characters < > & \", which no table of varhead has",
+                       path);
+}
+
 bool csv_read(Csv *csv, const char *path, Error *error)
 {
     *csv = (Csv){0};
-    if (read_text(csv, path, error) && cut_text(csv, path, error))
+    if (read_text(csv, path, error) && check_text(csv, path, error) && cut_text(csv, path, error))
         return true;
     csv_free(csv);
     return false;

@@ -192,7 +192,8 @@ static bool read_all(Data *d, Survey *survey, Error *error)
         const int n = (int)(count - first < BATCH ? count - first : BATCH);
         for (int i = 0; i < n; i++)
             indices[i] = first + i;
-        if (!dataset_read(d->dataset, indices, n, d->images, error) || !interrupt_continues(error))
+        if (!dataset_read(d->dataset, indices, n, d->images, error) ||
+            !interrupt_continues_alone(error))
             return false;
         for (int i = 0; i < n; i++)
             take_image(d, survey, d->images + (size_t)i * d->dims, first + i);
@@ -344,6 +345,9 @@ static bool examine(Data *d, Error *error)
     if (d->names.count != 1)
         return error_input(error, "data: expected the path of one data set, got %d",
                            d->names.count);
+    if (d->verify && !d->cache)
+        return error_input(error,
+                           "--verify: compares a cache with the files; expected --cache DIR");
     cache_place_set(d->cache, !d->common.quiet);
     if (!configure(d, d->names.items[0], error) ||
         (d->grid && !image_check_channels(d->config.data.channels, error)))

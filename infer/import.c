@@ -10,6 +10,7 @@
 #include "base/directory.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "data/dataset.h"
 #include "exchange/foreign_network.h"
 #include "infer/command.h"
 #include "io/checkpoint.h"
@@ -41,13 +42,14 @@ static const char usage[] =
     "  infer import ckpt.pth --config cifar10.yml --run cifar10\n"
     "  infer import cifar10_uncond_50M_500K.pt --config flags.json --run iddpm\n"
     "  infer import celeba64_npr.pth --head npr --run celeba\n"
+    "  infer import ddpm-cifar10-32/ --run cifar10 --data data/cifar10\n"
     "  train --stage 2 --loss npr,sn --run cifar10 --set data.train=cifar10.h5\n"
     "\n";
 
 typedef struct Import {
     CommonOptions common;
     StringList names;
-    const char *run, *config, *betas;
+    const char *run, *config, *betas, *data;
     /* -1 or an index of "ddpm|adm|diffusers"; -1 or an index of "t|t_minus_1|index". */
     int family, time;
     /* -1 or an index of head_names. */
@@ -91,6 +93,11 @@ static bool parse(Import *s, int argc, char **argv, bool *stop, Error *error)
                       "docs/import.md)"),
         option_integer("resolution", "N", &s->resolution, 4, 1024,
                        "height and width of the images (default: as described)"),
+        option_string(
+            "data", "PATH", &s->data,
+            "the images that it was trained on, for infer nll, quality and compare: "
+            "data.train of the run, and data.test is auto (default: none; train --stage 2 "
+            "--set data.train=PATH names them, too)"),
         option_flag("fresh", &s->fresh, "replace the network that the run has"),
     };
     const CommandLine line = {
@@ -155,6 +162,22 @@ static bool check_head(const Import *s, Error *error)
                        tensor_file_path(s->network.file));
 }
 
+static bool name_images(Import *s, Error *error)
+{
+    Config *config = &s->network.config;
+    int resolution = 0, channels = 0;
+    if (!s->data)
+        return true;
+    if (strlen(s->data) >= sizeof config->data.train)
+        return error_input(error, "--data: expected a path of at most %zu bytes",
+                           sizeof config->data.train - 1);
+    if (!dataset_shape(s->data, &resolution, &channels, error))
+        return error_prefix(error, "--data");
+    strcpy(config->data.train, s->data);
+    strcpy(config->data.test, CONFIG_TEST_AUTO);
+    return true;
+}
+
 static bool open_network(Import *s, Error *error)
 {
     static const NameStyle styles[] = {NAMES_DDPM, NAMES_ADM, NAMES_DIFFUSERS};
@@ -180,7 +203,7 @@ static bool open_network(Import *s, Error *error)
         s->network.config = named;
     memory_free(name);
     memory_free(text);
-    return true;
+    return name_images(s, error);
 }
 
 /* -- Progress ---------------------------------------------------------------------------------- */

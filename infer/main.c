@@ -76,7 +76,8 @@ static void print_help(void)
          "  infer doctor\n"
          "\n"
          "Exit codes: 0 done, 1 failed, 2 wrong input. After a signal 128 plus its number:\n"
-         "130 after SIGINT (Ctrl-C), 143 after SIGTERM, 129 after SIGHUP.");
+         "130 after SIGINT (Ctrl-C), 143 after SIGTERM, 129 after SIGHUP, 138 after\n"
+         "SIGUSR1, 140 after SIGUSR2, 141 after SIGPIPE, 152 after SIGXCPU.");
 }
 
 static bool unknown_command(const char *name, Error *error)

@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 void results_choose(Results *results, const char *out, const Network *network, const char *name)
 {
@@ -61,4 +62,28 @@ void settings_add(char **settings, const char *format, ...)
     char *longer = memory_format("%s, %s", *settings, more);
     memory_free(*settings);
     *settings = longer;
+}
+
+static void print_text(uint64_t print, char text[17])
+{
+    snprintf(text, 17, "%016llx", (unsigned long long)print);
+}
+
+bool results_write_images(Hdf5File *file, uint64_t print, Error *error)
+{
+    char text[17];
+    print_text(print, text);
+    return hdf5_write_attribute_string(file, "/", "images", text, error);
+}
+
+bool results_has_images(Hdf5File *file, uint64_t print)
+{
+    char text[17], *stored = NULL;
+    Error ignored = {0};
+    print_text(print, text);
+    const bool same = hdf5_attribute_exists(file, "/", "images") &&
+                      hdf5_read_attribute_string(file, "/", "images", &stored, &ignored) &&
+                      strcmp(stored, text) == 0;
+    memory_free(stored);
+    return same;
 }

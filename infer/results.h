@@ -12,6 +12,7 @@
 #pragma once
 
 #include "engine/dtype.h"
+#include "hdf5/hdf5_file.h"
 #include "inference/network.h"
 #include "io/output.h"
 
@@ -49,3 +50,9 @@ void results_free(Results *results);
  * Caller frees. */
 char *settings_begin(uint64_t network, uint64_t seed, const NetworkOptions *options);
 void settings_add(char **settings, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The fingerprint of the images that results were measured on (dataset_fingerprint) is the attribute
+ * `images` of their HDF5 file, since a file of images may get other contents. The second function says
+ * whether a file has this one. */
+bool results_write_images(Hdf5File *file, uint64_t print, Error *error);
+bool results_has_images(Hdf5File *file, uint64_t print);

@@ -113,7 +113,7 @@ static bool parse(Truth *s, int argc, char **argv, bool *stop, Error *error)
 
 /* Variances that depend on s estimate no Cov[x_0 | x_t]. The steps of those without a bound are no
  * Gaussians, which the KL of the table compares. */
-static bool leave_out_steps(Truth *s)
+static bool leave_out_steps(Truth *s, Error *error)
 {
     int count = 0;
     for (int v = 0; v < s->variance_count; v++)
@@ -126,7 +126,8 @@ static bool leave_out_steps(Truth *s)
         else
             s->variances[count++] = s->variances[v];
     s->variance_count = count;
-    return true;
+    return count > 0 || error_input(error, "--variance: none of these has a diagonal of its own to "
+                                           "compare; expected sn, npr or another");
 }
 
 static bool choose_variances(Truth *s, Error *error)
@@ -139,7 +140,7 @@ static bool choose_variances(Truth *s, Error *error)
                            network_origin(s->network));
     return lists_variances(s->variance_list, s->variances, &s->variance_count, error) &&
            command_variances(s->network, s->variances, &s->variance_count, error) &&
-           leave_out_steps(s);
+           leave_out_steps(s, error);
 }
 
 static bool choose_timesteps(Truth *s, Error *error)

@@ -232,10 +232,12 @@ static bool read_recipe(const Settings *settings, const char *imported, const ch
         if (!done || time == 1)
             break;
         char *earlier = earlier_checkpoint(settings, config);
-        own = own_images(config, overrides, earlier);
+        own = own_images(config, overrides, earlier, imported != NULL);
         memory_free(earlier);
-        if (!own.test && !own.channels)
+        if (!own.format && !own.test && !own.channels)
             break;
+        if (own.format)
+            string_list_add(overrides, own.format);
         if (own.test)
             string_list_add(overrides, own.test);
         if (own.channels)

@@ -51,9 +51,14 @@ static char *earlier_test(const char *earlier)
     return text;
 }
 
-static char *choose_test(const Config *config, const char *earlier)
+/* `nameless`: the recipe has no files of images. */
+static char *choose_test(const Config *config, const char *earlier, bool nameless)
 {
     const char *test = config->data.test;
+    if (nameless && test[0] == '\0') {
+        note("data.test is %s, since the recipe names no images", CONFIG_TEST_AUTO);
+        return memory_format("data.test=%s", CONFIG_TEST_AUTO);
+    }
     if (test[0] == '\0' || strcmp(test, CONFIG_TEST_AUTO) == 0)
         return NULL;
     if (earlier && access(earlier, F_OK) == 0)
@@ -65,6 +70,19 @@ static char *choose_test(const Config *config, const char *earlier)
         CONFIG_TEST_AUTO, name);
     memory_free(name);
     return memory_format("data.test=%s", CONFIG_TEST_AUTO);
+}
+
+/* A recipe may say the format of its own images. */
+static char *choose_format(const Config *config)
+{
+    char path[CONFIG_TEXT_SIZE];
+    const char *rest = config->data.train;
+    if (config->data.format == DATA_AUTO || !config_paths_next(&rest, path) ||
+        dataset_format_of_file(path) == config->data.format)
+        return NULL;
+    note("data.format is auto, since %s is of another format than %s", path,
+         data_formats[config->data.format].name);
+    return memory_string("data.format=auto");
 }
 
 static char *choose_channels(const Config *config)
@@ -91,14 +109,19 @@ static bool are_there(const Config *config)
     return config_paths_next(&rest, path) && access(path, F_OK) == 0;
 }
 
-OwnImages own_images(const Config *config, const StringList *overrides, const char *earlier)
+OwnImages own_images(const Config *config, const StringList *overrides, const char *earlier,
+                     bool imported)
 {
     OwnImages own = {0};
-    if (!is_overridden(overrides, "data.train") || !data_formats[config->data.format].has_files ||
-        !are_there(config))
+    const bool has_files = data_formats[config->data.format].has_files;
+    if (!is_overridden(overrides, "data.train") || !are_there(config))
+        return own;
+    if (!is_overridden(overrides, "data.format"))
+        own.format = choose_format(config);
+    if (!has_files && !own.format)
         return own;
     if (!is_overridden(overrides, "data.test"))
-        own.test = choose_test(config, earlier);
+        own.test = choose_test(config, earlier, imported || !has_files);
     if (!is_overridden(overrides, "data.channels"))
         own.channels = choose_channels(config);
     return own;
@@ -106,6 +129,7 @@ OwnImages own_images(const Config *config, const StringList *overrides, const ch
 
 void own_images_free(OwnImages *own)
 {
+    memory_free(own->format);
     memory_free(own->test);
     memory_free(own->channels);
     *own = (OwnImages){0};

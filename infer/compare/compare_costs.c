@@ -201,6 +201,8 @@ static bool usable(Comparison *c, const char *path)
         const int row = csv_find(&c->costs, 0, "variance", c->variances[v]->name);
         ok = row >= 0 && is_alike(c, row, c->variances[v]);
     }
+    ok = !group_any(
+        !ok); /* processes may differ in their threads, and measure together or not at all */
     if (ok)
         note("reuses %s", path);
     else

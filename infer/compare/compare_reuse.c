@@ -17,6 +17,7 @@
 #include "infer/compare/compare_rows.h"
 #include "infer/nll/nll_run.h"
 #include "infer/quality/quality_run.h"
+#include "infer/results.h"
 #include "infer/sample/sample_run.h"
 #include "inference/images.h"
 #include "io/output.h"
@@ -129,15 +130,20 @@ static bool holds_quality(const Comparison *c)
     return true;
 }
 
-/* The HDF5 file of values beside a table, opened, if it has these settings; or NULL. */
-static Hdf5File *open_alike(const char *directory, const char *name, const char *settings)
+/* The HDF5 file of values beside a table, opened, if it has these settings, and the test images are the
+ * same; or NULL. Where the test images can't be read, nothing else can be measured, and those of the
+ * table count. */
+static Hdf5File *open_alike(const Comparison *c, const char *directory, const char *name,
+                            const char *settings)
 {
+    uint64_t print;
     char *path = memory_format("%s/%s", directory, name), *stored = NULL;
     Hdf5File *file = NULL;
     Error ignored = {0};
     if (access(path, F_OK) == 0 && hdf5_open(&file, path, &ignored) &&
         (!hdf5_read_attribute_string(file, "/", "settings", &stored, &ignored) ||
-         strcmp(stored, settings) != 0)) {
+         strcmp(stored, settings) != 0 ||
+         (images_test_print(c->network, &print, &ignored) && !results_has_images(file, print)))) {
         hdf5_close(file);
         file = NULL;
     }
@@ -226,7 +232,7 @@ static bool usable_nll(Comparison *c, const char *directory, bool whole)
     char *path = memory_format("%s/nll.csv", directory);
     char *more = memory_format("%s/nll-calibration.csv", directory);
     char *settings = settings_of_bounds(c);
-    Hdf5File *terms = open_alike(directory, "nll.h5", settings);
+    Hdf5File *terms = open_alike(c, directory, "nll.h5", settings);
     Error ignored = {0};
     const bool ok = terms && csv_read(&c->nll, path, &ignored) &&
                     csv_read(&c->calibration, more, &ignored) && holds_bounds(c) &&
@@ -269,7 +275,7 @@ static bool make_nll(Comparison *c, Error *error)
 static bool usable_quality(Comparison *c, const char *directory)
 {
     char *path = memory_format("%s/quality.csv", directory);
-    Hdf5File *resamples = open_alike(directory, "quality.h5", c->settings);
+    Hdf5File *resamples = open_alike(c, directory, "quality.h5", c->settings);
     Error ignored = {0};
     const bool ok = resamples && has_features(c, resamples) &&
                     csv_read(&c->quality, path, &ignored) && holds_quality(c);

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "hdf5/hdf5_file.h"
+#include "infer/results.h"
 #include "io/output.h"
 
 #include <math.h>
@@ -182,6 +183,12 @@ void nll_report_print(const NllReport *r)
     }
     print_quadrature(r);
     const BoundSums *sums = bound_sums(r->bound);
+    bool has_calibration = false;
+    for (int v = 0; v < r->task->variance_count; v++)
+        has_calibration =
+            has_calibration || estimate_has_calibration(&r->source->options, r->task->variances[v]);
+    if (!has_calibration)
+        return;
     print_by_timestep(r,
                       "calibration: mean of r^2 / Cov[x_0 | x_t], r = x_0 - x_0_hat; 1 is "
                       "calibrated, more is\noverconfident somewhere",
@@ -322,7 +329,8 @@ bool nll_report_terms(const NllReport *report, const char *path, Error *error)
     bool ok = hdf5_create_as(&file, path, file_kind_rule(FILE_BOUND_TERMS), error) &&
               hdf5_write_attribute_string(file, "/", "format", file_kind_format(FILE_BOUND_TERMS),
                                           error) &&
-              hdf5_write_attribute_string(file, "/", "settings", report->settings, error);
+              hdf5_write_attribute_string(file, "/", "settings", report->settings, error) &&
+              results_write_images(file, report->images_print, error);
     for (int c = 0; ok && c < report->task->cell_count; c++)
         ok = write_cell(report, file, c, error);
     if (ok)

@@ -12,8 +12,9 @@ typedef struct NllReport {
     const FullOptions *full;
     /* "100 test images" */
     const char *images;
-    /* All else that the bounds depend on (results.h). */
+    /* All else that the bounds depend on (results.h), and the fingerprint of the images' data set. */
     const char *settings;
+    uint64_t images_print;
 } NllReport;
 
 /* Prints a table of bounds for each trajectory, and the calibration. */
@@ -26,7 +27,7 @@ bool nll_report_table(const NllReport *report, const char *path, Error *error);
  * variance and timestep (evaluation/bound_task.h). */
 bool nll_report_calibration(const NllReport *report, const char *path, Error *error);
 
-/* HDF5: the attribute settings, and a group <variance>/<trajectory>_<steps> for each cell:
+/* HDF5: the attributes settings and images, and a group <variance>/<trajectory>_<steps> for each cell:
  *
  *     timesteps            [K + 1], from 0 up
  *     terms, terms_stderr  [K + 1], bits/dim: the decoder, the steps t_2 -> t_1 and up, the prior

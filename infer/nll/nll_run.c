@@ -17,6 +17,7 @@
 #include "infer/results.h"
 #include "inference/full_spectrum.h"
 #include "inference/images.h"
+#include "inference/network_products.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
@@ -191,7 +192,7 @@ bool nll_check_full(const NllRequest *request, const Network *network, Error *er
 {
     const FullOptions *full = &request->common->full;
     if (has_full(request))
-        return full_spectrum_check(network, full, error);
+        return network_products_check(network, error) && full_spectrum_check(network, full, error);
     return (!full->dense && full->krylov == 0 && full->probes == 0) ||
            error_input(error, "--krylov, --probes, --dense: expected full in --variance");
 }
@@ -333,7 +334,8 @@ static bool finish(const Nll *s, const Bound *bound, Error *error)
                               .source = &s->predictor.source,
                               .full = &s->request->common->full,
                               .images = images,
-                              .settings = settings};
+                              .settings = settings,
+                              .images_print = s->images.print};
     const bool ok = write_results(s, &report, error);
     if (s->full)
         full_note_negative(full_spectrum_seen(s->full), "full");

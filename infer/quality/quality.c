@@ -167,8 +167,11 @@ static bool check_options(Quality *s, Error *error)
 static bool run(Quality *s, Error *error)
 {
     Network *network = NULL;
-    const bool ok = command_open_network(&s->common, &network, error) &&
-                    quality_run(&s->request, network, error);
+    const QualityRequest *r = &s->request;
+    const bool ok =
+        command_open_network(&s->common, &network, error) &&
+        command_check_full(&s->common, network, r->variances, r->variance_count, error) &&
+        quality_run(&s->request, network, error);
     network_close(network);
     return ok;
 }

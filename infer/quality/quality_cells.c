@@ -80,7 +80,9 @@ static bool add_variance(Maker *m, Sampler sampler, int v, Error *error)
                  impossible.message);
         return true;
     }
-    const int scales = variance_is_fixed(variance) || variance->reads_jacobian ? 1 : r->scale_count;
+    const bool is_scaled =
+        !variance_is_fixed(variance) && !variance->reads_jacobian && !variance->depends_on_step;
+    const int scales = is_scaled ? r->scale_count : 1;
     bool ok = true;
     for (int i = 0; ok && i < scales; i++) {
         choice.estimate.scale = r->scales[i];
@@ -104,11 +106,25 @@ static bool complete_lists(Maker *m, Error *error)
                                 lists->steps, &lists->steps_count, error);
 }
 
+/* A search begins where nothing is corrected. */
+static bool check_tune(const QualityRequest *r, Error *error)
+{
+    bool begins = r->tune == QUALITY_TUNE_NOTHING;
+    for (int i = 0; i < r->corrections.count; i++)
+        begins = begins || quality_tuned_is_neutral(r->tune, &r->corrections.items[i]);
+    const bool dcw = r->tune == QUALITY_TUNE_DCW;
+    return begins ||
+           error_input(error,
+                       "--tune: searches from a row without the correction; expected %s without "
+                       "values, or with %s among them",
+                       dcw ? "--dcw" : "--eps-scale", dcw ? "0,0" : "1");
+}
+
 bool quality_cells_make(QualityTask *task, const QualityRequest *request, const Network *network,
                         Error *error)
 {
     Maker m = {.task = task, .request = request, .network = network};
-    if (!complete_lists(&m, error))
+    if (!check_tune(request, error) || !complete_lists(&m, error))
         return false;
     const int most = request->sampler_count * m.lists.variance_count * request->scale_count *
                      request->corrections.count * (request->tune ? 2 : 1) * m.lists.steps_count;

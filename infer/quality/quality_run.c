@@ -184,6 +184,7 @@ static bool prepare(Quality *s, Error *error)
         return false;
     task->reference = s->real.count;
     task->data = s->real.data;
+    task->images_print = s->real.print;
     task->features = s->features;
     return network_prepare(s->network, task->count, error);
 }

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "hdf5/hdf5_file.h"
 #include "infer/quality/quality_cells.h"
+#include "infer/results.h"
 #include "io/output.h"
 
 #include <string.h>
@@ -96,6 +97,7 @@ static bool write_attributes(const QualityTask *task, Hdf5File *file, Error *err
            hdf5_write_attribute_int(file, "/", "resamples", task->columns - 1, error) &&
            hdf5_write_attribute_string(file, "/", "data", task->data, error) &&
            hdf5_write_attribute_string(file, "/", "settings", task->settings, error) &&
+           results_write_images(file, task->images_print, error) &&
            (!task->features ||
             hdf5_write_attribute_string(file, "/", "classifier", task->features->name, error)) &&
            (!task->features || features_are_inception(task->features) ||

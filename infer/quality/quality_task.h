@@ -29,6 +29,8 @@ typedef struct QualityTask {
     const char *data;
     /* All else that they depend on (results.h). */
     char *settings;
+    /* The fingerprint of the test images' data set. */
+    uint64_t images_print;
 
     /* [cell_count + 1, QUALITY_METRICS, columns]; row 0: real images; NAN: not
      * measured yet. */

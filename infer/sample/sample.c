@@ -137,7 +137,9 @@ static bool run(Sample *s, Error *error)
                                    .columns = (int)s->columns,
                                    .scale = (int)s->scale};
     const bool ok =
-        command_open_network(&s->common, &network, error) && sample_run(&request, network, error);
+        command_open_network(&s->common, &network, error) &&
+        command_check_full(&s->common, network, s->variances, s->variance_count, error) &&
+        sample_run(&request, network, error);
     network_close(network);
     return ok;
 }

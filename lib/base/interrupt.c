@@ -129,3 +129,10 @@ bool interrupt_continues(Error *error)
         return true;
     return error_runtime(error, "stopped by %s, nothing was written", interrupt_name());
 }
+
+bool interrupt_continues_alone(Error *error)
+{
+    if (is_shared)
+        interrupt_agree(interrupt_received()); /* 0 changes nothing */
+    return interrupt_continues(error);
+}

@@ -43,6 +43,10 @@ void interrupt_agree(int signal);
  * when they end early. */
 bool interrupt_continues(Error *error);
 
+/* The same for loops in which processes do not wait for each other: a signal to this process alone
+ * counts, too. The error ends the others. */
+bool interrupt_continues_alone(Error *error);
+
 /* The name of that signal, "SIGINT". */
 const char *interrupt_name(void);
 

@@ -109,6 +109,8 @@ static bool explain_missing(const char *path, Error *error)
 static bool check_known(const char *path, Error *error)
 {
     DataFormat format;
+    if (path[0] == '\0')
+        return error_input(error, "data.train names no images; --set data.train=PATH does");
     if (config_paths_are_several(path) || find_format(path, &format))
         return true;
     const char *problem = access(path, F_OK) == 0 ? "is of no format that is known here"

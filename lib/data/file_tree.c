@@ -92,7 +92,7 @@ static bool take(const Walk *w, char *name, unsigned char type, const Level *lev
                              "to each other?",
                              w->root, MOST_LINKED);
         else
-            ok = interrupt_continues(w->error) &&
+            ok = interrupt_continues_alone(w->error) &&
                  walk(w, name, level, type == DT_LNK || level->is_linked);
     } else if (!there || S_ISREG(status.st_mode)) {
         add(w->tree, name);

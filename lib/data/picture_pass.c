@@ -196,7 +196,7 @@ static bool step(Run *run, Batch *batch, Batch *next, Error *error)
     forget(batch);
     if (!filled)
         *error = filling;
-    return filled && interrupt_continues(error);
+    return filled && interrupt_continues_alone(error);
 }
 
 static bool run_batches(Run *run, Error *error)
@@ -297,7 +297,7 @@ bool picture_pass_compare(const char *path, const PictureIndex *index, char **ch
     if (ok)
         picture_progress_start(&run->progress, "comparing files", run->files);
     while (ok && run->more && !*changed) {
-        ok = fill(run, batch, error) && interrupt_continues(error);
+        ok = fill(run, batch, error) && interrupt_continues_alone(error);
         if (ok) {
             read_batch(run->files, batch);
             compare_batch(batch, index, &at, changed);

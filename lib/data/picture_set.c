@@ -275,7 +275,7 @@ static bool read_all(PictureSet *set, Error *error)
         int n = 0;
         for (; n < PART && first + n < count; n++)
             indices[n] = first + n;
-        ok = interrupt_continues(error) && picture_set_read(set, indices, n, images, error);
+        ok = interrupt_continues_alone(error) && picture_set_read(set, indices, n, images, error);
         progress_update(&progress, first + n, "%lld left", (long long)(count - first - n));
     }
     if (clock_seconds() - progress.start_time > progress.interval)

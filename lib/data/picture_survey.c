@@ -176,7 +176,7 @@ bool picture_survey_read(PictureSurvey *survey, const char *path, Error *error)
     picture_progress_start(&progress, "sizes", files);
     while (ok && more) {
         int count = 0;
-        ok = interrupt_continues(error) && take_files(files, items, &count, &more, error);
+        ok = interrupt_continues_alone(error) && take_files(files, items, &count, &more, error);
         add_all(survey, files, items, count);
         picture_progress_show(&progress, survey->pictures);
     }

@@ -244,26 +244,39 @@ static bool find(Network *network, const DpRequest *request, const BoundTask *ta
     return ok;
 }
 
+/* missing [*count] := the variances whose tables are not there. All processes must find the same. */
+static bool find_missing(const Network *network, const DpRequest *request, const Variance **missing,
+                         int *count, Error *error)
+{
+    bool ok = true;
+    *count = 0;
+    for (int v = 0; ok && v < request->variance_count; v++) {
+        bool there = false;
+        ok = bound_check_tables(request->variances[v], error) &&
+             is_there(network, request, request->variances[v], &there, error);
+        if (ok && !there)
+            missing[(*count)++] = request->variances[v];
+    }
+    const bool differs = group_largest(*count) != -group_largest(-*count);
+    return ok && (!differs || error_input(error,
+                                          "%s: some processes find files there that others do not; "
+                                          "expected a directory that all share",
+                                          network_origin(network)));
+}
+
 bool dp_prepare(Network *network, const DpRequest *request, Error *error)
 {
     const Variance *missing[VARIANCE_COUNT];
-    int count = 0;
-    for (int v = 0; v < request->variance_count; v++) {
-        bool there;
-        if (!bound_check_tables(request->variances[v], error) ||
-            !is_there(network, request, request->variances[v], &there, error))
-            return false;
-        if (!there)
-            missing[count++] = request->variances[v];
-    }
-    if (count == 0)
-        return true;
+    int count;
+    bool ok = group_agree(find_missing(network, request, missing, &count, error), error);
+    if (!ok || count == 0)
+        return ok;
 
     Images images = {0};
     const uint64_t seed = seed_or(request->seed, network_config(network)->seed);
-    bool ok = images_train(&images, network, request->data, "--dp-images", request->images, seed,
-                           error) &&
-              network_prepare(network, images.count, error);
+    ok = images_train(&images, network, request->data, "--dp-images", request->images, seed,
+                      error) &&
+         network_prepare(network, images.count, error);
     if (ok) {
         const BoundTask task = {.variances = missing,
                                 .variance_count = count,

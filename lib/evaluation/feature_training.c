@@ -182,7 +182,7 @@ static bool train(Training *t, bool quiet, Error *error)
     progress_start(&progress, "classifier", 0, t->net->steps, BATCH, "images/s", quiet);
     for (int64_t i = 0; ok && i < t->net->steps; i++) {
         double loss = 0;
-        ok = interrupt_continues(error) && step(t, i, &loss, error);
+        ok = interrupt_continues_alone(error) && step(t, i, &loss, error);
         shown += (i == 0 ? 1 : 0.05) * (loss - shown);
         if (ok)
             progress_update(&progress, i + 1, "loss %.3f", shown);
@@ -204,7 +204,7 @@ static bool test(Training *t, Error *error)
         const int part = (int)(count - first < BATCH ? count - first : BATCH);
         for (int k = 0; k < part; k++)
             t->indices[k] = first + k;
-        if (!interrupt_continues(error) ||
+        if (!interrupt_continues_alone(error) ||
             !dataset_read(t->test, t->indices, part, value_data(t->classifier.images), error) ||
             !graph_forward(t->graph, 0, error))
             return false;

@@ -61,7 +61,8 @@ bool real_images_read(RealImages *real, const Network *network, int64_t count, i
         real->count = (int)count;
         real->data = memory_format("%s%s", dataset_name(dataset),
                                    dataset_is_flipped(config) ? ", mirrored at random" : "");
-        ok = read_both_halves(real, network, dataset, seed, error);
+        ok = read_both_halves(real, network, dataset, seed, error) &&
+             dataset_fingerprint(dataset, DATASET_FINGERPRINT_BYTES, &real->print, error);
     }
     dataset_close(dataset);
     return ok;

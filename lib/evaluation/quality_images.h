@@ -12,8 +12,9 @@ typedef struct RealImages {
     float *pixels;
     /* The number of images of one half. */
     int count;
-    /* The name of the data set. */
+    /* The name of the data set, and its fingerprint. */
     char *data;
+    uint64_t print;
 } RealImages;
 
 /* Draws 2 * count different test images. If count is IMAGES_UNSET (--images not given), it becomes

@@ -192,7 +192,7 @@ static bool find_jacobian(FullSpectrum *f, int t, const float *x_t, Error *error
 {
     const int batch = network_batch(f->network), dims = (int)f->dims;
     for (int first = 0; first < dims; first += batch)
-        if (!interrupt_continues(error) ||
+        if (!interrupt_continues_alone(error) ||
             !find_rows(f, t, first, dims - first < batch ? dims - first : batch, x_t, error))
             return false;
     for (size_t i = 0; i < f->dims; i++)

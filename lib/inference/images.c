@@ -24,7 +24,8 @@ static bool read(Images *images, const Network *network, Dataset *dataset, const
     const size_t bytes = network_dims(network) * sizeof(float);
     *images =
         (Images){.x_0 = memory_large((size_t)count, bytes, "images", error), .count = (int)count};
-    return images->x_0 && dataset_read(dataset, chosen, (int)count, images->x_0, error);
+    return images->x_0 && dataset_read(dataset, chosen, (int)count, images->x_0, error) &&
+           dataset_fingerprint(dataset, DATASET_FINGERPRINT_BYTES, &images->print, error);
 }
 
 void images_free(Images *images)
@@ -58,6 +59,15 @@ bool images_test_at_most(const Network *network, int64_t most, int64_t *count, E
     dataset_close(dataset);
     *count = there < most ? there : most;
     return true;
+}
+
+bool images_test_print(const Network *network, uint64_t *print, Error *error)
+{
+    Dataset *dataset = NULL;
+    const bool ok = open_test(&dataset, network, NULL, error) &&
+                    dataset_fingerprint(dataset, DATASET_FINGERPRINT_BYTES, print, error);
+    dataset_close(dataset);
+    return ok;
 }
 
 bool images_test(Images *images, const Network *network, const char *input, int64_t wanted,

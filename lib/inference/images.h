@@ -16,6 +16,8 @@ typedef struct Images {
     /* [count, dims], NHWC in [-1, 1]. */
     float *x_0;
     int count;
+    /* The fingerprint of the data set that they are of. */
+    uint64_t print;
 } Images;
 
 /* Reads the first `wanted` test images, or those in the file `input` (NULL: none), which may have
@@ -27,6 +29,9 @@ bool images_test(Images *images, const Network *network, const char *input, int6
 /* *count := the number of test images of the network's configuration, at most `most`. For
  * commands that show as many images as there are, when the user names no number. */
 bool images_test_at_most(const Network *network, int64_t most, int64_t *count, Error *error);
+
+/* *print := the fingerprint of the test images of the network's configuration (dataset_fingerprint). */
+bool images_test_print(const Network *network, uint64_t *print, Error *error);
 
 /* Reads `wanted` training images, chosen at random by `seed`, without flips. Errors call their
  * number `option`. IMAGES_UNSET reads 100, or all if there are fewer. `data`: see

@@ -38,9 +38,20 @@ static bool build(NetworkProducts *p, Error *error)
     return true;
 }
 
+bool network_products_check(const Network *network, Error *error)
+{
+    return network->type != DTYPE_BF16 ||
+           error_input(error,
+                       "full: takes differences of the network's output, which bfloat16 rounds "
+                       "away; expected it without --precision bf16");
+}
+
 bool network_products_make(NetworkProducts **products, Network *network, int count, Error *error)
 {
     const size_t bytes = network_dims(network) * sizeof(float);
+    *products = NULL;
+    if (!network_products_check(network, error))
+        return false;
     NetworkProducts *p = *products = memory_small(1, sizeof *p);
     p->network = network;
     p->times = memory_small((size_t)network->batch, sizeof *p->times);
@@ -99,7 +110,8 @@ bool network_transposed_product(NetworkProducts *p, const float *x, const int *t
     for (int first = 0; first < count; first += network->batch) {
         const int images = count - first < network->batch ? count - first : network->batch;
         const size_t at = (size_t)first * dims;
-        if (!interrupt_continues(error) || !run_forward(p, x + at, t + first, images, error) ||
+        if (!interrupt_continues_alone(error) ||
+            !run_forward(p, x + at, t + first, images, error) ||
             !run_backward(p, q + at, images, error))
             return false;
         const float *gradient = value_gradient(p->unet.x);

@@ -16,6 +16,9 @@
 
 typedef struct NetworkProducts NetworkProducts;
 
+/* Input error where the network computes in bfloat16: its rounding is larger than the differences. */
+bool network_products_check(const Network *network, Error *error);
+
 /* For images x [count, dims] at timesteps t [count], which are borrowed; builds a graph with a
  * backward pass. The network must be prepared, and stay so. */
 bool network_products_make(NetworkProducts **products, Network *network, int count, Error *error);

@@ -390,6 +390,18 @@ notes 1 "leaves out the quality of samples: .*its labels are not known"
 count 1 "Left out: .*its labels are not known" idx/compare/compare.html
 count 1 "Left out: no variance of the table reads a head" idx/compare/compare.html
 
+# -- Other images under the same name, and cells that would become a part of the page
+compares --run idx --steps 2 --samples 0 --images 2
+notes 1 "reuses idx/compare/nll.csv"
+pictures 20 pictures
+compares --run idx --steps 2 --samples 0 --images 2
+notes 0 "reuses idx/compare/nll.csv"
+sed 's/^beta,[^,]*,/beta,<b>bold<\/b>,/' idx/compare/costs.csv >costs.csv
+cp costs.csv idx/compare/costs.csv
+compares --run idx --steps 2 --samples 0 --images 2
+notes 0 "reuses idx/compare/costs.csv"
+count 0 "<b>bold" idx/compare/compare.html
+
 # -- Inception's features: the page says FID, and neither a classifier's table serves nor one of other weights
 fails "no.pth: no such file; the weights are weights-inception-2015-12-05-6726825d.pth of https://" \
     --run idx --steps 2 --samples 10 --features inception=no.pth --out fid

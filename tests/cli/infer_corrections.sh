@@ -33,6 +33,10 @@ sample="sample --run r --steps 3 --count 4 --out s.h5"
 }
 fails '--tune: makes a distance least; expected frechet, kid or sliced in --metrics' \
     quality --run r --tune eps-scale --metrics recall
+fails '--tune: searches from a row without the correction; expected --eps-scale without values, or with 1 among them' \
+    quality --run r --variance sn --tune eps-scale --eps-scale 1.02
+fails '--tune: searches from a row without the correction; expected --dcw without values, or with 0,0 among them' \
+    quality --run r --variance sn --tune dcw --dcw 0.1,0.1
 fails '--tune: expected one of nothing|eps-scale|dcw' quality --run r --tune low
 [ ! -e s.h5 ] || problem "s.h5 was written"
 
