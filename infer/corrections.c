@@ -7,6 +7,7 @@
 
 #include "base/list.h"
 #include "base/memory.h"
+#include "infer/lists.h"
 
 #include <stdlib.h>
 
@@ -14,7 +15,7 @@
 static bool is_number(const char *text, double *value)
 {
     char *end = NULL;
-    *value = strtod(text, &end) + 0.0; /* makes 0 of -0 */
+    *value = lists_number(strtod(text, &end));
     return end != text && *end == '\0' && text[0] != ' ';
 }
 

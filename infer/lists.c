@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "base/memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,13 @@ static bool read_steps(const char *text, Item *item, Error *error)
     return true;
 }
 
+double lists_number(double value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.9g", value);
+    return strtod(text, NULL) + 0.0; /* makes 0 of -0, so that equal items have equal bytes */
+}
+
 /* A number from 0 to `most`. */
 static bool read_number(const char *text, double most, double *value, Error *error)
 {
@@ -63,7 +71,7 @@ static bool read_number(const char *text, double most, double *value, Error *err
     const double number = strtod(text, &end);
     if (end == text || *end != '\0' || !(number >= 0 && number <= most))
         return error_input(error, "expected a number from 0 to %g, got \"%s\"", most, text);
-    *value = number + 0.0; /* makes 0 of -0, so that equal items have equal bytes */
+    *value = lists_number(number);
     return true;
 }
 

@@ -17,6 +17,9 @@ enum { LISTS_MAX_STEPS = 64, LISTS_MAX_SCALES = 64, LISTS_SAMPLERS = SAMPLER_DDI
 /* The most floors, and the most rows of variances with them. */
 enum { LISTS_MAX_FLOORS = 7, LISTS_MAX_ROWS = VARIANCE_COUNT * LISTS_MAX_FLOORS };
 
+/* A number as the labels of rows print it, with nine digits: numbers that differ beyond are one. */
+double lists_number(double value);
+
 /* The largest factor that --cov-scale takes. */
 enum { LISTS_MAX_SCALE = 1000 };
 

@@ -40,7 +40,7 @@ void compare_fits(const Comparison *c, CompareFit *fits)
     const bool there = csv_read(&log, path, &ignored);
     for (int head = 0; head < network_heads(c->network); head++) {
         const Config *config = network_head_config(c->network, head);
-        const bool is_output = network_head_parameters(c->network, head) == 0;
+        const bool is_output = network_head_is_output(c->network, head);
         fits[head] = !there ? (CompareFit){NAN, NAN}
                      : is_output
                          ? fit_of(&log, "hybrid", config->stage1.batch)

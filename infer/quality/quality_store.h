@@ -1,6 +1,6 @@
 /* The file of infer quality: every value with its resamples.
  *
- *     attributes   format "varhead-quality", samples, reference, resamples, data, settings; if a
+ *     attributes   format "varhead-quality", samples, reference, resamples, data, settings, images; if a
  *                  metric needs features, classifier (its name, or Inception's) and accuracy (not
  *                  Inception's)
  *     /key         string: everything that the values depend on

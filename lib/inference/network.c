@@ -42,9 +42,18 @@ size_t network_parameters(const Network *network)
     return count;
 }
 
+bool network_head_is_output(const Network *network, int head)
+{
+    return network->heads[head].is_output;
+}
+
 size_t network_head_parameters(const Network *network, int head)
 {
-    return network->heads[head].size;
+    size_t count = network->heads[head].size;
+    for (int i = 0; network->heads[head].is_output && i < network->params.count; i++)
+        if (strncmp(network->params.items[i].name, "conv_out_v.", 11) == 0)
+            count += network->params.items[i].count;
+    return count;
 }
 
 const Config *network_head_config(const Network *network, int head)

@@ -68,9 +68,10 @@ int network_heads(const Network *network);
 const char *network_head_name(const Network *network, int head);
 int network_find_head(const Network *network, const char *name);
 
-/* How many numbers a head has of its own, 0 for the second output of the trunk; and the configuration
- * that it was trained with. */
+/* How many numbers a head has of its own, and the configuration that it was trained with. A head may be
+ * the second output of the trunk. */
 size_t network_head_parameters(const Network *network, int head);
+bool network_head_is_output(const Network *network, int head);
 const Config *network_head_config(const Network *network, int head);
 
 /* [N + 1]: E||eps_hat(x_t, t)||^2 / d, which the variance analytic needs; NULL if no checkpoint

@@ -76,6 +76,18 @@ said printed "betas schedule, 50 timesteps"
 rm betas.txt # the run has its numbers
 works infer nll --run own --variance beta --steps 5 --images 1 --quiet
 
+# -- Images that the run names from the start, and that stage 2 names
+works infer import "$golden/ea_ddpm_npr.pth" --resolution 8 --head npr --run named --data small.npz
+works infer nll --run named --variance npr --steps 3 --images 1 --quiet
+fails_with 2 "--data: nowhere: no such file" infer import "$golden/diffusers-new" --run wrong --data nowhere
+[ ! -e wrong ] || problem "a wrong --data left a run"
+works infer import "$golden/ea_ddpm_npr.pth" --resolution 8 --head npr --run later --quiet
+fails_with 2 "data.train names no images; --set data.train=PATH does" train --stage 2 --loss sn --run later
+works train --stage 2 --loss sn --run later --set data.train=small.npz --set stage2.solver=adam --set stage2.steps=2 \
+    --set stage2.batch=2
+said errors "note: data.test is auto, since the recipe names no images"
+works infer nll --run later --variance sn --steps 3 --images 1 --quiet
+
 # -- Out again: the same weights, bit for bit
 works infer export --run cifar10 --format diffusers --out model
 works infer import model --run again --quiet

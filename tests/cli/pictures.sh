@@ -130,6 +130,15 @@ works train --config grey.yaml --run own --stage 1 --fresh --set data.train=colo
     --set data.resolution=8
 grep -q "data.test" errors && problem "data.test of the command line: $(cat errors)"
 
+# A recipe that says the format of its own images, and one that has no files.
+for own in "format: hdf5, train: none.h5" "format: mixture"; do
+    sed "s/format: mixture/$own/" tiny.yaml >other.yaml
+    works train --config other.yaml --run other --stage 1 --fresh --set data.train=png
+    grep -q "note: data.format is auto, since png is of another format" errors || problem "$own: $(cat errors)"
+    grep -q "note: data.test is auto" errors || [ "$own" != "format: mixture" ] || problem "$own: $(cat errors)"
+    infer info other/stage1.h5 | grep -q "png" || problem "$own: trained on something else"
+done
+
 # Test images that are not there are no error in training, and are said.
 works train --config tiny.yaml --run typo --stage 1 --set data.format=auto --set data.train=png --set data.test=pgn \
     --set data.channels=3
