@@ -179,7 +179,7 @@ static bool read_storage(TensorFile *file, const Wanted *wishes, int count, unsi
     const bool ok = make_stretch(file, wishes, count, &stretch, error) &&
                     file->reader->seek(file, wishes[0].storage, error) &&
                     read_blocks(file, wishes, count, &stretch, block, error);
-    for (int i = 0; ok && i < count; i++)
+    for (int i = 0; ok && stretch.numbers && i < count; i++)
         if (!wishes[i].contiguous) {
             gather(&wishes[i], &stretch);
             watch(file, wishes[i].tensor->count);
