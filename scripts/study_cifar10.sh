@@ -207,7 +207,7 @@ diagonal() {
     bounds_of 10 linear nll-full --variance nll,nll_block,full --steps 5,10,25
     bounds_of 10 linear nll-full30 --variance full --krylov 30 --steps 5,10
     # In float32 whatever DRAWING says: bfloat16 rounds the differences away that full takes.
-    (drawing= && distances_of $((samples / 4)) linear quality-full --variance nll,nll_block,full --steps 5,10)
+    (drawing= && distances_of $((samples / 4)) linear quality-full --variance nll,nll_block,full --steps 5,10,25)
     show "bounds, the whole covariance, 10 images" "$dir/linear/nll-full.csv"
     show "bounds, the whole covariance, 30 dimensions of Krylov's, 10 images" "$dir/linear/nll-full30.csv"
     show "samples, the whole covariance" "$dir/linear/quality-full.csv"
