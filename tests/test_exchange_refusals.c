@@ -221,6 +221,14 @@ START_TEST(impossible_pickles_are_refused)
            "inside a name");
     PICKLE("\x80\x02(ios\nsystem\n.", "names os.system");
     PICKLE("\x80\x02(icollections\nOrderedDict\n.", "makes an object of a class");
+    PICKLE("\x80\x02"
+           "ctorch._utils\n_rebuild_tensor_v2\n(("
+           "U\x07storage"
+           "ctorch\nFloatStorage\n"
+           "U\x01"
+           "0U\x03"
+           "cpuK\x01tQK\x00K\x01\x85K\x01\x85\x89N}U\x03neg\x88stR.",
+           "marked as negated or conjugate");
     PICKLE("\x80\x02)\x81.", "instruction 0x81");
     PICKLE("\x80\x02\x82\x01.", "instruction 0x82");
     PICKLE("\x80\x09N.", "protocol is 9");

@@ -30,7 +30,7 @@ struct Bundle {
     /* What unpacks the archive; NULL if it is not compressed. */
     gzFile stream;
     uint8_t block[BLOCK];
-    /* The last bytes that were unpacked. */
+    /* The last bytes of the archive, unpacked. */
     uint8_t tail[TAR_BLOCK];
     /* The name of the file. */
     char *name;
@@ -195,8 +195,10 @@ bool bundle_next(Bundle *bundle, BundleFile *file, Error *error)
     struct archive_entry *entry;
     for (;;) {
         const int code = archive_read_next_header(bundle->archive, &entry);
-        if (code == ARCHIVE_EOF)
+        if (code == ARCHIVE_EOF) {
+            *file = (BundleFile){0}; /* an entry without a name may have come before */
             return check_end(bundle, error);
+        }
         if (code != ARCHIVE_OK && code != ARCHIVE_WARN)
             return report(bundle, error);
         file->is_link =

@@ -47,11 +47,12 @@ bool picture_set_shape(int *resolution, int *channels, const char *path, Error *
     bool ok = picture_files_open(&files, path, error);
     while (ok && !picture.pixels) {
         PictureFile file;
-        ok = picture_files_next(files, &file, error) &&
-             (file.name ||
-              (broken.kind != ERROR_NONE ? (*error = broken, false)
-                                         : error_input(error, "%s: holds no PNG or JPEG", path)));
-        if (ok) {
+        ok = picture_files_next(files, &file, error);
+        if (ok && !file.name) {
+            ok = error_input(error, "%s: holds no PNG or JPEG", path);
+            if (broken.kind != ERROR_NONE)
+                *error = broken;
+        } else if (ok) {
             picture_files_load(files, &file);
             look_at(&picture, path, &file, &broken);
             picture_files_forget(&file);

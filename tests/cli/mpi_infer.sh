@@ -57,6 +57,30 @@ for n in $PROCESSES; do
     compare_with_one "$n"
 done
 
+# Processes that differ: in their threads, and in what they find. Neither waits for the other for ever.
+cat >uneven <<'END'
+#!/bin/sh
+export OMP_NUM_THREADS=$((${OMPI_COMM_WORLD_RANK:-$PMI_RANK} % 2 + 1))
+exec timeout 100 "$@"
+END
+cat >apart <<'END'
+#!/bin/sh
+[ "${OMPI_COMM_WORLD_RANK:-$PMI_RANK}" = 0 ] || cd elsewhere || exit 1
+exec timeout 100 "$@"
+END
+chmod +x uneven apart
+page="infer compare --run one --quiet --variance beta,npr --steps 2 --images 4 --samples 20 --out page"
+# shellcheck disable=SC2086 # words
+{
+    works env OMP_NUM_THREADS=1 $page
+    works processes 2 ./uneven $page
+}
+mkdir elsewhere
+cp -r one elsewhere/one
+rm elsewhere/one/dp-npr.h5
+fails_with 2 "some processes find files there that others do not; expected a directory that all share" \
+    processes 2 ./apart infer nll --run one --trajectory dp --variance npr --images 4 --steps 3 --dp-images 4 --out o.csv
+
 # One line for an error of all processes.
 fails_with 2 "unknown command" processes 2 infer nothing
 fails_with 2 "no-such-run" processes 2 infer nll --run no-such-run

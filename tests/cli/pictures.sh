@@ -139,6 +139,14 @@ for own in "format: hdf5, train: none.h5" "format: mixture"; do
     infer info other/stage1.h5 | grep -q "png" || problem "$own: trained on something else"
 done
 
+# What the system did not let read may be read the next time: no cache remembers it.
+cp -r png once
+ln -s loop.png once/loop.png # a link to itself
+works train --config tiny.yaml --run once-run --stage 1 --set data.format=auto --set data.train=once --set data.test= \
+    --set data.channels=3 --set data.cache=always --set data.on_broken=skip
+grep -q "no cache can be kept: the system did not let all pictures be read" errors || problem "$(cat errors)"
+[ -z "$(find once-run -name '*.cache')" ] || problem "a cache remembers what was not read"
+
 # Test images that are not there are no error in training, and are said.
 works train --config tiny.yaml --run typo --stage 1 --set data.format=auto --set data.train=png --set data.test=pgn \
     --set data.channels=3
