@@ -25,7 +25,7 @@ static void describe(const char *path, const char *config)
         return;
     }
     if (network.params.count < 1 || network.config.diffusion.timesteps < 2)
-        fuzz_broken("an accepted description is that of a network");
+        fuzz_broken("an accepted description gives a network with tensors and timesteps");
     foreign_close(&network);
 }
 

@@ -44,8 +44,8 @@ typedef struct Export {
     float *weights;
 } Export;
 
-/* The network of a run is that of stage 1, which comes last. Heads hold a copy of the one that they were
- * fitted on. */
+/* stage1.h5, the last file of a run, has the run's network. A file of heads has a copy of the network
+ * that the heads were fitted on, which may be an older one. */
 static const char *file_of_network(const RunFiles *files)
 {
     const char *last = files->paths[files->count - 1], *slash = strrchr(last, '/');

@@ -1,5 +1,6 @@
 /* Tests of reading weights of other programs: files that PyTorch, diffusers and safetensors wrote, and
  * small files whose numbers are known. */
+#include "exchange/names.h"
 #include "exchange/tensor_table.h"
 
 #include "base/memory.h"
@@ -186,8 +187,27 @@ START_TEST(every_state_dict_of_a_list_is_a_group)
 }
 END_TEST
 
-SUITE_MAIN("exchange", all_floating_types_are_read, views_are_read_through_their_strides,
-           a_dictionary_inside_others_is_found_once,
+START_TEST(a_moving_average_has_the_word_ema_in_its_name)
+{
+    static const char *const averages[] = {"ema",
+                                           "model_ema",
+                                           "EMA",
+                                           "ema_0.9999",
+                                           "[4]",
+                                           "ema_models_states.model",
+                                           "state.ema-model"};
+    static const char *const others[] = {"",          "model",         "no_ema",          "non-ema",
+                                         "schema",    "model_non_ema", "remapped_schema", "[3]",
+                                         "emanation", "theme"};
+    for (size_t i = 0; i < sizeof averages / sizeof averages[0]; i++)
+        ck_assert_msg(names_say_average(averages[i]), "%s is an average", averages[i]);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        ck_assert_msg(!names_say_average(others[i]), "%s is no average", others[i]);
+}
+END_TEST
+
+SUITE_MAIN("exchange", a_moving_average_has_the_word_ema_in_its_name, all_floating_types_are_read,
+           views_are_read_through_their_strides, a_dictionary_inside_others_is_found_once,
            strided_tensors_are_those_of_the_contiguous_file,
            a_deflated_archive_has_the_numbers_of_the_stored_one,
            one_pass_reads_what_single_reads_give, every_state_dict_of_a_list_is_a_group)

@@ -131,8 +131,8 @@ static bool holds_quality(const Comparison *c)
 }
 
 /* The HDF5 file of values beside a table, opened, if it has these settings, and the test images are the
- * same; or NULL. Where the test images can't be read, nothing else can be measured, and those of the
- * table count. */
+ * same; or NULL. Where the test images can't be read, the table is taken as it is, since nothing
+ * new can be measured. */
 static Hdf5File *open_alike(const Comparison *c, const char *directory, const char *name,
                             const char *settings)
 {

@@ -38,7 +38,8 @@ static bool has_ending_of(const char *path, const DatasetFormat *format)
     return found;
 }
 
-/* *format := that of the content of the file, or else of its name. False if it is not known. */
+/* *format := the format that the content of the file shows, or else the format that its name shows.
+ * False if neither shows one. */
 static bool find_format(const char *path, DataFormat *format)
 {
     for (int i = 0; i < DATA_FORMAT_COUNT; i++)

@@ -16,36 +16,10 @@
 #include "model/unet.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 /* -- The weights ------------------------------------------------------------------------------- */
-
-/* Whether a word of the name is "ema", and not after a "no" or a "non": "model_ema", "ema_0.9999". */
-static bool has_word_ema(const char *name)
-{
-    bool denied = false;
-    while (*name != '\0') {
-        size_t length = 0;
-        while (isalpha((unsigned char)name[length]))
-            length++;
-        if (length == 3 && strncasecmp(name, "ema", 3) == 0 && !denied)
-            return true;
-        if (length > 0)
-            denied = (length == 2 || length == 3) && strncasecmp(name, "non", length) == 0;
-        name += length > 0 ? length : 1;
-    }
-    return false;
-}
-
-/* Whether a group is a moving average: by its name, or as the last of the list of ermongroup/ddim
- * [network, optimizer, epoch, step, average]. */
-static bool is_average(const TensorGroup *group)
-{
-    return has_word_ema(group->name) || strcmp(group->name, "[4]") == 0;
-}
 
 static bool unknown_names(const TensorFile *file, Error *error)
 {
@@ -82,9 +56,9 @@ static bool choose_group(ForeignNetwork *n, Error *error)
         const NameStyle style = names_find_style(table, g);
         if (style == NAMES_UNKNOWN)
             continue;
-        averages += is_average(&table->groups[g]);
-        if (found++ == 0 ||
-            (is_average(&table->groups[g]) && !is_average(&table->groups[n->group]))) {
+        averages += names_say_average(table->groups[g].name);
+        if (found++ == 0 || (names_say_average(table->groups[g].name) &&
+                             !names_say_average(table->groups[n->group].name))) {
             n->group = g;
             n->style = style;
         }

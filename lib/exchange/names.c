@@ -4,7 +4,9 @@
 #include "base/memory.h"
 #include "exchange/names_internal.h"
 
+#include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 static const char module[] = "module.";
 
@@ -133,4 +135,19 @@ bool names_find_head(NameStyle style, const TensorTable *table, int group, HeadT
         return has_prefix(table, group, "out2.");
     return style == NAMES_DDPM && (complex || has_prefix(table, group, "conv_out2.") ||
                                    has_prefix(table, group, "norm_out2."));
+}
+
+bool names_say_average(const char *group)
+{
+    bool denied = false, average = strcmp(group, "[4]") == 0;
+    while (*group != '\0' && !average) {
+        size_t length = 0;
+        while (isalpha((unsigned char)group[length]))
+            length++;
+        average = length == 3 && strncasecmp(group, "ema", 3) == 0 && !denied;
+        if (length > 0)
+            denied = (length == 2 || length == 3) && strncasecmp(group, "non", length) == 0;
+        group += length > 0 ? length : 1;
+    }
+    return average;
 }

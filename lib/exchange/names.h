@@ -54,3 +54,8 @@ char *names_translate_head(NameStyle style, HeadType type, const char *ours);
 
 /* The tensor of a group with that name, or with "module." before it; -1 if there is none. */
 int names_find(const TensorTable *table, int group, const char *name);
+
+/* Whether a group of that name is a moving average: "ema" is a word of it, as in "model_ema" and
+ * "ema_0.9999", and not behind "no" or "non"; or it is "[4]", the last of the list of ermongroup/ddim
+ * [network, optimizer, epoch, step, average]. */
+bool names_say_average(const char *group);
