@@ -141,6 +141,26 @@ START_TEST(a_call_that_lasts_after_a_signal_is_told_of)
 }
 END_TEST
 
-SUITE_MAIN("group", a_call_that_lasts_after_a_signal_is_told_of, a_group_of_one_has_everything,
-           a_group_of_one_agrees_with_itself, shares_follow_one_another_and_differ_by_one_at_most,
+START_TEST(nothing_is_said_twice)
+{
+    char text[256];
+    FILE *file = tmpfile();
+    ck_assert_ptr_nonnull(file);
+    interrupt_install();
+    ck_assert_int_ge(dup2(fileno(file), STDERR_FILENO), 0);
+    group_watch_listen();
+    group_watch_start(always);
+    group_watch_tell(getpid()); /* as a process that has printed its error */
+    ck_assert(group_watch_is_told());
+    raise(SIGTERM);
+    group_watch_enter();
+    ck_assert_int_eq(read_soon(file, text, sizeof text, 1.5), 0);
+    group_watch_leave();
+    fclose(file);
+}
+END_TEST
+
+SUITE_MAIN("group", nothing_is_said_twice, a_call_that_lasts_after_a_signal_is_told_of,
+           a_group_of_one_has_everything, a_group_of_one_agrees_with_itself,
+           shares_follow_one_another_and_differ_by_one_at_most,
            a_process_can_work_alone_for_a_while, a_shared_signal_counts_when_it_is_agreed_on)

@@ -1,6 +1,9 @@
 /* Tests of the training loop. Its stage computes next to nothing, and fails where a test tells it
  * to. The tests cover losses and gradients that are not finite, skipped steps, snapshots, and the
  * lock of a run directory. */
+#include "base/clock.h"
+#include "base/group.h"
+#include "base/group_way.h"
 #include "base/memory.h"
 #include "io/checkpoint.h"
 #include "io/run_lock.h"
@@ -456,10 +459,57 @@ START_TEST(the_second_of_two_runs_is_refused)
 }
 END_TEST
 
+/* -- The phases of a step ---------------------------------------------------------------------- */
+
+static const double computing = 0.04, waiting = 0.06;
+
+static void sleep_for(double seconds)
+{
+    nanosleep(&(struct timespec){.tv_nsec = (long)(1e9 * seconds)}, NULL);
+}
+
+static int waits;
+
+static int slow_largest(int value)
+{
+    waits++;
+    sleep_for(waiting);
+    return value;
+}
+
+static void compute_and_wait(void)
+{
+    sleep_for(computing);
+    group_barrier();
+}
+
+/* As where a backward pass waits for the sums of another process, or a batch of stage 2 does. */
+START_TEST(waiting_inside_of_a_pass_is_no_computing)
+{
+    static GroupWay way;
+    double loss, norm;
+    begin("phases", "name: phases");
+    way = group_serial;
+    way.largest = slow_largest;
+    group_use(&way);
+    probed_step = 1;
+    probe = compute_and_wait;
+    Stage *stage = make_stage(1);
+    const double first = clock_seconds();
+    assert_ok(stage_step(stage, 0, &loss, &norm, &error));
+    const double all = clock_seconds() - first;
+    ck_assert_double_ge(stage->computing, computing);
+    ck_assert_int_eq(waits, 2); /* in the pass, and when the processes agree after it */
+    ck_assert_double_ge(stage->exchanging, waits * waiting);
+    ck_assert_double_le(stage->computing + stage->exchanging, all);
+    stage_free(stage);
+}
+END_TEST
+
 SUITE_MAIN("loop", a_run_stops_and_names_the_last_good_checkpoint, a_large_loss_is_no_explosion,
            steps_are_left_out_and_counted, a_run_that_skips_resumes_exactly,
            steps_are_not_left_out_for_ever, the_last_snapshots_stay,
            snapshots_are_copies_where_there_are_no_links, none_stay_unless_asked_for,
            rows_do_not_wait_for_a_late_checkpoint, rows_of_a_fresh_run_come_with_its_checkpoint,
            a_named_pipe_in_the_place_of_the_rows_is_not_waited_for,
-           the_second_of_two_runs_is_refused)
+           the_second_of_two_runs_is_refused, waiting_inside_of_a_pass_is_no_computing)

@@ -186,20 +186,21 @@ static char *describe_arithmetic(const Config *config, const char *reason)
 }
 
 /* The configuration in the run's network, if another program trained it and the user names no
- * recipe: there is no other recipe. The caller frees; NULL if the recipe is to be read. */
-static char *imported_recipe(const Settings *settings, char **origin)
+ * recipe: there is no other recipe. False if there is no such network. */
+static bool imported_recipe(const Settings *settings, Recipe *recipe)
 {
     Checkpoint *checkpoint = NULL;
     Error unused;
-    char *text = NULL;
     if (settings->stage != 2 || settings->config || !settings->run)
-        return NULL;
-    *origin = memory_format("%s/stage1.h5", settings->run);
-    if (access(*origin, F_OK) == 0 && checkpoint_open(&checkpoint, *origin, &unused) &&
+        return false;
+    recipe->path = memory_format("%s/stage1.h5", settings->run);
+    if (access(recipe->path, F_OK) == 0 && checkpoint_open(&checkpoint, recipe->path, &unused) &&
         checkpoint_attribute(checkpoint, "/", "imported", 0) == 1)
-        text = config_to_yaml(checkpoint_config(checkpoint));
+        recipe->text = config_to_yaml(checkpoint_config(checkpoint));
     checkpoint_close(checkpoint);
-    return text;
+    if (!recipe->text)
+        recipe_free(recipe);
+    return recipe->text != NULL;
 }
 
 static void print_note(const char *text)
@@ -218,21 +219,19 @@ static char *earlier_checkpoint(const Settings *settings, const Config *config)
                          : memory_format("checkpoints/%s/stage1.h5", config->name);
 }
 
-/* Reads the recipe, and again with what the images of the command line need. */
-static bool read_recipe(const Settings *settings, const char *imported, const char *origin,
-                        StringList *overrides, Config *config, Error *error)
+/* Parses the recipe, and again with what the images of the command line need. */
+static bool parse_recipe(const Settings *settings, const Recipe *recipe, bool imported,
+                         StringList *overrides, Config *config, Error *error)
 {
     OwnImages own = {0};
     bool done = false;
     for (int time = 0; time < 2; time++) {
-        done =
-            imported
-                ? config_parse(config, imported, origin, overrides->items, overrides->count, error)
-                : recipe_load(config, settings->config, overrides->items, overrides->count, error);
+        done = (imported ? config_parse : config_parse_file)(
+            config, recipe->text, recipe->path, overrides->items, overrides->count, error);
         if (!done || time == 1)
             break;
         char *earlier = earlier_checkpoint(settings, config);
-        own = own_images(config, overrides, earlier, imported != NULL);
+        own = own_images(config, overrides, earlier, imported);
         memory_free(earlier);
         if (!own.format && !own.test && !own.channels)
             break;
@@ -246,6 +245,17 @@ static bool read_recipe(const Settings *settings, const char *imported, const ch
     }
     note_show(settings->loop.quiet ? NULL : print_note);
     own_images_free(&own);
+    return done;
+}
+
+static bool read_recipe(const Settings *settings, StringList *overrides, Config *config,
+                        Error *error)
+{
+    Recipe recipe = {0};
+    const bool imported = imported_recipe(settings, &recipe);
+    const bool done = (imported || recipe_read(&recipe, settings->config, error)) &&
+                      parse_recipe(settings, &recipe, imported, overrides, config, error);
+    recipe_free(&recipe);
     return done;
 }
 
@@ -267,10 +277,7 @@ static bool load_config(const Settings *settings, const Stage2Task *task, Config
     if (settings->convolution >= 0)
         string_list_add(&overrides, convolutions[settings->convolution]);
 
-    char *origin = NULL, *imported = imported_recipe(settings, &origin);
-    bool done = read_recipe(settings, imported, origin, &overrides, config, error);
-    memory_free(imported);
-    memory_free(origin);
+    const bool done = read_recipe(settings, &overrides, config, error);
     memory_free(seed);
     string_list_free(&overrides);
     if (done)
@@ -329,6 +336,23 @@ static bool check_settings(const Settings *settings, Error *error)
     return true;
 }
 
+/* load_config by the first process, for all: the recipe may come from its standard input, and `auto`
+ * may be another precision on the processors of the others. */
+static bool load_for_all(const Settings *settings, const Stage2Task *task, Config *config,
+                         const char **reason, Error *error)
+{
+    bool loaded = true;
+    if (group_is_first()) {
+        const bool before = group_alone(true);
+        loaded = load_config(settings, task, config, reason, error);
+        group_alone(before);
+    }
+    if (!group_agree(loaded, error))
+        return false;
+    group_broadcast(config, sizeof *config);
+    return true;
+}
+
 static bool run(Settings *settings, Error *error)
 {
     Config config;
@@ -336,12 +360,9 @@ static bool run(Settings *settings, Error *error)
     Stage2Task task = {.heads = settings->heads};
     note_show(settings->loop.quiet ? NULL : print_note);
     const bool ready = check_settings(settings, error) &&
-                       (settings->stage == 1 || parse_losses(settings->loss, &task, error)) &&
-                       load_config(settings, &task, &config, &reason, error);
-    if (!group_agree(ready, error))
+                       (settings->stage == 1 || parse_losses(settings->loss, &task, error));
+    if (!group_agree(ready, error) || !load_for_all(settings, &task, &config, &reason, error))
         return false;
-    /* `auto` may be another precision on the processors of the others. */
-    group_broadcast(&config, sizeof config);
     program_set_threads((int)settings->threads);
     char *computes = describe_arithmetic(&config, reason);
     settings->loop.computes = computes;

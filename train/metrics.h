@@ -34,8 +34,9 @@ bool metrics_possible(const Metrics *metrics, Error *error);
 void metrics_earlier(const Metrics *metrics,
                      void (*take)(void *context, const char *target, double loss), void *context);
 
-/* Seconds of a step, the least and the most that a process took: until its gradients were there,
- * and until those of all processes were summed. So a slow process shows. */
+/* Seconds of a step, the least and the most that a process took: computing, and exchanging, in which
+ * it waited for others or gave and took bytes. So a slow process shows: it computes the longest, and
+ * the others wait for it. */
 typedef struct MetricsPhases {
     double computing[2], exchanging[2];
 } MetricsPhases;

@@ -149,22 +149,21 @@ static void sum_losses(const Stage *stage, double *losses)
  * which another would wait in its backward pass. */
 static bool evaluate(Stage *stage, int64_t step, double *losses, Error *error)
 {
-    const double begin = clock_seconds();
     const bool done = stage->evaluate(stage, (uint32_t)step, losses, error);
-    const double computed = clock_seconds(), profiled = profile_begin();
-    stage->computing = computed - begin;
+    const double profiled = profile_begin();
     finish_gradients(stage);
     if (!group_agree(done, error))
         return false;
     sum_losses(stage, losses);
+    if (stage->evaluated)
+        stage->evaluated(stage);
     if (group_size() > 1)
         profile_end(profiled, "sums over processes", PROFILE_OTHER);
-    stage->exchanging = clock_seconds() - computed;
     return true;
 }
 
 /* Update `i`. Where processes share the state, each updates its slice, and gets the others' weights. */
-static void update(Stage *stage, const Learner *learner, int64_t i, double norm)
+static void update(const Stage *stage, const Learner *learner, int64_t i, double norm)
 {
     if (!learner->shard) {
         optimizer_update(&learner->state, &stage->settings, i, norm);
@@ -172,12 +171,10 @@ static void update(Stage *stage, const Learner *learner, int64_t i, double norm)
     }
     const OptimizerState slice = shard_of_state(learner->shard, &learner->state);
     optimizer_update(&slice, &stage->settings, i, norm);
-    const double begin = clock_seconds();
     shard_gather(learner->shard, learner->state.weights);
-    stage->exchanging += clock_seconds() - begin;
 }
 
-bool stage_step(Stage *stage, int64_t step, double *losses, double *norms, Error *error)
+static bool run_step(Stage *stage, int64_t step, double *losses, double *norms, Error *error)
 {
     bool sound[MAX_LEARNERS] = {false}, all_sound = true;
     if (!evaluate(stage, step, losses, error))
@@ -201,6 +198,15 @@ bool stage_step(Stage *stage, int64_t step, double *losses, double *norms, Error
     profile_bytes(optimiser_bytes(stage));
     profile_end(begin, "optimiser", PROFILE_OTHER);
     return true;
+}
+
+bool stage_step(Stage *stage, int64_t step, double *losses, double *norms, Error *error)
+{
+    const double begin = clock_seconds(), before = group_seconds();
+    const bool done = run_step(stage, step, losses, norms, error);
+    stage->exchanging = group_seconds() - before;
+    stage->computing = clock_seconds() - begin - stage->exchanging;
+    return done;
 }
 
 void stage_free(Stage *stage)

@@ -66,8 +66,8 @@ struct Stage {
     /* Steps so far in which a learner was not updated (train.on_nonfinite), and those of them since
      * the last sound step. */
     int64_t skipped, skipped_in_a_row;
-    /* Seconds of the last step: until the gradients of this process were there; and until those of
-     * all were summed, with the time in which shared weights were gathered. */
+    /* Seconds of the last step: exchanging is the time in which this process waited for others or
+     * gave and took bytes (group_seconds), computing the rest. */
     double computing, exchanging;
     /* Whether a loss or a gradient that is not finite, or far too large, ended the run. */
     bool exploded;
@@ -76,6 +76,9 @@ struct Stage {
      * that has gradients. Of such learners these are the shares of this process, which stage_step
      * sums; the losses of the others are those of all processes. */
     bool (*evaluate)(Stage *stage, uint32_t step, double *losses, Error *error);
+
+    /* Called after each evaluate that has succeeded in all processes, by all of them; may be NULL. */
+    void (*evaluated)(Stage *stage);
 
     /* Called after `step` steps, before each time that the stage is saved; may be NULL. */
     bool (*before_save)(Stage *stage, int64_t step, Error *error);

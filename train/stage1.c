@@ -16,6 +16,8 @@
 #include "model/unet.h"
 #include "train/batch.h"
 
+#include <string.h>
+
 typedef struct Stage1 {
     /* The first field: the loop's callbacks get a pointer to it. */
     Stage stage;
@@ -26,6 +28,9 @@ typedef struct Stage1 {
     /* For hybrid: [batch], the losses of the bound. */
     double *bounds;
     TimeSampler sampler;
+    /* For loss_aware: [batch.whole], the timesteps and the losses of all processes' images. */
+    int *times;
+    double *losses;
 } Stage1;
 
 /* gradient [images, dims]: each image's part times its weight. */
@@ -51,15 +56,12 @@ static void add_bound(Stage1 *s, const ObjectiveBatch *batch)
         s->batch.losses[i] += weight * s->bounds[i];
 }
 
-/* The share of these images in the mean loss of the whole batch. The sampler takes note of the
- * losses. */
-static double weighted_mean(Batch *b)
+/* The share of these images in the mean loss of the whole batch. */
+static double weighted_mean(const Batch *b)
 {
     double sum = 0;
     for (int i = 0; i < b->size; i++)
         sum += b->losses[i] * (b->sampler ? time_sampler_weight(b->sampler, b->t[i]) : 1);
-    if (b->sampler)
-        time_sampler_add(b->sampler, b->t, b->losses, b->size);
     return sum / b->whole;
 }
 
@@ -87,6 +89,29 @@ static bool evaluate(Stage *stage, uint32_t step, double *losses, Error *error)
     return graph_backward(s->graph, state->gradients, error);
 }
 
+/* The sampler takes note of the losses of the whole batch. */
+static void evaluated(Stage *stage)
+{
+    Stage1 *s = (Stage1 *)stage;
+    const Batch *b = &s->batch;
+    if (!b->sampler)
+        return;
+    memcpy(s->times + b->first, b->t, (size_t)b->size * sizeof *s->times);
+    memcpy(s->losses + b->first, b->losses, (size_t)b->size * sizeof *s->losses);
+    group_gather(s->times, b->whole, sizeof *s->times);
+    group_gather(s->losses, b->whole, sizeof *s->losses);
+    time_sampler_add(b->sampler, s->times, s->losses, b->whole);
+}
+
+static bool make_sampler(Stage1 *s, Error *error)
+{
+    const size_t whole = (size_t)s->batch.whole;
+    s->times = memory_small(whole, sizeof *s->times);
+    s->losses = memory_small(whole, sizeof *s->losses);
+    s->batch.sampler = &s->sampler;
+    return time_sampler_make(&s->sampler, s->stage.config->diffusion.timesteps, error);
+}
+
 static bool build(Stage1 *s, Error *error)
 {
     const Config *config = s->stage.config;
@@ -108,14 +133,8 @@ static bool build(Stage1 *s, Error *error)
         graph_seed(s->graph, s->net.v);
         s->bounds = memory_small((size_t)config->stage1.batch, sizeof *s->bounds);
     }
-    if (config->stage1.time_sampling == TIME_LOSS_AWARE) {
-        if (group_size() > 1) /* each process knows the losses of its own images */
-            return error_input(error, "stage1.time_sampling loss_aware goes with one process; "
-                                      "expected uniform, or no mpirun");
-        if (!time_sampler_make(&s->sampler, config->diffusion.timesteps, error))
-            return false;
-        s->batch.sampler = &s->sampler;
-    }
+    if (config->stage1.time_sampling == TIME_LOSS_AWARE && !make_sampler(s, error))
+        return false;
     if (config->model.predicts != PREDICTS_EPS)
         graph_keep(s->graph, s->net.x);
     return graph_finish(s->graph, error) &&
@@ -129,6 +148,8 @@ static void release(Stage *stage)
     graph_free(s->graph);
     batch_free(&s->batch);
     time_sampler_free(&s->sampler);
+    memory_free(s->times);
+    memory_free(s->losses);
     memory_free(s->bounds);
     memory_free(s->path);
     memory_free(s);
@@ -175,6 +196,7 @@ bool stage1_make(Stage **stage, const Config *config, const char *run, Error *er
         .learners = {{.target = "eps", .group = "trunk", .ema_group = "trunk_ema"}},
         .learner_count = 1,
         .evaluate = evaluate,
+        .evaluated = evaluated,
         .write_extra = write_extra,
         .read_extra = read_extra,
         .release = release,

@@ -224,10 +224,9 @@ static char *key_of(const Quality *s)
     print = fingerprint(print, task->wanted, sizeof task->wanted);
     for (int c = 0; c < task->cell_count; c++)
         print = cell_fingerprint(s, &task->cells[c], print);
-    return memory_format("%d cells, %016llx; %d samples, %d images, %d columns; seed %llu, batch "
-                         "%d, %s",
+    return memory_format("%d cells, %016llx; %d samples, %d images, %d columns; seed %llu, %s",
                          task->cell_count, (unsigned long long)print, task->count, task->reference,
-                         task->columns, (unsigned long long)s->seed, network_batch(s->network),
+                         task->columns, (unsigned long long)s->seed,
                          network_arithmetic(&s->request->common->network));
 }
 

@@ -148,6 +148,11 @@ void group_notice(void)
         interrupt_agree(group_largest(interrupt_received()));
 }
 
+double group_seconds(void)
+{
+    return group_watch_seconds();
+}
+
 bool group_alone(bool alone)
 {
     const bool before = is_alone;

@@ -76,6 +76,10 @@ bool group_agree(bool ok, Error *error);
  * of them, and no sooner (base/interrupt.h). */
 void group_notice(void);
 
+/* The seconds that this process has spent so far in the functions of base/group*.h: it waited for
+ * others, or gave and took bytes. */
+double group_seconds(void);
+
 /* Whether this process works by itself for a while, as a group of one: for work that one process
  * does and the others do not. Returns the former choice. */
 bool group_alone(bool alone);

@@ -141,12 +141,21 @@ static bool end_next(bool wait)
     return true;
 }
 
-void group_flow_advance(void)
+static void advance(void)
 {
     while (added < begun && add_next(false))
         ;
     while (ended < added && end_next(false))
         ;
+}
+
+void group_flow_advance(void)
+{
+    if (ended == begun)
+        return;
+    group_watch_enter();
+    advance();
+    group_watch_leave();
 }
 
 /* Waits until at most `most` pieces are on their way. */
@@ -156,7 +165,7 @@ static void wait_for(uint64_t most)
         return;
     group_watch_enter();
     while (begun - ended > most) {
-        group_flow_advance();
+        advance();
         if (ended == added && added < begun)
             (void)add_next(true);
         if (ended < added)

@@ -72,11 +72,13 @@ bool group_mpi_end(const char *program, bool done, Error *error)
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <math.h>
 #include <mpi.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -111,30 +113,56 @@ static bool await(MPI_Request *request, double patience)
 
 static const double for_ever = 1e18;
 
+static GroupWay way;
+
 /* -- The death of a process -------------------------------------------------------------------- */
 
-/* The first process, as the second one knows it; 0: on another machine. */
-static pid_t first_id;
+/* A process as others can reach it: by its number, where numbers mean the same. That is on one machine,
+ * and in one name space of it. */
+typedef struct Address {
+    pid_t id;
+    ino_t names;
+    char machine[HOST_NAME_MAX + 1];
+} Address;
 
-static void meet_first(int rank)
+/* [size]: the numbers of the processes; 0: of a process that can't be reached. */
+static pid_t *reached;
+
+static Address own_address(void)
 {
-    struct {
-        pid_t id;
-        char machine[HOST_NAME_MAX + 1];
-    } own = {.id = getpid()}, first;
+    Address own = {.id = getpid()};
+    struct stat names = {0};
     (void)gethostname(own.machine, sizeof own.machine - 1);
-    first = own;
-    MPI_Bcast(&first, sizeof first, MPI_BYTE, 0, MPI_COMM_WORLD);
-    if (strcmp(own.machine, first.machine) == 0)
-        first_id = first.id;
-    if (rank > 1)
-        first_id = 0;
+    (void)stat("/proc/self/ns/pid", &names);
+    own.names = names.st_ino;
+    return own;
+}
+
+static void meet_others(void)
+{
+    const Address own = own_address();
+    const size_t size = (size_t)way.size;
+    Address *all = memory_small(size, sizeof *all);
+    reached = memory_small(size, sizeof *reached);
+    MPI_Allgather(&own, sizeof own, MPI_BYTE, all, sizeof own, MPI_BYTE, MPI_COMM_WORLD);
+    for (size_t r = 0; r < size; r++)
+        if (all[r].names == own.names && strcmp(all[r].machine, own.machine) == 0)
+            reached[r] = all[r].id;
+    memory_free(all);
 }
 
 /* Whether this process speaks for all: the first one, or the second one where the first is dead. */
 static bool speaks(void)
 {
-    return first_id > 0 && (first_id == getpid() || (kill(first_id, 0) != 0 && errno == ESRCH));
+    const pid_t first = reached[0];
+    return way.rank == 0 || (first > 0 && kill(first, 0) != 0 && errno == ESRCH);
+}
+
+static void tell_others(void)
+{
+    for (int r = 0; r < way.size; r++)
+        if (r != way.rank && reached[r] > 0)
+            group_watch_tell(reached[r]);
 }
 
 /* -- The way ---------------------------------------------------------------------------------- */
@@ -157,8 +185,6 @@ static void sum_doubles(double *values, size_t count)
         MPI_Allreduce(MPI_IN_PLACE, values + at, piece_of(count - at), MPI_DOUBLE, MPI_SUM,
                       MPI_COMM_WORLD);
 }
-
-static GroupWay way;
 
 static void collect_doubles(double *values, size_t count)
 {
@@ -315,7 +341,8 @@ bool group_mpi_start(Error *error)
     MPI_Comm_dup(MPI_COMM_WORLD, &spreads);
     if (way.size == 1)
         return true;
-    meet_first(way.rank);
+    group_watch_listen();
+    meet_others();
     if (way.rank <= 1)
         group_watch_start(speaks);
     group_use(&way);
@@ -330,18 +357,23 @@ bool group_mpi_is_running(void)
     return is_running;
 }
 
-/* Ends all processes, after the error of this one is printed. */
+/* Ends all processes, after the error of this one is printed, unless another one has done it. */
 static void end_all(const char *program, const Error *error)
 {
-    standard_error_mute(false);
-    standard_error_say("%s: %s%s\n", program, way.rank > 0 ? "on another process: " : "",
-                       error->message);
+    if (!group_watch_is_told()) {
+        standard_error_mute(false);
+        standard_error_say("%s: %s%s\n", program, way.rank > 0 ? "on another process: " : "",
+                           error->message);
+        tell_others();
+    }
     MPI_Abort(MPI_COMM_WORLD, (int)error->kind);
 }
 
 bool group_mpi_end(const char *program, bool done, Error *error)
 {
-    const double patience = 3; /* seconds, for others that fail of the same error */
+    /* Seconds, for others that fail of the same error; and the later processes wait longer, so that
+     * one of those that have failed ends all. */
+    const double patience = 3 + fmin(0.2 * way.rank, 3);
     if (!is_running)
         return done;
     MPI_Request request;
@@ -356,6 +388,7 @@ bool group_mpi_end(const char *program, bool done, Error *error)
     MPI_Comm_free(&deals);
     MPI_Comm_free(&spreads);
     MPI_Finalize();
+    memory_free(reached);
     is_running = false;
     return failed == 0;
 }

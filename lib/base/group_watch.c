@@ -2,6 +2,7 @@
  * lasts. The thread looks at the number twenty times a second. */
 #include "base/group_watch.h"
 
+#include "base/clock.h"
 #include "base/interrupt.h"
 #include "base/standard_error.h"
 
@@ -14,20 +15,61 @@
 
 static atomic_uint count;
 static bool (*may_speak)(void);
+/* When the call began that lasts, and how long all calls before it have lasted. */
+static double entered, seconds;
 
 void group_watch_enter(void)
 {
     atomic_fetch_add(&count, 1);
+    entered = clock_seconds();
 }
 
 void group_watch_leave(void)
 {
+    seconds += clock_seconds() - entered;
     atomic_fetch_add(&count, 1);
+}
+
+double group_watch_seconds(void)
+{
+    return seconds;
+}
+
+/* -- The word --------------------------------------------------------------------------------- */
+
+static atomic_bool is_told;
+
+/* A signal that no scheduler sends. */
+static int telling_signal(void)
+{
+    return SIGRTMIN;
+}
+
+static void hear(int signal)
+{
+    (void)signal;
+    atomic_store(&is_told, true);
+}
+
+void group_watch_listen(void)
+{
+    const struct sigaction hearing = {.sa_handler = hear, .sa_flags = SA_RESTART};
+    sigaction(telling_signal(), &hearing, NULL);
+}
+
+void group_watch_tell(pid_t id)
+{
+    (void)kill(id, telling_signal());
+}
+
+bool group_watch_is_told(void)
+{
+    return atomic_load(&is_told);
 }
 
 static void speak(void)
 {
-    if (!may_speak())
+    if (group_watch_is_told() || !may_speak())
         return;
     standard_error_mute(false);
     standard_error_say("%s: a signal came, and then no word from another process; if that process "

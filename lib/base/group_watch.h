@@ -4,15 +4,31 @@
  * others wait for the dead process meanwhile, and cannot leave the call in which they wait. So a
  * thread watches: if a signal has come and one call has lasted 0.4 s since, the thread says that
  * the last checkpoint continues the run.
+ *
+ * A process that ends all of them with an error of its own tells the others on its machine, after it
+ * has printed the error. They print nothing more.
  */
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* Starts the thread. `speaks` is asked from the thread whether this process is the one to print.
  * Without memory for a thread nothing is watched. */
 void group_watch_start(bool (*speaks)(void));
 
+/* Lets others tell this process that the user knows already why all end. */
+void group_watch_listen(void);
+
+/* Tells that to process `id` of this machine, which listens. */
+void group_watch_tell(pid_t id);
+
+/* Whether another process has told it. */
+bool group_watch_is_told(void);
+
 /* Around each call that waits for other processes; pairs may not be nested. */
 void group_watch_enter(void);
 void group_watch_leave(void);
+
+/* The seconds between all pairs so far. */
+double group_watch_seconds(void);

@@ -207,6 +207,13 @@ void config_defaults(Config *config);
 bool config_load(Config *config, const char *path, const char *const *overrides, int count,
                  Error *error);
 
+/* config_load in two halves, for a file that is read once and parsed with several sets of overrides: a
+ * pipe can be read once only. config_text returns the NUL-terminated text of the file, or NULL with an
+ * input error; the caller frees it. */
+char *config_text(const char *path, Error *error);
+bool config_parse_file(Config *config, const char *text, const char *path,
+                       const char *const *overrides, int count, Error *error);
+
 /* The same from text in memory, as a checkpoint stores it (NULL: the defaults alone). `origin`
  * stands for the path in errors.
  *

@@ -204,8 +204,7 @@ static bool read_file(const char *path, char *text, size_t max, size_t *size, Er
     return ok;
 }
 
-/* The text of a file, NUL-terminated; NULL with the error set. Caller frees. */
-static char *load_text(const char *path, Error *error)
+char *config_text(const char *path, Error *error)
 {
     size_t size = 0;
     char *text = memory_small(CONFIG_MAX_BYTES + 2, 1);
@@ -223,11 +222,17 @@ static char *load_text(const char *path, Error *error)
     return text;
 }
 
+bool config_parse_file(Config *config, const char *text, const char *path,
+                       const char *const *overrides, int count, Error *error)
+{
+    return parse(config, text, path, true, overrides, count, error);
+}
+
 bool config_load(Config *config, const char *path, const char *const *overrides, int count,
                  Error *error)
 {
-    char *text = load_text(path, error);
-    bool ok = text && parse(config, text, path, true, overrides, count, error);
+    char *text = config_text(path, error);
+    bool ok = text && config_parse_file(config, text, path, overrides, count, error);
     memory_free(text);
     return ok;
 }

@@ -131,14 +131,31 @@ static bool is_path(const char *which)
     return strchr(which, '/') || (stat(which, &status) == 0 && !S_ISDIR(status.st_mode));
 }
 
+bool recipe_read(Recipe *recipe, const char *which, Error *error)
+{
+    const char *wanted = which ? which : default_recipe;
+    *recipe = (Recipe){.path = which && is_path(which) ? NULL : find(wanted)};
+    if (!recipe->path && access(wanted, F_OK) != 0 && errno == ENOENT)
+        return not_found(wanted, which != NULL, error);
+    if (!recipe->path)
+        recipe->path = memory_string(wanted);
+    recipe->text = config_text(recipe->path, error);
+    return recipe->text != NULL;
+}
+
+void recipe_free(Recipe *recipe)
+{
+    memory_free(recipe->path);
+    memory_free(recipe->text);
+    *recipe = (Recipe){0};
+}
+
 bool recipe_load(Config *config, const char *which, const char *const *overrides, int count,
                  Error *error)
 {
-    const char *wanted = which ? which : default_recipe;
-    char *found = which && is_path(which) ? NULL : find(wanted);
-    if (!found && access(wanted, F_OK) != 0 && errno == ENOENT)
-        return not_found(wanted, which != NULL, error);
-    bool done = config_load(config, found ? found : wanted, overrides, count, error);
-    memory_free(found);
+    Recipe recipe;
+    const bool done = recipe_read(&recipe, which, error) &&
+                      config_parse_file(config, recipe.text, recipe.path, overrides, count, error);
+    recipe_free(&recipe);
     return done;
 }

@@ -11,8 +11,17 @@
 
 #include "config/config.h"
 
+/* The text of a recipe, and the path of its file: for config_parse_file. */
+typedef struct Recipe {
+    char *path, *text;
+} Recipe;
+
 /* Reads the recipe `which`, a path or a name, or with NULL the default one, fashion-mnist. A file
- * with the path `which` goes before a recipe of that name. Overrides are those of config_load. If
- * there is neither, the input error lists the recipes that exist. */
+ * with the path `which` goes before a recipe of that name. If there is neither, the input error lists
+ * the recipes that exist. */
+bool recipe_read(Recipe *recipe, const char *which, Error *error);
+void recipe_free(Recipe *recipe);
+
+/* Both at once: config_load of the recipe's file. */
 bool recipe_load(Config *config, const char *which, const char *const *overrides, int count,
                  Error *error);

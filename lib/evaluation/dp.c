@@ -165,10 +165,10 @@ static char *key_of(const Network *network, const DpRequest *request, const Boun
 {
     const size_t bytes = (size_t)task->images * network_dims(network) * sizeof(float);
     char *key = memory_format(
-        "tables of %d images %016llx, seed %llu, batch %d, %s, floor %.17g, scale %.17g",
-        task->images, (unsigned long long)fingerprint(FINGERPRINT_START, task->x_0, bytes),
-        (unsigned long long)task->seed, network_batch(network), request->arithmetic,
-        request->estimate.floor, request->estimate.scale);
+        "tables of %d images %016llx, seed %llu, %s, floor %.17g, scale %.17g", task->images,
+        (unsigned long long)fingerprint(FINGERPRINT_START, task->x_0, bytes),
+        (unsigned long long)task->seed, request->arithmetic, request->estimate.floor,
+        request->estimate.scale);
     for (int v = 0; v < task->variance_count; v++) {
         char *longer = memory_format(
             "%s; %s %016llx", key, estimate_label(&request->estimate, task->variances[v]).text,

@@ -6,7 +6,6 @@
  */
 #include "inference/full_spectrum.h"
 
-#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "inference/jacobian_spaces.h"
@@ -192,8 +191,7 @@ static bool find_jacobian(FullSpectrum *f, int t, const float *x_t, Error *error
 {
     const int batch = network_batch(f->network), dims = (int)f->dims;
     for (int first = 0; first < dims; first += batch)
-        if (!interrupt_continues_alone(error) ||
-            !find_rows(f, t, first, dims - first < batch ? dims - first : batch, x_t, error))
+        if (!find_rows(f, t, first, dims - first < batch ? dims - first : batch, x_t, error))
             return false;
     for (size_t i = 0; i < f->dims; i++)
         for (size_t k = 0; k < f->dims; k++)

@@ -2,6 +2,7 @@
  * and the rest image by image. An image whose space is complete goes on with zeros. */
 #include "inference/jacobian_spaces.h"
 
+#include "base/group.h"
 #include "base/memory.h"
 #include "inference/network_products.h"
 
@@ -77,7 +78,8 @@ static void start(JacobianSpaces *j, int t, int count)
     }
 }
 
-/* Puts the next vectors into q. Returns whether any image goes on. */
+/* Puts the next vectors into q. Returns whether any image goes on, in any process: processors of
+ * several kinds may round differently. */
 static bool gather(JacobianSpaces *j, int count)
 {
     bool any = false;
@@ -88,7 +90,7 @@ static bool gather(JacobianSpaces *j, int count)
             j->q[(size_t)i * j->dims + k] = goes_on ? vector[k] : 0;
         any = any || goes_on;
     }
-    return any;
+    return group_any(any);
 }
 
 static void add(JacobianSpaces *j, int count)

@@ -1,11 +1,15 @@
 /* Products of the network's Jacobian.
  *
+ * Several processes share the images of each run, and all get all products, as those of
+ * network_evaluate do.
+ *
  * The graph with the backward pass has the network's own weights and batch. Images beyond `count`
  * are zeros. A network that predicts v or x_0 has eps_hat = a output + b x_t, so its Jacobian is
  * a J_output + b I (diffusion/prediction.h).
  */
 #include "inference/network_products.h"
 
+#include "base/group.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "inference/network_internal.h"
@@ -102,25 +106,51 @@ static bool run_backward(NetworkProducts *p, const double *q, int images, Error 
     return graph_backward(p->graph, NULL, error);
 }
 
-bool network_transposed_product(NetworkProducts *p, const float *x, const int *t, int count,
-                                const double *q, double *out, Error *error)
+/* J'q of images of one batch. */
+static bool multiply(NetworkProducts *p, const float *x, const int *t, int images, const double *q,
+                     double *out, Error *error)
 {
     const Network *network = p->network;
     const size_t dims = network_dims(network);
-    for (int first = 0; first < count; first += network->batch) {
-        const int images = count - first < network->batch ? count - first : network->batch;
+    if (!run_forward(p, x, t, images, error) || !run_backward(p, q, images, error))
+        return false;
+    const float *gradient = value_gradient(p->unet.x);
+    for (int i = 0; i < images; i++) {
+        const PredictionFactors f =
+            prediction_factors(network->config.model.predicts, &network->schedule, t[i]);
+        for (size_t k = (size_t)i * dims; k < (size_t)(i + 1) * dims; k++)
+            out[k] = f.output * gradient[k] + f.input * q[k];
+    }
+    return true;
+}
+
+/* J'q of images of one run of every process, in all of them. */
+static bool multiply_together(NetworkProducts *p, const float *x, const int *t, int images,
+                              const double *q, double *out, Error *error)
+{
+    const size_t dims = network_dims(p->network);
+    const GroupShare share = group_share(images);
+    const size_t at = (size_t)share.first * dims;
+    const bool done = share.count == 0 || multiply(p, x + at, t + share.first, (int)share.count,
+                                                   q + at, out + at, error);
+    if (!group_agree(done, error))
+        return false;
+    group_gather(out, images, dims * sizeof *out);
+    return true;
+}
+
+bool network_transposed_product(NetworkProducts *p, const float *x, const int *t, int count,
+                                const double *q, double *out, Error *error)
+{
+    const size_t dims = network_dims(p->network);
+    const int batch = network_batch(p->network);
+    for (int first = 0; first < count; first += batch) {
+        const int images = count - first < batch ? count - first : batch;
         const size_t at = (size_t)first * dims;
-        if (!interrupt_continues_alone(error) ||
-            !run_forward(p, x + at, t + first, images, error) ||
-            !run_backward(p, q + at, images, error))
+        group_notice();
+        if (!interrupt_continues(error) ||
+            !multiply_together(p, x + at, t + first, images, q + at, out + at, error))
             return false;
-        const float *gradient = value_gradient(p->unet.x);
-        for (int i = 0; i < images; i++) {
-            const PredictionFactors f = prediction_factors(network->config.model.predicts,
-                                                           &network->schedule, t[first + i]);
-            for (size_t k = (size_t)i * dims; k < (size_t)(i + 1) * dims; k++)
-                out[at + k] = f.output * gradient[k] + f.input * q[at + k];
-        }
     }
     return true;
 }

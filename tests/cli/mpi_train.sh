@@ -73,6 +73,16 @@ works train --config tiny.yaml --run r1 --quiet --stage 2 --loss npr,sn --set st
 agree r1 moved stage2-npr+sn npr 1e-5
 agree r1 moved stage2-npr+sn sn 1e-5
 
+# -- Timesteps by their losses, once each has ten of them; a recipe from a pipe ----------------------
+
+for n in 1 3; do
+    processes $n train --config /dev/stdin --run aware$n --quiet --stage 1 --set stage1.time_sampling=loss_aware \
+        --set stage1.steps=60 <tiny.yaml >printed 2>errors || problem "a recipe from a pipe: $(cat errors)"
+done
+agree aware1 aware3 stage1 eps 1e-6
+works train --config tiny.yaml --run uniform --quiet --stage 1 --set stage1.steps=60
+cmp -s aware1/metrics.csv uniform/metrics.csv && problem "loss_aware draws uniform timesteps"
+
 # -- A process that is stopped again and again ------------------------------------------------------
 
 # The others are done with their passes while it still has pieces of the gradients to begin.
