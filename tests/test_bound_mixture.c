@@ -70,12 +70,16 @@ static double least_ratio(const Oracle *o, int t)
     return alpha[t] / beta[t] * beta[1] / alpha[1];
 }
 
+/* How often the oracle was asked. */
+static int passes;
+
 static bool oracle_predict(void *context, const float *x_t, const int *t, int count,
                            const Prediction *prediction, Error *error)
 {
     const Oracle *o = context;
     const size_t dims = o->mixture.dims;
     (void)error;
+    passes++;
 #pragma omp parallel for
     for (int i = 0; i < count; i++) {
         double *x = memory_small(3 * dims, sizeof *x), *eps = x + dims, *eps2 = eps + dims;
@@ -264,6 +268,59 @@ START_TEST(best_trajectories_are_those_of_brute_force)
     check_every_trajectory(&o, &predictor, 3);
     predictor.source.options.scale = 1000;
     check_every_trajectory(&o, &predictor, 3);
+    oracle_free(&o);
+}
+END_TEST
+
+/* -- Batches ---------------------------------------------------------------------------------- */
+
+/* A sweep of all variances, with tables, in batches of so many images. */
+static Bound *sweep_in_batches(Oracle *o, int batch)
+{
+    static const int timesteps[] = {0, 1, 4, 5, 9, FEW};
+    static BoundCell cells[VARIANCE_COUNT];
+    static BoundTask task;
+    static Predictor predictor;
+    Error error = {0};
+    Bound *bound = NULL;
+    for (int v = 0; v < kind_count; v++)
+        cells[v] = (BoundCell){.variance = v, .steps = 5, .timesteps = timesteps};
+    task = (BoundTask){.variances = kinds,
+                       .variance_count = kind_count,
+                       .cells = cells,
+                       .cell_count = kind_count,
+                       .tables = true,
+                       .images = o->images,
+                       .x_0 = o->x_0,
+                       .seed = 3};
+    predictor = oracle_predictor(o);
+    predictor.batch = batch;
+    passes = 0;
+    must(bound_make(&bound, &predictor, &task, &error), &error);
+    sweep(bound, FEW);
+    return bound;
+}
+
+START_TEST(batches_of_several_timesteps_change_nothing)
+{
+    const int batches[] = {4, 19, 20, 33, 1000};
+    const int expected[] = {3 * FEW, FEW, FEW / 2, (FEW + 2) / 3, 1};
+    const size_t row = FEW + 1, tables = (size_t)kind_count * row * row;
+    Oracle o;
+    oracle_make(&o, FEW, 3, 10, 0.3, NULL, 0);
+    Bound *whole = sweep_in_batches(&o, 10);
+    ck_assert_int_eq(passes, FEW);
+    for (int i = 0; i < 5; i++) {
+        Bound *other = sweep_in_batches(&o, batches[i]);
+        const BoundSums *a = bound_sums(whole), *b = bound_sums(other);
+        ck_assert_int_eq(passes, expected[i]);
+        ck_assert_mem_eq(a->tables, b->tables, tables * sizeof *a->tables);
+        ck_assert_mem_eq(a->bits, b->bits, (size_t)(kind_count * o.images) * sizeof *a->bits);
+        ck_assert_mem_eq(a->tenths, b->tenths,
+                         (size_t)kind_count * row * 2 * TENTHS * sizeof *a->tenths);
+        bound_free(other);
+    }
+    bound_free(whole);
     oracle_free(&o);
 }
 END_TEST
@@ -501,6 +558,6 @@ START_TEST(a_variance_of_a_step_has_no_tables)
 END_TEST
 
 SUITE_MAIN("bound_mixture", best_trajectories_are_those_of_brute_force,
-           with_a_perfect_network_all_heads_are_exact,
+           batches_of_several_timesteps_change_nothing, with_a_perfect_network_all_heads_are_exact,
            with_a_wrong_mean_npr_stays_calibrated_and_sn_does_not,
            a_variance_of_a_step_is_evaluated_for_each_cell, a_variance_of_a_step_has_no_tables)

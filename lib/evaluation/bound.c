@@ -2,6 +2,9 @@
  * on them, a batch at a time, and passes the outputs for each image to the parts: cells, tables and
  * calibration (evaluation/bound_parts.h).
  *
+ * Where the images fill less than half of a batch, as those of many processes may, the network runs
+ * on several timesteps at once. Their outputs wait in the batch until each of them is visited.
+ *
  * The images of a batch are shared out among threads. Each part keeps an entry for every image, and
  * adds the entries in the images' order when the timestep is finished. So the results do not depend
  * on the number of threads.
@@ -23,6 +26,8 @@ struct Bound {
     BoundSums sums;
     /* One batch: t [batch], the others [batch, dims]. */
     int *t;
+    /* The places of the batch that hold outputs, and the place of the images that are being added. */
+    int filled, place;
     float *eps, *x_t, *cov;
     double *x_0_hat, *off2;
     /* [batch, dims], of covariances with correlations; NULL if there are none: eigenvalues, and
@@ -139,12 +144,18 @@ void bound_free(Bound *b)
 
 /* -- One image -------------------------------------------------------------------------------- */
 
+/* Where the arrays have the image that is number `slot` of those being added. */
+static size_t place_of(const Bound *b, int slot)
+{
+    return (size_t)(b->place + slot) * b->frame.dims;
+}
+
 /* The estimate in b->cov as the parts of the bound see it. */
 static BoundEstimate estimate_of(Bound *b, const BoundImage *image, int v,
                                  const EstimateOptions *options)
 {
     const Variance *variance = b->frame.task->variances[v];
-    const size_t at = (size_t)image->slot * b->frame.dims;
+    const size_t at = place_of(b, image->slot);
     if (!variance->is_correlated)
         return (BoundEstimate){.variance = v,
                                .cov = b->cov + at,
@@ -160,7 +171,7 @@ static void add_variance(Bound *b, const BoundImage *image, int v)
 {
     const EstimateSource source = bound_source(&b->frame, v);
     const Variance *variance = b->frame.task->variances[v];
-    const size_t at = (size_t)image->slot * b->frame.dims;
+    const size_t at = place_of(b, image->slot);
     const float *x_t = b->x_t + at, *eps_hat = b->prediction.eps + at;
     const float *head =
         prediction_of(&b->prediction, predictor_head(b->frame.predictor, variance), at);
@@ -181,7 +192,7 @@ static void add_variance(Bound *b, const BoundImage *image, int v)
 /* Image `first` + slot of the task. Arrays are filled by add_image. */
 static BoundImage image_at(const Bound *b, int t, int first, int slot)
 {
-    const size_t at = (size_t)slot * b->frame.dims;
+    const size_t at = place_of(b, slot);
     return (BoundImage){.t = t,
                         .index = first + slot,
                         .slot = slot,
@@ -194,7 +205,7 @@ static BoundImage image_at(const Bound *b, int t, int first, int slot)
 static void add_image(Bound *b, int t, int first, int slot)
 {
     const BoundFrame *frame = &b->frame;
-    const size_t at = (size_t)slot * frame->dims;
+    const size_t at = place_of(b, slot);
     BoundImage image = image_at(b, t, first, slot);
     image.sum_off2 = likelihood_mean(frame->schedule, t, frame->predictor->source.clip_x0,
                                      image.x_0, b->x_t + at, b->prediction.eps + at, frame->dims,
@@ -208,12 +219,12 @@ static void add_image(Bound *b, int t, int first, int slot)
 /* -- One timestep ----------------------------------------------------------------------------- */
 
 /* eps [count, dims] := the noise in x_t of images first .. first + count - 1. */
-static bool draw(Bound *b, int t, int first, int count, Error *error)
+static bool draw_noise(const Bound *b, int t, int first, int count, float *eps, Error *error)
 {
     const BoundTask *task = b->frame.task;
     const size_t dims = b->frame.dims;
     if (task->noise)
-        return task->noise(task->noise_context, t, first, count, b->eps, error);
+        return task->noise(task->noise_context, t, first, count, eps, error);
 #pragma omp parallel for
     for (int i = 0; i < count; i++)
         random_normal((RandomKey){.seed = task->seed,
@@ -221,8 +232,50 @@ static bool draw(Bound *b, int t, int first, int count, Error *error)
                                   .substream = task->split,
                                   .step = (uint32_t)t,
                                   .sample = (uint32_t)(first + i)},
-                      b->eps + (size_t)i * dims, dims);
+                      eps + (size_t)i * dims, dims);
     return true;
+}
+
+/* Puts x_t of images first .. first + count - 1 behind the filled places of the batch. */
+static bool draw(Bound *b, int t, int first, int count, Error *error)
+{
+    const BoundFrame *frame = &b->frame;
+    const size_t at = (size_t)b->filled * frame->dims;
+    if (!draw_noise(b, t, first, count, b->eps + at, error))
+        return false;
+    for (int i = 0; i < count; i++)
+        b->t[b->filled + i] = t;
+    forward_noise(frame->schedule, b->t + b->filled, frame->task->x_0 + (size_t)first * frame->dims,
+                  b->eps + at, (size_t)count, frame->dims, b->x_t + at);
+    b->filled += count;
+    return true;
+}
+
+/* Fills the batch with images first .. first + count - 1 at t, and with the same images at as many of
+ * the timesteps below as there is room for, if they are all that there are. */
+static bool run(Bound *b, int t, int first, int count, Error *error)
+{
+    const Predictor *predictor = b->frame.predictor;
+    b->filled = 0;
+    bool ok = draw(b, t, first, count, error);
+    if (count == b->frame.task->images)
+        while (ok && --t >= 1 && b->filled + count <= predictor->batch)
+            ok = !bound_needs(b, t) || draw(b, t, first, count, error);
+    ok = ok &&
+         predictor->predict(predictor->network, b->x_t, b->t, b->filled, &b->prediction, error);
+    b->filled = ok ? b->filled : 0;
+    return ok;
+}
+
+/* Whether the outputs of all images at t wait in the batch; b->place is theirs then. */
+static bool is_waiting(Bound *b, int t)
+{
+    const int images = b->frame.task->images;
+    for (b->place = 0; b->place + images <= b->filled; b->place += images)
+        if (b->t[b->place] == t)
+            return true;
+    b->place = 0;
+    return false;
 }
 
 /* Adds the images of a batch with every variance that has spectra. */
@@ -230,15 +283,17 @@ static bool add_spectra(Bound *b, int t, int first, int count, Error *error)
 {
     const BoundTask *task = b->frame.task;
     const size_t dims = b->frame.dims;
+    const float *x_t = b->x_t + place_of(b, 0);
+    const double *x_0_hat = b->x_0_hat + place_of(b, 0);
     if (!task->spectra)
         return true;
     for (size_t i = 0; i < (size_t)count * dims; i++)
-        b->residual[i] = (double)task->x_0[(size_t)first * dims + i] - b->x_0_hat[i];
+        b->residual[i] = (double)task->x_0[(size_t)first * dims + i] - x_0_hat[i];
     for (int v = 0; v < task->variance_count; v++) {
         if (!task->variances[v]->reads_jacobian || !bound_cells_have_step(&b->cells, v, t))
             continue;
         const Spectrum *spectra =
-            task->spectra(task->spectra_context, t, first, count, b->x_t, b->residual, error);
+            task->spectra(task->spectra_context, t, first, count, x_t, b->residual, error);
         for (int i = 0; spectra && i < count; i++) {
             const BoundImage image = image_at(b, t, first, i);
             bound_cells_add_spectrum(&b->cells, &image, v, &spectra[i]);
@@ -251,15 +306,7 @@ static bool add_spectra(Bound *b, int t, int first, int count, Error *error)
 
 static bool visit_batch(Bound *b, int t, int first, int count, Error *error)
 {
-    const BoundFrame *frame = &b->frame;
-    if (!draw(b, t, first, count, error))
-        return false;
-    for (int i = 0; i < count; i++)
-        b->t[i] = t;
-    forward_noise(frame->schedule, b->t, frame->task->x_0 + (size_t)first * frame->dims, b->eps,
-                  (size_t)count, frame->dims, b->x_t);
-    if (!frame->predictor->predict(frame->predictor->network, b->x_t, b->t, count, &b->prediction,
-                                   error))
+    if (!is_waiting(b, t) && !run(b, t, first, count, error))
         return false;
 #pragma omp parallel for
     for (int i = 0; i < count; i++)

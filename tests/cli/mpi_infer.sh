@@ -11,6 +11,7 @@ all_commands() {
     {
         works $on infer analytic --run . --quiet --images 7
         works $on infer nll --run . --quiet --images 5 --steps 3,10 --out nll.csv
+        works $on infer nll --run . --quiet --images 1 --steps 3,7 --out one.csv
         works $on infer nll --run . --quiet --images 3 --steps 3 --variance full --krylov 4 --probes 2 --out full.csv
         works $on infer nll --run . --quiet --images 1 --steps 2 --variance full --dense --out dense.csv
         works $on infer nll --run . --quiet --images 4 --steps 3 --trajectory dp --variance npr,beta --dp-images 4 --out dp.csv
