@@ -148,6 +148,9 @@ $(BUILD)/tests/onednn_fault.so: tests/preload/onednn_fault.c $(BUILD)/flags | ha
 	@mkdir -p $(@D)
 	$(call say,LINK) $(CC) $(CPPFLAGS) $(compile_flags) $(CFLAGS) -fPIC -shared $< -o $@
 
+# It runs the program beside it.
+$(BUILD)/tests/test_cifar_package: | $(BUILD)/unpack_cifar10
+
 # The replay of hostile files calls what the fuzzers call.
 $(BUILD)/tests/test_corpus: $(target_objects)
 

@@ -47,8 +47,13 @@ static void read_labels(const char *path, long first, int *labels)
     fclose(file);
 }
 
-/* Returns the rows of the picture, which live until the process ends. */
-static png_bytepp read_rows(const char *path)
+/* A picture that libpng has read; png_get_rows has its rows. */
+typedef struct Picture {
+    png_structp png;
+    png_infop info;
+} Picture;
+
+static Picture read_picture(const char *path)
 {
     FILE *file = open_file(path, "rb");
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
@@ -61,7 +66,7 @@ static png_bytepp read_rows(const char *path)
         png_get_color_type(png, info) != PNG_COLOR_TYPE_RGB || png_get_bit_depth(png, info) != 8)
         fail(path, "is no picture of 1024 x 10000 pixels with 8-bit colours");
     fclose(file);
-    return png_get_rows(png, info);
+    return (Picture){png, info};
 }
 
 int main(int argc, char **argv)
@@ -72,7 +77,8 @@ int main(int argc, char **argv)
         return 2;
     }
     read_labels(argv[2], atol(argv[3]), labels);
-    png_bytepp rows = read_rows(argv[1]);
+    Picture picture = read_picture(argv[1]);
+    png_bytepp rows = png_get_rows(picture.png, picture.info);
     FILE *file = open_file(argv[4], "wb");
     for (int i = 0; i < IMAGES; i++) {
         unsigned char row[1 + 3 * PIXELS];
@@ -85,5 +91,6 @@ int main(int argc, char **argv)
     }
     if (fclose(file) != 0)
         fail(argv[4], "cannot be written");
+    png_destroy_read_struct(&picture.png, &picture.info, NULL);
     return 0;
 }
