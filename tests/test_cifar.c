@@ -444,6 +444,12 @@ START_TEST(a_list_is_one_data_set)
     labels_free(&labels);
     dataset_close(dataset);
 
+    /* No file counts twice, whatever it is called. */
+    ck_assert_int_eq(symlink(scratch_path("a-images-idx3"), scratch_path("c-images-idx3")), 0);
+    config = list_config(scratch_path("a-images-idx3"), scratch_path("c-images-idx3"), "");
+    assert_fails(dataset_open(&dataset, &config, DATASET_TRAIN, &error),
+                 "c-images-idx3 are one file, expected each file once");
+
     /* The whole is divided, not its parts. */
     config = list_config(scratch_path("a-images-idx3"), scratch_path("b-images-idx3"), "auto");
     uint32_t *held;

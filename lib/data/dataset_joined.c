@@ -1,9 +1,8 @@
 /* Opens each path of the list as a data set of its own, and numbers their images on.
  *
  * A part has the format of its content, or the one that the configuration names. Parts hold nothing
- * out: dataset.c divides the whole. Labels are those of the parts, one behind the other, and the
- * classes of directories are numbered in each part by itself.
- */
+ * out: dataset.c divides the whole. Labels are those of the parts, one behind the other, and classes
+ * of one name are one class. */
 #include "base/memory.h"
 #include "config/config_paths.h"
 #include "data/dataset_format.h"
@@ -11,6 +10,7 @@
 
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Paths in a field of a configuration, at most. */
 enum { MOST_PARTS = CONFIG_TEXT_SIZE / 2 };
@@ -32,12 +32,36 @@ static bool open_part(Joined *joined, const Config *config, Error *error)
     return true;
 }
 
+/* Whether two paths lead to one file or directory. */
+static bool is_same(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+           of_a.st_ino == of_b.st_ino;
+}
+
+/* An input error if one file is in the list twice: its images would count twice, and some of them would
+ * be held out and trained on. */
+static bool check_paths(const Dataset *dataset, Error *error)
+{
+    const char *rest = dataset->path, *others;
+    char path[CONFIG_TEXT_SIZE], other[CONFIG_TEXT_SIZE];
+    while (config_paths_next(&rest, path))
+        for (others = rest; config_paths_next(&others, other);)
+            if (is_same(path, other))
+                return error_input(error, "%s: %s and %s are one file, expected each file once",
+                                   dataset->name, path, other);
+    return true;
+}
+
 static bool open_images(Dataset *dataset, Error *error)
 {
     Joined *joined = dataset->state = memory_small(1, sizeof *joined);
     Config config = *dataset->config;
     const char *rest = dataset->path;
     memset(config.data.test, 0, sizeof config.data.test);
+    if (!check_paths(dataset, error))
+        return false;
     while (config_paths_next(&rest, config.data.train))
         if (!open_part(joined, &config, error))
             return false;
