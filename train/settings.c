@@ -1,0 +1,183 @@
+/* Makes the configuration of a command. Overrides come last: those of --set, then the short options,
+ * then what images that the command line names need besides (train/own_images.h).
+ */
+#include "train/settings.h"
+
+#include "base/group.h"
+#include "base/memory.h"
+#include "base/note.h"
+#include "base/standard_error.h"
+#include "config/recipe.h"
+#include "io/checkpoint.h"
+#include "model/precision.h"
+#include "train/own_images.h"
+
+#include <unistd.h>
+
+static void print_note(const char *text)
+{
+    standard_error_say("train: note: %s\n", text);
+}
+
+void settings_show_notes(const Settings *settings)
+{
+    note_show(settings->loop.quiet ? NULL : print_note);
+}
+
+/* -- The recipe ------------------------------------------------------------------------------- */
+
+/* The configuration in the run's network, if another program trained it and the user names no
+ * recipe: there is no other recipe. False if there is no such network. */
+static bool imported_recipe(const Settings *settings, Recipe *recipe)
+{
+    Checkpoint *checkpoint = NULL;
+    Error unused;
+    if (settings->stage != 2 || settings->config || !settings->run)
+        return false;
+    recipe->path = memory_format("%s/stage1.h5", settings->run);
+    if (access(recipe->path, F_OK) == 0 && checkpoint_open(&checkpoint, recipe->path, &unused) &&
+        checkpoint_attribute(checkpoint, "/", "imported", 0) == 1)
+        recipe->text = config_to_yaml(checkpoint_config(checkpoint));
+    checkpoint_close(checkpoint);
+    if (!recipe->text)
+        recipe_free(recipe);
+    return recipe->text != NULL;
+}
+
+/* The checkpoint whose run or whose network goes on; NULL: a new run begins. Caller frees. */
+static char *earlier_checkpoint(const Settings *settings, const Config *config)
+{
+    if (settings->stage == 1 && settings->loop.fresh)
+        return NULL;
+    if (settings->init || settings->heads)
+        return memory_string(settings->init ? settings->init : settings->heads);
+    return settings->run ? memory_format("%s/stage1.h5", settings->run)
+                         : memory_format("checkpoints/%s/stage1.h5", config->name);
+}
+
+/* Parses the recipe, and again with what the images of the command line need. */
+static bool parse_recipe(const Settings *settings, const Recipe *recipe, bool imported,
+                         StringList *overrides, Config *config, Error *error)
+{
+    OwnImages own = {0};
+    bool done = false;
+    for (int time = 0; time < 2; time++) {
+        done = (imported ? config_parse : config_parse_file)(
+            config, recipe->text, recipe->path, overrides->items, overrides->count, error);
+        if (!done || time == 1)
+            break;
+        char *earlier = earlier_checkpoint(settings, config);
+        own = own_images(config, overrides, earlier, imported);
+        memory_free(earlier);
+        if (!own.format && !own.test && !own.channels)
+            break;
+        if (own.format)
+            string_list_add(overrides, own.format);
+        if (own.test)
+            string_list_add(overrides, own.test);
+        if (own.channels)
+            string_list_add(overrides, own.channels);
+        note_show(NULL); /* the recipe's own notes have been shown */
+    }
+    settings_show_notes(settings);
+    own_images_free(&own);
+    return done;
+}
+
+static bool read_recipe(const Settings *settings, StringList *overrides, Config *config,
+                        Error *error)
+{
+    Recipe recipe = {0};
+    const bool imported = imported_recipe(settings, &recipe);
+    const bool done = (imported || recipe_read(&recipe, settings->config, error)) &&
+                      parse_recipe(settings, &recipe, imported, overrides, config, error);
+    recipe_free(&recipe);
+    return done;
+}
+
+/* -- The precision ---------------------------------------------------------------------------- */
+
+/* The precision of the checkpoint that this command continues, for stage 1; PRECISION_AUTO if there
+ * is none. */
+static PrecisionChoice begun_precision(const Settings *settings, const Config *config)
+{
+    Checkpoint *checkpoint = NULL;
+    Error unused;
+    PrecisionChoice begun = PRECISION_AUTO;
+    if (settings->stage != 1 || settings->loop.fresh)
+        return begun;
+    char *path = settings->run ? memory_format("%s/stage1.h5", settings->run)
+                               : memory_format("checkpoints/%s/stage1.h5", config->name);
+    if (access(path, F_OK) == 0 && checkpoint_open(&checkpoint, path, &unused))
+        begun = checkpoint_config(checkpoint)->precision;
+    checkpoint_close(checkpoint);
+    memory_free(path);
+    return begun;
+}
+
+/* Replaces `auto` by the precision that stage 1 began with, or else by the one that this machine
+ * takes. So a run goes on in the same arithmetic on another machine. Heads are solved for in
+ * float32, because infer will run them on features in float32; one pass is short in either. */
+static bool resolve_precision(const Settings *settings, Config *config, const char **reason,
+                              Error *error)
+{
+    DType type = DTYPE_F32;
+    const bool automatic = config->precision == PRECISION_AUTO;
+    if (automatic)
+        config->precision = begun_precision(settings, config);
+    const bool begun = automatic && config->precision != PRECISION_AUTO;
+    const bool solved = settings->stage == 2 && config->stage2.solver == SOLVER_EXACT;
+    *reason = !automatic ? "as asked"
+              : begun    ? "auto: the run began in it"
+              : solved   ? "auto: heads are solved for in the type that infer reads them in"
+                         : NULL;
+    if (!(automatic && solved) && !precision_choose(config->precision, &type, error))
+        return false;
+    config->precision = type == DTYPE_BF16 ? PRECISION_BF16 : PRECISION_F32;
+    return true;
+}
+
+/* -- The whole -------------------------------------------------------------------------------- */
+
+/* --seed, --precision and --convolution are short for overrides of those keys. The task has no
+ * losses in stage 1. */
+static bool load_config(const Settings *settings, const Stage2Task *task, Config *config,
+                        const char **reason, Error *error)
+{
+    static const char *const precisions[] = {"precision=auto", "precision=f32", "precision=bf16"};
+    static const char *const convolutions[] = {"convolution=auto", "convolution=direct"};
+    StringList overrides = {0};
+    for (int i = 0; i < settings->overrides.count; i++)
+        string_list_add(&overrides, settings->overrides.items[i]);
+    char *seed = settings->seed ? memory_format("seed=%s", settings->seed) : NULL;
+    if (seed)
+        string_list_add(&overrides, seed);
+    if (settings->precision >= 0)
+        string_list_add(&overrides, precisions[settings->precision]);
+    if (settings->convolution >= 0)
+        string_list_add(&overrides, convolutions[settings->convolution]);
+
+    const bool done = read_recipe(settings, &overrides, config, error);
+    memory_free(seed);
+    string_list_free(&overrides);
+    if (done)
+        stage2_resolve(config, task);
+    return done && resolve_precision(settings, config, reason, error);
+}
+
+/* Loaded by the first process, for all: the recipe may come from its standard input, and `auto`
+ * may be another precision on the processors of the others. */
+bool settings_load(const Settings *settings, const Stage2Task *task, Config *config,
+                   const char **reason, Error *error)
+{
+    bool loaded = true;
+    if (group_is_first()) {
+        const bool before = group_alone(true);
+        loaded = load_config(settings, task, config, reason, error);
+        group_alone(before);
+    }
+    if (!group_agree(loaded, error))
+        return false;
+    group_broadcast(config, sizeof *config);
+    return true;
+}
