@@ -118,6 +118,9 @@ grep -q "test images: those that it brings, else a tenth" printed || problem "in
 works infer sample --run own --steps 2 --count 2 --variance beta --out own.npz --quiet
 works infer data own.npz
 grep -q "of 8 x 8, 3 channels" printed || problem "samples: $(cat printed)"
+# The recipe is read once, so that it may be a pipe.
+works train --config /dev/stdin --run piped --stage 1 --set data.train=colour --set data.resolution=8 <grey.yaml
+grep -q "note: data.channels is 3, as in colour" errors || problem "a recipe from a pipe: $(cat errors)"
 own --set stage1.steps=6 --quiet
 [ ! -s errors ] || problem "the run does not go on quietly: $(cat errors)"
 own --set data.train=png --fresh
