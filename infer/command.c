@@ -6,6 +6,7 @@
 #include "infer/command.h"
 
 #include "base/atomic_file.h"
+#include "base/group.h"
 #include "base/memory.h"
 #include "base/note.h"
 #include "base/program.h"
@@ -321,9 +322,17 @@ Option option_features(const char **source)
 
 /* -- Made of options -------------------------------------------------------------------------- */
 
+/* Whether all processes have read the same network, with the same heads. */
+static bool check_same(const Network *network, Error *error)
+{
+    return group_size() == 1 ||
+           group_check_same(network_identity(network), network_origin(network), error);
+}
+
 bool command_open_network(const CommonOptions *common, Network **network, Error *error)
 {
-    if (!network_open(network, &common->network, error))
+    if (!group_agree(network_open(network, &common->network, error), error) ||
+        !check_same(*network, error))
         return false;
     const char *unused, *run = network_run(*network);
     char *directory =

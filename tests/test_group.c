@@ -8,6 +8,7 @@
 #include "tests/suite.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -102,9 +103,16 @@ START_TEST(a_shared_signal_counts_when_it_is_agreed_on)
 }
 END_TEST
 
-static bool always(void)
+static const char *say_it(double seconds)
 {
-    return true;
+    return seconds > 0 ? "the word" : NULL;
+}
+
+static atomic_int times_asked;
+
+static const char *say_it_late(double seconds)
+{
+    return ++times_asked < 5 || seconds > 3600 ? NULL : "a late word";
 }
 
 /* Waits for at most `seconds` until something is in the file. */
@@ -127,7 +135,7 @@ START_TEST(a_call_that_lasts_after_a_signal_is_told_of)
     ck_assert_ptr_nonnull(file);
     interrupt_install();
     ck_assert_int_ge(dup2(fileno(file), STDERR_FILENO), 0);
-    group_watch_start(always);
+    group_watch_start(say_it);
     group_watch_enter(); /* without a signal a call may last */
     ck_assert_int_eq(read_soon(file, text, sizeof text, 0.7), 0);
     group_watch_leave();
@@ -136,7 +144,27 @@ START_TEST(a_call_that_lasts_after_a_signal_is_told_of)
     group_watch_enter();
     ck_assert_int_gt(read_soon(file, text, sizeof text, 20), 0);
     group_watch_leave();
-    ck_assert_ptr_nonnull(strstr(text, "the last checkpoint continues"));
+    ck_assert_ptr_nonnull(strstr(text, ": the word\n"));
+    fclose(file);
+}
+END_TEST
+
+/* As where all processes live: nothing is said, and the thread watches on. */
+START_TEST(the_word_may_come_later)
+{
+    char text[256];
+    FILE *file = tmpfile();
+    ck_assert_ptr_nonnull(file);
+    interrupt_install();
+    ck_assert_int_ge(dup2(fileno(file), STDERR_FILENO), 0);
+    group_watch_start(say_it_late);
+    raise(SIGTERM);
+    group_watch_enter();
+    ck_assert_int_gt(read_soon(file, text, sizeof text, 20), 0);
+    group_watch_leave();
+    ck_assert_int_eq(times_asked, 5);
+    ck_assert_ptr_nonnull(strstr(text, ": a late word\n"));
+    ck_assert_double_ge(group_watch_longest(), 0.4);
     fclose(file);
 }
 END_TEST
@@ -149,7 +177,7 @@ START_TEST(nothing_is_said_twice)
     interrupt_install();
     ck_assert_int_ge(dup2(fileno(file), STDERR_FILENO), 0);
     group_watch_listen();
-    group_watch_start(always);
+    group_watch_start(say_it);
     group_watch_tell(getpid()); /* as a process that has printed its error */
     ck_assert(group_watch_is_told());
     raise(SIGTERM);
@@ -160,7 +188,7 @@ START_TEST(nothing_is_said_twice)
 }
 END_TEST
 
-SUITE_MAIN("group", nothing_is_said_twice, a_call_that_lasts_after_a_signal_is_told_of,
-           a_group_of_one_has_everything, a_group_of_one_agrees_with_itself,
-           shares_follow_one_another_and_differ_by_one_at_most,
+SUITE_MAIN("group", the_word_may_come_later, nothing_is_said_twice,
+           a_call_that_lasts_after_a_signal_is_told_of, a_group_of_one_has_everything,
+           a_group_of_one_agrees_with_itself, shares_follow_one_another_and_differ_by_one_at_most,
            a_process_can_work_alone_for_a_while, a_shared_signal_counts_when_it_is_agreed_on)

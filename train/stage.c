@@ -204,6 +204,8 @@ bool stage_step(Stage *stage, int64_t step, double *losses, double *norms, Error
 {
     const double begin = clock_seconds(), before = group_seconds();
     const bool done = run_step(stage, step, losses, norms, error);
+    if (done)
+        group_barrier(); /* the others may still update their weights */
     stage->exchanging = group_seconds() - before;
     stage->computing = clock_seconds() - begin - stage->exchanging;
     return done;

@@ -8,6 +8,7 @@
  */
 #include "infer/compare/compare_reuse.h"
 
+#include "base/group.h"
 #include "base/input_file.h"
 #include "base/memory.h"
 #include "base/note.h"
@@ -439,10 +440,11 @@ static bool find_grid(Comparison *c, int i, Error *error)
                                    .clip_x0 = true,
                                    .count = GRID_SAMPLES};
     char *recipe = recipe_of(c, &request);
-    bool ok = true;
-    if (!c->fresh && access(c->grids[i], F_OK) == 0 && has_recipe(record, recipe))
+    const bool is_there = !c->fresh && access(c->grids[i], F_OK) == 0 && has_recipe(record, recipe);
+    bool ok = group_check_same(is_there, c->grids[i], error);
+    if (ok && is_there)
         note("reuses %s", c->grids[i]);
-    else
+    else if (ok)
         ok = draw_grid(c, &request, record, recipe, error);
     memory_free(stem);
     memory_free(record);
@@ -458,12 +460,29 @@ static bool find_grids(Comparison *c, Error *error)
     return true;
 }
 
+/* Where a table was found. */
+enum { NOWHERE, IN_RUN, IN_PAGE };
+
 /* A table of the run serves without the extra row, since it was measured for its numbers. */
 static bool find_bounds(Comparison *c, Error *error)
 {
-    return (!c->fresh &&
-            (usable_nll(c, network_run(c->network), false) || usable_nll(c, c->out, true))) ||
-           make_nll(c, error);
+    const int found = c->fresh                                        ? NOWHERE
+                      : usable_nll(c, network_run(c->network), false) ? IN_RUN
+                      : usable_nll(c, c->out, true)                   ? IN_PAGE
+                                                                      : NOWHERE;
+    return group_check_same((uint64_t)found, c->out, error) &&
+           (found != NOWHERE || make_nll(c, error));
+}
+
+static bool find_quality(Comparison *c, Error *error)
+{
+    const int found = c->fresh                                     ? NOWHERE
+                      : usable_quality(c, network_run(c->network)) ? IN_RUN
+                      : usable_quality(c, c->out)                  ? IN_PAGE
+                                                                   : NOWHERE;
+    c->has_quality = found != NOWHERE;
+    return group_check_same((uint64_t)found, c->out, error) &&
+           (c->has_quality || make_quality(c, error));
 }
 
 bool compare_check_full(const Comparison *c, Error *error)
@@ -476,13 +495,6 @@ bool compare_check_full(const Comparison *c, Error *error)
 
 bool compare_find_tables(Comparison *c, Error *error)
 {
-    const char *run = network_run(c->network);
-    if (!find_bounds(c, error))
-        return false;
-    if (c->samples > 0) {
-        c->has_quality = !c->fresh && (usable_quality(c, run) || usable_quality(c, c->out));
-        if (!c->has_quality && !make_quality(c, error))
-            return false;
-    }
-    return find_grids(c, error);
+    return find_bounds(c, error) && (c->samples == 0 || find_quality(c, error)) &&
+           find_grids(c, error);
 }

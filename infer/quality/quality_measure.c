@@ -5,6 +5,8 @@
  */
 #include "infer/quality/quality_measure.h"
 
+#include "base/fingerprint.h"
+#include "base/group.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "infer/quality/quality_draw.h"
@@ -12,6 +14,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* The work in progress. */
 typedef struct Work {
@@ -51,6 +54,16 @@ static int64_t evaluations(const QualityTask *task, bool only_measured)
     return sum;
 }
 
+/* Whether all processes measure the same, and have found the same values. */
+static bool check_same(const Work *work, Error *error)
+{
+    const QualityMeasuring *how = work->how;
+    const int measured = cells_measured(work->task);
+    const uint64_t key = fingerprint(FINGERPRINT_START, how->key, strlen(how->key));
+    return group_check_same(fingerprint(key, &measured, sizeof measured),
+                            how->unfinished ? how->unfinished : "quality", error);
+}
+
 static bool restore(const Work *work, Error *error)
 {
     const QualityMeasuring *how = work->how;
@@ -58,8 +71,9 @@ static bool restore(const Work *work, Error *error)
     bool found = false;
     for (size_t i = 0; i < rows * QUALITY_METRICS * (size_t)work->task->columns; i++)
         work->task->values[i] = NAN;
-    return !how->unfinished || how->fresh ||
-           quality_store_read(work->task, how->key, how->unfinished, &found, error);
+    const bool read = !how->unfinished || how->fresh ||
+                      quality_store_read(work->task, how->key, how->unfinished, &found, error);
+    return group_agree(read, error) && check_same(work, error);
 }
 
 static bool keep(const Work *work, Error *error)

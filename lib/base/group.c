@@ -142,10 +142,20 @@ bool group_agree(bool ok, Error *error)
     return false;
 }
 
+bool group_check_same(uint64_t value, const char *where, Error *error)
+{
+    uint64_t first = value;
+    group_broadcast(&first, sizeof first);
+    return !group_any(first != value) ||
+           error_input(error,
+                       "%s: not all processes find the same there; expected files and directories "
+                       "that they share",
+                       where);
+}
+
 void group_notice(void)
 {
-    if (way()->size > 1)
-        interrupt_agree(group_largest(interrupt_received()));
+    interrupt_agree(group_largest(interrupt_received()));
 }
 
 double group_seconds(void)

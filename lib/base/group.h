@@ -72,6 +72,10 @@ void group_barrier(void);
  * which it is false. */
 bool group_agree(bool ok, Error *error);
 
+/* Whether `value`, such as a fingerprint of what was read, is the same in all processes. If not, an
+ * input error in all of them, which begins with `where`. */
+bool group_check_same(uint64_t value, const char *where, Error *error);
+
 /* Looks for signals together: once any process has received one, interrupt_requested says so in all
  * of them, and no sooner (base/interrupt.h). */
 void group_notice(void);

@@ -151,11 +151,41 @@ static void meet_others(void)
     memory_free(all);
 }
 
-/* Whether this process speaks for all: the first one, or the second one where the first is dead. */
-static bool speaks(void)
+/* Of a process that can't be reached nothing is known. */
+static bool is_dead(int rank)
 {
-    const pid_t first = reached[0];
-    return way.rank == 0 || (first > 0 && kill(first, 0) != 0 && errno == ESRCH);
+    return reached[rank] > 0 && kill(reached[rank], 0) != 0 && errno == ESRCH;
+}
+
+static bool is_any_dead(void)
+{
+    for (int r = 0; r < way.size; r++)
+        if (is_dead(r))
+            return true;
+    return false;
+}
+
+static bool are_all_reached(void)
+{
+    for (int r = 0; r < way.size; r++)
+        if (reached[r] == 0)
+            return false;
+    return true;
+}
+
+/* What this process says if a call has lasted so long since a signal. The first process speaks, or the
+ * second one where the first is dead. A call may also wait for a process that is only slow: one of
+ * another machine seems dead when it is twice as late as any was before. */
+static const char *word_of_death(double seconds)
+{
+    if (way.rank > 0 && !is_dead(0))
+        return NULL;
+    if (is_any_dead())
+        return "another process is dead; the same command goes on from what was saved last";
+    if (are_all_reached() || seconds < 2 * group_watch_longest())
+        return NULL;
+    return "a signal came, and then no word from another process; if it is dead, the same command "
+           "goes on from what was saved last";
 }
 
 static void tell_others(void)
@@ -344,7 +374,7 @@ bool group_mpi_start(Error *error)
     group_watch_listen();
     meet_others();
     if (way.rank <= 1)
-        group_watch_start(speaks);
+        group_watch_start(word_of_death);
     group_use(&way);
     interrupt_share();
     if (way.rank > 0)

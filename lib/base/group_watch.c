@@ -14,9 +14,10 @@
 #include <time.h>
 
 static atomic_uint count;
-static bool (*may_speak)(void);
-/* When the call began that lasts, and how long all calls before it have lasted. */
+static const char *(*find_word)(double seconds);
+/* When the call began that lasts; how long all calls before it have lasted, and the longest of them. */
 static double entered, seconds;
+static _Atomic double longest;
 
 void group_watch_enter(void)
 {
@@ -26,7 +27,10 @@ void group_watch_enter(void)
 
 void group_watch_leave(void)
 {
-    seconds += clock_seconds() - entered;
+    const double lasted = clock_seconds() - entered;
+    seconds += lasted;
+    if (lasted > atomic_load(&longest))
+        atomic_store(&longest, lasted);
     atomic_fetch_add(&count, 1);
 }
 
@@ -35,7 +39,12 @@ double group_watch_seconds(void)
     return seconds;
 }
 
-/* -- The word --------------------------------------------------------------------------------- */
+double group_watch_longest(void)
+{
+    return atomic_load(&longest);
+}
+
+/* -- What another process tells --------------------------------------------------------------- */
 
 static atomic_bool is_told;
 
@@ -67,37 +76,39 @@ bool group_watch_is_told(void)
     return atomic_load(&is_told);
 }
 
-static void speak(void)
+/* -- The word --------------------------------------------------------------------------------- */
+
+/* Says what is to be said, if there is something. */
+static bool speak(double since)
 {
-    if (group_watch_is_told() || !may_speak())
-        return;
+    const char *word = group_watch_is_told() ? NULL : find_word(since);
+    if (!word)
+        return false;
     standard_error_mute(false);
-    standard_error_say("%s: a signal came, and then no word from another process; if that process "
-                       "is dead, the last checkpoint continues the run\n",
-                       program_invocation_short_name);
+    standard_error_say("%s: %s\n", program_invocation_short_name, word);
+    return true;
 }
 
 static void *watch(void *unused)
 {
-    enum { ENOUGH = 8 }; /* looks, 0.4 s */
-    const struct timespec pause = {.tv_nsec = 50000000};
+    enum { LOOKS = 20, ENOUGH = 8 }; /* a second; of one call, 0.4 s */
+    const struct timespec pause = {.tv_nsec = 1000000000 / LOOKS};
     unsigned before = 0;
-    for (int same = 0; same < ENOUGH;) {
+    for (int same = 0; same < ENOUGH || !speak((double)same / LOOKS);) {
         nanosleep(&pause, NULL);
         const unsigned now = atomic_load(&count);
         const bool lasts = now % 2 == 1 && now == before && interrupt_received();
         same = lasts ? same + 1 : 0;
         before = now;
     }
-    speak();
     return unused;
 }
 
-void group_watch_start(bool (*speaks)(void))
+void group_watch_start(const char *(*word)(double seconds))
 {
     pthread_t thread;
     sigset_t all, old;
-    may_speak = speaks;
+    find_word = word;
     sigfillset(&all); /* signals are for the main thread */
     pthread_sigmask(SIG_SETMASK, &all, &old);
     if (pthread_create(&thread, NULL, watch, NULL) == 0)

@@ -2,8 +2,8 @@
  *
  * A launcher that loses a process sends SIGTERM to the others, and kills them a second later. The
  * others wait for the dead process meanwhile, and cannot leave the call in which they wait. So a
- * thread watches: if a signal has come and one call has lasted 0.4 s since, the thread says that
- * the last checkpoint continues the run.
+ * thread watches: if a signal has come and one call has lasted 0.4 s since, the thread asks what is to
+ * be said, and says it.
  *
  * A process that ends all of them with an error of its own tells the others on its machine, after it
  * has printed the error. They print nothing more.
@@ -13,9 +13,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Starts the thread. `speaks` is asked from the thread whether this process is the one to print.
- * Without memory for a thread nothing is watched. */
-void group_watch_start(bool (*speaks)(void));
+/* Starts the thread, which asks `word` for the line that follows the program's name, until it gets one:
+ * twenty times a second while such a call lasts, with the seconds since the signal. NULL: there is
+ * nothing to be said yet. Without memory for a thread nothing is watched. */
+void group_watch_start(const char *(*word)(double seconds));
 
 /* Lets others tell this process that the user knows already why all end. */
 void group_watch_listen(void);
@@ -30,5 +31,6 @@ bool group_watch_is_told(void);
 void group_watch_enter(void);
 void group_watch_leave(void);
 
-/* The seconds between all pairs so far. */
+/* The seconds between all pairs so far, and between the two that were the farthest apart. */
 double group_watch_seconds(void);
+double group_watch_longest(void);

@@ -2,8 +2,8 @@
  * on them, a batch at a time, and passes the outputs for each image to the parts: cells, tables and
  * calibration (evaluation/bound_parts.h).
  *
- * Where the images fill less than half of a batch, as those of many processes may, the network runs
- * on several timesteps at once. Their outputs wait in the batch until each of them is visited.
+ * Where the images fill half of a batch at most, the network runs on several timesteps at once. Their
+ * outputs wait in the batch until each of them is visited.
  *
  * The images of a batch are shared out among threads. Each part keeps an entry for every image, and
  * adds the entries in the images' order when the timestep is finished. So the results do not depend
@@ -55,6 +55,22 @@ bool bound_check_tables(const Variance *variance, Error *error)
             "such a variance; expected the trajectory linear or quad",
             variance->name);
     return true;
+}
+
+int bound_task_timesteps(const BoundTask *task, int timesteps)
+{
+    if (task->tables)
+        return timesteps;
+    int count = 0;
+    bool *visited = memory_small((size_t)timesteps + 1, sizeof *visited);
+    for (int c = 0; c < task->cell_count; c++)
+        for (int k = 1; k <= task->cells[c].steps; k++) {
+            const int t = task->cells[c].timesteps[k];
+            count += !visited[t];
+            visited[t] = true;
+        }
+    memory_free(visited);
+    return count;
 }
 
 static bool check_task(const BoundTask *task, Error *error)

@@ -257,18 +257,15 @@ static bool find_missing(const Network *network, const DpRequest *request, const
         if (ok && !there)
             missing[(*count)++] = request->variances[v];
     }
-    const bool differs = group_largest(*count) != -group_largest(-*count);
-    return ok && (!differs || error_input(error,
-                                          "%s: some processes find files there that others do not; "
-                                          "expected a directory that all share",
-                                          network_origin(network)));
+    return group_agree(ok, error) &&
+           group_check_same((uint64_t)*count, network_origin(network), error);
 }
 
 bool dp_prepare(Network *network, const DpRequest *request, Error *error)
 {
     const Variance *missing[VARIANCE_COUNT];
     int count;
-    bool ok = group_agree(find_missing(network, request, missing, &count, error), error);
+    bool ok = find_missing(network, request, missing, &count, error);
     if (!ok || count == 0)
         return ok;
 
@@ -276,7 +273,7 @@ bool dp_prepare(Network *network, const DpRequest *request, Error *error)
     const uint64_t seed = seed_or(request->seed, network_config(network)->seed);
     ok = images_train(&images, network, request->data, "--dp-images", request->images, seed,
                       error) &&
-         network_prepare(network, images.count, error);
+         network_prepare_sweep(network, images.count, network_schedule(network)->timesteps, error);
     if (ok) {
         const BoundTask task = {.variances = missing,
                                 .variance_count = count,

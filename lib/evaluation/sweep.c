@@ -7,6 +7,7 @@
 #include "evaluation/sweep.h"
 
 #include "base/clock.h"
+#include "base/fingerprint.h"
 #include "base/group.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
@@ -159,17 +160,12 @@ static bool visit_all(const Sweep *s, int from, Progress *progress, Error *error
     return true;
 }
 
-/* Whether all processes have found the same sums. */
-static bool same_place(const Sweep *s, int from, Error *error)
+/* Whether all processes compute the same, and have found the same sums. */
+static bool check_same(const SweepOptions *options, int from, Error *error)
 {
-    int first = from;
-    group_broadcast(&first, sizeof first);
-    return group_agree(first == from ||
-                           error_input(error,
-                                       "%s: not all processes see it; expected a directory "
-                                       "that they share",
-                                       s->options->unfinished),
-                       error);
+    const uint64_t key = fingerprint(FINGERPRINT_START, options->key, strlen(options->key));
+    return group_check_same(fingerprint(key, &from, sizeof from),
+                            options->unfinished ? options->unfinished : options->what, error);
 }
 
 bool sweep_run(Bound *bound, const BoundTask *task, const Schedule *schedule,
@@ -179,7 +175,7 @@ bool sweep_run(Bound *bound, const BoundTask *task, const Schedule *schedule,
         .bound = bound, .task = task, .options = options, .timesteps = schedule->timesteps};
     int from = s.timesteps + 1;
     const bool restored = !options->unfinished || restore(&s, &from, error);
-    if (!group_agree(restored, error) || !same_place(&s, from, error))
+    if (!group_agree(restored, error) || !check_same(options, from, error))
         return false;
     const int64_t all = (int64_t)bound_needed(bound, s.timesteps) * task->images;
     const int64_t left = (int64_t)bound_needed(bound, from - 1) * task->images;

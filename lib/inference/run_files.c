@@ -3,6 +3,7 @@
  * Snapshots are left out. */
 #include "inference/run_files.h"
 
+#include "base/group.h"
 #include "base/memory.h"
 #include "config/recipe.h"
 
@@ -13,6 +14,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* The recipe that the user named, read by the first process for all: it may be a pipe. */
+static bool load_for_all(const NetworkSource *source, Config *config, Error *error)
+{
+    const bool loaded =
+        !group_is_first() || recipe_load(config, source->config, source->overrides.items,
+                                         source->overrides.count, error);
+    if (!group_agree(loaded, error))
+        return false;
+    group_broadcast(config, sizeof *config);
+    return true;
+}
+
 /* *directory := --run, or checkpoints/<name>. A configuration that the user gave is read in any
  * case, so that a mistake in it is an error. */
 static bool find_directory(const NetworkSource *source, char **directory, Error *error)
@@ -21,13 +34,12 @@ static bool find_directory(const NetworkSource *source, char **directory, Error 
         *directory = memory_string(source->run);
         return true;
     }
-    Config config;
-    bool ok = recipe_load(&config, source->config, source->overrides.items, source->overrides.count,
-                          error);
-    if (ok)
-        *directory =
-            source->run ? memory_string(source->run) : memory_format("checkpoints/%s", config.name);
-    return ok;
+    Config config = {0};
+    if (!load_for_all(source, &config, error))
+        return false;
+    *directory =
+        source->run ? memory_string(source->run) : memory_format("checkpoints/%s", config.name);
+    return true;
 }
 
 /* -- A run directory -------------------------------------------------------------------------- */

@@ -85,8 +85,33 @@ page="infer compare --run one --quiet --variance beta,npr --steps 2 --images 4 -
 mkdir elsewhere
 cp -r one elsewhere/one
 rm elsewhere/one/dp-npr.h5
-fails_with 2 "some processes find files there that others do not; expected a directory that all share" \
+fails_with 2 "one: not all processes find the same there; expected files and directories that they share" \
     processes 2 ./apart infer nll --run one --trajectory dp --variance npr --images 4 --steps 3 --dp-images 4 --out o.csv
+
+# Each finds other heads, an unfinished table, a page: none of that is a reason to wait for ever.
+cp -r one heads
+cp -r one elsewhere/heads
+rm elsewhere/heads/stage2-*
+fails_with 2 "heads: not all processes find the same there" \
+    processes 2 ./apart infer nll --run heads --quiet --images 3 --steps 3 --out o.csv
+table="infer quality --run one --variance beta,npr,sn --steps 1,100 --samples 500 --metrics sliced --resamples 5"
+tries=0
+until [ -e table.unfinished.h5 ] || [ $tries -eq 10 ]; do
+    # shellcheck disable=SC2086 # words
+    begins 'quality:' $table --out table.csv
+    kill -CONT "$child"
+    sleep 1
+    kill -TERM "$child"
+    wait "$child"
+    tries=$((tries + 1))
+done
+cp -r one elsewhere/
+# shellcheck disable=SC2086
+fails_with 2 "table.unfinished.h5: not all processes find the same there" \
+    processes 2 ./apart $table --quiet --out table.csv
+rm -r elsewhere/one/compare
+fails_with 2 "one/compare: not all processes find the same there" \
+    processes 2 ./apart infer compare --run one --quiet --variance beta,npr --steps 2 --images 4 --samples 20
 
 # An error of one process alone, which the others find out when they wait for it.
 cp "$golden/ea_ddpm_sn_expected.h5" points.h5
@@ -113,6 +138,12 @@ sweep="infer nll --run one --variance beta,sn --steps 100 --images 400"
 }
 grep -q "goes on from t = " errors || problem "three processes begin a bound anew: $(cat errors)"
 cmp -s whole.csv parts.csv || problem "a bound that three processes have ended differs"
+
+# A recipe from a pipe.
+sed 's/name: tiny/name: piped/' tiny.yaml >piped.yaml
+mkdir checkpoints
+cp -r one checkpoints/piped
+works processes 3 infer nll --config /dev/stdin --quiet --variance beta --steps 3 --images 4 --out piped.csv <piped.yaml
 
 # One line for an error of all processes.
 fails_with 2 "unknown command" processes 2 infer nothing

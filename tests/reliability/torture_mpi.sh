@@ -115,7 +115,7 @@ while [ $result -eq 0 ]; do
     # Open MPI says itself that it can't read the memory of a process that is dead, nor wait for its output, nor reach it.
     theirs='^\[.*\] Read -1, expected |^\[warn\] Epoll |^\[.*\] PMIX ERROR: '
     [ "$(own_lines | grep -vcE "$theirs")" -le 1 ] || problem "expected one line: $(cat errors)"
-    spoke=$((spoke + $(grep -c "the last checkpoint continues" errors)))
+    spoke=$((spoke + $(grep -c "goes on from what was saved last" errors)))
     [ ! -e hurt/stage1.h5 ] || resumed=$((resumed + 1))
 done
 echo "$killed kills, $resumed of them after a checkpoint, $spoke with a line about it, in $rounds runs"
