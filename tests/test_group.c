@@ -103,6 +103,20 @@ START_TEST(a_shared_signal_counts_when_it_is_agreed_on)
 }
 END_TEST
 
+START_TEST(a_signal_reaches_a_process_that_works_alone)
+{
+    static GroupWay way;
+    become(&way, 0, 3);
+    interrupt_install();
+    interrupt_share();
+    group_alone(true);
+    raise(SIGTERM);
+    ck_assert_int_eq(interrupt_requested(), 0);
+    group_notice();
+    ck_assert_int_eq(interrupt_requested(), SIGTERM);
+}
+END_TEST
+
 static const char *say_it(double seconds)
 {
     return seconds > 0 ? "the word" : NULL;
@@ -188,7 +202,8 @@ START_TEST(nothing_is_said_twice)
 }
 END_TEST
 
-SUITE_MAIN("group", the_word_may_come_later, nothing_is_said_twice,
-           a_call_that_lasts_after_a_signal_is_told_of, a_group_of_one_has_everything,
-           a_group_of_one_agrees_with_itself, shares_follow_one_another_and_differ_by_one_at_most,
+SUITE_MAIN("group", a_signal_reaches_a_process_that_works_alone, the_word_may_come_later,
+           nothing_is_said_twice, a_call_that_lasts_after_a_signal_is_told_of,
+           a_group_of_one_has_everything, a_group_of_one_agrees_with_itself,
+           shares_follow_one_another_and_differ_by_one_at_most,
            a_process_can_work_alone_for_a_while, a_shared_signal_counts_when_it_is_agreed_on)

@@ -420,7 +420,8 @@ static bool resume_together(Loop *loop, const LoopOptions *options, char *steere
 {
     Stage *stage = loop->stage;
     const bool done = resume(stage, options, &loop->step, steered, error);
-    if (!group_agree(done, error) || !same_step(stage, loop->step, error))
+    if (!group_agree(done, error) || !same_step(stage, loop->step, error) ||
+        !group_check_same(stage->images_print, stage->images ? stage->images : "images", error))
         return false;
     if (loop->step > 0) {
         loop->saved = loop->step;

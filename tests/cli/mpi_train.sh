@@ -83,6 +83,22 @@ agree aware1 aware3 stage1 eps 1e-6
 works train --config tiny.yaml --run uniform --quiet --stage 1 --set stage1.steps=60
 cmp -s aware1/metrics.csv uniform/metrics.csv && problem "loss_aware draws uniform timesteps"
 
+# -- A machine with other images --------------------------------------------------------------------
+
+for directory in . elsewhere; do
+    mkdir -p $directory
+    works infer sample --run r1 --steps 2 --count 20 --seed $((${#directory})) --variance beta --out $directory/images.npz --quiet
+done
+cat >apart <<'END'
+#!/bin/sh
+[ "${OMPI_COMM_WORLD_RANK:-$PMI_RANK}" = 0 ] || cd elsewhere || exit 1
+exec timeout 100 "$@"
+END
+chmod +x apart
+cp tiny.yaml elsewhere
+fails_with 2 "images.npz: not all processes find the same there" processes 2 ./apart train --config tiny.yaml \
+    --run "$PWD/apart-run" --quiet --stage 1 --set data.train=images.npz --set data.test=
+
 # -- A process that is stopped again and again ------------------------------------------------------
 
 # The others are done with their passes while it still has pieces of the gradients to begin.
