@@ -31,9 +31,9 @@ shows() {
 }
 
 # own_lines: what a program has said in `errors`. Open MPI 5's mpirun, and nobody else, adds paragraphs between lines of
-# dashes, which nothing silences. MPICH says that a process has ended all.
+# dashes, and at the end a NUL, which nothing silences. MPICH says that a process has ended all.
 own_lines() {
-    awk 'length > 70 && /^-+$/ { theirs = !theirs; next } !theirs && !/^Abort\([0-9]*\) on node /' errors
+    tr -d '\000' <errors | awk 'length > 70 && /^-+$/ { theirs = !theirs; next } !theirs && !/^Abort\([0-9]*\) on node /'
 }
 
 # fails_with STATUS TEXT COMMAND...: the command ends with that status, and prints one line, on stderr, with TEXT in it.
