@@ -163,7 +163,8 @@ static bool visit_all(const Sweep *s, int from, Progress *progress, Error *error
 /* Whether all processes compute the same, and have found the same sums. */
 static bool check_same(const SweepOptions *options, int from, Error *error)
 {
-    const uint64_t key = fingerprint(FINGERPRINT_START, options->key, strlen(options->key));
+    const char *text = options->key ? options->key : "";
+    const uint64_t key = fingerprint(FINGERPRINT_START, text, strlen(text));
     return group_check_same(fingerprint(key, &from, sizeof from),
                             options->unfinished ? options->unfinished : options->what, error);
 }

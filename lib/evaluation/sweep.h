@@ -12,7 +12,8 @@ typedef struct SweepOptions {
     /* The file of the sums, checked with output_check or atomic_file_possible; NULL: nothing is
      * saved. */
     const char *unfinished;
-    /* A text of everything that the sums depend on. A file with another key is ignored. */
+    /* A text of everything that the sums depend on. A file with another key is ignored. NULL goes with
+     * no file. */
     const char *key;
     /* Whether a file is ignored, whatever its key. */
     bool fresh;
