@@ -197,17 +197,13 @@ bool nll_check_full(const NllRequest *request, const Network *network, Error *er
            error_input(error, "--krylov, --probes, --dense: expected full in --variance");
 }
 
-/* The rows of a dense Jacobian fill batches though the images may be few. A quadrature has spaces for
- * each image of a batch, and room for no more. */
+/* The rows of a dense Jacobian fill batches though the images may be few. */
 static bool prepare_network(Nll *s, Error *error)
 {
-    const int64_t images = s->images.count, dims = (int64_t)network_dims(s->network);
-    const int timesteps = network_schedule(s->network)->timesteps;
-    if (!has_full(s->request))
-        return network_prepare_sweep(s->network, images, bound_task_timesteps(&s->task, timesteps),
-                                     error);
-    const bool dense = s->request->common->full.dense;
-    return network_prepare(s->network, dense && dims > images ? dims : images, error);
+    const bool dense = has_full(s->request) && s->request->common->full.dense;
+    const int64_t dims = (int64_t)network_dims(s->network);
+    const int64_t count = dense && dims > s->images.count ? dims : s->images.count;
+    return network_prepare(s->network, count, error);
 }
 
 static bool prepare_full(Nll *s, Error *error)

@@ -57,22 +57,6 @@ bool bound_check_tables(const Variance *variance, Error *error)
     return true;
 }
 
-int bound_task_timesteps(const BoundTask *task, int timesteps)
-{
-    if (task->tables)
-        return timesteps;
-    int count = 0;
-    bool *visited = memory_small((size_t)timesteps + 1, sizeof *visited);
-    for (int c = 0; c < task->cell_count; c++)
-        for (int k = 1; k <= task->cells[c].steps; k++) {
-            const int t = task->cells[c].timesteps[k];
-            count += !visited[t];
-            visited[t] = true;
-        }
-    memory_free(visited);
-    return count;
-}
-
 static bool check_task(const BoundTask *task, Error *error)
 {
     for (int v = 0; task->tables && v < task->variance_count; v++)

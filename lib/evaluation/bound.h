@@ -23,9 +23,6 @@ typedef struct Bound Bound;
 /* An input error if a variance can't have tables, because it depends on s. */
 bool bound_check_tables(const Variance *variance, Error *error);
 
-/* How many of the timesteps 1 .. `timesteps` a sweep visits. */
-int bound_task_timesteps(const BoundTask *task, int timesteps);
-
 /* Prepares a sweep. Task and predictor must outlive it, and the predictor must have everything that
  * the variances need (heads, constants). A run-time error if memory runs out; an input error if the
  * task wants tables of a variance that can't have any. */

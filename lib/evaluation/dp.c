@@ -273,7 +273,7 @@ bool dp_prepare(Network *network, const DpRequest *request, Error *error)
     const uint64_t seed = seed_or(request->seed, network_config(network)->seed);
     ok = images_train(&images, network, request->data, "--dp-images", request->images, seed,
                       error) &&
-         network_prepare_sweep(network, images.count, network_schedule(network)->timesteps, error);
+         network_prepare(network, images.count, error);
     if (ok) {
         const BoundTask task = {.variances = missing,
                                 .variance_count = count,

@@ -281,14 +281,6 @@ bool network_prepare(Network *network, int64_t count, Error *error)
     return true;
 }
 
-bool network_prepare_sweep(Network *network, int64_t images, int64_t timesteps, Error *error)
-{
-    const int64_t most = (int64_t)network->max_batch * group_size();
-    const int64_t room = images > 0 ? most / images : 0;
-    const int64_t together = room < timesteps ? room : timesteps;
-    return network_prepare(network, images * (together > 1 ? together : 1), error);
-}
-
 int network_batch(const Network *network)
 {
     return network->batch * group_size();

@@ -119,10 +119,6 @@ int network_variances(const Network *network, const Variance **variances);
  * builds the graphs anew only for another batch. */
 bool network_prepare(Network *network, int64_t count, Error *error);
 
-/* The same for a sweep of `images` images over so many timesteps: where few images leave room, for
- * several timesteps at once. */
-bool network_prepare_sweep(Network *network, int64_t images, int64_t timesteps, Error *error);
-
 /* Images per run, of all processes together; 0 before network_prepare. */
 int network_batch(const Network *network);
 

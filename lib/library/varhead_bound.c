@@ -66,16 +66,6 @@ static bool sweep(const VarheadModel *model, const VarheadOptions *options, Boun
     return ok;
 }
 
-/* As infer nll does it. */
-static bool prepare(Network *network, const BoundTask *task, Error *error)
-{
-    const int timesteps = network_schedule(network)->timesteps;
-    return task->variances[0]->reads_jacobian
-               ? network_prepare(network, task->images, error)
-               : network_prepare_sweep(network, task->images, bound_task_timesteps(task, timesteps),
-                                       error);
-}
-
 static bool bound(VarheadModel *model, const VarheadOptions *options, const float *images,
                   int64_t count, double *bits, Error *error)
 {
@@ -99,7 +89,8 @@ static bool bound(VarheadModel *model, const VarheadOptions *options, const floa
             .seed = seed_or(options->seed, network_config(model->network)->seed),
             .split = IMAGES_TEST,
         };
-        ok = prepare(model->network, &task, error) && sweep(model, options, &task, bits, error);
+        ok = network_prepare(model->network, count, error) &&
+             sweep(model, options, &task, bits, error);
     }
     memory_free(timesteps);
     return ok;
