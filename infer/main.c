@@ -132,5 +132,5 @@ int main(int argc, char **argv)
         hdf5_trial_wanted(false);
     done = done && run(argc, argv, &error);
     done = group_mpi_end("infer", done, &error);
-    return program_end("infer", done, &error);
+    return group_mpi_status(program_end("infer", done, &error));
 }

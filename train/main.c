@@ -180,5 +180,5 @@ int main(int argc, char **argv)
     /* A run that a signal stopped ends with 128 and its number, which promises that all was
      * saved. */
     int code = program_end("train", done, &error);
-    return done ? code : (int)error.kind;
+    return group_mpi_status(done ? code : (int)error.kind);
 }

@@ -60,6 +60,11 @@ bool group_mpi_end(const char *program, bool done, Error *error)
     return done;
 }
 
+int group_mpi_status(int code)
+{
+    return code;
+}
+
 #else
 
 #include "base/clock.h"
@@ -421,6 +426,11 @@ bool group_mpi_end(const char *program, bool done, Error *error)
     memory_free(reached);
     is_running = false;
     return failed == 0;
+}
+
+int group_mpi_status(int code)
+{
+    return way.rank == 0 ? code : 0;
 }
 
 #endif

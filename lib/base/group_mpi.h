@@ -20,3 +20,8 @@ bool group_mpi_is_running(void);
  * failed and the others do not come to their ends, because they wait for this one, the error is
  * printed as program_end does, under the name of the program, and all processes are ended. */
 bool group_mpi_end(const char *program, bool done, Error *error);
+
+/* The exit status of this process where that of the program is `code`: the first process alone has it,
+ * and mpirun takes it. The others have 0, because mpirun kills all at the first other status, and the
+ * first process may not have printed its error yet. */
+int group_mpi_status(int code);
