@@ -130,6 +130,13 @@ END
 echo $$ >"pid-${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-}}"
 exec "$@"
 END
-    chmod +x commands/processes commands/with_number
+    # The same: all processes but the first are in the directory elsewhere/, as on a machine with other files. One that
+    # waits for ever is ended.
+    cat >commands/apart <<'END'
+#!/bin/sh
+[ "${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-}}" = 0 ] || cd elsewhere || exit 1
+exec timeout 100 "$@"
+END
+    chmod +x commands/processes commands/with_number commands/apart
     PATH=$PWD/commands:$PATH
 }

@@ -274,7 +274,7 @@ END_TEST
 
 /* -- Batches ---------------------------------------------------------------------------------- */
 
-/* A sweep of all variances, with tables, in batches of so many images. */
+/* Sweeps all variances, with tables. A batch has room for `batch` images. */
 static Bound *sweep_in_batches(Oracle *o, int batch)
 {
     static const int timesteps[] = {0, 1, 4, 5, 9, FEW};

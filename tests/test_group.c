@@ -129,6 +129,15 @@ static const char *say_it_late(double seconds)
     return ++times_asked < 5 || seconds > 3600 ? NULL : "a late word";
 }
 
+/* A file that gets what goes to stderr from now on. */
+static FILE *catch_errors(void)
+{
+    FILE *file = tmpfile();
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_ge(dup2(fileno(file), STDERR_FILENO), 0);
+    return file;
+}
+
 /* Waits for at most `seconds` until something is in the file. */
 static size_t read_soon(FILE *file, char *text, size_t size, double seconds)
 {
@@ -145,10 +154,8 @@ static size_t read_soon(FILE *file, char *text, size_t size, double seconds)
 START_TEST(a_call_that_lasts_after_a_signal_is_told_of)
 {
     char text[256];
-    FILE *file = tmpfile();
-    ck_assert_ptr_nonnull(file);
+    FILE *file = catch_errors();
     interrupt_install();
-    ck_assert_int_ge(dup2(fileno(file), STDERR_FILENO), 0);
     group_watch_start(say_it);
     group_watch_enter(); /* without a signal a call may last */
     ck_assert_int_eq(read_soon(file, text, sizeof text, 0.7), 0);
@@ -167,10 +174,8 @@ END_TEST
 START_TEST(the_word_may_come_later)
 {
     char text[256];
-    FILE *file = tmpfile();
-    ck_assert_ptr_nonnull(file);
+    FILE *file = catch_errors();
     interrupt_install();
-    ck_assert_int_ge(dup2(fileno(file), STDERR_FILENO), 0);
     group_watch_start(say_it_late);
     raise(SIGTERM);
     group_watch_enter();
@@ -186,10 +191,8 @@ END_TEST
 START_TEST(nothing_is_said_twice)
 {
     char text[256];
-    FILE *file = tmpfile();
-    ck_assert_ptr_nonnull(file);
+    FILE *file = catch_errors();
     interrupt_install();
-    ck_assert_int_ge(dup2(fileno(file), STDERR_FILENO), 0);
     group_watch_listen();
     group_watch_start(say_it);
     group_watch_tell(getpid()); /* as a process that has printed its error */

@@ -277,9 +277,8 @@ static char *key_of(const Nll *s)
     if (has_full(r))
         print = fingerprint(print, of_full, sizeof of_full);
     return memory_format(
-        "%d cells of %d variances, %d images, %016llx; seed %llu, split %d, %s, "
-        "clip %d, average %d, floor %.17g, scale %.17g, pixel %.17g, "
-        "noise %s %016llx, tenths",
+        "%d cells of %d variances, %d images, %016llx; seed %llu, split %d, %s, clip %d, "
+        "average %d, floor %.17g, scale %.17g, pixel %.17g, noise %s %016llx, tenths",
         task->cell_count, task->variance_count, task->images, (unsigned long long)print,
         (unsigned long long)task->seed, r->split, network_arithmetic(&r->common->network),
         !estimate->clip, estimate->average, estimate->floor, estimate->scale, r->clip_pixel,

@@ -77,7 +77,7 @@ bool group_agree(bool ok, Error *error);
 bool group_check_same(uint64_t value, const char *where, Error *error);
 
 /* Looks for signals together: once any process has received one, interrupt_requested says so in all
- * of them, and no sooner (base/interrupt.h). */
+ * of them, and no sooner (base/interrupt.h). A process that works alone looks for its own. */
 void group_notice(void);
 
 /* The seconds that this process has spent so far in the functions of base/group*.h: it waited for

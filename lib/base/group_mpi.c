@@ -122,8 +122,8 @@ static GroupWay way;
 
 /* -- The death of a process -------------------------------------------------------------------- */
 
-/* A process as others can reach it: by its number, where numbers mean the same. That is on one machine,
- * and in one name space of it. */
+/* Where a signal reaches a process: the number of the process, and the machine and the name space of
+ * numbers in which the number holds. */
 typedef struct Address {
     pid_t id;
     ino_t names;
@@ -178,9 +178,10 @@ static bool are_all_reached(void)
     return true;
 }
 
-/* What this process says if a call has lasted so long since a signal. The first process speaks, or the
- * second one where the first is dead. A call may also wait for a process that is only slow: one of
- * another machine seems dead when it is twice as late as any was before. */
+/* What this process says after a signal, when a call has lasted so many seconds; NULL: nothing. The first
+ * process speaks, or the second one where the first is dead. The call may wait for a process that is
+ * only slow. Whether a process of another machine is dead can't be asked: it counts as dead when the
+ * call has lasted twice as long as any before. */
 static const char *word_of_death(double seconds)
 {
     if (way.rank > 0 && !is_dead(0))

@@ -21,7 +21,7 @@ bool group_mpi_is_running(void);
  * printed as program_end does, under the name of the program, and all processes are ended. */
 bool group_mpi_end(const char *program, bool done, Error *error);
 
-/* The exit status of this process where that of the program is `code`: the first process alone has it,
- * and mpirun takes it. The others have 0, because mpirun kills all at the first other status, and the
- * first process may not have printed its error yet. */
+/* The status with which this process exits, where the program has come to the status `code`. The first
+ * process exits with `code`, which mpirun then exits with. The other processes exit with 0: at any other
+ * status mpirun kills all processes, before the first one may have printed its error. */
 int group_mpi_status(int code);

@@ -214,7 +214,7 @@ char *config_text(const char *path, Error *error);
 bool config_parse_file(Config *config, const char *text, const char *path,
                        const char *const *overrides, int count, Error *error);
 
-/* The same from text in memory, as a checkpoint stores it (NULL: the defaults alone). `origin`
+/* config_load from text in memory, as a checkpoint stores it (NULL: the defaults alone). `origin`
  * stands for the path in errors.
  *
  * diffusion.betas may be a list, or in a file and in an override the name of a text file that has

@@ -22,6 +22,6 @@ typedef struct Recipe {
 bool recipe_read(Recipe *recipe, const char *which, Error *error);
 void recipe_free(Recipe *recipe);
 
-/* Both at once: config_load of the recipe's file. */
+/* recipe_read, then config_parse_file with the overrides. */
 bool recipe_load(Config *config, const char *which, const char *const *overrides, int count,
                  Error *error);

@@ -1,8 +1,9 @@
 /* Opens each path of the list as a data set of its own, and numbers their images on.
  *
  * A part has the format of its content, or the one that the configuration names. Parts hold nothing
- * out: dataset.c divides the whole. Labels are those of the parts, one behind the other, and classes
- * of one name are one class. */
+ * out: dataset.c divides the whole. An image keeps the label that it has in its part. Classes of one
+ * name are one class.
+ */
 #include "base/memory.h"
 #include "config/config_paths.h"
 #include "data/dataset_format.h"

@@ -24,10 +24,10 @@ struct Bound {
     BoundTables tables;
     Calibration calibration;
     BoundSums sums;
-    /* One batch: t [batch], the others [batch, dims]. */
-    int *t;
     /* The places of the batch that hold outputs, and the place of the images that are being added. */
     int filled, place;
+    /* One batch: t [batch], the others [batch, dims]. */
+    int *t;
     float *eps, *x_t, *cov;
     double *x_0_hat, *off2;
     /* [batch, dims], of covariances with correlations; NULL if there are none: eigenvalues, and

@@ -1,7 +1,7 @@
 /* Products of the network's Jacobian.
  *
- * Several processes share the images of each run, and all get all products, as those of
- * network_evaluate do.
+ * Several processes share the images of each run, as in network_evaluate. Every process gets the
+ * products of all images.
  *
  * The graph with the backward pass has the network's own weights and batch. Images beyond `count`
  * are zeros. A network that predicts v or x_0 has eps_hat = a output + b x_t, so its Jacobian is

@@ -64,18 +64,28 @@ for n in $PROCESSES; do
     compare_with_one "$n"
 done
 
+# begun UNTIL SECONDS COMMAND...: the command is stopped after so many seconds, again and again until UNTIL is true: on
+# a slow machine it takes several attempts until a part is done.
+begun() {
+    until_true=$1 seconds=$2 attempts=0
+    shift 2
+    until $until_true || [ $attempts -eq 10 ]; do
+        begins 'evaluations/s' "$@"
+        kill -CONT "$child"
+        sleep "$seconds"
+        kill -TERM "$child"
+        wait "$child"
+        attempts=$((attempts + 1))
+    done
+}
+
 # Processes that differ: in their threads, and in what they find. Neither waits for the other for ever.
 cat >uneven <<'END'
 #!/bin/sh
 export OMP_NUM_THREADS=$((${OMPI_COMM_WORLD_RANK:-$PMI_RANK} % 2 + 1))
 exec timeout 100 "$@"
 END
-cat >apart <<'END'
-#!/bin/sh
-[ "${OMPI_COMM_WORLD_RANK:-$PMI_RANK}" = 0 ] || cd elsewhere || exit 1
-exec timeout 100 "$@"
-END
-chmod +x uneven apart
+chmod +x uneven
 page="infer compare --run one --quiet --variance beta,npr --steps 2 --images 4 --samples 20 --out page"
 # shellcheck disable=SC2086 # words
 {
@@ -86,54 +96,37 @@ mkdir elsewhere
 cp -r one elsewhere/one
 rm elsewhere/one/dp-npr.h5
 fails_with 2 "one: not all processes find the same there; expected files and directories that they share" \
-    processes 2 ./apart infer nll --run one --trajectory dp --variance npr --images 4 --steps 3 --dp-images 4 --out o.csv
+    processes 2 apart infer nll --run one --trajectory dp --variance npr --images 4 --steps 3 --dp-images 4 --out o.csv
 
 # Each finds other heads, an unfinished table, a page: none of that is a reason to wait for ever.
 cp -r one heads
 cp -r one elsewhere/heads
 rm elsewhere/heads/stage2-*
 fails_with 2 "heads: not all processes find the same there" \
-    processes 2 ./apart infer nll --run heads --quiet --images 3 --steps 3 --out o.csv
+    processes 2 apart infer nll --run heads --quiet --images 3 --steps 3 --out o.csv
 table="infer quality --run one --variance beta,npr,sn --steps 1,100 --samples 500 --metrics sliced --resamples 5"
-tries=0
-until [ -e table.unfinished.h5 ] || [ $tries -eq 10 ]; do
-    # shellcheck disable=SC2086 # words
-    begins 'quality:' $table --out table.csv
-    kill -CONT "$child"
-    sleep 1
-    kill -TERM "$child"
-    wait "$child"
-    tries=$((tries + 1))
-done
+# shellcheck disable=SC2086 # words
+begun 'test -e table.unfinished.h5' 1 $table --out table.csv
 cp -r one elsewhere/
 # shellcheck disable=SC2086
 fails_with 2 "table.unfinished.h5: not all processes find the same there" \
-    processes 2 ./apart $table --quiet --out table.csv
+    processes 2 apart $table --quiet --out table.csv
 rm -r elsewhere/one/compare
 fails_with 2 "one/compare: not all processes find the same there" \
-    processes 2 ./apart infer compare --run one --quiet --variance beta,npr --steps 2 --images 4 --samples 20
+    processes 2 apart infer compare --run one --quiet --variance beta,npr --steps 2 --images 4 --samples 20
 
 # An error of one process alone, which the others find out when they wait for it.
 cp "$golden/ea_ddpm_sn_expected.h5" points.h5
 cp -r imported elsewhere/
 fails_with 2 "infer: on another process: points.h5" \
-    processes 4 ./apart infer predict --run imported --quiet --input points.h5 --output predictions.h5
+    processes 4 apart infer predict --run imported --quiet --input points.h5 --output predictions.h5
 
 # A bound goes on with another number of processes.
 sweep="infer nll --run one --variance beta,sn --steps 100 --images 400"
 # shellcheck disable=SC2086 # words
 {
     works $sweep --out whole.csv
-    # On a slow machine it takes several attempts until a timestep is done.
-    tries=0
-    until grep -q "the same command goes on from t = [0-9][0-9]\{0,1\} " errors || [ $tries -eq 10 ]; do
-        begins 'bound:' $sweep --out parts.csv
-        kill -CONT "$child"
-        sleep 0.5
-        kill -TERM "$child"
-        wait "$child"
-        tries=$((tries + 1))
-    done
+    begun 'grep -q goes.on.from.t.=.[0-9]\{1,2\}.( errors' 0.5 $sweep --out parts.csv
     works processes 3 $sweep --out parts.csv
 }
 grep -q "goes on from t = " errors || problem "three processes begin a bound anew: $(cat errors)"
