@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/directory.h"
+#include "base/fingerprint.h"
 #include "base/group.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
@@ -416,12 +417,33 @@ static bool same_step(const Stage *stage, int64_t step, Error *error)
         error);
 }
 
+static uint64_t weights_print(const Stage *stage)
+{
+    uint64_t print = FINGERPRINT_START;
+    for (int i = 0; i < stage->learner_count; i++) {
+        const OptimizerState *state = &stage->learners[i].state;
+        print = fingerprint(print, state->weights, state->size * sizeof *state->weights);
+    }
+    return print;
+}
+
+/* Whether all processes have the images, the beginning, and the weights that the first has. */
+static bool same_start(const Stage *stage, Error *error)
+{
+    return group_size() == 1 ||
+           (group_check_same(stage->images_print, stage->images ? stage->images : "images",
+                             error) &&
+            group_check_same(stage->beginning_print,
+                             stage->beginning ? stage->beginning : "the beginning", error) &&
+            group_check_same(weights_print(stage), stage->path, error));
+}
+
 static bool resume_together(Loop *loop, const LoopOptions *options, char *steered, Error *error)
 {
     Stage *stage = loop->stage;
     const bool done = resume(stage, options, &loop->step, steered, error);
     if (!group_agree(done, error) || !same_step(stage, loop->step, error) ||
-        !group_check_same(stage->images_print, stage->images ? stage->images : "images", error))
+        !same_start(stage, error))
         return false;
     if (loop->step > 0) {
         loop->saved = loop->step;

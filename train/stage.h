@@ -61,6 +61,9 @@ struct Stage {
     /* The name of the training images, and their dataset_fingerprint; 0: not known. */
     const char *images;
     uint64_t images_print;
+    /* The file that the stage begins with, and a fingerprint of what was read there; NULL: none. */
+    const char *beginning;
+    uint64_t beginning_print;
     /* A note to the user before the run begins; NULL: none. */
     const char *note;
     /* Steps so far in which a learner was not updated (train.on_nonfinite), and those of them since

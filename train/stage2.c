@@ -6,6 +6,7 @@
  */
 #include "train/stage2.h"
 
+#include "base/fingerprint.h"
 #include "base/group.h"
 #include "base/memory.h"
 #include "model/precision.h"
@@ -87,7 +88,12 @@ static bool read_trunk(Stage2 *s, Error *error)
     else
         s->trunk_weights = checkpoint_load_params(checkpoint, "trunk_ema", &s->trunk_params, error);
     checkpoint_close(checkpoint);
-    return s->trunk_weights != NULL;
+    if (!s->trunk_weights)
+        return false;
+    s->stage.beginning = path;
+    s->stage.beginning_print = fingerprint(FINGERPRINT_START, s->trunk_weights,
+                                           s->trunk_params.size * sizeof *s->trunk_weights);
+    return true;
 }
 
 static bool load_trunk(Stage2 *s, Error *error)

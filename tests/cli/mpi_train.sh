@@ -95,6 +95,16 @@ cp tiny.yaml elsewhere
 fails_with 2 "images.npz: not all processes find the same there" processes 2 apart train --config tiny.yaml \
     --run "$PWD/apart-run" --quiet --stage 1 --set data.train=images.npz --set data.test=
 
+# -- A machine with another network, and with another checkpoint of the same step -------------------
+
+cp -r r1 elsewhere/r1
+works train --config tiny.yaml --run elsewhere/r1 --quiet --stage 1 --fresh --set stage1.lr=1e-2
+for stage in '1 --resume --set stage1.steps=1000' '2 --loss npr'; do
+    # shellcheck disable=SC2086 # a list of words
+    fails_with 2 "r1/stage1.h5: not all processes find the same there" processes 2 apart train --config tiny.yaml \
+        --run r1 --quiet --stage $stage
+done
+
 # -- A process that is stopped again and again ------------------------------------------------------
 
 # The others are done with their passes while it still has pieces of the gradients to begin.
