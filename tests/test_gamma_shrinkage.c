@@ -122,6 +122,42 @@ START_TEST(held_out_rows_choose_the_share)
 }
 END_TEST
 
+/* A feature that the bin's own rows hardly have gets a weight without a bound there, and an infinite loss
+ * on held-out rows that have it. All bins together know better. */
+START_TEST(a_bin_with_an_infinite_loss_borrows)
+{
+    enum { OWN = 100, HELD = 10, TWO = 2 };
+    double own_phi[OWN * TWO], own_r[OWN], held_phi[HELD * TWO], held_r[HELD];
+    for (int i = 0; i < OWN; i++) {
+        own_phi[TWO * i] = i == 0 ? 0.01 : 0;
+        own_phi[TWO * i + 1] = 1;
+        own_r[i] = i == 0 ? 1e-6 : 1;
+    }
+    for (int i = 0; i < HELD; i++) {
+        held_phi[TWO * i] = i == 0;
+        held_phi[TWO * i + 1] = held_r[i] = 1;
+    }
+    const GammaMatrix own = {.rows = OWN, .features = TWO, .phi = own_phi};
+    const GammaMatrix held = {.rows = HELD, .features = TWO, .phi = held_phi};
+    const GammaRows own_rows = gamma_matrix_rows(&own), held_rows = gamma_matrix_rows(&held);
+    const double all[] = {0.1, 0, 1}, center[TWO] = {0};
+    double fisher[3], w[TWO] = {0}, loss;
+    gamma_matrix_fisher(&own, fisher);
+    const GammaBin bin = {.own = &own_rows,
+                          .held = &held_rows,
+                          .r = own_r,
+                          .held_r = held_r,
+                          .fisher = fisher,
+                          .all_fisher = all,
+                          .center = center};
+    Shrinkage chosen;
+    assert_ok(gamma_shrinkage_fit(&bin, -1, &chosen, w, &error));
+    ck_assert_double_gt(chosen.borrow, 0);
+    assert_ok(gamma_regression_loss(&held_rows, held_r, NULL, w, &loss, &error));
+    ck_assert(loss < 1.001);
+}
+END_TEST
+
 START_TEST(a_given_ridge_is_kept)
 {
     Drawn *own = draw(truth, 500, 7), *held = draw(truth, 500, 8);
@@ -180,5 +216,6 @@ START_TEST(without_rows_a_medium_share_or_all_is_borrowed)
 END_TEST
 
 SUITE_MAIN("gamma_shrinkage", a_share_is_a_part_of_the_loss_of_all_bins,
-           held_out_rows_choose_the_share, a_given_ridge_is_kept, weights_decide_what_is_chosen,
+           held_out_rows_choose_the_share, a_bin_with_an_infinite_loss_borrows,
+           a_given_ridge_is_kept, weights_decide_what_is_chosen,
            without_rows_a_medium_share_or_all_is_borrowed)

@@ -64,6 +64,7 @@ END_TEST
 START_TEST(what_a_network_is_told_survives_diffusers)
 {
     static const char *const times[] = {"t", "t_minus_1", "index"};
+    uint64_t prints[3];
     program_begin();
     for (int time = 0; time < 3; time++) {
         infer_ok("import " IMPORT "diffusers-new --time %s --run $D/run-%d", times[time], time);
@@ -71,8 +72,10 @@ START_TEST(what_a_network_is_told_survives_diffusers)
         infer_ok("import $D/model-%d --run $D/again-%d", time, time);
         Network *network = open_run(time == 0 ? "again-0" : time == 1 ? "again-1" : "again-2", 3);
         ck_assert_int_eq(network_config(network)->model.time, time);
+        prints[time] = network_fingerprint(network, &variance_beta);
         network_close(network);
     }
+    ck_assert(prints[0] != prints[1] && prints[0] != prints[2] && prints[1] != prints[2]);
     program_end();
 }
 END_TEST

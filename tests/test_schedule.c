@@ -383,6 +383,16 @@ START_TEST(betas_outside_of_0_to_1_are_refused)
 }
 END_TEST
 
+START_TEST(betas_that_leave_nothing_of_the_data_are_refused)
+{
+    const ScheduleOptions options = {.timesteps = 1000, .beta_end = 0.9};
+    Schedule schedule;
+    Error error;
+    assert_fails(schedule_make_as(&schedule, &options, &error),
+                 "leave nothing of the data at timestep 1000: alpha_bar is below 2e-308");
+}
+END_TEST
+
 START_TEST(a_network_is_told_the_time_of_its_program)
 {
     const ModelTime kinds[] = {MODEL_TIME_T, MODEL_TIME_T_MINUS_1, MODEL_TIME_INDEX};
@@ -439,4 +449,5 @@ SUITE_MAIN("schedule", schedules_are_golden, pairs_are_golden, skips_agree_at_ev
            trajectories_are_those_of_golden_samples, roundings_that_are_easily_got_wrong,
            any_number_of_steps_works, impossible_trajectories_are_refused, trajectories_have_names,
            betas_of_diffusers_follow_their_formulas, betas_outside_of_0_to_1_are_refused,
+           betas_that_leave_nothing_of_the_data_are_refused,
            a_network_is_told_the_time_of_its_program, every_prediction_gives_eps)

@@ -265,6 +265,10 @@ typedef enum ConfigScope {
 int config_differences(const Config *a, const Config *b, ConfigScope scope, char *keys,
                        int keys_size);
 
+/* Continues a fingerprint (base/fingerprint.h) by the keys of `scope` that have not their defaults, and
+ * by their values. A key that a later version adds changes no fingerprint of a configuration without it. */
+uint64_t config_fingerprint(uint64_t before, const Config *config, ConfigScope scope);
+
 /* Takes diffusion.betas from a text file, and so the schedule and its timesteps. Input error. */
 bool config_read_betas(Config *config, const char *path, Error *error);
 

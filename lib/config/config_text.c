@@ -1,6 +1,7 @@
 /* The table and a configuration as text: what a key expects, YAML, differences, --help. */
 #include "config/config_keys.h"
 
+#include "base/fingerprint.h"
 #include "base/memory.h"
 
 #include <stdio.h>
@@ -108,6 +109,25 @@ int config_differences(const Config *a, const Config *b, ConfigScope scope, char
         memory_free(in_b);
     }
     return count;
+}
+
+uint64_t config_fingerprint(uint64_t before, const Config *config, ConfigScope scope)
+{
+    uint64_t print = before;
+    Config defaults;
+    config_defaults(&defaults);
+    for (int i = 0; i < config_key_count; i++) {
+        const ConfigKey *key = &config_keys[i];
+        char *value = config_key_format(key, config, false);
+        char *usual = config_key_format(key, &defaults, false);
+        if (!(key->ignored_in & 1 << scope) && strcmp(value, usual) != 0) {
+            print = fingerprint(print, key->path, strlen(key->path) + 1);
+            print = fingerprint(print, value, strlen(value) + 1);
+        }
+        memory_free(value);
+        memory_free(usual);
+    }
+    return print;
 }
 
 char *config_help(void)

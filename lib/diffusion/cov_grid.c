@@ -30,8 +30,9 @@ size_t cov_grid_sums(const CovGrid *grid)
 
 void cov_grid_make(CovGrid *grid, double most_cov, double most_kappa)
 {
-    const double range = log(most_cov * most_kappa / negligible); /* of log c, up to log most_cov */
-    assert(most_cov > 0 && range > 0);
+    assert(most_cov > 0);
+    /* of log c, up to log most_cov; a single node where all estimates are negligible */
+    const double range = fmax(log(most_cov * most_kappa / negligible), 1.0 / PER_UNIT);
     *grid = (CovGrid){.nodes = (int)ceil(range * PER_UNIT) + AROUND};
     grid->least = log(most_cov) - (range + (double)BEFORE / PER_UNIT);
     grid->cov = memory_small((size_t)grid->nodes, sizeof *grid->cov);

@@ -12,7 +12,8 @@
  * then costs one evaluation per node, however many elements there are.
  *
  * The relative error is below 1e-9 for estimates of the size of r^2 (measured: 1e-10), and below
- * 2e-8 for all estimates.
+ * 2e-8 for larger ones. Where an estimate is far below r^2 in a step that hardly depends on it
+ * (kappa c below 1e-9), f is so small that only its absolute error counts.
  */
 #pragma once
 

@@ -11,9 +11,8 @@
 #include <assert.h>
 #include <math.h>
 
-/* The number of factors 1 + kappa c in one product. The product does not overflow if
- * kappa c < 10^18. This holds for clipped estimates, which are at most 1: even with 100,000
- * timesteps kappa is below SNR_1 < 10^10. */
+/* The number of factors 1 + kappa c in one product. It overflows where they are above 10^19, which a
+ * beta_1 below 10^-18 gives. */
 enum { FACTORS = 16 };
 
 double likelihood_prior(const Schedule *schedule, int t, const float *x_0, size_t count)
@@ -63,6 +62,14 @@ double likelihood_kappa(const Schedule *schedule, int s, int t)
            (schedule->beta_bar[s] * schedule->beta_bar[t]);
 }
 
+INLINED double sum_of_logs(double kappa, const float *cov, double most, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += log1p(kappa * (cov[i] > most ? most : (double)cov[i]));
+    return sum;
+}
+
 /* KL as likelihood.h writes it. The logarithm of a product replaces the logarithms of FACTORS
  * factors 1 + kappa c. `impossible` counts the factors that are not positive; a single one makes
  * the result NaN. */
@@ -81,7 +88,8 @@ VECTORISED static double sum_of_steps(double kappa, const double *restrict off2,
             sum += kappa * (off2[i] - c) / factor;
             impossible += factor > 0 ? 0.0 : 1.0;
         }
-        logs += log(product);
+        logs +=
+            product < INFINITY ? log(product) : sum_of_logs(kappa, cov + first, most, end - first);
     }
     return impossible == 0 ? 0.5 * (logs + sum) : NAN;
 }

@@ -1,7 +1,8 @@
 /* One step of the reverse process, x_t -> x_s for 0 <= s <= t. Samplers repeat it, and likelihoods
  * are made of it.
  *
- * Both samplers draw x_s from a Gaussian with a diagonal covariance,
+ * Both samplers draw x_s from a Gaussian with a diagonal covariance, unless a variance draws its own
+ * noise (variance/variance.h):
  *     x_0_hat  = x_t / sqrt(alpha_bar_t) - sqrt(beta_bar_t / alpha_bar_t) eps_hat, clipped to
  *                [-1, 1] if wanted
  *     mean     = mean_x0 x_0_hat + mean_xt x_t + mean_eps eps_hat
@@ -95,6 +96,9 @@ typedef struct ReverseStep {
     double fixed_variance;
     /* The upper bound of the variance; INFINITY: no bound. */
     double max_variance;
+    /* Whether its noise is the first or the last of a trajectory. reverse_step, which knows no
+     * trajectory, leaves it false. */
+    bool is_end;
 } ReverseStep;
 
 /* The step from t to s, 0 <= s <= t, 1 <= t <= N. The options must have passed reverse_check(), and

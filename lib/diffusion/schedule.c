@@ -1,14 +1,14 @@
 /* The betas of each kind, and the sums of their logarithms.
  *
- * log alpha_bar_t is the sum of log1p(-beta_i) for i <= t. Everything else follows from it without
- * cancellation: beta_bar_t = -expm1(log alpha_bar_t), and beta_{t|s} = -expm1(log alpha_bar_t - log
- * alpha_bar_s).
+ * log alpha_bar_t is the sum of log1p(-beta_i) for i <= t. Everything else follows from it:
+ * beta_bar_t = -expm1(log alpha_bar_t), and beta_{t|s} = -expm1(log alpha_bar_t - log alpha_bar_s).
  */
 #include "diffusion/schedule.h"
 
 #include "base/memory.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 
 int schedule_min_timesteps(ScheduleKind kind)
@@ -132,7 +132,13 @@ bool schedule_make_as(Schedule *schedule, const ScheduleOptions *options, Error 
     schedule->alpha_bar = arrays + 2 * entries;
     schedule->beta_bar = arrays + 3 * entries;
     fill(schedule, options);
-    return true;
+    if (schedule->alpha_bar[timesteps] >= DBL_MIN)
+        return true;
+    schedule_free(schedule);
+    return error_input(error,
+                       "the betas of a schedule leave nothing of the data at timestep %d: "
+                       "alpha_bar is below %.1g; expected smaller betas",
+                       timesteps, DBL_MIN);
 }
 
 void schedule_free(Schedule *schedule)

@@ -370,7 +370,7 @@ double bound_mean(const Bound *b, int cell, double *error)
     double mean;
     bound_mean_and_error(b->sums.bits + (size_t)cell * (size_t)images, images, &mean, error);
     /* A computed NaN may have a sign, and print as -nan. */
-    if (isnan(mean))
-        return *error = NAN;
-    return mean;
+    if (isnan(*error))
+        *error = NAN;
+    return isnan(mean) ? NAN : mean;
 }

@@ -1,5 +1,5 @@
-/* Draws Sigma^(1/2) z for a group of images at a time. The space that the powers of S make of z is
- * also that of Sigma, which is a function of S. So the eigenvalues of the small matrix become
+/* Draws Sigma^(1/2) z for a group of images at a time. S and Sigma have the same Krylov space
+ * from z, because Sigma is a function of S. So the eigenvalues of the small matrix become
  * eigenvalues of Cov, and then of Sigma's root. */
 #include "inference/full_noise.h"
 

@@ -140,6 +140,7 @@ uint64_t network_fingerprint(const Network *network, const Variance *variance)
     uint64_t print = fingerprint(FINGERPRINT_START, network->weights,
                                  network->params.size * sizeof *network->weights);
     print = fingerprint(print, network->schedule.alpha_bar, entries * sizeof(double));
+    print = config_fingerprint(print, &network->config, CONFIG_NETWORK);
     size_t bytes;
     const void *constants = constants_of(network, variance->constants, &bytes);
     if (variance->head) {

@@ -94,10 +94,11 @@ const Mixture *network_mixture(const Network *network);
 const char *network_run(const Network *network);
 const char *network_origin(const Network *network);
 
-/* Tells apart networks, and of each what a variance reads besides: its head, its constants. */
+/* A number that differs between networks that compute something else, by their weights or by their
+ * configuration, and between heads and constants of the variance. */
 uint64_t network_fingerprint(const Network *network, const Variance *variance);
 
-/* The same for all variances that it has together. */
+/* One number for the network and for all variances that it has. */
 uint64_t network_identity(const Network *network);
 
 /* The checkpoints that have this trunk, bit for bit: how many, and the path of one. */

@@ -127,6 +127,7 @@ static bool take_steps(Work *work, Noise *noise, int first, float *x, Progress *
     for (int k = plan->steps; k >= 1; k--) {
         ReverseStep step = reverse_step(network_schedule(work->network), &plan->reverse,
                                         plan->timesteps[k - 1], plan->timesteps[k]);
+        step.is_end = k == plan->steps || k == 2; /* the step of k = 1, to 0, has no noise */
         if (!evaluate(work, x, &step, error))
             return false;
         if (step.s > 0 && !noise_step(noise, plan->steps - k, first, work->count, work->z, error))

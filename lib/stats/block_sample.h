@@ -86,7 +86,7 @@ int block_sample_groups(const BlockSample *sample);
 /* The most blocks that a group keeps. */
 int64_t block_sample_capacity(const BlockSample *sample);
 
-/* Bytes of memory that the sample takes. */
+/* Bytes of the blocks that the sample keeps. */
 double block_sample_bytes(const BlockSample *sample);
 
 /* -- The state, for files --------------------------------------------------------------------- */

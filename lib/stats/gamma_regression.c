@@ -38,7 +38,6 @@ static bool descend(GammaState *s, GammaFit *fit, Error *error)
     double *slope = memory_small(s->features, sizeof *slope);
     bool ok = true;
     for (; ok && fit->steps < MOST_STEPS && !fit->converged; fit->steps++) {
-        GammaAlong at;
         gamma_sums_gradient(s);
         gamma_quadratic(s, slope);
         for (size_t i = 0; i < s->features; i++)
@@ -55,7 +54,7 @@ static bool descend(GammaState *s, GammaFit *fit, Error *error)
             gamma_direction_newton(s, fmax(fmin(0.3, sqrt(decrement)), 1e-3));
         const double gain = -gamma_dot(s, s->gradient, s->direction) / 2;
         fit->converged = gain < s->problem->tolerance && decrement < s->problem->tolerance;
-        const double a = gamma_search_along(s, slope, &at);
+        const double a = gamma_search_along(s, slope);
         for (size_t i = 0; i < s->features; i++)
             s->w[i] += a * s->direction[i];
         for (size_t i = 0; i < s->count; i++)

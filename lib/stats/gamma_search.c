@@ -32,7 +32,7 @@ static double next_try(GammaAlong here, double a, double low, double high, bool 
     return newton > low && newton < high ? newton : (low + high) / 2;
 }
 
-double gamma_search_along(GammaState *s, const double *quadratic_slope, GammaAlong *at)
+double gamma_search_along(GammaState *s, const double *quadratic_slope)
 {
     const double enough = 0.05; /* of the slope at 0 */
     memset(s->product, 0, s->features * sizeof(double));
@@ -41,12 +41,9 @@ double gamma_search_along(GammaState *s, const double *quadratic_slope, GammaAlo
     const double curvature = gamma_dot(s, s->product, s->direction);
     const GammaAlong start = objective_along(s, 0, slope, curvature);
     double low = 0, high = INFINITY, a = 1;
-    *at = start;
     for (int i = 0; i < MOST_TRIES; i++) {
         const GammaAlong here = objective_along(s, a, slope, curvature);
         const bool lower = here.value < start.value;
-        if (lower && here.value <= at->value)
-            *at = here;
         if (lower && fabs(here.slope) <= enough * fabs(start.slope))
             return a;
         if (here.slope < 0)
@@ -58,6 +55,5 @@ double gamma_search_along(GammaState *s, const double *quadratic_slope, GammaAlo
             break;
         a = next;
     }
-    *at = objective_along(s, low, slope, curvature);
-    return at->value < start.value ? low : 0;
+    return objective_along(s, low, slope, curvature).value < start.value ? low : 0;
 }

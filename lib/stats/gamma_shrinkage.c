@@ -76,12 +76,13 @@ static bool try_out(Search *s, Shrinkage shrinkage, bool *better, Error *error)
     return true;
 }
 
-/* A loss that rises with the share or with the ridge goes on rising, so the trials end there. */
+/* A loss that rises with the share or with the ridge goes on rising, so the trials end there. A bin whose
+ * own rows say nothing of a feature may have an infinite loss alone. */
 static bool search(Search *s, double ridge, Error *error)
 {
     const int count = s->bin->center ? SHARES : 1;
     bool better = true;
-    for (int i = 0; i < count && better; i++)
+    for (int i = 0; i < count && (better || s->least == INFINITY); i++)
         if (!try_out(s, (Shrinkage){.ridge = ridge < 0 ? first_ridge : ridge, .borrow = shares[i]},
                      &better, error))
             return false;

@@ -36,8 +36,9 @@ static inline size_t symmetric_elements(size_t n)
  * unique. A NaN in a lane leaves NaNs in the results of this lane. */
 void symmetric_rotate(double *matrix, double *vector, int n, double *value, double *scratch);
 
-/* matrix := Cholesky's factor L of a positive semidefinite matrix, A = L L'. A pivot at or below 0
- * makes its column 0. Rounding gives such pivots where the matrix is singular. */
+/* matrix := Cholesky's factor L of a positive definite matrix, A = L L'. A pivot at or below 0 makes
+ * its column 0, as a row of zeros has it. Of other singular matrices L may be anything: rounding also
+ * leaves pivots just above 0. */
 void symmetric_factorise(double *matrix, int n);
 
 /* vector := L x, for the result L of symmetric_factorise(). */

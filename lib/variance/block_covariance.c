@@ -164,7 +164,7 @@ VECTORISED static void fill_matrix(const Region *r, double factor, double fixed)
 
 /* -- Eigenvalues ------------------------------------------------------------------------------ */
 
-/* The largest coefficients of rounding make tiny eigenvalues negative. */
+/* Rounding makes tiny eigenvalues negative. */
 static float not_negative(double value)
 {
     return value < 0 ? 0 : (float)value;

@@ -42,17 +42,10 @@ static bool takes_first(const float *z, size_t dims)
            GMS_FIRST;
 }
 
-/* The first step of a trajectory starts at N, and the last one that adds noise has a bound. */
-static bool is_gaussian(const VarianceInput *input, const ReverseStep *step)
-{
-    return step->t == input->schedule->timesteps || step->max_variance < INFINITY;
-}
-
 static void draw(const VarianceInput *input, const ReverseStep *step, const float *cov,
                  const float *z, float *noise)
 {
-    const double factor =
-        is_gaussian(input, step) ? 0 : -pow(step->gain * variance_factor(input), 1.5);
+    const double factor = step->is_end ? 0 : -pow(step->gain * variance_factor(input), 1.5);
     const double sign = takes_first(z, input->dims) ? 2 : -1;
     for (size_t i = 0; i < input->dims; i++) {
         const double e = input->eps_hat[i], h = input->head[i], m = input->draw_head[i];

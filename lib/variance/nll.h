@@ -3,8 +3,8 @@
  * exp(l) estimates SNR_t (V + 1/SNR_1), SNR_t = alpha_bar_t / beta_bar_t, where V is the variance of
  * x_0 given x_t about x_0_hat (objective_nll.c). So V = exp(l) / SNR_t - 1/SNR_1, between two limits:
  *
- *     1/SNR_t        x_t / sqrt(alpha_bar_t) alone is so near to x_0 on average, so the best estimate
- *                    of x_0 is no worse. For a single x_t the variance may be larger.
+ *     1/SNR_t        the mean squared error of x_t / sqrt(alpha_bar_t), and the best estimate of x_0
+ *                    has no larger one. For a single x_t the variance may be larger.
  *     0.1 / SNR_1    no step tells smaller variances apart. So V is positive everywhere.
  */
 #pragma once

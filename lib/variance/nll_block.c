@@ -1,6 +1,6 @@
 /* NLL with correlations: the diagonal is nll's, and the correlations of neighbouring pixels are those
- * that train fitted beside the head (variance/block_covariance.h). Without correlations it is nll.
- */
+ * that train fitted beside the head (variance/block_covariance.h). A network without correlations does
+ * not have it. */
 #include "variance/variance.h"
 
 static void nll_block(const VarianceInput *input, float *cov)

@@ -98,16 +98,16 @@ typedef struct Variance {
      * may be negative, or larger than data in [-1, 1] can have. NULL for a fixed variance, and if
      * depends_on_step. */
     void (*cov)(const VarianceInput *input, float *cov);
-    /* Whether the variance depends on s as well as on t. Then it has step_variance, and is
-     * not fixed. The bound evaluates it for each cell, so dp has no tables of it. It has no
+    /* Whether the variance depends on s as well as on t. Then it has step_variance, unless it
+     * reads_jacobian, and is not fixed. The bound evaluates it for each cell, so dp has no tables of it. It has no
      * options and no calibration. */
     bool depends_on_step;
     /* Whether the noise of a step comes from products with the network's Jacobian, which the
      * sampler makes (inference/full_noise.h). Such a variance has none of the functions. Lists of
      * all variances leave it out, since it takes many passes: it must be asked for. */
     bool reads_jacobian;
-    /* variance [dims] := the variance of x_s in the step t -> s, s > 0, by either sampler. NULL
-     * unless depends_on_step, and if reads_jacobian. */
+    /* variance [dims] := the variance of x_s in the step t -> s, s > 0. NULL unless depends_on_step,
+     * and if reads_jacobian. */
     void (*step_variance)(const VarianceInput *input, const ReverseStep *step, double *variance);
     /* noise [dims] := the noise that the step adds to the mean, for covariances that are not
      * diagonal. NULL: the noise is sqrt(variance) z.
