@@ -475,6 +475,8 @@ static bool run_locked(Stage *stage, const LoopOptions *options, RunLock *lock, 
                    options->quiet);
     if (options->computes)
         progress_note(&loop.progress, "%s computes in %s", stage->name, options->computes);
+    if (options->recipe)
+        progress_note(&loop.progress, "takes the recipe from %s", options->recipe);
     if (loop.step > 0)
         progress_note(&loop.progress, "continuing %s at step %lld%s%s", stage->path,
                       (long long)loop.step, steered[0] ? ", from here on with another " : "",

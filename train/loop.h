@@ -15,6 +15,8 @@ typedef struct LoopOptions {
     bool profile;
     /* The end of the first line, "bf16 (auto: ...), 2 threads"; NULL for no such line. */
     const char *computes;
+    /* The file of the run whose recipe is taken; NULL for no such line. */
+    const char *recipe;
 } LoopOptions;
 
 /* Runs the stage to its last step, or until a signal: the state is saved in both cases. */

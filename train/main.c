@@ -106,15 +106,20 @@ static bool run(Settings *settings, Error *error)
 {
     Config config;
     const char *reason = NULL;
+    char *origin = NULL;
     Stage2Task task = {.heads = settings->heads};
     settings_show_notes(settings);
     const bool ready = check_settings(settings, error) &&
                        (settings->stage == 1 || parse_losses(settings->loss, &task, error));
-    if (!group_agree(ready, error) || !settings_load(settings, &task, &config, &reason, error))
+    if (!group_agree(ready, error) ||
+        !settings_load(settings, &task, &config, &reason, &origin, error)) {
+        memory_free(origin);
         return false;
+    }
     program_set_threads((int)settings->threads);
     char *computes = describe_arithmetic(&config, reason);
     settings->loop.computes = computes;
+    settings->loop.recipe = origin;
     char *directory =
         settings->run ? memory_string(settings->run) : memory_format("checkpoints/%s", config.name);
     cache_place_set(directory, !settings->loop.quiet);
@@ -122,6 +127,7 @@ static bool run(Settings *settings, Error *error)
                                      : run_stage2(settings, &config, &task, directory, error);
     memory_free(directory);
     memory_free(computes);
+    memory_free(origin);
     return done;
 }
 
@@ -135,8 +141,8 @@ int main(int argc, char **argv)
         option_string("loss", "LOSSES", &s.loss,
                       "stage 2: one of those above, or several with commas between"),
         option_string("config", "RECIPE", &s.config,
-                      "the recipe: a file, or the name of one in configs/ (default: "
-                      "fashion-mnist)"),
+                      "the recipe: a file, or the name of one in configs/ (default: that of the "
+                      "network in --run, or else fashion-mnist)"),
         option_list("set", "KEY=VALUE", &s.overrides,
                     "override one key of the recipe, as in stage1.batch=64; repeatable"),
         option_string("run", "DIR", &s.run, "where results go (default: checkpoints/<name>)"),

@@ -26,22 +26,43 @@ void settings_show_notes(const Settings *settings)
 
 /* -- The recipe ------------------------------------------------------------------------------- */
 
-/* The configuration in the run's network, if another program trained it and the user names no
- * recipe: there is no other recipe. False if there is no such network. */
-static bool imported_recipe(const Settings *settings, Recipe *recipe)
+/* Where a recipe is from. */
+typedef struct Source {
+    Recipe recipe;
+    /* Of the run's network, and another program trained that. */
+    bool is_of_run, is_imported;
+} Source;
+
+/* A checkpoint stores what `auto` was for stage 1. For other losses, and in stage 2, it may be
+ * something else. */
+static char *recipe_of(const Checkpoint *checkpoint)
+{
+    Config config = *checkpoint_config(checkpoint);
+    config.precision = PRECISION_AUTO;
+    if (config.stage2.solver == SOLVER_EXACT)
+        config.stage2.solver = SOLVER_AUTO;
+    return config_to_yaml(&config);
+}
+
+/* The recipe that the run's network was trained by, if the user names a run and no recipe. False if
+ * there is no such network. */
+static bool run_recipe(const Settings *settings, Source *source)
 {
     Checkpoint *checkpoint = NULL;
     Error unused;
-    if (settings->stage != 2 || settings->config || !settings->run)
+    Recipe *recipe = &source->recipe;
+    if (settings->config || !settings->run || (settings->stage == 1 && settings->loop.fresh))
         return false;
     recipe->path = memory_format("%s/stage1.h5", settings->run);
-    if (access(recipe->path, F_OK) == 0 && checkpoint_open(&checkpoint, recipe->path, &unused) &&
-        checkpoint_attribute(checkpoint, "/", "imported", 0) == 1)
-        recipe->text = config_to_yaml(checkpoint_config(checkpoint));
+    if (access(recipe->path, F_OK) == 0 && checkpoint_open(&checkpoint, recipe->path, &unused)) {
+        recipe->text = recipe_of(checkpoint);
+        source->is_imported = checkpoint_attribute(checkpoint, "/", "imported", 0) == 1;
+        source->is_of_run = true;
+    }
     checkpoint_close(checkpoint);
-    if (!recipe->text)
+    if (!source->is_of_run)
         recipe_free(recipe);
-    return recipe->text != NULL;
+    return source->is_of_run;
 }
 
 /* The checkpoint whose run or whose network goes on; NULL: a new run begins. Caller frees. */
@@ -56,18 +77,19 @@ static char *earlier_checkpoint(const Settings *settings, const Config *config)
 }
 
 /* Parses the recipe, and again with what the images of the command line need. */
-static bool parse_recipe(const Settings *settings, const Recipe *recipe, bool imported,
-                         StringList *overrides, Config *config, Error *error)
+static bool parse_recipe(const Settings *settings, const Source *source, StringList *overrides,
+                         Config *config, Error *error)
 {
+    const Recipe *recipe = &source->recipe;
     OwnImages own = {0};
     bool done = false;
     for (int time = 0; time < 2; time++) {
-        done = (imported ? config_parse : config_parse_file)(
+        done = (source->is_of_run ? config_parse : config_parse_file)(
             config, recipe->text, recipe->path, overrides->items, overrides->count, error);
         if (!done || time == 1)
             break;
         char *earlier = earlier_checkpoint(settings, config);
-        own = own_images(config, overrides, earlier, imported);
+        own = own_images(config, overrides, earlier, source->is_imported);
         memory_free(earlier);
         if (!own.format && !own.test && !own.channels)
             break;
@@ -85,13 +107,14 @@ static bool parse_recipe(const Settings *settings, const Recipe *recipe, bool im
 }
 
 static bool read_recipe(const Settings *settings, StringList *overrides, Config *config,
-                        Error *error)
+                        char **origin, Error *error)
 {
-    Recipe recipe = {0};
-    const bool imported = imported_recipe(settings, &recipe);
-    const bool done = (imported || recipe_read(&recipe, settings->config, error)) &&
-                      parse_recipe(settings, &recipe, imported, overrides, config, error);
-    recipe_free(&recipe);
+    Source source = {0};
+    const bool done =
+        (run_recipe(settings, &source) || recipe_read(&source.recipe, settings->config, error)) &&
+        parse_recipe(settings, &source, overrides, config, error);
+    *origin = source.is_of_run ? memory_string(source.recipe.path) : NULL;
+    recipe_free(&source.recipe);
     return done;
 }
 
@@ -142,7 +165,7 @@ static bool resolve_precision(const Settings *settings, Config *config, const ch
 /* --seed, --precision and --convolution are short for overrides of those keys. The task has no
  * losses in stage 1. */
 static bool load_config(const Settings *settings, const Stage2Task *task, Config *config,
-                        const char **reason, Error *error)
+                        const char **reason, char **origin, Error *error)
 {
     static const char *const precisions[] = {"precision=auto", "precision=f32", "precision=bf16"};
     static const char *const convolutions[] = {"convolution=auto", "convolution=direct"};
@@ -157,7 +180,7 @@ static bool load_config(const Settings *settings, const Stage2Task *task, Config
     if (settings->convolution >= 0)
         string_list_add(&overrides, convolutions[settings->convolution]);
 
-    const bool done = read_recipe(settings, &overrides, config, error);
+    const bool done = read_recipe(settings, &overrides, config, origin, error);
     memory_free(seed);
     string_list_free(&overrides);
     if (done)
@@ -168,12 +191,12 @@ static bool load_config(const Settings *settings, const Stage2Task *task, Config
 /* Loaded by the first process, for all: the recipe may come from its standard input, and `auto`
  * may be another precision on the processors of the others. */
 bool settings_load(const Settings *settings, const Stage2Task *task, Config *config,
-                   const char **reason, Error *error)
+                   const char **reason, char **origin, Error *error)
 {
     bool loaded = true;
     if (group_is_first()) {
         const bool before = group_alone(true);
-        loaded = load_config(settings, task, config, reason, error);
+        loaded = load_config(settings, task, config, reason, origin, error);
         group_alone(before);
     }
     if (!group_agree(loaded, error))

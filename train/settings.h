@@ -21,6 +21,8 @@ typedef struct Settings {
 void settings_show_notes(const Settings *settings);
 
 /* The configuration of the command, the same in all processes. The task has no losses in stage 1.
- * *reason := why the precision was chosen, in the first process; NULL: by its processor. Input error. */
+ * In the first process *reason := why the precision was chosen, NULL: by its processor; and *origin :=
+ * the file of the run whose recipe it is, for memory_free, NULL: it is a recipe of configs/ or of the
+ * user. Input error. */
 bool settings_load(const Settings *settings, const Stage2Task *task, Config *config,
-                   const char **reason, Error *error);
+                   const char **reason, char **origin, Error *error);

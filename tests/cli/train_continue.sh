@@ -212,6 +212,18 @@ esac
 works train --config tiny.yaml --threads 1 --run computes --stage 1 --fresh --quiet
 [ -z "$(cat errors)" ] || problem "--quiet, but: $(cat errors)"
 
+# A run that is named knows its recipe, in both stages; --fresh begins with the default one.
+without() {
+    works train --threads 1 --run computes "$@"
+    grep -q -F "takes the recipe from computes/stage1.h5" errors || problem "train $*: $(cat errors)"
+}
+without --stage 1 --set stage1.steps=5
+grep -q -F "saved computes/stage1.h5 (step 5 of 5)" errors || problem "a run that goes on: $(cat errors)"
+without --stage 2 --loss npr --set stage2.steps=2
+works infer info --yaml computes/stage2-npr.h5
+grep -q "solver: adam" printed || problem "the recipe of stage 2: $(cat printed)"
+fails_with 2 "train-images" train --stage 1 --run computes --fresh --set data.train=nowhere/train-images
+
 # The rows of other runs stay; a last row that a crash cut off goes.
 printf 'other,eps,9,1,1,1,1\nstage10,eps,9,1,1,1,1\nstage1,eps,7,1,1,1,1\nother,eps,10,1' \
     >>r/metrics.csv
