@@ -178,8 +178,8 @@ static int compute_options(Option *at, CommonOptions *common)
                        "processor cores to use (default: all)"),
         option_choice("precision", "auto|f32|bf16", &common->precision,
                       "the precision of the network (default: auto, which is f32, so that results "
-                      "do not depend on the processor; bf16 is three to eight times faster on "
-                      "processors that have instructions for it)"),
+                      "do not depend on the processor; bf16 is four to six times faster on "
+                      "processors with AMX, and seldom on others)"),
         option_choice("convolution", "auto|direct", &common->convolution,
                       "whether 3x3 convolutions in float32 are computed by Winograd's algorithm "
                       "(default: auto, which does so; direct never does)"),

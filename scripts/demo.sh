@@ -42,7 +42,7 @@ Next:
   bin/infer compare --run $run --images 100 --samples 1000
                             surer numbers of more variances, in a quarter of an hour
   bin/infer sample --run $run --variance sn --steps 100 --out more.png
-  bin/train --stage 1       the real recipe: ten minutes with AMX, most of an hour with AVX-512,
-                            more with AVX2; then
+  bin/train --stage 1       the real recipe: ten minutes with AMX, half an hour with AVX-512,
+                            forty minutes to an hour with AVX2; then
   bin/train --stage 2 --loss npr,sn
 EOF

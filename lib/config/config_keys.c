@@ -208,7 +208,7 @@ const ConfigKey config_keys[] = {
      .help = "seed of all random numbers"},
     {"precision", KEY_CHOICE, AT(precision), .choices = CHOICES("auto", "f32", "bf16"),
      .fallback = "auto", .ignored_in = NETWORK,
-     .help = "arithmetic; auto trains in bf16 where the processor has it, and solves in f32"},
+     .help = "arithmetic; auto trains in bf16 where the processor has AMX, and solves in f32"},
     {"convolution", KEY_CHOICE, AT(convolution), .choices = CHOICES("auto", "direct"),
      .fallback = "auto", .ignored_in = NETWORK,
      .help = "auto computes 3x3 convolutions in f32 by Winograd's algorithm; direct never does"},
