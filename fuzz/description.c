@@ -36,7 +36,7 @@ static void schedule(const char *path)
     Config config;
     Json *json = NULL;
     config_defaults(&config);
-    if (!json_read_file(&json, path, &error) ||
+    if (!json_read_map(&json, path, "the description of a scheduler", &error) ||
         !diffusers_schedule(&config, json, path, &notes, &error))
         fuzz_check_error(&error);
     json_free(json);

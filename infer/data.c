@@ -204,8 +204,10 @@ static bool read_all(Data *d, Survey *survey, Error *error)
 /* Images without labels are no error, unless --labels names a file. Wrong labels are one. */
 static bool read_labels(Data *d, Error *error)
 {
-    return labels_read(&d->classes, d->dataset, d->labels, "--labels", MOST_CLASSES, error) ||
-           (!d->labels && !labels_are_there(d->dataset, &d->no_labels));
+    if (labels_read(&d->classes, d->dataset, d->labels, "--labels", MOST_CLASSES, error))
+        return true;
+    d->no_labels = *error;
+    return !d->labels && error->is_absence;
 }
 
 /* -- Lines ------------------------------------------------------------------------------------- */

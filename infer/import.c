@@ -173,6 +173,16 @@ static bool name_images(Import *s, Error *error)
                            sizeof config->data.train - 1);
     if (!dataset_shape(s->data, &resolution, &channels, error))
         return error_prefix(error, "--data");
+    /* Pictures may be shrunk, and grey ones become colours (data.resize). */
+    const bool adapts = dataset_format_of_file(s->data) == DATA_PICTURES;
+    if ((resolution != config->data.resolution &&
+         !(adapts && resolution > config->data.resolution)) ||
+        (channels != config->data.channels && !(adapts && channels == 1)))
+        return error_input(error,
+                           "--data: %s: has images of %d x %d with %d channel%s, expected %d x %d "
+                           "with %d as the network's",
+                           s->data, resolution, resolution, channels, channels == 1 ? "" : "s",
+                           config->data.resolution, config->data.resolution, config->data.channels);
     strcpy(config->data.train, s->data);
     strcpy(config->data.test, CONFIG_TEST_AUTO);
     return true;

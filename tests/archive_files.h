@@ -1,6 +1,8 @@
 /* Archives for tests: tar, tar.gz and zip, written by libarchive. */
 #pragma once
 
+#include "base/utf8_locale.h"
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <check.h>
@@ -19,12 +21,15 @@ typedef struct ArchiveFile {
 /* Writes files [count] to `path`, whose ending chooses the kind: .zip, .tar.gz, else tar. */
 static inline void archive_write_files(const char *path, const ArchiveFile *files, int count)
 {
+    const locale_t utf8 = utf8_locale_new(), before = utf8_locale_enter(utf8);
     struct archive *archive = archive_write_new();
     const char *gz = strstr(path, ".gz");
-    if (strstr(path, ".zip"))
+    if (strstr(path, ".zip")) {
         archive_write_set_format_zip(archive);
-    else
+        ck_assert_int_eq(archive_write_set_options(archive, "zip:hdrcharset=UTF-8"), ARCHIVE_OK);
+    } else {
         archive_write_set_format_pax_restricted(archive);
+    }
     if (gz)
         archive_write_add_filter_gzip(archive);
     ck_assert_int_eq(archive_write_open_filename(archive, path), ARCHIVE_OK);
@@ -44,4 +49,6 @@ static inline void archive_write_files(const char *path, const ArchiveFile *file
     }
     ck_assert_int_eq(archive_write_close(archive), ARCHIVE_OK);
     archive_write_free(archive);
+    utf8_locale_leave(before);
+    utf8_locale_free(utf8);
 }

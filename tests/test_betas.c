@@ -21,7 +21,7 @@ static void write_betas(const char *path, const char *before, const char *betwee
     linear_betas(betas, timesteps);
     fputs(before, file);
     for (int i = 0; i < timesteps; i++)
-        fprintf(file, "%.17g%s", betas[i], between);
+        fprintf(file, "%.17g%s", betas[i], before[0] == '[' && i + 1 == timesteps ? "]" : between);
     ck_assert_int_eq(fclose(file), 0);
 }
 
@@ -148,6 +148,9 @@ START_TEST(impossible_betas_are_refused)
     static const char *const files[][2] = {{"", "holds no numbers"},
                                            {"0.1 0.2 x", "number 3 is \"x\", expected one above 0"},
                                            {"0.1\n1.0\n", "number 2 is \"1.0\""},
+                                           {"[0.1, 0.2", "a bracket at the beginning and none"},
+                                           {"[0.1, [0.2]]", "number 2 is \"[0.2]\""},
+                                           {"0.1,,0.2", "a comma without a number before it"},
                                            {"<!DOCTYPE html><html>", "is an HTML page"}};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         scratch_write(scratch_path("betas.txt"), files[i][0], strlen(files[i][0]));
@@ -184,7 +187,6 @@ static char *betas_in_json(int timesteps)
     size_t size;
     write_betas(in_directory("list"), "[", ",", timesteps);
     char *text = scratch_read(in_directory("list"), &size);
-    text[size - 1] = ']';
     text = realloc(text, size + 1);
     text[size] = '\0';
     return text;

@@ -153,7 +153,7 @@ END_TEST
 START_TEST(weights_do_not_crash)
 {
     replay("safetensors", 4);
-    replay("torch", 7);
+    replay("torch", 8);
     replay("pickle", 5);
     replay("description", 4);
 }

@@ -86,6 +86,16 @@ START_TEST(all_floating_types_are_read)
 }
 END_TEST
 
+/* One in a list, and one under a number. */
+START_TEST(tensors_without_a_name_do_not_matter)
+{
+    TensorFile *file = open_file("tests/corpus/torch/elsewhere-old.pt");
+    ck_assert_int_eq(tensor_file_table(file)->tensor_count, 1);
+    check_numbers(file, 0, "a", (const float[]){0, 1, 2, 3, 4, 5}, 6);
+    tensor_file_close(file);
+}
+END_TEST
+
 START_TEST(views_are_read_through_their_strides)
 {
     static const char *const paths[] = {"tests/corpus/torch/small.pt",
@@ -207,7 +217,8 @@ START_TEST(a_moving_average_has_the_word_ema_in_its_name)
 END_TEST
 
 SUITE_MAIN("exchange", a_moving_average_has_the_word_ema_in_its_name, all_floating_types_are_read,
-           views_are_read_through_their_strides, a_dictionary_inside_others_is_found_once,
+           tensors_without_a_name_do_not_matter, views_are_read_through_their_strides,
+           a_dictionary_inside_others_is_found_once,
            strided_tensors_are_those_of_the_contiguous_file,
            a_deflated_archive_has_the_numbers_of_the_stored_one,
            one_pass_reads_what_single_reads_give, every_state_dict_of_a_list_is_a_group)

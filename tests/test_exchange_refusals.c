@@ -146,9 +146,33 @@ START_TEST(other_wrong_headers_of_safetensors_are_refused)
                  "no possible shape");
     check_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[2.5],\"data_offsets\":[0,8]}}",
                  "no possible shape");
+    check_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[2.0],\"data_offsets\":[0,8]}}",
+                 "no possible shape");
+    check_header(
+        "{\"__metadata__\":5,\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+        "__metadata__ is no object with texts");
+    check_header("{\"__metadata__\":{\"x\":5},\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_"
+                 "offsets\":[0,8]}}",
+                 "__metadata__ has under x no text");
     check_header("{\"a\":{\"dtype\":4,\"shape\":[2],\"data_offsets\":[0,8]}}", "the type (none)");
     check_header("{\"a\":[]}", "the type (none)");
     check_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", "impossible data_offsets");
+}
+END_TEST
+
+/* Each value would take some eighty bytes of memory. */
+START_TEST(a_header_of_many_values_is_refused)
+{
+    enum { VALUES = 4000001, BYTES = 8 + 2 * VALUES + 8 };
+    char *bytes = memory_large(BYTES, 1, "a header", &error);
+    ck_assert_ptr_nonnull(bytes);
+    for (int i = 0; i < 4; i++)
+        bytes[i] = (char)((2 * VALUES) >> (8 * i));
+    for (int i = 0; i < VALUES; i++)
+        memcpy(bytes + 8 + 2 * i, i == 0 ? "[1" : ",1", 2);
+    scratch_write(scratch_path("x.safetensors"), bytes, BYTES);
+    memory_free(bytes);
+    check_refused(scratch_path("x.safetensors"), "the header has more than 4000000 values");
 }
 END_TEST
 
@@ -243,4 +267,5 @@ SUITE_MAIN("exchange_refusals", a_pickle_that_names_a_function_is_refused_by_nam
            a_pickle_without_tensors_is_refused, tensors_outside_their_storage_are_refused,
            files_of_something_else_are_refused_with_their_kind, damaged_files_are_refused,
            wrong_headers_of_safetensors_are_refused, other_wrong_headers_of_safetensors_are_refused,
-           truncated_files_are_refused, impossible_pickles_are_refused)
+           a_header_of_many_values_is_refused, truncated_files_are_refused,
+           impossible_pickles_are_refused)

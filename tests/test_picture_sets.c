@@ -288,6 +288,27 @@ static Labels labels_of(const char *path)
     return labels;
 }
 
+/* Whatever the locale says: a test has the locale C, as the programs have. */
+START_TEST(names_outside_ascii_are_names)
+{
+    static const char *const kinds[] = {"names.zip", "names.tar", "names.tar.gz"};
+    MadeFile files[2] = {level_png(1), level_png(2)};
+    const ArchiveFile archived[] = {
+        {"k\xc3\xa4tzchen/1.png", files[0].bytes, files[0].size, NULL},
+        {"\xd0\xba\xd0\xbe\xd1\x88\xd0\xba\xd0\xb0/2.png", files[1].bytes, files[1].size, NULL}};
+    for (int i = 0; i < 3; i++) {
+        archive_write_files(scratch_path(kinds[i]), archived, 2);
+        check_levels(scratch_path(kinds[i]), BROKEN_STOP, 2, (int[]){1, 2});
+        Labels labels = labels_of(scratch_path(kinds[i]));
+        ck_assert_int_eq(labels.classes, 2);
+        ck_assert_str_eq(labels.names[0], "k\xc3\xa4tzchen");
+        labels_free(&labels);
+    }
+    free(files[0].bytes);
+    free(files[1].bytes);
+}
+END_TEST
+
 START_TEST(classes_are_known_by_their_names)
 {
     write_classes("all", (const char *[]){"cats", "dogs", "emus"}, 3);
@@ -326,7 +347,7 @@ START_TEST(classes_of_a_list_are_known_by_their_names)
 END_TEST
 
 SUITE_MAIN("sets of pictures", pictures_come_in_the_order_of_their_names,
-           no_picture_of_an_archive_is_lost_without_a_word,
+           no_picture_of_an_archive_is_lost_without_a_word, names_outside_ascii_are_names,
            directories_that_link_to_each_other_are_refused, a_broken_picture_stops_or_is_left_out,
            directories_are_labels_and_notes_tell_what_is_left_out, classes_are_known_by_their_names,
            classes_of_a_list_are_known_by_their_names)

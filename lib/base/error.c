@@ -21,6 +21,7 @@ void error_one_line(char *text)
 static void set(Error *error, ErrorKind kind, const char *format, va_list arguments)
 {
     error->kind = kind;
+    error->is_absence = false;
     vsnprintf(error->message, sizeof error->message, format, arguments);
     error_one_line(error->message);
 }
@@ -40,6 +41,16 @@ bool error_input(Error *error, const char *format, ...)
     va_start(arguments, format);
     set(error, ERROR_INPUT, format, arguments);
     va_end(arguments);
+    return false;
+}
+
+bool error_absent(Error *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    set(error, ERROR_INPUT, format, arguments);
+    va_end(arguments);
+    error->is_absence = true;
     return false;
 }
 

@@ -25,10 +25,15 @@ typedef struct Error {
     ErrorKind kind;
     /* One line without a newline at its end. */
     char message[1024];
+    /* Whether it says that something is not there, which some callers can do without. */
+    bool is_absence;
 } Error;
 
 bool error_runtime(Error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool error_input(Error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* An input error that is_absence. */
+bool error_absent(Error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Put "context: " before the message of an error that is set, or more text after it. Both return
  * false. */

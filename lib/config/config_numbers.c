@@ -1,5 +1,5 @@
-/* A list of numbers from a text file: numbers with spaces, commas or line ends between them, with or
- * without brackets around. So a column of numpy.savetxt is one, and a list of JSON. */
+/* A list of numbers from a text file: numbers with spaces, line ends or a comma between them, with or
+ * without brackets around all of them. So a column of numpy.savetxt is one, and a list of JSON. */
 #include "config/config_keys.h"
 
 #include "base/foreign_file.h"
@@ -12,7 +12,7 @@
 /* Bytes of a file: 25 for each number would do. */
 enum { MOST_BYTES = 1 << 20 };
 
-static const char between[] = " \t\r\n,[]";
+static const char spaces[] = " \t\r\n", between[] = " \t\r\n,";
 
 /* The text of the file, which ends with a zero byte; NULL with the error set. Caller frees. */
 static char *read_text(const char *path, Error *error)
@@ -37,6 +37,35 @@ static char *read_text(const char *path, Error *error)
     return NULL;
 }
 
+/* Takes the brackets around the list away. */
+static bool strip_brackets(char *text, const char *path, Error *error)
+{
+    const size_t begin = strspn(text, spaces);
+    size_t end = strlen(text);
+    while (end > begin && strchr(spaces, text[end - 1]))
+        end--;
+    if (text[begin] != '[')
+        return true;
+    if (text[end - 1] != ']')
+        return error_input(error, "%s: its list has a bracket at the beginning and none at the end",
+                           path);
+    text[begin] = text[end - 1] = ' ';
+    return true;
+}
+
+/* At most one comma stands between two numbers, and none before the first. */
+static bool check_commas(const char *text, const char *path, Error *error)
+{
+    int allowed = 0;
+    for (const char *c = text; *c != '\0'; c++) {
+        if (*c == ',' && allowed-- == 0)
+            return error_input(error, "%s: has a comma without a number before it", path);
+        if (!strchr(between, *c))
+            allowed = 1;
+    }
+    return true;
+}
+
 bool config_key_set_from_file(const ConfigKey *key, Config *config, const char *path, Error *error)
 {
     char *text = read_text(path, error), *rest = NULL;
@@ -44,7 +73,7 @@ bool config_key_set_from_file(const ConfigKey *key, Config *config, const char *
         return false;
     const char **items = memory_small(CONFIG_MAX_BETAS, sizeof *items);
     int count = 0;
-    bool ok = true;
+    bool ok = strip_brackets(text, path, error) && check_commas(text, path, error);
     for (char *item = strtok_r(text, between, &rest); ok && item;
          item = strtok_r(NULL, between, &rest)) {
         if (count == CONFIG_MAX_BETAS)

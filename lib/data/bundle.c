@@ -13,6 +13,7 @@
 
 #include "base/input_file.h"
 #include "base/memory.h"
+#include "base/utf8_locale.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -34,6 +35,7 @@ struct Bundle {
     uint8_t tail[TAR_BLOCK];
     /* The name of the file. */
     char *name;
+    locale_t utf8;
 };
 
 /* -- Errors ------------------------------------------------------------------------------------ */
@@ -104,6 +106,7 @@ bool bundle_open(Bundle **result, const char *path, Error *error)
         return false;
     Bundle *bundle = memory_small(1, sizeof *bundle);
     bundle->path = memory_string(path);
+    bundle->utf8 = utf8_locale_new();
     if (open_archive(bundle)) {
         *result = bundle;
         return true;
@@ -123,6 +126,7 @@ void bundle_close(Bundle *bundle)
     archive_read_free(bundle->archive);
     if (bundle->stream)
         gzclose_r(bundle->stream);
+    utf8_locale_free(bundle->utf8);
     memory_free(bundle->path);
     memory_free(bundle->name);
     memory_free(bundle);
@@ -189,12 +193,25 @@ static char *plain_name(const char *stored)
     return name;
 }
 
+/* archive_read_next_header, with the name of the entry; NULL if there is none. */
+static int next_entry(Bundle *bundle, struct archive_entry **entry, const char **name)
+{
+    const locale_t before = utf8_locale_enter(bundle->utf8);
+    const int code = archive_read_next_header(bundle->archive, entry);
+    *name = NULL;
+    if (code == ARCHIVE_OK || code == ARCHIVE_WARN)
+        *name = archive_entry_pathname(*entry);
+    utf8_locale_leave(before);
+    return code;
+}
+
 bool bundle_next(Bundle *bundle, BundleFile *file, Error *error)
 {
     *file = (BundleFile){0};
     struct archive_entry *entry;
+    const char *name;
     for (;;) {
-        const int code = archive_read_next_header(bundle->archive, &entry);
+        const int code = next_entry(bundle, &entry, &name);
         if (code == ARCHIVE_EOF) {
             *file = (BundleFile){0}; /* an entry without a name may have come before */
             return check_end(bundle, error);
@@ -205,14 +222,13 @@ bool bundle_next(Bundle *bundle, BundleFile *file, Error *error)
             archive_entry_filetype(entry) == AE_IFLNK || archive_entry_hardlink(entry) != NULL;
         if (archive_entry_filetype(entry) != AE_IFREG && !file->is_link)
             continue;
-        const char *name =
-            archive_entry_pathname(entry); /* NULL where this locale lacks a character */
-        name = name ? name : archive_entry_pathname_utf8(entry);
+        if (!name)
+            return error_input(error, "%s: has a file whose name can't be read", bundle->path);
         file->size = archive_entry_size_is_set(entry) ? archive_entry_size(entry) : -1;
         memory_free(bundle->name);
-        bundle->name = name ? plain_name(name) : NULL;
+        bundle->name = plain_name(name);
         file->name = bundle->name;
-        if (name && file->name[0] != '\0')
+        if (file->name[0] != '\0')
             return true;
     }
 }

@@ -8,7 +8,9 @@
 #include "data/dataset_format.h"
 #include "data/idx.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool shape(const char *path, int *resolution, int *channels, Error *error)
 {
@@ -49,6 +51,8 @@ static bool read_labels(const Dataset *dataset, const char *path, RawLabels *lab
 {
     (void)dataset;
     uint8_t *bytes = NULL;
+    if (access(path, F_OK) != 0)
+        return error_absent(error, "%s: cannot be read: %s", path, strerror(errno));
     bool ok = idx_read_labels(&bytes, &labels->count, path, error) &&
               (labels->values = memory_large((size_t)labels->count, sizeof *labels->values,
                                              "labels", error)) != NULL;

@@ -175,19 +175,37 @@ static bool read_items(const Reader *reader, uint8_t **items, Error *error)
 
 /* -- Files ------------------------------------------------------------------------------------- */
 
+/* magic := the first four bytes, unpacked. Nothing that follows is looked at: a file with a wrong
+ * checksum is an IDX file, too. */
+static bool read_magic(const char *path, uint8_t magic[4])
+{
+    enum { GZIP = 16 };
+    uint8_t begin[1024];
+    FILE *file = input_file_open(path);
+    const size_t got = file ? fread(begin, 1, sizeof begin, file) : 0;
+    if (file)
+        fclose(file);
+    if (got < 4 || begin[0] != 0x1f || begin[1] != 0x8b) {
+        memcpy(magic, begin, got < 4 ? 0 : 4);
+        return got >= 4;
+    }
+    z_stream stream = {.next_in = begin, .avail_in = (uInt)got, .next_out = magic, .avail_out = 4};
+    if (inflateInit2(&stream, MAX_WBITS + GZIP) != Z_OK)
+        return false;
+    (void)inflate(&stream, Z_SYNC_FLUSH);
+    inflateEnd(&stream);
+    return stream.avail_out == 0;
+}
+
 bool idx_detects(const char *path)
 {
     int64_t size = 0;
     Error unused;
-    if (!input_file_check(path, "", &size, &unused))
+    uint8_t begin[4];
+    if (!input_file_check(path, "", &size, &unused) || !read_magic(path, begin))
         return false;
-    uint8_t begin[4] = {0};
-    gzFile stream = gzopen(path, "rb");
-    const int got = stream ? gzread(stream, begin, sizeof begin) : 0;
-    if (stream)
-        gzclose_r(stream);
     const uint32_t magic = big_endian(begin);
-    return got == sizeof begin && (magic == MAGIC_IMAGES || magic == MAGIC_LABELS);
+    return magic == MAGIC_IMAGES || magic == MAGIC_LABELS;
 }
 
 static bool open_reader(Reader *reader, const char *expected, Error *error)

@@ -78,10 +78,10 @@ static char *find_file(const Dataset *dataset, const char *path, const char *opt
                  : format->labels_path ? format->labels_path(dataset)
                                        : NULL;
     if (!file)
-        error_input(error,
-                    "%s: its labels are not known; name their file with %s (IDX, or HDF5 with "
-                    "integers /labels [N])",
-                    dataset->name, option);
+        error_absent(error,
+                     "%s: its labels are not known; name their file with %s (IDX, or HDF5 with "
+                     "integers /labels [N])",
+                     dataset->name, option);
     return file;
 }
 
@@ -107,18 +107,6 @@ bool labels_read(Labels *labels, const Dataset *dataset, const char *path, const
     if (!ok)
         labels_free(labels);
     return ok;
-}
-
-bool labels_are_there(const Dataset *dataset, Error *why)
-{
-    RawLabels raw = {0};
-    char *file = NULL;
-    const bool found = (!dataset->facts->has_files ||
-                        (file = find_file(dataset, NULL, "--labels", why)) != NULL) &&
-                       dataset->format->labels(dataset, file, &raw, why);
-    raw_labels_free(&raw);
-    memory_free(file);
-    return found;
 }
 
 /* The class of that name, or -1. */

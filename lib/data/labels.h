@@ -28,13 +28,10 @@ typedef struct Labels {
  *
  * A `path` names another file, in any format (dataset_format_of_file). Input error if there are no
  * labels, their number differs from the number of images, or one is not from 0 to max_classes - 1.
- * `option` is the option that names the file on the command line, for the message. */
+ * If there are no labels, the error is_absence. `option` is the option that names the file on the
+ * command line, for the message. */
 bool labels_read(Labels *labels, const Dataset *dataset, const char *path, const char *option,
                  int max_classes, Error *error);
-
-/* Whether the data set has labels of its own that can be read, right or wrong. *why := the reason if it
- * has none. */
-bool labels_are_there(const Dataset *dataset, Error *why);
 
 /* Gives each class the number that the class of its name has in `wanted`, so that both sets have the
  * same classes. Where one of them has no names, numbers are compared alone. Input error with the

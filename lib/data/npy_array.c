@@ -119,8 +119,8 @@ static bool choose_array(const char *path, const NpyWanted *wanted, char chosen[
         return error_input(error,
                            "%s: has several arrays that could be its %s; expected one named %s",
                            path, wanted->what, wanted->names[0]);
-    return error_input(error, "%s: has no array of %s; expected one named %s or %s", path,
-                       wanted->what, wanted->names[0], wanted->names[1]);
+    return error_absent(error, "%s: has no array of %s; expected one named %s or %s", path,
+                        wanted->what, wanted->names[0], wanted->names[1]);
 }
 
 /* -- Opening ----------------------------------------------------------------------------------- */

@@ -311,10 +311,10 @@ bool picture_set_labels(const PictureSet *set, int64_t *labels, Error *error)
 {
     const PictureIndex *index = &set->index;
     if (index->outside)
-        return error_input(error,
-                           "%s: %s lies in no directory of a class; expected every picture in "
-                           "one, or a file of labels",
-                           set->path, picture_name(index->outside).text);
+        return error_absent(error,
+                            "%s: %s lies in no directory of a class; expected every picture in "
+                            "one, or a file of labels",
+                            set->path, picture_name(index->outside).text);
     for (int64_t i = 0; i < index->count; i++)
         labels[i] = index->labels[i];
     return true;

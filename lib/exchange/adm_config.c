@@ -15,7 +15,7 @@
 static bool integers(const Described *d, const char *key, int *values, int *count)
 {
     const Json *member = json_member(d->json, key);
-    const char *text = json_get_text(member);
+    const char *whole = json_get_text(member), *text = whole;
     int64_t single;
     *count = 0;
     if (json_is_list(member))
@@ -33,8 +33,9 @@ static bool integers(const Described *d, const char *key, int *values, int *coun
         text = *end == ',' ? end + 1 : end;
     }
     return (text && *text == '\0') ||
-           error_input(d->error, "%s: %s is %.60s, expected integers with commas between them",
-                       d->path, key, text ? text : "no text");
+           error_input(d->error,
+                       "%s: %s is %.60s, expected at most %d integers with commas between them",
+                       d->path, key, whole ? whole : "no text", CONFIG_MAX_LEVELS);
 }
 
 /* The widths that the programs choose for images of that size. */
@@ -102,6 +103,9 @@ static bool heads(Config *config, const Described *d)
         !described_integer(d, "num_head_channels", -1, -1, 8192, &width) ||
         !described_integer(d, "num_heads_upsample", -1, -1, 1024, &upwards))
         return false;
+    if (width == 0)
+        return error_input(d->error, "%s: num_head_channels is 0, expected -1 or more than 0",
+                           d->path);
     config->model.head_channels = width > 0 ? width : 0;
     return width > 0 || upwards < 0 || upwards == config->model.heads ||
            error_input(d->error,

@@ -6,13 +6,16 @@
 static bool data_section(Config *config, const Described *d)
 {
     return described_integer(d, "image_size", 0, 4, 1024, &config->data.resolution) &&
-           described_integer(d, "channels", 3, 1, 64, &config->data.channels);
+           described_integer(d, "channels", 3, 1, 64, &config->data.channels) &&
+           described_truth_is(d, "rescaled", true, true) &&
+           described_truth_is(d, "logit_transform", false, false);
 }
 
 static bool model_section(Config *config, const Described *d)
 {
     const char *variance = json_get_text(json_member(d->json, "var_type"));
-    int out;
+    const int channels = config->data.channels;
+    int in, out;
     if (!described_integer(d, "ch", 128, 4, 4096, &config->model.channels) ||
         !described_list(d, "ch_mult", CONFIG_MAX_LEVELS, config->model.channel_mult,
                         &config->model.levels) ||
@@ -21,8 +24,8 @@ static bool model_section(Config *config, const Described *d)
                         &config->model.attentions) ||
         !described_number(d, "dropout", 0, &config->model.dropout) ||
         !described_truth_is(d, "resamp_with_conv", true, true) ||
-        !described_integer(d, "out_ch", config->data.channels, config->data.channels,
-                           config->data.channels, &out))
+        !described_integer(d, "in_channels", channels, channels, channels, &in) ||
+        !described_integer(d, "out_ch", channels, channels, channels, &out))
         return false;
     if (variance)
         config->stage1.variance =

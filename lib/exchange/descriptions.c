@@ -8,6 +8,8 @@ static bool refuse(const Described *d, const char *key, const char *expected)
 {
     const Json *member = json_member(d->json, key);
     double number;
+    if (json_is_absent(member))
+        return error_input(d->error, "%s: %s is missing, expected %s", d->path, key, expected);
     if (json_get_text(member))
         return error_input(d->error, "%s: %s is \"%.60s\", expected %s", d->path, key,
                            json_get_text(member), expected);
@@ -51,8 +53,11 @@ bool described_beta(const Described *d, const char *key, double missing, double 
 bool described_list(const Described *d, const char *key, int most, int *values, int *count)
 {
     const Json *list = json_member(d->json, key);
-    if (!json_is_list(list) || json_count(list) > (size_t)most)
+    if (!json_is_list(list))
         return refuse(d, key, "a list of integers");
+    if (json_count(list) > (size_t)most)
+        return error_input(d->error, "%s: %s has %zu entries, expected at most %d", d->path, key,
+                           json_count(list), most);
     *count = (int)json_count(list);
     for (int i = 0; i < *count; i++) {
         int64_t integer;

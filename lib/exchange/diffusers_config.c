@@ -190,9 +190,11 @@ static bool variants(Config *config, const Described *d)
     double epsilon;
     int padding;
     /* The class has heads of 8 channels where the key is missing, and a single head where it is null. */
-    const int64_t width = json_member(d->json, "attention_head_dim") ? 0 : 8;
+    const Json *heads = json_member(d->json, "attention_head_dim");
     config->model.family = FAMILY_DDPM;
-    if (!described_integer(d, "attention_head_dim", width, 0, 8192, &config->model.head_channels) ||
+    config->model.head_channels = heads ? 0 : 8;
+    if ((!json_is_absent(heads) &&
+         !described_integer(d, "attention_head_dim", 8, 1, 8192, &config->model.head_channels)) ||
         !described_number(d, "norm_eps", 1e-5, &epsilon) ||
         !described_integer(d, "downsample_padding", 1, 0, 1, &padding) ||
         !time_embedding(config, d) || !middle_norm(config, d))
@@ -266,6 +268,7 @@ static bool betas(Config *config, const Described *d)
     int kind;
     double start, end;
     if (!described_truth_is(d, "rescale_betas_zero_snr", false, false) ||
+        !described_truth_is(d, "use_flow_sigmas", false, false) ||
         !choice(d, "beta_schedule", kinds, 4, &kind) ||
         !described_integer(d, "num_train_timesteps", 1000, 2, SCHEDULE_MAX_TIMESTEPS,
                            &config->diffusion.timesteps) ||
@@ -307,6 +310,19 @@ static bool known_class(const Described *d)
                        d->path, text ? text : "no text");
 }
 
+/* A page of a server that had no such file is no description. `json` is NULL where there is no file. */
+static bool says_something(const Described *d)
+{
+    static const char *const keys[] = {"_class_name", "num_train_timesteps", "beta_schedule"};
+    bool found = !d->json;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        found = found || !json_is_absent(json_member(d->json, keys[i]));
+    return found || error_input(d->error,
+                                "%s: has none of _class_name, num_train_timesteps and "
+                                "beta_schedule, expected the description of a scheduler",
+                                d->path);
+}
+
 /* Nothing but variance_type says what the second half of the outputs is. */
 static void note_learned(const Config *config, const Described *d, int variance, int learned,
                          ForeignNotes *notes)
@@ -327,7 +343,7 @@ bool diffusers_schedule(Config *config, const Json *json, const char *path, Fore
     const Described d = {.json = json, .path = path, .error = error};
     const int learned = 4;
     int predicts, variance;
-    if (!known_class(&d) || !betas(config, &d) ||
+    if (!says_something(&d) || !known_class(&d) || !betas(config, &d) ||
         !choice(&d, "prediction_type", predictions, 3, &predicts) ||
         !choice(&d, "variance_type", variances, 5, &variance))
         return false;

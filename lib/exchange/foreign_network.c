@@ -80,7 +80,8 @@ static bool choose_group(ForeignNetwork *n, Error *error)
 static bool read_schedule(ForeignNetwork *n, const ForeignFiles *files, Error *error)
 {
     Json *json = NULL;
-    bool ok = !files->scheduler || json_read_file(&json, files->scheduler, error);
+    bool ok = !files->scheduler ||
+              json_read_map(&json, files->scheduler, "the description of a scheduler", error);
     if (ok && !files->scheduler)
         foreign_note(
             &n->notes,
@@ -116,7 +117,7 @@ static bool read_diffusers(ForeignNetwork *n, const ForeignFiles *files, int64_t
                            "%s: has no config.json beside it, which describes a network of "
                            "diffusers; --config FILE names it",
                            files->weights);
-    const bool ok = json_read_file(&json, files->config, error) &&
+    const bool ok = json_read_map(&json, files->config, "the description of a network", error) &&
                     diffusers_network(&n->config, json, files->config, resolution, error) &&
                     read_schedule(n, files, error) && read_exported_time(n, files->weights, error);
     json_free(json);
@@ -159,7 +160,7 @@ static bool read_ddpm(ForeignNetwork *n, const ForeignFiles *files, const Foreig
     if (!options->config)
         ok = config_parse(&n->config, recipe, files->weights, NULL, 0, error);
     else
-        ok = json_read_file(&json, options->config, error) &&
+        ok = json_read_map(&json, options->config, "a recipe of ermongroup/ddim", error) &&
              ddim_recipe(&n->config, json, options->config, error);
     if (ok)
         change_resolution(&n->config, options->resolution);
@@ -184,8 +185,9 @@ static bool read_adm(ForeignNetwork *n, const ForeignFiles *files, const Foreign
                            "%s: does not say the flags that it was trained with, its heads and its "
                            "schedule among them; --config FILE says them, as JSON or YAML",
                            files->weights);
-    const bool ok = json_read_file(&json, options->config, error) &&
-                    adm_flags(&n->config, json, options->config, &n->heads_first, &n->notes, error);
+    const bool ok =
+        json_read_map(&json, options->config, "flags of improved- or guided-diffusion", error) &&
+        adm_flags(&n->config, json, options->config, &n->heads_first, &n->notes, error);
     if (ok)
         change_resolution(&n->config, options->resolution);
     if (ok && first >= 0 && table->tensors[first].rank == 4 && table->tensors[first].shape[1] <= 64)
@@ -396,6 +398,14 @@ static bool complain(const ForeignNetwork *n, const Misfits *m, Error *error)
     return error_add(error, " of %d tensors", m->expected);
 }
 
+static bool have_floats(const ForeignNetwork *n, const int *tensors, int count, Error *error)
+{
+    for (int i = 0; i < count; i++)
+        if (!tensor_file_has_floats(n->file, tensors[i], error))
+            return false;
+    return true;
+}
+
 static bool pair_tensors(ForeignNetwork *n, Error *error)
 {
     Misfits misfits = {0};
@@ -404,7 +414,9 @@ static bool pair_tensors(ForeignNetwork *n, Error *error)
     n->tensors = memory_small((size_t)n->params.count, sizeof *n->tensors);
     n->head_tensors = memory_small((size_t)n->head.count + 1, sizeof *n->head_tensors);
     pair(n, used, &misfits);
-    const bool ok = complain(n, &misfits, error);
+    const bool ok = complain(n, &misfits, error) &&
+                    have_floats(n, n->tensors, n->params.count, error) &&
+                    have_floats(n, n->head_tensors, n->head.count, error);
     memory_free(misfits.first_missing);
     memory_free(misfits.first_wrong);
     memory_free(used);

@@ -18,8 +18,10 @@ bool json_parse(Json **json, const char *text, size_t size, const char *origin, 
  * plain scalars numbers and truth values where they look like them. */
 bool yaml_parse(Json **json, const char *text, size_t size, const char *origin, Error *error);
 
-/* The same for a file of at most 64 MiB, which is JSON if it begins with a brace, and else YAML. */
-bool json_read_file(Json **json, const char *path, Error *error);
+/* The same for a file of at most 4 MiB, which is JSON if it begins with a brace, and else YAML. The root
+ * is an object: `what` was expected, "the description of a network". The caller frees *json after a
+ * failure, too. */
+bool json_read_map(Json **json, const char *path, const char *what, Error *error);
 
 /* NULL is fine. */
 void json_free(Json *json);
@@ -34,6 +36,9 @@ size_t json_count(const Json *json);
 
 bool json_is_list(const Json *json);
 bool json_is_map(const Json *json);
+bool json_is_text(const Json *json);
+/* Whether it is an integer that is written without a fraction. */
+bool json_is_whole(const Json *json);
 /* Whether it is null, or not there at all (NULL). */
 bool json_is_absent(const Json *json);
 
@@ -42,7 +47,8 @@ bool json_is_absent(const Json *json);
 bool json_get_integer(const Json *json, int64_t *value);
 bool json_get_number(const Json *json, double *value);
 bool json_get_truth(const Json *json, bool *value);
-/* The text of a string; NULL for anything else. Lives as long as the tree. */
+/* The text of a string; NULL for anything else, and for a text with a zero in it. Lives as long as the
+ * tree. */
 const char *json_get_text(const Json *json);
 
 /* Calls visit(context, name, member) for each member of an object, until one returns false; the

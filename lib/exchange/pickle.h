@@ -75,6 +75,11 @@ void pickle_free(Pickle *pickle);
 
 PickleValue *pickle_root(const Pickle *pickle);
 
+/* Calls visit(context, value) for every value of a kind, in no order, until one returns false; the
+ * result is that of the last call. */
+bool pickle_each(const Pickle *pickle, PickleKind kind,
+                 bool (*visit)(void *context, const PickleValue *value), void *context);
+
 /* Whether the value is this text. */
 bool pickle_is_text(const PickleValue *value, const char *text);
 

@@ -265,6 +265,16 @@ void pickle_free(Pickle *pickle)
     memory_free(pickle);
 }
 
+bool pickle_each(const Pickle *pickle, PickleKind kind,
+                 bool (*visit)(void *context, const PickleValue *value), void *context)
+{
+    for (const Block *block = pickle->blocks; block; block = block->next)
+        for (int i = 0; i < BLOCK_VALUES; i++)
+            if (block->values[i].kind == kind && !visit(context, &block->values[i]))
+                return false;
+    return true;
+}
+
 PickleValue *pickle_root(const Pickle *pickle)
 {
     return pickle->root;

@@ -16,8 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The format allows headers of up to 100 MB. */
-enum { PREFIX = 8, MOST_HEADER = 100000000 };
+/* The format allows headers of up to 100 MB. A tree of JSON takes some eighty bytes for each value, and a
+ * value has a brace, a bracket or a comma before it. */
+enum { PREFIX = 8, MOST_HEADER = 100000000, MOST_VALUES = 4000000 };
 
 typedef struct State {
     int fd;
@@ -59,7 +60,8 @@ static bool read_shape(const Json *shape, Tensor *tensor)
     if (!json_is_list(shape) || json_count(shape) > TENSOR_MAX_RANK)
         return false;
     for (int i = tensor->rank - 1; i >= 0; i--) {
-        if (!json_get_integer(json_entry(shape, (size_t)i), &tensor->shape[i]) ||
+        if (!json_is_whole(json_entry(shape, (size_t)i)) ||
+            !json_get_integer(json_entry(shape, (size_t)i), &tensor->shape[i]) ||
             tensor->shape[i] < 0)
             return false;
         tensor->stride[i] = step;
@@ -77,6 +79,22 @@ static int64_t product(const Tensor *tensor)
     return count;
 }
 
+static bool is_text(void *context, const char *name, const Json *value)
+{
+    const Header *h = context;
+    return json_is_text(value) ||
+           error_input(h->error, "%s: __metadata__ has under %.80s no text", h->file->path, name);
+}
+
+/* Texts under names, among them the recipe of a network that varhead exported. */
+static bool read_metadata(const Header *h, const Json *metadata)
+{
+    if (!json_is_map(metadata))
+        return error_input(h->error, "%s: __metadata__ is no object with texts", h->file->path);
+    h->file->table.recipe = memory_string(json_get_text(json_member(metadata, "varhead")));
+    return json_each(metadata, is_text, (void *)h);
+}
+
 static bool add_tensor(void *context, const char *name, const Json *entry)
 {
     const Header *h = context;
@@ -85,10 +103,8 @@ static bool add_tensor(void *context, const char *name, const Json *entry)
     Tensor tensor = {0};
     TensorType type;
     int64_t begin, end, bytes;
-    if (strcmp(name, "__metadata__") == 0) {
-        h->file->table.recipe = memory_string(json_get_text(json_member(entry, "varhead")));
-        return true;
-    }
+    if (strcmp(name, "__metadata__") == 0)
+        return read_metadata(h, entry);
     if (!find_type(type_name, &type))
         return error_input(
             h->error, "%s: the tensor %.80s has the type %.40s, expected F32, F16, BF16 or F64",
@@ -148,10 +164,19 @@ static bool check_places(const Header *h)
     return ok;
 }
 
+static bool check_values(const Header *h, const char *text, size_t size)
+{
+    int values = 0;
+    for (size_t i = 0; i < size && values <= MOST_VALUES; i++)
+        values += text[i] == '{' || text[i] == '[' || text[i] == ',';
+    return values <= MOST_VALUES || error_input(h->error, "%s: the header has more than %d values",
+                                                h->file->path, MOST_VALUES);
+}
+
 static bool read_header(Header *h, const char *text, size_t size)
 {
     Json *json = NULL;
-    bool ok = json_parse(&json, text, size, h->file->path, h->error);
+    bool ok = check_values(h, text, size) && json_parse(&json, text, size, h->file->path, h->error);
     table_add_group(&h->file->table, "");
     if (ok && !json_is_map(json))
         ok = error_input(h->error, "%s: the header is no JSON object", h->file->path);
@@ -174,7 +199,11 @@ static bool safetensors_open(TensorFile *file, Error *error)
         return false;
     for (int i = 0; i < PREFIX; i++)
         length |= (uint64_t)prefix[i] << (8 * i);
-    if (length > (uint64_t)(file->size - PREFIX) || length > MOST_HEADER)
+    if (length > MOST_HEADER && length <= (uint64_t)(file->size - PREFIX))
+        return error_input(error,
+                           "%s: the header of safetensors has %llu bytes, expected at most %d",
+                           file->path, (unsigned long long)length, MOST_HEADER);
+    if (length > (uint64_t)(file->size - PREFIX))
         return error_input(error,
                            "%s: the header of safetensors would have %llu bytes, the file has %lld "
                            "(is it complete?)",

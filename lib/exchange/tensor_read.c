@@ -188,9 +188,9 @@ static bool read_storage(TensorFile *file, const Wanted *wishes, int count, unsi
     return ok;
 }
 
-static bool check_wish(const TensorFile *file, const TensorWish *wish, Error *error)
+bool tensor_file_has_floats(const TensorFile *file, int index, Error *error)
 {
-    const Tensor *tensor = &file->table.tensors[wish->tensor];
+    const Tensor *tensor = &file->table.tensors[index];
     const TensorType type = file->table.storages[tensor->storage].type;
     if (type >= TENSOR_INT8)
         return error_input(error, "%s: the tensor %.80s has numbers of type %s, expected floats",
@@ -205,7 +205,7 @@ bool tensor_file_read(TensorFile *file, const TensorWish *wishes, int count, Err
     int used = 0;
     bool ok = true;
     for (int i = 0; ok && i < count; i++) {
-        ok = check_wish(file, &wishes[i], error);
+        ok = tensor_file_has_floats(file, wishes[i].tensor, error);
         if (ok && file->table.tensors[wishes[i].tensor].count > 0)
             sorted[used++] = wanted(&file->table, &wishes[i]);
     }

@@ -125,6 +125,9 @@ typedef struct TensorWish {
 void tensor_file_watch(TensorFile *file, void (*watch)(void *context, int64_t numbers),
                        void *context);
 
+/* Whether the numbers of a tensor are of a floating-point type; else an input error. */
+bool tensor_file_has_floats(const TensorFile *file, int tensor, Error *error);
+
 /* Reads tensors of any floating-point type. The wishes may be in any order. */
 bool tensor_file_read(TensorFile *file, const TensorWish *wishes, int count, Error *error);
 

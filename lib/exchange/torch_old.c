@@ -84,7 +84,8 @@ static bool place_storage(Sequence *s, const PickleValue *key, int64_t *at)
     name[key->as.text.size] = '\0';
     const int index = table_find_storage(&file->table, name);
     if (index < 0)
-        return error_input(s->error, "%s: has the numbers of a storage %.80s that no tensor uses",
+        return error_input(s->error,
+                           "%s: has the numbers of a storage %.80s that the object does not have",
                            file->path, name);
     Storage *storage = &file->table.storages[index];
     if (!read_at(((State *)file->state)->fd, file->path, *at, bytes, sizeof bytes, s->error))
@@ -125,8 +126,10 @@ static bool place_storages(Sequence *s)
 static bool read_object(Sequence *s)
 {
     Pickle *pickle = NULL;
-    const bool ok = next_pickle(s, &pickle) &&
-                    torch_fill_table(&s->file->table, pickle_root(pickle), s->file->path, s->error);
+    const bool ok =
+        next_pickle(s, &pickle) &&
+        torch_fill_table(&s->file->table, pickle_root(pickle), s->file->path, s->error) &&
+        torch_add_storages(&s->file->table, pickle, s->file->path, s->error);
     pickle_free(pickle);
     return ok;
 }

@@ -45,6 +45,17 @@ static int storage_of(Walk *w, const PickleValue *value)
     return index;
 }
 
+static bool add_storage(void *context, const PickleValue *value)
+{
+    return storage_of(context, value) >= 0;
+}
+
+bool torch_add_storages(TensorTable *table, const Pickle *pickle, const char *path, Error *error)
+{
+    Walk w = {.table = table, .path = path, .error = error};
+    return pickle_each(pickle, PICKLE_STORAGE, add_storage, &w);
+}
+
 /* -- Tensors ----------------------------------------------------------------------------------- */
 
 /* numbers [rank] := the integers of a tuple. */

@@ -9,6 +9,9 @@ enum {
     TORCH_MOST_PICKLE = 16 << 20
 };
 
+/* Adds every storage of the pickle to the table, those of tensors without a name, too. */
+bool torch_add_storages(TensorTable *table, const Pickle *pickle, const char *path, Error *error);
+
 /* Adds every dictionary of tensors in `root` to the table as a group. Storages get the place -1,
  * and the size that the pickle claims; the reader checks the size and sets the place. `root` may be
  * such a dictionary itself, or hold them in dictionaries and lists. An input error if there is no

@@ -3,6 +3,7 @@
 #include "exchange/zip_archive.h"
 
 #include "base/memory.h"
+#include "base/utf8_locale.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -15,6 +16,9 @@ struct ZipArchive {
     char *path;
     struct archive *archive;
     struct archive_entry *entry;
+    /* Of the entry; NULL if the library can't read it. */
+    const char *name;
+    locale_t utf8;
     int64_t index;
     /* Bytes of the present member that are not read yet. */
     int64_t left;
@@ -33,6 +37,7 @@ bool zip_open(ZipArchive **result, const char *path, Error *error)
     ZipArchive *zip = memory_small(1, sizeof *zip);
     zip->path = memory_string(path);
     zip->index = -1;
+    zip->utf8 = utf8_locale_new();
     zip->archive = archive_read_new();
     const bool ok = zip->archive &&
                     archive_read_support_format_zip_seekable(zip->archive) == ARCHIVE_OK &&
@@ -50,14 +55,18 @@ void zip_close(ZipArchive *zip)
     if (!zip)
         return;
     archive_read_free(zip->archive);
+    utf8_locale_free(zip->utf8);
     memory_free(zip->path);
     memory_free(zip);
 }
 
 bool zip_next(ZipArchive *zip, bool *more, Error *error)
 {
+    const locale_t before = utf8_locale_enter(zip->utf8);
     const int status = archive_read_next_header(zip->archive, &zip->entry);
     *more = status == ARCHIVE_OK || status == ARCHIVE_WARN;
+    zip->name = *more ? archive_entry_pathname(zip->entry) : NULL;
+    utf8_locale_leave(before);
     if (!*more)
         return status == ARCHIVE_EOF || fail(zip, error);
     zip->index++;
@@ -67,8 +76,7 @@ bool zip_next(ZipArchive *zip, bool *more, Error *error)
 
 const char *zip_name(const ZipArchive *zip)
 {
-    const char *name = archive_entry_pathname(zip->entry);
-    return name ? name : "";
+    return zip->name ? zip->name : "";
 }
 
 int64_t zip_index(const ZipArchive *zip)

@@ -80,6 +80,8 @@ works infer nll --run own --variance beta --steps 5 --images 1 --quiet
 works infer import "$golden/ea_ddpm_npr.pth" --resolution 8 --head npr --run named --data small.npz
 works infer nll --run named --variance npr --steps 3 --images 1 --quiet
 fails_with 2 "--data: nowhere: no such file" infer import "$golden/diffusers-new" --run wrong --data nowhere
+fails_with 2 "small.npz: has images of 8 x 8 with 3 channels, expected 16 x 16 with 3 as the network's" \
+    infer import "$golden/diffusers-new" --run wrong --data small.npz
 [ ! -e wrong ] || problem "a wrong --data left a run"
 works infer import "$golden/ea_ddpm_npr.pth" --resolution 8 --head npr --run later --quiet
 fails_with 2 "data.train names no images; --set data.train=PATH does" train --stage 2 --loss sn --run later

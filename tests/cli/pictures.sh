@@ -60,6 +60,13 @@ grep -q "PNG picture" printed || problem "the grid: $(cat printed)"
 works infer data png --part test
 shows "^data        png, held out"
 
+# Labels that are broken are no labels that are not there.
+printf '\0\0\10\3\0\0\0\2\0\0\0\4\0\0\0\4%32s' '' >train-images-idx3-ubyte
+works infer data train-images-idx3-ubyte
+shows "^labels      not known"
+printf '\0\0\10\1\0\0\0\2a' >train-labels-idx1-ubyte
+fails_with 2 "train-labels-idx1-ubyte: is truncated" infer data train-images-idx3-ubyte
+
 # Classes, an image that occurs twice, and a path with a space and quotation marks in it.
 mkdir -p "a \"b\"/x" "a \"b\"/y"
 cp png/000000.png png/000001.png "a \"b\"/x"
