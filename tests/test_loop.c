@@ -2,6 +2,7 @@
  * to. The tests cover losses and gradients that are not finite, skipped steps, snapshots, and the
  * lock of a run directory. */
 #include "base/clock.h"
+#include "base/directory.h"
 #include "base/group.h"
 #include "base/group_way.h"
 #include "base/memory.h"
@@ -19,6 +20,7 @@
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -459,6 +461,24 @@ START_TEST(the_second_of_two_runs_is_refused)
 }
 END_TEST
 
+/* Neither a directory nor a link can be the lock: another run would not see it. */
+START_TEST(a_lock_that_can_not_be_opened_stops_the_run)
+{
+    faults = (Faults){0};
+    begin("blocked", stop_config);
+    char *path = memory_format("%s/lock", run_directory);
+    assert_ok(directory_make(run_directory, &error));
+    ck_assert_int_eq(mkdir(path, 0700), 0);
+    assert_fails(run_to(3), "cannot be opened as the lock of a training");
+    ck_assert_int_eq(rmdir(path), 0);
+    ck_assert_int_eq(symlink("elsewhere", path), 0);
+    assert_fails(run_to(3), "cannot be opened as the lock of a training");
+    ck_assert_int_eq(unlink(path), 0);
+    assert_ok(run_to(3));
+    memory_free(path);
+}
+END_TEST
+
 /* -- The phases of a step ---------------------------------------------------------------------- */
 
 static const double computing = 0.04, waiting = 0.06;
@@ -512,4 +532,5 @@ SUITE_MAIN("loop", a_run_stops_and_names_the_last_good_checkpoint, a_large_loss_
            snapshots_are_copies_where_there_are_no_links, none_stay_unless_asked_for,
            rows_do_not_wait_for_a_late_checkpoint, rows_of_a_fresh_run_come_with_its_checkpoint,
            a_named_pipe_in_the_place_of_the_rows_is_not_waited_for,
-           the_second_of_two_runs_is_refused, waiting_inside_of_a_pass_is_no_computing)
+           the_second_of_two_runs_is_refused, a_lock_that_can_not_be_opened_stops_the_run,
+           waiting_inside_of_a_pass_is_no_computing)

@@ -219,7 +219,7 @@ START_TEST(a_loss_that_is_no_square_is_not_solved_for)
     begin("refused", "", 1);
     ck_assert_int_eq(config.stage2.solver, SOLVER_EXACT);
     assert_fails(stage2_make(&stage, &config, run, &task, &error),
-                 "--loss likelihood: stage2.solver is exact, which solves for squared losses only; "
+                 "--loss likelihood: stage2.solver is exact, which solves for squared losses and for nll; "
                  "expected --set stage2.solver=adam");
     ck_assert_ptr_null(stage);
 }

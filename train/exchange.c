@@ -10,7 +10,7 @@
 
 enum {
     PIECES = 32,
-    SHORTEST = 1 << 12, /* numbers, and of a message an eighth of it */
+    SHORTEST = 1 << 12, /* numbers of a piece; a message has an eighth of it or more */
     LONGEST = 1 << 20,
 };
 

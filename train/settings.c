@@ -120,42 +120,45 @@ static bool read_recipe(const Settings *settings, StringList *overrides, Config 
 
 /* -- The precision ---------------------------------------------------------------------------- */
 
-/* The precision of the checkpoint that this command continues, for stage 1; PRECISION_AUTO if there
- * is none. */
-static PrecisionChoice begun_precision(const Settings *settings, const Config *config)
+/* The precision of the checkpoint that this command continues; PRECISION_AUTO if there is none. */
+static PrecisionChoice begun_precision(const Settings *settings, const Config *config,
+                                       const Stage2Task *task)
 {
     Checkpoint *checkpoint = NULL;
     Error unused;
     PrecisionChoice begun = PRECISION_AUTO;
-    if (settings->stage != 1 || settings->loop.fresh)
+    if (settings->loop.fresh)
         return begun;
-    char *path = settings->run ? memory_format("%s/stage1.h5", settings->run)
-                               : memory_format("checkpoints/%s/stage1.h5", config->name);
+    char *name = settings->stage == 1 ? memory_string("stage1") : stage2_name(task);
+    char *path = settings->run ? memory_format("%s/%s.h5", settings->run, name)
+                               : memory_format("checkpoints/%s/%s.h5", config->name, name);
     if (access(path, F_OK) == 0 && checkpoint_open(&checkpoint, path, &unused))
         begun = checkpoint_config(checkpoint)->precision;
     checkpoint_close(checkpoint);
     memory_free(path);
+    memory_free(name);
     return begun;
 }
 
-/* Replaces `auto` by the precision that stage 1 began with, or else by the one that this machine
+/* Replaces `auto` by the precision that the run began with, or else by the one that this machine
  * takes. So a run goes on in the same arithmetic on another machine. Heads are solved for in
  * float32, because infer will run them on features in float32; one pass is short in either. */
-static bool resolve_precision(const Settings *settings, Config *config, const char **reason,
-                              Error *error)
+static bool resolve_precision(const Settings *settings, const Stage2Task *task, Config *config,
+                              const char **reason, Error *error)
 {
     DType type = DTYPE_F32;
     const bool automatic = config->precision == PRECISION_AUTO;
     if (automatic)
-        config->precision = begun_precision(settings, config);
+        config->precision = begun_precision(settings, config, task);
     const bool begun = automatic && config->precision != PRECISION_AUTO;
-    const bool solved = settings->stage == 2 && config->stage2.solver == SOLVER_EXACT;
+    const bool solved =
+        automatic && !begun && settings->stage == 2 && config->stage2.solver == SOLVER_EXACT;
     *reason = !automatic ? "as asked"
               : begun    ? "auto: the run began in it"
               : solved   ? "auto: heads are solved for in the type that infer reads them in"
                          : NULL;
-    if (!(automatic && solved) && !precision_choose(config->precision, &type, error))
-        return false;
+    if (!solved && !precision_choose(config->precision, &type, error))
+        return begun ? error_prefix(error, "the run began in bf16, and goes on in it") : false;
     config->precision = type == DTYPE_BF16 ? PRECISION_BF16 : PRECISION_F32;
     return true;
 }
@@ -185,7 +188,7 @@ static bool load_config(const Settings *settings, const Stage2Task *task, Config
     string_list_free(&overrides);
     if (done)
         stage2_resolve(config, task);
-    return done && resolve_precision(settings, config, reason, error);
+    return done && resolve_precision(settings, task, config, reason, error);
 }
 
 /* Loaded by the first process, for all: the recipe may come from its standard input, and `auto`

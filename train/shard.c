@@ -16,7 +16,7 @@ struct Shard {
     size_t *starts;
     /* [the largest tensor] */
     float *room;
-    /* Tensors that were brought since the last save: ARRAYS times those of the parameters in the end. */
+    /* Tensors that were brought since the last save began; a whole save brings ARRAYS of each parameter. */
     int brought;
 };
 

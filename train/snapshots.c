@@ -57,8 +57,8 @@ static int count_between(const char *directory, const char *base, int64_t step, 
     return count;
 }
 
-/* Snapshots of later steps belong to an earlier run, and stay. A file that can't be removed stays
- * too. */
+/* Snapshots of later steps belong to an earlier run, and stay. Those of earlier steps count, whatever run
+ * they are of. A file that can't be removed stays too. */
 static void remove_old(const char *directory, const char *base, int64_t last, int keep)
 {
     DIR *entries = opendir(directory);

@@ -77,13 +77,13 @@ static bool is_usable(double norm, const OptimizerSettings *settings)
     return settings->grad_clip > 0.0 ? isfinite(norm) : norm <= largest;
 }
 
-/* A loss is a sum of squares over the dimensions, of numbers with a variance of 1 to 3. A network
- * that predicts 0 everywhere has a loss of 1 to 3 per dimension; a thousand per dimension means
- * that the weights are lost. */
+/* A network of eps or v that predicts 0 everywhere has a loss of 1 to 3 per dimension, and a head is
+ * not far from that. A thousand per dimension means that the weights are lost. */
 static bool has_exploded(const Stage *stage, double loss)
 {
     const double side = stage->config->data.resolution;
-    return loss > 1000 * side * side * stage->config->data.channels;
+    const double scale = stage->loss_scale > 0 ? stage->loss_scale : 1;
+    return loss > 1000 * scale * side * side * stage->config->data.channels;
 }
 
 /* Whether a learner can be updated; if not, the error says why. */

@@ -55,6 +55,8 @@ struct Stage {
     int batch;
     /* The weight of the newest loss in the losses that are shown. */
     double smoothing;
+    /* How large a loss per dimension an untrained network may have, in units of that of eps; 0: 1. */
+    double loss_scale;
     OptimizerSettings settings;
     Learner learners[MAX_LEARNERS];
     int learner_count;

@@ -175,6 +175,18 @@ static bool check_outputs(const Config *config, Error *error)
                               "second output; expected stage1.objective hybrid");
 }
 
+/* An error of x_0 counts SNR_t times in the loss of eps. The weight of the variational bound stands for
+ * N terms. */
+static double loss_scale(const Config *config, const Schedule *schedule)
+{
+    double scale = 1;
+    if (config->model.predicts == PREDICTS_X0)
+        scale += schedule->alpha_bar[1] / schedule->beta_bar[1];
+    if (config->stage1.objective == STAGE1_HYBRID)
+        scale += config->stage1.vlb_weight * schedule->timesteps;
+    return scale;
+}
+
 bool stage1_make(Stage **stage, const Config *config, const char *run, Error *error)
 {
     Stage1 *s = memory_small(1, sizeof *s);
@@ -210,6 +222,7 @@ bool stage1_make(Stage **stage, const Config *config, const char *run, Error *er
         batch_make(&s->batch, config, 1, config->stage1.batch, error) && build(s, error)) {
         s->stage.images = dataset_name(s->batch.dataset);
         s->stage.images_print = s->batch.print;
+        s->stage.loss_scale = loss_scale(config, &s->batch.schedule);
         return true;
     }
     stage_free(*stage);

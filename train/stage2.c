@@ -207,12 +207,19 @@ static Learner learner_of(const Objective *loss)
     return learner;
 }
 
+char *stage2_name(const Stage2Task *task)
+{
+    char *names = objective_list_join(task->losses, task->count, "+");
+    char *name = memory_format("stage2-%s", names);
+    memory_free(names);
+    return name;
+}
+
 static Stage2 *describe(const Config *config, const char *run, const Stage2Task *task)
 {
     Stage2 *s = memory_small(1, sizeof *s);
-    char *names = objective_list_join(task->losses, task->count, "+");
     s->task = *task;
-    s->name = memory_format("stage2-%s", names);
+    s->name = stage2_name(task);
     s->path = memory_format("%s/%s.h5", run, s->name);
     s->stage = (Stage){
         .config = config,
@@ -226,7 +233,6 @@ static Stage2 *describe(const Config *config, const char *run, const Stage2Task 
     };
     for (int i = 0; i < task->count; i++)
         s->stage.learners[i] = learner_of(task->losses[i]);
-    memory_free(names);
     return s;
 }
 

@@ -164,8 +164,13 @@ static void report(const Stage *stage)
     printf("\n%9s", "+-");
     for (int i = 0; i < stage->learner_count; i++)
         printf("   %13s %10.4f", "", e->held_stderr[i]);
-    printf("\n\nLosses are per image, held out on %lld images; +- is a standard error.\n",
-           (long long)(e->held_steps * s->batch.whole));
+    const int64_t drawn = e->held_steps * s->batch.whole;
+    printf("\n\nLosses are per image, held out on %lld images", (long long)e->held_images);
+    if (drawn > e->held_images)
+        printf(", drawn %lld times with other noise; +- is a standard error over these.\n",
+               (long long)drawn);
+    else
+        printf("; +- is a standard error.\n");
     correlation_report(s);
 }
 

@@ -73,15 +73,14 @@ static bool write_sample(const Exact *e, CheckpointWriter *writer, Error *error)
                        : head_sample_write(&e->sample, writer, error);
 }
 
-/* The sample of a run that goes on. */
+/* The sample of a run that goes on. A run that has its images already needs none. */
 static bool read_sample(Stage2 *s, Checkpoint *checkpoint, Error *error)
 {
-    if (!exact_samples(s->exact))
+    if (!exact_samples(s->exact) || checkpoint_step(checkpoint) >= s->stage.steps)
         return true;
     if (checkpoint_attribute(checkpoint, "least_squares", dropped_name, 0) == 0)
         return head_sample_read(&s->exact->sample, checkpoint, error);
-    return checkpoint_step(checkpoint) >= s->stage.steps ||
-           error_input(error,
+    return error_input(error,
                        "%s: is complete, and no longer has the sample that a regression is solved "
                        "from (--fresh fits again, to all of stage2.images)",
                        s->stage.path);

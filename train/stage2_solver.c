@@ -5,8 +5,8 @@
 
 #include "train/stage2.h"
 
-/* The first loss that exact cannot solve for; NULL: it solves for all. Only squares of an output
- * minus a target lead to a linear system. */
+/* The first loss that exact cannot solve for; NULL: it solves for all. Squares of an output minus a
+ * target lead to a linear system, and nll to a gamma regression. */
 static const Objective *first_unsolvable(const Stage2Task *task)
 {
     for (int i = 0; i < task->count; i++)
@@ -20,7 +20,7 @@ static bool can_solve(const Stage2Task *task, Error *error)
     const Objective *loss = first_unsolvable(task);
     return !loss || error_input(error,
                                 "--loss %s: stage2.solver is exact, which solves for squared "
-                                "losses only; expected --set stage2.solver=adam",
+                                "losses and for nll; expected --set stage2.solver=adam",
                                 loss->name);
 }
 

@@ -26,6 +26,10 @@ typedef struct Stage2Task {
  * them. */
 void stage2_resolve(Config *config, const Stage2Task *task);
 
+/* "stage2-npr+sn": the name of the task, of its checkpoint and of its rows in metrics.csv. For
+ * memory_free. */
+char *stage2_name(const Stage2Task *task);
+
 /* Stage 2: loads trunk_ema of task->init, freezes it, and fits a head on its features for each of
  * the losses, all on the same trunk passes, by Adam or exactly as stage2.solver says. Saves
  * `run`/stage2-<losses joined by +>.h5, which holds the trunk too. An input error if the solver is

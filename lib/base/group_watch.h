@@ -13,9 +13,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Starts the thread, which asks `word` for the line that follows the program's name, until it gets one:
- * twenty times a second while such a call lasts, with the seconds since the signal. NULL: there is
- * nothing to be said yet. Without memory for a thread nothing is watched. */
+/* Starts the thread. While such a call lasts, it calls word(seconds since the signal) twenty times a
+ * second. The first text that is not NULL is printed behind the program's name. Without memory for a
+ * thread nothing is watched. */
 void group_watch_start(const char *(*word)(double seconds));
 
 /* Lets others tell this process that the user knows already why all end. */

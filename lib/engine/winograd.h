@@ -2,9 +2,9 @@
  * 36 multiplications take the place of 144 (winograd_kernels.h draws it).
  *
  * Activations are NHWC, weights and their gradient the plain [out, in, 3, 3]. A result depends on
- * the processor's vectors, but neither on the number of threads nor on how the work is cut into
- * blocks; that of a forward pass not on the other images either. Its rounding errors are some 1e-6
- * of its root mean square, two to seven times those of a direct convolution.
+ * the processor's vectors, but not on the number of threads. That of a forward pass depends neither on
+ * the other images nor on how the work is cut into blocks. Its rounding errors are some 1e-6 of its
+ * root mean square, two to seven times those of a direct convolution.
  */
 #pragma once
 

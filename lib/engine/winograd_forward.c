@@ -1,10 +1,9 @@
 /* Forward and backward data.
  *
- * The tiles are taken in batches. All threads bring a batch to V. Then they share its outputs: a
- * task is a column of outputs for a block of tiles, and a thread has neighbouring tasks, column
- * after column. It brings a column's weights to U when it comes to the column, and so again for each
- * batch. That costs less than to keep U for all columns, which is four times as large as the weights
- * and would have to come from memory.
+ * If there are more tiles than outputs, all threads make U of all columns of outputs first, and each
+ * thread then makes V of a block of tiles when it comes to the block. Otherwise all threads make V of
+ * all tiles first, and each thread makes U of a column when it comes to the column. Tasks that follow
+ * one another share what the thread has made, in its own cache.
  */
 #include "engine/winograd_forward.h"
 

@@ -1,5 +1,6 @@
 /* Blocks are chosen so that what a thread reads again and again stays in its second-level cache, and
- * V in the third. Results do not depend on them.
+ * V in the third. Outputs do not depend on them. Gradients of the weights do, by rounding, so that their
+ * block is the same on every machine.
  */
 #include "engine/winograd_plan.h"
 

@@ -69,13 +69,33 @@ static bool refuse_foreign(RunLock *lock, Error *error)
     return false;
 }
 
+/* The descriptor of the lock's file, -1 with errno. Another user's file can be locked without being
+ * written. */
+static int open_lock(const char *path)
+{
+    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    return fd < 0 && errno == EACCES ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : fd;
+}
+
+/* Where nothing can be written, there is nothing to lock: the first file that is written there will
+ * report the reason. */
+static bool check_unlocked(const RunLock *lock, const char *directory, Error *error)
+{
+    const int why = errno;
+    return why == ENOENT || why == ENOTDIR || why == EROFS || access(directory, W_OK) != 0 ||
+           error_input(error,
+                       "%s: cannot be opened as the lock of a training (%s); move it, or train in "
+                       "another directory with --run",
+                       lock->path, strerror(why));
+}
+
 bool run_lock_take(RunLock *lock, const char *directory, Error *error)
 {
     *lock = (RunLock){.path = memory_format("%s/lock", directory), .fd = -1};
     for (;;) {
-        lock->fd = open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        lock->fd = open_lock(lock->path);
         if (lock->fd < 0)
-            return true; /* the first file that is written there will report the reason */
+            return check_unlocked(lock, directory, error);
         if (flock(lock->fd, LOCK_EX | LOCK_NB) != 0) {
             bool held = errno == EWOULDBLOCK; /* if not, the file system has no locks */
             bool ok = !held || report_holder(lock, directory, error);

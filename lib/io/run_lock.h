@@ -14,9 +14,9 @@ typedef struct RunLock {
     int fd;
 } RunLock;
 
-/* Takes the lock of `directory`. Input error if another process has it, which the error names. If
- * the directory does not exist yet, or cannot be written to, there is no error and the lock is not
- * held: no process can train there. */
+/* Takes the lock of `directory`. Input error if another process has it, which the error names, and if
+ * RUN/lock can't be opened. If the directory does not exist yet, or cannot be written to, there is no
+ * error and the lock is not held: no process can train there. */
 bool run_lock_take(RunLock *lock, const char *directory, Error *error);
 
 /* Takes the lock again, after the directory was made. */

@@ -56,6 +56,10 @@ for kind in uniform aware; do
 done
 cmp -s whole-uniform/metrics.csv whole-aware/metrics.csv && problem "loss_aware draws uniform timesteps"
 
+# A bound of a large weight is a large loss, and no explosion.
+# shellcheck disable=SC2086 # options
+trains heavy 2 $hybrid --set diffusion.timesteps=1000 --set stage1.vlb_weight=100
+
 # What can't be, in one line.
 fails_with 2 "and dp has no tables of such a variance" \
     infer nll --run r --variance learned --trajectory dp --steps 3 --images 5

@@ -209,6 +209,14 @@ case $(head -n 1 errors) in
 "stage1 computes in $begun (auto: the run began in it), 1 thread") ;;
 *) problem "a run that began in $begun goes on: $(cat errors)" ;;
 esac
+if [ "$begun" = bf16 ]; then
+    ONEDNN_MAX_CPU_ISA=AVX2 fails_with 2 "the run began in bf16, and goes on in it: precision: bf16 needs" \
+        train --config tiny.yaml --run computes --stage 1 --set stage1.steps=9
+fi
+ONEDNN_MAX_CPU_ISA=AVX2 works train --config tiny.yaml --threads 1 --run begun --init computes/stage1.h5 \
+    --stage 2 --loss sn --set stage2.steps=2
+works train --config tiny.yaml --threads 1 --run begun --init computes/stage1.h5 --stage 2 --loss sn \
+    --set stage2.steps=3
 works train --config tiny.yaml --threads 1 --run computes --stage 1 --fresh --quiet
 [ -z "$(cat errors)" ] || problem "--quiet, but: $(cat errors)"
 

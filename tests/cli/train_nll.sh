@@ -57,7 +57,8 @@ for enough in 20 80; do
     $second --run cut --set stage2.images=700 --quiet &
     pid=$!
     while kill -0 $pid 2>/dev/null && [ "$step" -lt $enough ]; do
-        [ ! -e cut/stage2-nll+npr.h5 ] || step=$(state cut | head -n 1)
+        [ ! -e cut/stage2-nll+npr.h5 ] || step=$(state cut 2>/dev/null | head -n 1) # none while it is replaced
+        step=${step:-0}
     done
     kill -KILL $pid 2>/dev/null
     wait $pid 2>/dev/null
@@ -68,5 +69,13 @@ done
 # shellcheck disable=SC2086
 works $second --run cut --set stage2.images=700 --quiet
 cmp -s long/stage2-nll+npr.h5 cut/stage2-nll+npr.h5 || problem "a killed and continued run has another checkpoint"
+
+# A run in the middle of its pass is complete for fewer images than it has had.
+# shellcheck disable=SC2086
+works $second --run kept --set stage2.images=700 --set checkpoint.keep=9 --quiet
+cp kept/stage2-nll+npr-00000080.h5 kept/stage2-nll+npr.h5
+# shellcheck disable=SC2086
+works $second --run kept --set stage2.images=16
+grep -q -F "kept/stage2-nll+npr.h5 is complete (step 80 of 69)" errors || problem "fewer images: $(cat errors)"
 
 exit $result
