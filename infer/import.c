@@ -43,7 +43,7 @@ static const char usage[] =
     "  infer import cifar10_uncond_50M_500K.pt --config flags.json --run iddpm\n"
     "  infer import celeba64_npr.pth --head npr --run celeba\n"
     "  infer import ddpm-cifar10-32/ --run cifar10 --data data/cifar10\n"
-    "  train --stage 2 --loss npr,sn --run cifar10 --set data.train=cifar10.h5\n"
+    "  train --stage 2 --loss npr,sn --run cifar10 --set data.train=data/cifar10\n"
     "\n";
 
 typedef struct Import {
