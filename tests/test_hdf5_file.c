@@ -96,6 +96,38 @@ START_TEST(strings_and_attributes_survive)
 }
 END_TEST
 
+/* Longer than what an object's header holds, which has a checksum of its own. */
+START_TEST(a_long_text_has_a_checksum)
+{
+    enum { LENGTH = 100000 };
+    static char written[LENGTH + 1];
+    const char *path = scratch_path("a.h5");
+    Hdf5File *file;
+    char *text;
+    memset(written, 'b', LENGTH);
+    memcpy(written + 99990, "0.12345", 7);
+    assert_ok(hdf5_create(&file, path, &error));
+    assert_ok(hdf5_write_string(file, "/config", written, &error));
+    assert_ok(hdf5_commit(file, &error));
+    file = open_file(path);
+    assert_ok(hdf5_read_string(file, "/config", &text, &error));
+    ck_assert_str_eq(text, written);
+    memory_free(text);
+    close_file(file);
+
+    size_t size;
+    char *bytes = scratch_read(path, &size);
+    char *digit = memmem(bytes, size, "0.12345", 7);
+    ck_assert_ptr_nonnull(digit);
+    digit[3] = '3';
+    scratch_write(path, bytes, size);
+    free(bytes);
+    file = open_file(path);
+    assert_fails(hdf5_read_string(file, "/config", &text, &error), "a.h5:/config");
+    close_file(file);
+}
+END_TEST
+
 START_TEST(a_group_is_listed_by_name)
 {
     const char *path = scratch_path("a.h5");
@@ -280,6 +312,6 @@ START_TEST(shapes_must_match)
 }
 END_TEST
 
-SUITE_MAIN("hdf5_file", arrays_survive, strings_and_attributes_survive, a_group_is_listed_by_name,
-           rows_are_read_and_written_in_parts, bad_files_are_refused, truncated_files_are_refused,
-           a_file_that_is_cut_off_while_it_is_open, shapes_must_match)
+SUITE_MAIN("hdf5_file", arrays_survive, strings_and_attributes_survive, a_long_text_has_a_checksum,
+           a_group_is_listed_by_name, rows_are_read_and_written_in_parts, bad_files_are_refused,
+           truncated_files_are_refused, a_file_that_is_cut_off_while_it_is_open, shapes_must_match)

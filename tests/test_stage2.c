@@ -218,9 +218,10 @@ START_TEST(a_loss_that_is_no_square_is_not_solved_for)
     const Stage2Task task = {.losses = {&toy_likelihood, &objective_sn}, .count = 2};
     begin("refused", "", 1);
     ck_assert_int_eq(config.stage2.solver, SOLVER_EXACT);
-    assert_fails(stage2_make(&stage, &config, run, &task, &error),
-                 "--loss likelihood: stage2.solver is exact, which solves for squared losses and for nll; "
-                 "expected --set stage2.solver=adam");
+    assert_fails(
+        stage2_make(&stage, &config, run, &task, &error),
+        "--loss likelihood: stage2.solver is exact, which solves for squared losses and for nll; "
+        "expected --set stage2.solver=adam");
     ck_assert_ptr_null(stage);
 }
 END_TEST

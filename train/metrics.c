@@ -148,7 +148,7 @@ static bool is_empty(FILE *file)
  * wait on. */
 static bool append(const Metrics *m, Error *error)
 {
-    struct stat before = {0};
+    struct stat before = {.st_size = -1};
     if (!file_kind_allows(m->path, FILE_LOG, error))
         return false;
     FILE *file = fopen(m->path, "a");
@@ -161,7 +161,7 @@ static bool append(const Metrics *m, Error *error)
     if (done)
         return true;
     cannot_write(m, error);
-    if (file)
+    if (before.st_size >= 0)
         (void)!truncate(m->path, before.st_size);
     return false;
 }

@@ -1,6 +1,6 @@
 /* Arrays as a whole: how they are stored, writing, reading.
  *
- * Every array that is written has a checksum and no time stamp. hdf5_check.c makes the checks before
+ * Everything that is written has a checksum and no time stamp. hdf5_check.c makes the checks before
  * reading, hdf5_rows.c reads and writes a part.
  */
 #include "hdf5/hdf5_internal.h"

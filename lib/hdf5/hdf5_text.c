@@ -155,17 +155,29 @@ static hid_t text_type(const char *text)
 }
 
 /* Bytes of the longest text that is stored in the object's header, which has room for 64 KiB and a
- * checksum. */
+ * checksum. A longer one, such as a recipe with thousands of betas, is an array of one element, since
+ * only the chunks of an array have checksums. */
 enum { COMPACT_TEXT = 60000 };
+
+/* The shape of a text, and how it is stored. */
+static hid_t text_space(const char *text, hid_t creation)
+{
+    if (strlen(text) <= COMPACT_TEXT) {
+        H5Pset_layout(creation, H5D_COMPACT);
+        return H5Screate(H5S_SCALAR);
+    }
+    const hsize_t one = 1;
+    H5Pset_chunk(creation, 1, &one);
+    H5Pset_fletcher32(creation);
+    return H5Screate_simple(1, &one, NULL);
+}
 
 bool hdf5_write_string(Hdf5File *file, const char *name, const char *text, Error *error)
 {
     hid_t type = text_type(text);
-    hid_t space = H5Screate(H5S_SCALAR);
     hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_obj_track_times(creation, 0);
-    if (strlen(text) <= COMPACT_TEXT)
-        H5Pset_layout(creation, H5D_COMPACT);
+    hid_t space = text_space(text, creation);
     hid_t dataset = H5I_INVALID_HID;
     if (hdf5_make_groups(file, name))
         dataset = H5Dcreate2(file->id, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
