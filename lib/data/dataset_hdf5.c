@@ -63,7 +63,7 @@ static bool read_labels(const Dataset *dataset, const char *path, RawLabels *lab
     int64_t count = HDF5_ANY;
     bool ok = hdf5_open(&file, path, error) &&
               (hdf5_exists(file, "/labels", HDF5_DATASET) ||
-               error_absent(error, "%s: has no array /labels of integers [N]", path)) &&
+               error_absent(error, "%s:/labels: is missing, expected integers [N]", path)) &&
               hdf5_expect(file, "/labels", HDF5_INT64, 1, &count, error) &&
               (labels->values =
                    memory_large((size_t)count, sizeof *labels->values, "labels", error)) != NULL &&

@@ -8,7 +8,6 @@
 #include "data/dataset_format.h"
 #include "data/idx.h"
 
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -52,7 +51,7 @@ static bool read_labels(const Dataset *dataset, const char *path, RawLabels *lab
     (void)dataset;
     uint8_t *bytes = NULL;
     if (access(path, F_OK) != 0)
-        return error_absent(error, "%s: cannot be read: %s", path, strerror(errno));
+        return error_absent(error, "%s: no such file, expected an IDX file of labels", path);
     bool ok = idx_read_labels(&bytes, &labels->count, path, error) &&
               (labels->values = memory_large((size_t)labels->count, sizeof *labels->values,
                                              "labels", error)) != NULL;
