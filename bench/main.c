@@ -94,7 +94,8 @@ static bool run_task(const Task *task, const Settings *settings, Measurement *re
     if (child == 0)
         run_child(task, settings, ends[1]);
     close(ends[1]);
-    Report report = {.error = {ERROR_RUNTIME, "the measurement was killed (too little memory?)"}};
+    Report report = {.error = {.kind = ERROR_RUNTIME,
+                               .message = "the measurement was killed (too little memory?)"}};
     const bool told = child > 0 && read(ends[0], &report, sizeof report) == (ssize_t)sizeof report;
     close(ends[0]);
     if (child > 0)
