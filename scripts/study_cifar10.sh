@@ -200,11 +200,11 @@ diagonal() {
         link "$dir/linear/stage1.h5" "$dir/linear-$size/stage1.h5"
         stage2 "linear-$size" nll --set stage2.correlation="$size"
         bounds "linear-$size" nll --variance nll,nll_block --steps 5,10,25,50
-        distances "linear-$size" quality --variance nll,nll_block --steps 5,10,25
+        distances "linear-$size" quality --variance nll,nll_block --steps 5,10,25,50
         show "bounds, $size" "$dir/linear-$size/nll.csv"
         show "samples, $size" "$dir/linear-$size/quality.csv"
     done
-    bounds_of 10 linear nll-full --variance nll,nll_block,full --steps 5,10,25
+    bounds_of 10 linear nll-full --variance nll,nll_block,full --steps 5,10,25,50
     bounds_of 10 linear nll-full30 --variance full --krylov 30 --steps 5,10
     # In float32 whatever DRAWING says: bfloat16 rounds the differences away that full takes.
     (drawing= && distances_of $((samples / 4)) linear quality-full --variance nll,nll_block,full --steps 5,10,25)
