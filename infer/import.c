@@ -162,6 +162,22 @@ static bool check_head(const Import *s, Error *error)
                        tensor_file_path(s->network.file));
 }
 
+/* Whether images fit the network. Pictures may be shrunk, and grey ones become colours (data.resize). */
+static bool check_images(const char *path, const Config *config, int resolution, int channels,
+                         Error *error)
+{
+    const int side = config->data.resolution;
+    const bool adapts = dataset_format_of_file(path) == DATA_PICTURES;
+    const bool size_fits = resolution == side || (adapts && resolution > side);
+    const bool channels_fit = channels == config->data.channels || (adapts && channels == 1);
+    return (size_fits && channels_fit) ||
+           error_input(error,
+                       "--data: %s: has images of %d x %d with %d channel%s, expected %d x %d "
+                       "with %d as the network's",
+                       path, resolution, resolution, channels, channels == 1 ? "" : "s", side, side,
+                       config->data.channels);
+}
+
 static bool name_images(Import *s, Error *error)
 {
     Config *config = &s->network.config;
@@ -173,16 +189,8 @@ static bool name_images(Import *s, Error *error)
                            sizeof config->data.train - 1);
     if (!dataset_shape(s->data, &resolution, &channels, error))
         return error_prefix(error, "--data");
-    /* Pictures may be shrunk, and grey ones become colours (data.resize). */
-    const bool adapts = dataset_format_of_file(s->data) == DATA_PICTURES;
-    if ((resolution != config->data.resolution &&
-         !(adapts && resolution > config->data.resolution)) ||
-        (channels != config->data.channels && !(adapts && channels == 1)))
-        return error_input(error,
-                           "--data: %s: has images of %d x %d with %d channel%s, expected %d x %d "
-                           "with %d as the network's",
-                           s->data, resolution, resolution, channels, channels == 1 ? "" : "s",
-                           config->data.resolution, config->data.resolution, config->data.channels);
+    if (!check_images(s->data, config, resolution, channels, error))
+        return false;
     strcpy(config->data.train, s->data);
     strcpy(config->data.test, CONFIG_TEST_AUTO);
     return true;

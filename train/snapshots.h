@@ -3,9 +3,9 @@
  * RUN/stage1.h5 is always the newest. With keep = 2 and every = 1000, after step 5300,
  * RUN/stage1-00004000.h5 and RUN/stage1-00005000.h5 are there too. A snapshot is a second name (a
  * hard link) of the file that was saved: it takes no time and is complete. The next checkpoint
- * replaces the first name only. Snapshots of an earlier run count like others, and those of its later
- * steps stay. On a file system without hard links it is a copy. `infer --run`
- * does not look at snapshots; --checkpoint names one.
+ * replaces the first name only. On a file system without hard links a snapshot is a copy. Snapshots
+ * that an earlier run left in the directory count, too. A snapshot of a later step is never removed.
+ * `infer --run` does not look at snapshots; --checkpoint names one.
  */
 #pragma once
 

@@ -55,7 +55,7 @@ struct Stage {
     int batch;
     /* The weight of the newest loss in the losses that are shown. */
     double smoothing;
-    /* How large a loss per dimension an untrained network may have, in units of that of eps; 0: 1. */
+    /* The loss of an untrained network, in units of that of a network that predicts eps; 0 means 1. */
     double loss_scale;
     OptimizerSettings settings;
     Learner learners[MAX_LEARNERS];

@@ -75,8 +75,8 @@ void pickle_free(Pickle *pickle);
 
 PickleValue *pickle_root(const Pickle *pickle);
 
-/* Calls visit(context, value) for every value of a kind, in no order, until one returns false; the
- * result is that of the last call. */
+/* Calls visit(context, value) for the values of a kind, in no order. It stops and returns false when
+ * visit does. */
 bool pickle_each(const Pickle *pickle, PickleKind kind,
                  bool (*visit)(void *context, const PickleValue *value), void *context);
 

@@ -9,7 +9,7 @@ enum {
     TORCH_MOST_PICKLE = 16 << 20
 };
 
-/* Adds every storage of the pickle to the table, those of tensors without a name, too. */
+/* Adds every storage of the pickle to the table, also the storage of a tensor that has no name. */
 bool torch_add_storages(TensorTable *table, const Pickle *pickle, const char *path, Error *error);
 
 /* Adds every dictionary of tensors in `root` to the table as a group. Storages get the place -1,

@@ -7,8 +7,8 @@
 
 #include "variance/variance.h"
 
-/* The changes of an estimate, in this order. They apply neither to beta and
- * beta_tilde nor to variances that depend on s. */
+/* The changes of an estimate, in this order. They apply neither to beta and beta_tilde nor
+ * to variances that depend on s. */
 typedef struct EstimateOptions {
     /* Replaces a head's estimate by its mean over the image: one number per x_t (the option avg_cov
      * of the published code). */

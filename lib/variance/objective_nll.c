@@ -13,8 +13,8 @@
  * lie at the same end, and the term 1/SNR_1 keeps r above 0 there: the loss has a minimum.
  *
  * A head has a few hundred weights for each bin, and can't become every function of x_t. So it
- * matters which errors cost how much, and the steps to s = 1 are not all. With m = V + 1/SNR_1 = exp(l) /
- * SNR_t, the KL of the step t -> s has the derivative by l
+ * matters which errors cost how much, and the steps to s = 1 are not all. With m = V + 1/SNR_1 =
+ * exp(l) / SNR_t, the KL of the step t -> s has the derivative by l
  *
  *     1/2 (k m / (1 + k V))^2 (1 - r exp(-l))
  *

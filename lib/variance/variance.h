@@ -98,9 +98,9 @@ typedef struct Variance {
      * may be negative, or larger than data in [-1, 1] can have. NULL for a fixed variance, and if
      * depends_on_step. */
     void (*cov)(const VarianceInput *input, float *cov);
-    /* Whether the variance depends on s as well as on t. Then it has step_variance, unless it
-     * reads_jacobian, and is not fixed. The bound evaluates it for each cell, so dp has no tables of it. It has no
-     * options and no calibration. */
+    /* Whether the variance depends on s as well as on t. Then it is not fixed, and it has
+     * step_variance unless it reads_jacobian. The bound evaluates it for each cell, so dp has no
+     * tables of it. It has no options and no calibration. */
     bool depends_on_step;
     /* Whether the noise of a step comes from products with the network's Jacobian, which the
      * sampler makes (inference/full_noise.h). Such a variance has none of the functions. Lists of

@@ -66,6 +66,9 @@ works infer data train-images-idx3-ubyte
 shows "^labels      not known"
 printf '\0\0\10\1\0\0\0\2a' >train-labels-idx1-ubyte
 fails_with 2 "train-labels-idx1-ubyte: is truncated" infer data train-images-idx3-ubyte
+gzip -n <train-images-idx3-ubyte >wrong.gz
+printf x | dd of=wrong.gz bs=1 seek=$(($(wc -c <wrong.gz) - 8)) conv=notrunc 2>/dev/null
+fails_with 2 "wrong.gz: has damaged gzip data" infer data wrong.gz # its checksum
 
 # Classes, an image that occurs twice, and a path with a space and quotation marks in it.
 mkdir -p "a \"b\"/x" "a \"b\"/y"
