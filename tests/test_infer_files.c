@@ -490,7 +490,17 @@ static int files_there(void)
     return count;
 }
 
-/* Sampling begins its file before the first step: once that is there, it may be stopped. */
+/* Waits until a file has been there for half a second, as the one that sampling begins before its
+   first step. The file that only tries whether one can be written is removed at once. */
+static void await_file(void)
+{
+    for (int i = 0, seen = 0; i < 6000 && seen < 50; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        seen = files_there() == 1 ? seen + 1 : 0;
+    }
+}
+
+/* Sampling may be stopped while its file is unfinished. */
 static void ck_stops(int signal, int exit_status)
 {
     pid_t child = fork();
@@ -500,8 +510,7 @@ static void ck_stops(int signal, int exit_status)
                "--steps", "1000", "--out", in_directory("long.h5"), (char *)NULL);
         _exit(99);
     }
-    for (int i = 0; i < 6000 && files_there() == 0; i++)
-        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    await_file();
     ck_assert_int_eq(files_there(), 1);
     kill(child, signal);
     int status = 0;
