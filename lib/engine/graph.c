@@ -43,6 +43,7 @@ void graph_free(Graph *graph)
     memory_free(graph->values);
     memory_free(graph->own_params);
     memory_free(graph->arena);
+    memory_free(graph->packed);
     memory_free(graph);
 }
 
@@ -246,7 +247,9 @@ bool graph_finish(Graph *graph, Error *error)
             graph->values[i]->grad = graph->values[i]->grad_owner->grad;
     }
     memory_plan_free(&plan);
-    return graph->arena != NULL;
+    if (graph->packed_bytes > 0)
+        graph->packed = memory_large(graph->packed_bytes, 1, "packed weights", error);
+    return graph->arena && (graph->packed || graph->packed_bytes == 0);
 }
 
 /* Running. */

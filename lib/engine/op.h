@@ -114,7 +114,8 @@ struct Graph {
     uint32_t step;
     void *arena;
     size_t arena_bytes;
-    /* Bytes of packed weights, which the operations hold. */
+    /* The packed weights of all operations (engine/packing.h). */
+    void *packed;
     size_t packed_bytes;
 };
 

@@ -6,17 +6,17 @@
 typedef struct Packing {
     /* The primitive that reads the packed weights. NULL: there is nothing to pack. */
     const Primitive *user;
-    void *packed;
+    /* Where they lie in graph->packed, in bytes. */
+    size_t offset;
 } Packing;
 
-/* For the weights of `user`, which has to outlive the packing; counts its memory as the graph's.
- * Nothing is packed where `user` reads the plain weights. */
-bool packing_prepare(Packing *packing, Graph *graph, const Primitive *user, Error *error);
+/* For the weights of `user`, which has to outlive the packing; reserves their part of
+ * graph->packed, which is there once all operations are prepared. Nothing is packed where `user`
+ * reads the plain weights. */
+void packing_prepare(Packing *packing, Graph *graph, const Primitive *user);
 
 /* `weights`: as they lie in the parameters. */
-void packing_run(Packing *packing, const float *weights);
+void packing_run(const Packing *packing, Graph *graph, const float *weights);
 
 /* The weights that the user reads: the packed ones, or, where there are none, the plain ones. */
-void *packing_weights(const Packing *packing, const float *weights);
-
-void packing_free(Packing *packing);
+void *packing_weights(const Packing *packing, const Graph *graph, const float *weights);

@@ -43,9 +43,9 @@ static bool prepare_backward(Graph *graph, ConvOp *conv, Error *error)
     size_t data_scratch = 0, weights_scratch = 0;
     if (op->in[0]->needs_grad) {
         product.pass = CONV_BACKWARD_DATA;
-        if (!primitive_conv(&conv->backward_data, &product, error) ||
-            !packing_prepare(&conv->pack_data, graph, conv->backward_data, error))
+        if (!primitive_conv(&conv->backward_data, &product, error))
             return false;
+        packing_prepare(&conv->pack_data, graph, conv->backward_data);
         conv->added_bytes = op->accumulate[0] ? memory_aligned(value_bytes(op->in[0])) : 0;
         data_scratch = conv->added_bytes + primitive_scratch_bytes(conv->backward_data);
     }
@@ -74,9 +74,9 @@ static bool conv_prepare(Graph *graph, Op *op, Error *error)
                              .type = op->in[0]->type,
                              .dst_type = op->out->type,
                              .direct = graph->options.direct};
-    if (!primitive_conv(&conv->forward, &product, error) ||
-        !packing_prepare(&conv->pack_forward, graph, conv->forward, error))
+    if (!primitive_conv(&conv->forward, &product, error))
         return false;
+    packing_prepare(&conv->pack_forward, graph, conv->forward);
     op->forward_scratch_bytes = primitive_scratch_bytes(conv->forward);
     return !op->backward || prepare_backward(graph, conv, error);
 }
@@ -85,8 +85,8 @@ static void conv_pack(Graph *graph, Op *op)
 {
     ConvOp *conv = (ConvOp *)op;
     const float *weights = op_weights(graph, op->weight);
-    packing_run(&conv->pack_forward, weights);
-    packing_run(&conv->pack_data, weights);
+    packing_run(&conv->pack_forward, graph, weights);
+    packing_run(&conv->pack_data, graph, weights);
 }
 
 static bool conv_forward(Graph *graph, Op *op, Error *error)
@@ -94,7 +94,8 @@ static bool conv_forward(Graph *graph, Op *op, Error *error)
     ConvOp *conv = (ConvOp *)op;
     void *operands[OPERAND_COUNT] = {
         [OPERAND_SRC] = op->in[0]->data,
-        [OPERAND_WEIGHTS] = packing_weights(&conv->pack_forward, op_weights(graph, op->weight)),
+        [OPERAND_WEIGHTS] =
+            packing_weights(&conv->pack_forward, graph, op_weights(graph, op->weight)),
         [OPERAND_BIAS] = (void *)op_weights(graph, op->bias),
         [OPERAND_DST] = op->out->data,
         [OPERAND_ADDED] = op->in[1] ? op->in[1]->data : NULL,
@@ -109,7 +110,7 @@ static bool backward_data(Graph *graph, ConvOp *conv, void *dy, char *scratch, E
     void *rest = op->accumulate[0] ? scratch + conv->added_bytes : scratch;
     void *operands[OPERAND_COUNT] = {
         [OPERAND_SRC] = target,
-        [OPERAND_WEIGHTS] = packing_weights(&conv->pack_data, op_weights(graph, op->weight)),
+        [OPERAND_WEIGHTS] = packing_weights(&conv->pack_data, graph, op_weights(graph, op->weight)),
         [OPERAND_DST] = dy,
     };
     if (!primitive_run(conv->backward_data, operands, rest, error))
@@ -178,8 +179,6 @@ static void conv_release(Op *op)
     primitive_free(conv->forward);
     primitive_free(conv->backward_data);
     primitive_free(conv->backward_weights);
-    packing_free(&conv->pack_forward);
-    packing_free(&conv->pack_data);
 }
 
 static const OpKind conv_kind = {

@@ -44,9 +44,10 @@ static bool linear_prepare(Graph *graph, Op *op, Error *error)
                            .a_type = x->type,
                            .b_type = x->type,
                            .c_type = y->type};
-    if (!primitive_matmul(&linear->forward, &forward, error) ||
-        (packs && !packing_prepare(&linear->pack_forward, graph, linear->forward, error)))
+    if (!primitive_matmul(&linear->forward, &forward, error))
         return false;
+    if (packs)
+        packing_prepare(&linear->pack_forward, graph, linear->forward);
     op->forward_scratch_bytes = primitive_scratch_bytes(linear->forward);
     if (!op->backward)
         return true;
@@ -67,9 +68,10 @@ static bool linear_prepare(Graph *graph, Op *op, Error *error)
                             .a_type = y->type,
                             .b_type = x->type,
                             .c_type = x->type};
-        if (!primitive_matmul(&linear->backward_data, &data, error) ||
-            (packs && !packing_prepare(&linear->pack_data, graph, linear->backward_data, error)))
+        if (!primitive_matmul(&linear->backward_data, &data, error))
             return false;
+        if (packs)
+            packing_prepare(&linear->pack_data, graph, linear->backward_data);
         scratch = primitive_scratch_bytes(linear->backward_data);
     }
     if (graph->options.weight_gradients) {
@@ -101,8 +103,8 @@ static void linear_pack(Graph *graph, Op *op)
 {
     LinearOp *linear = (LinearOp *)op;
     const float *weights = op_weights(graph, op->weight);
-    packing_run(&linear->pack_forward, weights);
-    packing_run(&linear->pack_data, weights);
+    packing_run(&linear->pack_forward, graph, weights);
+    packing_run(&linear->pack_data, graph, weights);
 }
 
 static bool linear_forward(Graph *graph, Op *op, Error *error)
@@ -112,7 +114,8 @@ static bool linear_forward(Graph *graph, Op *op, Error *error)
         elementwise_copy(op->out->data, op->in[1]->data, value_bytes(op->out));
     void *operands[OPERAND_COUNT] = {
         [OPERAND_SRC] = op->in[0]->data,
-        [OPERAND_WEIGHTS] = packing_weights(&linear->pack_forward, op_weights(graph, op->weight)),
+        [OPERAND_WEIGHTS] =
+            packing_weights(&linear->pack_forward, graph, op_weights(graph, op->weight)),
         [OPERAND_BIAS] = (void *)op_weights(graph, op->bias),
         [OPERAND_DST] = op->out->data,
     };
@@ -138,7 +141,8 @@ static bool linear_backward(Graph *graph, Op *op, Error *error)
     if (linear->backward_data) {
         void *operands[OPERAND_COUNT] = {
             [OPERAND_SRC] = y->grad,
-            [OPERAND_WEIGHTS] = packing_weights(&linear->pack_data, op_weights(graph, op->weight)),
+            [OPERAND_WEIGHTS] =
+                packing_weights(&linear->pack_data, graph, op_weights(graph, op->weight)),
             [OPERAND_DST] = x->grad,
         };
         if (!primitive_run(linear->backward_data, operands, scratch, error))
@@ -153,8 +157,6 @@ static void linear_release(Op *op)
     primitive_free(linear->forward);
     primitive_free(linear->backward_data);
     primitive_free(linear->backward_weights);
-    packing_free(&linear->pack_forward);
-    packing_free(&linear->pack_data);
 }
 
 static const OpKind linear_kind = {
