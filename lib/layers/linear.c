@@ -22,81 +22,108 @@ typedef struct LinearOp {
     Packing pack_forward, pack_data;
 } LinearOp;
 
-static bool linear_prepare(Graph *graph, Op *op, Error *error)
+static int64_t row_count(const Value *value)
 {
-    LinearOp *linear = (LinearOp *)op;
+    return (int64_t)value->n * value->h * value->w;
+}
+
+/* Whether the weights are packed. */
+static bool packs(const LinearOp *linear)
+{
+    return linear->op.in[0]->type != DTYPE_F32;
+}
+
+static bool prepare_forward(Graph *graph, LinearOp *linear, Error *error)
+{
+    Op *op = &linear->op;
     const Value *x = op->in[0], *y = op->out;
-    const int64_t rows = (int64_t)x->n * x->h * x->w;
-    const int in = x->c, out = y->c;
-    const bool packs = x->type != DTYPE_F32;
-    MatmulShape forward = {.batch = 1,
-                           .m = rows,
-                           .n = out,
-                           .k = in,
-                           .a_row = in,
-                           .a_column = 1,
-                           .b_row = 1,
-                           .b_column = in,
-                           .c_row = out,
-                           .bias = true,
-                           .accumulate = op->in[1] != NULL,
-                           .b_packed = packs,
-                           .a_type = x->type,
-                           .b_type = x->type,
-                           .c_type = y->type};
-    if (!primitive_matmul(&linear->forward, &forward, error))
+    const MatmulShape shape = {.batch = 1,
+                               .m = row_count(x),
+                               .n = y->c,
+                               .k = x->c,
+                               .a_row = x->c,
+                               .a_column = 1,
+                               .b_row = 1,
+                               .b_column = x->c,
+                               .c_row = y->c,
+                               .bias = true,
+                               .accumulate = op->in[1] != NULL,
+                               .b_packed = packs(linear),
+                               .a_type = x->type,
+                               .b_type = x->type,
+                               .c_type = y->type};
+    if (!primitive_matmul(&linear->forward, &shape, error))
         return false;
-    if (packs)
+    if (packs(linear))
         packing_prepare(&linear->pack_forward, graph, linear->forward);
     op->forward_scratch_bytes = primitive_scratch_bytes(linear->forward);
-    if (!op->backward)
-        return true;
+    return true;
+}
 
-    size_t scratch = 0;
-    if (x->needs_grad) {
-        MatmulShape data = {.batch = 1,
-                            .m = rows,
-                            .n = in,
-                            .k = out,
-                            .a_row = out,
-                            .a_column = 1,
-                            .b_row = in,
-                            .b_column = 1,
-                            .c_row = in,
-                            .accumulate = op->accumulate[0],
-                            .b_packed = packs,
-                            .a_type = y->type,
-                            .b_type = x->type,
-                            .c_type = x->type};
-        if (!primitive_matmul(&linear->backward_data, &data, error))
-            return false;
-        if (packs)
-            packing_prepare(&linear->pack_data, graph, linear->backward_data);
-        scratch = primitive_scratch_bytes(linear->backward_data);
-    }
-    if (graph->options.weight_gradients) {
-        MatmulShape weights = {.batch = 1,
-                               .m = out,
-                               .n = in,
-                               .k = rows,
-                               .a_row = 1,
-                               .a_column = out,
-                               .b_row = in,
+static void need_backward_scratch(Op *op, size_t bytes)
+{
+    if (op->backward_scratch_bytes < bytes)
+        op->backward_scratch_bytes = bytes;
+}
+
+static bool prepare_backward_data(Graph *graph, LinearOp *linear, Error *error)
+{
+    Op *op = &linear->op;
+    const Value *x = op->in[0], *y = op->out;
+    const MatmulShape shape = {.batch = 1,
+                               .m = row_count(x),
+                               .n = x->c,
+                               .k = y->c,
+                               .a_row = y->c,
+                               .a_column = 1,
+                               .b_row = x->c,
                                .b_column = 1,
-                               .c_row = in,
+                               .c_row = x->c,
+                               .accumulate = op->accumulate[0],
+                               .b_packed = packs(linear),
+                               .a_type = y->type,
+                               .b_type = x->type,
+                               .c_type = x->type};
+    if (!primitive_matmul(&linear->backward_data, &shape, error))
+        return false;
+    if (packs(linear))
+        packing_prepare(&linear->pack_data, graph, linear->backward_data);
+    need_backward_scratch(op, primitive_scratch_bytes(linear->backward_data));
+    return true;
+}
+
+static bool prepare_backward_weights(LinearOp *linear, Error *error)
+{
+    Op *op = &linear->op;
+    const Value *x = op->in[0], *y = op->out;
+    const MatmulShape shape = {.batch = 1,
+                               .m = y->c,
+                               .n = x->c,
+                               .k = row_count(x),
+                               .a_row = 1,
+                               .a_column = y->c,
+                               .b_row = x->c,
+                               .b_column = 1,
+                               .c_row = x->c,
                                .a_type = y->type,
                                .b_type = x->type,
                                .c_type = DTYPE_F32};
-        if (!primitive_matmul(&linear->backward_weights, &weights, error))
-            return false;
-        op->reads_input[0] = true;
-        size_t weights_scratch = primitive_scratch_bytes(linear->backward_weights);
-        size_t sum_scratch = elementwise_column_sum_scratch((size_t)rows, out);
-        scratch = scratch > weights_scratch ? scratch : weights_scratch;
-        scratch = scratch > sum_scratch ? scratch : sum_scratch;
-    }
-    op->backward_scratch_bytes = scratch;
+    if (!primitive_matmul(&linear->backward_weights, &shape, error))
+        return false;
+    op->reads_input[0] = true;
+    need_backward_scratch(op, primitive_scratch_bytes(linear->backward_weights));
+    need_backward_scratch(op, elementwise_column_sum_scratch((size_t)row_count(x), y->c));
     return true;
+}
+
+static bool linear_prepare(Graph *graph, Op *op, Error *error)
+{
+    LinearOp *linear = (LinearOp *)op;
+    const bool data = op->backward && op->in[0]->needs_grad;
+    const bool weights = op->backward && graph->options.weight_gradients;
+    return prepare_forward(graph, linear, error) &&
+           (!data || prepare_backward_data(graph, linear, error)) &&
+           (!weights || prepare_backward_weights(linear, error));
 }
 
 static void linear_pack(Graph *graph, Op *op)
@@ -136,7 +163,7 @@ static bool linear_backward(Graph *graph, Op *op, Error *error)
         if (!primitive_run(linear->backward_weights, operands, scratch, error))
             return false;
         elementwise_column_sum(op_gradients(graph, op->bias), y->type, y->grad,
-                               value_count(y) / (size_t)y->c, y->c, scratch);
+                               (size_t)row_count(y), y->c, scratch);
     }
     if (linear->backward_data) {
         void *operands[OPERAND_COUNT] = {
