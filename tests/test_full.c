@@ -154,6 +154,32 @@ START_TEST(the_bound_of_the_last_noise_holds)
 }
 END_TEST
 
+/* The mean of Cov's eigenvalues is at most 1, so |Sigma^(1/2) z|^2 is at most (lambda^2 + gain)
+ * |z|^2. At the last timestep it is just that: the untrained network has eigenvalues of thousands. */
+START_TEST(the_mean_of_the_eigenvalues_is_at_most_one)
+{
+    Point p = point_open("mid");
+    FullSeen seen;
+    double square = 0, of_z = 0, *z = point_doubles(&p, "z");
+    float *noise = memory_small(2 * p.dims, sizeof *noise);
+    draw(&p, 10, noise, &seen);
+    ck_assert_int_eq(seen.lowered, 0);
+    p.s = network_schedule(p.network)->timesteps / 2;
+    p.t = network_schedule(p.network)->timesteps;
+    draw(&p, 10, noise, &seen);
+    ck_assert_int_gt(seen.lowered, 0);
+    for (size_t i = 0; i < p.dims; i++) {
+        square += noise[i] * noise[i];
+        of_z += z[i] * z[i];
+    }
+    const ReverseStep step = point_step(&p);
+    ck_assert_double_eq_tol(square / of_z, step.fixed_variance + step.gain, 1e-5);
+    memory_free(noise);
+    free(z);
+    point_close(&p);
+}
+END_TEST
+
 SUITE_MAIN("full", products_are_those_of_the_dense_matrix,
            noise_is_golden_for_every_size_of_the_space, the_whole_space_is_the_dense_root,
-           the_bound_of_the_last_noise_holds)
+           the_bound_of_the_last_noise_holds, the_mean_of_the_eigenvalues_is_at_most_one)

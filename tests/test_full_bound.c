@@ -227,7 +227,59 @@ START_TEST(eigenvalues_are_bounded)
 }
 END_TEST
 
+/* -- The mean of the eigenvalues -------------------------------------------------------------- */
+
+/* 0 + 0.5 + 2 c = 4, and with weights 0 + 2 (0.5) + 3 c = 6. An entry without weight has no part. */
+START_TEST(the_largest_values_share_what_the_mean_leaves)
+{
+    const double value[] = {0, 0.5, 4, 10}, ones[] = {1, 1, 1, 1}, weights[] = {1, 2, 0, 3};
+    ck_assert_double_eq_tol(spectrum_most(value, ones, 4, 1), 1.75, 1e-12);
+    ck_assert_double_eq_tol(spectrum_most(value, weights, 4, 1), 5.0 / 3, 1e-12);
+    ck_assert_double_eq_tol(spectrum_most(value, ones, 4, 3.6), 9.9, 1e-12);
+    ck_assert_double_eq_tol(spectrum_most((double[]){7, 9}, ones, 2, 1), 1, 1e-12);
+    ck_assert(isinf(spectrum_most(value, ones, 4, 3.625)));
+    ck_assert(isinf(spectrum_most(value, ones, 0, 1)));
+    ck_assert(isinf(spectrum_most((double[]){NAN, 9}, ones, 2, 1)));
+}
+END_TEST
+
+/* The mean of a spectrum's eigenvalues by its weights. */
+static double mean_of(const Spectrum *s)
+{
+    double sum = 0, weights = 0;
+    for (int i = 0; i < s->groups * s->size; i++) {
+        sum += s->weight[i] * s->value[i];
+        weights += s->weight[i];
+    }
+    return sum / weights;
+}
+
+/* At the last timestep the golden network, which is untrained, has eigenvalues of thousands. */
+START_TEST(the_mean_of_a_spectrum_is_at_most_one)
+{
+    const FullOptions ways[] = {{.dense = true}, {.krylov = 10, .probes = 3}};
+    for (int i = 0; i < 2; i++) {
+        Point p = point_open("mid");
+        FullSpectrum *full;
+        p.t = network_schedule(p.network)->timesteps;
+        const Spectrum *s = find(&p, &ways[i], 1, &full);
+        ck_assert_double_eq_tol(mean_of(s), 1, 1e-9);
+        ck_assert_int_gt(full_spectrum_seen(full).lowered, 0);
+        full_spectrum_free(full);
+        point_close(&p);
+
+        p = point_open("mid");
+        s = find(&p, &ways[i], 1, &full);
+        ck_assert_double_lt(mean_of(s), 1);
+        ck_assert_int_eq(full_spectrum_seen(full).lowered, 0);
+        full_spectrum_free(full);
+        point_close(&p);
+    }
+}
+END_TEST
+
 SUITE_MAIN("full_bound", the_dense_spectrum_is_golden, the_dense_term_is_golden,
            the_small_matrix_is_golden, the_whole_space_has_the_golden_quadratic_form,
            a_quadrature_is_near_the_golden_term, the_standard_error_is_the_spread_of_the_vectors,
-           eigenvalues_are_bounded)
+           eigenvalues_are_bounded, the_largest_values_share_what_the_mean_leaves,
+           the_mean_of_a_spectrum_is_at_most_one)

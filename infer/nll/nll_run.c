@@ -336,7 +336,7 @@ static bool finish(const Nll *s, const Bound *bound, Error *error)
                               .images_print = s->images.print};
     const bool ok = write_results(s, &report, error);
     if (s->full)
-        full_note_negative(full_spectrum_seen(s->full), "full");
+        full_note_seen(full_spectrum_seen(s->full), "full");
     if (ok && !s->request->common->quiet) {
         nll_report_print(&report);
         if (results_are_kept(&s->results))

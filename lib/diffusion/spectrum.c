@@ -2,7 +2,6 @@
 #include "diffusion/spectrum.h"
 
 #include <math.h>
-#include <stddef.h>
 
 /* The sum of one group, in nats. */
 static double group_sum(const Spectrum *s, int group, double kappa, double most)
@@ -32,4 +31,29 @@ double spectrum_step(const Spectrum *s, double kappa, double most, double *error
     }
     *error2 = probes == 0 ? 0 : probes == 1 ? NAN : squares / (probes - 1) / probes;
     return of_r + sum;
+}
+
+/* c begins at the mean, where it is right if all values are above it, and rises: what the values
+ * below it leave is shared by those above. */
+double spectrum_most(const double *value, const double *weight, size_t count, double mean)
+{
+    double sum = 0, weights = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += weight[i] * value[i];
+        weights += weight[i];
+    }
+    if (!(sum > mean * weights))
+        return INFINITY;
+    double most = mean, before;
+    do {
+        double below = 0, above = 0;
+        for (size_t i = 0; i < count; i++)
+            if (value[i] <= most)
+                below += weight[i] * value[i];
+            else
+                above += weight[i];
+        before = most;
+        most = above > 0 ? (mean * weights - below) / above : before;
+    } while (most > before);
+    return most;
 }

@@ -13,6 +13,8 @@
  */
 #pragma once
 
+#include <stddef.h>
+
 /* `groups` groups of `size` entries. A dense spectrum is one group. A quadrature has the group of r,
  * without weights, and a group for each random vector, without squares. */
 typedef struct Spectrum {
@@ -27,3 +29,7 @@ typedef struct Spectrum {
  *               vectors; 0 for a dense spectrum, NaN for one random vector. The error of spaces that
  *               are small is not in it. */
 double spectrum_step(const Spectrum *spectrum, double kappa, double most, double *error2);
+
+/* The number c for which the weighted mean of min(value, c) is `mean`, for values [count] of 0 and
+ * more. INFINITY: their mean is at most `mean`, or it is NaN. */
+double spectrum_most(const double *value, const double *weight, size_t count, double mean);

@@ -4,6 +4,7 @@
 #include "inference/full_noise.h"
 
 #include "base/memory.h"
+#include "diffusion/spectrum.h"
 #include "inference/jacobian_spaces.h"
 
 struct FullNoise {
@@ -39,37 +40,46 @@ FullSeen full_noise_seen(const FullNoise *f)
     return f->seen;
 }
 
-/* values [size] := the roots of Sigma's eigenvalues. Returns how many of Cov's are negative. */
-static int roots(const FullNoise *f, const ReverseStep *step, const Lanczos *l, double *values)
+/* values [size] := the roots of Sigma's eigenvalues. */
+static FullSeen roots(const FullNoise *f, const ReverseStep *step, const Lanczos *l, double *values)
 {
-    int negative = 0;
+    FullSeen seen = {.eigenvalues = l->size};
     for (int i = 0; i < l->size; i++) {
         const double cov = full_eigenvalue(f->schedule, step->t, l->nodes[i]);
-        const double variance = step->fixed_variance + step->gain * (cov < 0 ? 0 : cov);
-        negative += cov < 0;
+        seen.negative += cov < 0;
+        values[i] = cov < 0 ? 0 : cov;
+    }
+    const double most = spectrum_most(values, l->shares, (size_t)l->size, full_most_mean);
+    for (int i = 0; i < l->size; i++) {
+        seen.lowered += values[i] > most;
+        const double cov = values[i] > most ? most : values[i];
+        const double variance = step->fixed_variance + step->gain * cov;
         values[i] = sqrt(variance > step->max_variance ? step->max_variance : variance);
     }
-    return negative;
+    return seen;
 }
 
 static void finish(FullNoise *f, const ReverseStep *step, int count, float *noise)
 {
     double *result = jacobian_spaces_start(f->spaces);
-    int64_t negative = 0, seen = 0;
-#pragma omp parallel for reduction(+ : negative, seen)
+    int64_t eigenvalues = 0, negative = 0, lowered = 0;
+#pragma omp parallel for reduction(+ : eigenvalues, negative, lowered)
     for (int i = 0; i < count; i++) {
         const Lanczos *l = jacobian_spaces_at(f->spaces, i);
         double *values = memory_small((size_t)f->krylov, sizeof *values);
         double *y = result + (size_t)i * f->dims;
-        negative += roots(f, step, l, values);
-        seen += l->size;
+        const FullSeen seen = roots(f, step, l, values);
+        eigenvalues += seen.eigenvalues;
+        negative += seen.negative;
+        lowered += seen.lowered;
         lanczos_apply(l, values, y);
         for (size_t k = 0; k < f->dims; k++)
             noise[(size_t)i * f->dims + k] = (float)y[k];
         memory_free(values);
     }
-    f->seen.eigenvalues += seen;
+    f->seen.eigenvalues += eigenvalues;
     f->seen.negative += negative;
+    f->seen.lowered += lowered;
 }
 
 bool full_noise_draw(FullNoise *f, const ReverseStep *step, const float *x, int count,

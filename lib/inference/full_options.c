@@ -15,9 +15,14 @@ void full_options_label(const FullOptions *options, char *label, size_t size)
         snprintf(label + used, size - used, "-krylov%d", full_krylov(options));
 }
 
-void full_note_negative(FullSeen seen, const char *what)
+void full_note_seen(FullSeen seen, const char *what)
 {
+    const double percent = 100.0 / (double)seen.eigenvalues;
     if (seen.negative > 0)
         note("%s: %.2g %% of the eigenvalues of Cov that were seen are negative, and count as 0",
-             what, 100.0 * (double)seen.negative / (double)seen.eigenvalues);
+             what, percent * (double)seen.negative);
+    if (seen.lowered > 0)
+        note("%s: %.2g %% of the eigenvalues of Cov that were seen are lowered, since their mean "
+             "would be above 1",
+             what, percent * (double)seen.lowered);
 }

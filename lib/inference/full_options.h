@@ -3,8 +3,12 @@
  *
  *     Cov = (beta_bar / alpha_bar) (I - sqrt(beta_bar) S),    S = (J + J') / 2,  J = d eps_hat/d x_t
  *
- * (Tweedie's second formula; variance/full.c.) A covariance has no negative eigenvalue, but the
- * Jacobian of a network may give some. They count as 0, and are counted.
+ * (Tweedie's second formula; variance/full.c.) A covariance has no negative eigenvalue, and the mean
+ * of its eigenvalues, which is the mean of the pixels' variances, is at most 1, since x_0 lies in
+ * [-1, 1]. The Jacobian of a network may give others, above all where x_t is nearly all noise:
+ * 1 / alpha_bar magnifies what the network is off by, to 10^9 times with the cosine schedule.
+ * Negative eigenvalues count as 0, and the largest are lowered to one number, so that the mean is 1
+ * (spectrum_most). Both are counted.
  */
 #pragma once
 
@@ -46,9 +50,13 @@ static inline int full_probes(const FullOptions *options)
 /* Adds what differs from the defaults to a row's name [size]: "full-krylov20", "full-dense". */
 void full_options_label(const FullOptions *options, char *label, size_t size);
 
-/* The eigenvalues of Cov that have been seen, and how many of them were negative. */
+/* The most that the mean of Cov's eigenvalues may be. */
+static const double full_most_mean = 1;
+
+/* The eigenvalues of Cov that have been seen, how many of them were negative, and how many were
+ * lowered. */
 typedef struct FullSeen {
-    int64_t eigenvalues, negative;
+    int64_t eigenvalues, negative, lowered;
 } FullSeen;
 
 /* The eigenvalue of Cov at timestep t that belongs to an eigenvalue of S, before the clip. */
@@ -58,5 +66,5 @@ static inline double full_eigenvalue(const Schedule *schedule, int t, double of_
     return beta / schedule->alpha_bar[t] * (1 - sqrt(beta) * of_s);
 }
 
-/* Prints a note if eigenvalues were negative. `what`: the row, "full, 10 steps". */
-void full_note_negative(FullSeen seen, const char *what);
+/* Prints notes if eigenvalues were negative or lowered. `what`: the row, "full, 10 steps". */
+void full_note_seen(FullSeen seen, const char *what);

@@ -115,13 +115,26 @@ FullSeen full_spectrum_seen(const FullSpectrum *f)
     return f->seen;
 }
 
-/* The eigenvalue of Cov for one of S, after the clip. NaN stays NaN. */
-static double clipped(FullSpectrum *f, int t, double of_s)
+/* The eigenvalue of Cov for one of S, or 0. NaN stays NaN. */
+static double eigenvalue(FullSpectrum *f, int t, double of_s)
 {
     const double cov = full_eigenvalue(network_schedule(f->network), t, of_s);
     f->seen.eigenvalues++;
     f->seen.negative += cov < 0;
     return cov < 0 ? 0 : cov;
+}
+
+/* Lowers the largest values of image i's spectrum. */
+static void lower(FullSpectrum *f, int i)
+{
+    const Spectrum *s = &f->spectra[i];
+    const size_t count = (size_t)s->groups * (size_t)s->size;
+    const double most = spectrum_most(s->value, s->weight, count, full_most_mean);
+    for (size_t k = 0; k < count; k++)
+        if (s->value[k] > most) {
+            s->value[k] = most;
+            f->seen.lowered++;
+        }
 }
 
 /* -- Quadrature ------------------------------------------------------------------------------- */
@@ -136,7 +149,7 @@ static void take_group(FullSpectrum *f, int t, int i, int group)
     for (int k = 0; k < s->size; k++) {
         const size_t at = (size_t)group * (size_t)s->size + (size_t)k;
         const bool there = k < l->size;
-        s->value[at] = there ? clipped(f, t, l->nodes[k]) : 0;
+        s->value[at] = there ? eigenvalue(f, t, l->nodes[k]) : 0;
         s->weight[at] = there && group > 0 ? part * l->shares[k] : 0;
         s->square[at] = there && group == 0 ? l->norm * l->norm * l->shares[k] : 0;
     }
@@ -211,7 +224,7 @@ static bool find_dense(FullSpectrum *f, int t, const float *x_t, const double *r
         double along = 0;
         for (size_t k = 0; k < f->dims; k++)
             along += f->symmetric[j * f->dims + k] * r[k];
-        s->value[j] = solved ? clipped(f, t, s->value[j]) : NAN;
+        s->value[j] = solved ? eigenvalue(f, t, s->value[j]) : NAN;
         s->weight[j] = 1;
         s->square[j] = along * along;
     }
@@ -222,10 +235,10 @@ const Spectrum *full_spectrum_find(void *context, int t, int first, int count, c
                                    const double *r, Error *error)
 {
     FullSpectrum *f = context;
-    if (!f->options.dense)
-        return find_quadrature(f, t, first, count, x_t, r, error) ? f->spectra : NULL;
-    for (int i = 0; i < count; i++)
-        if (!find_dense(f, t, x_t + (size_t)i * f->dims, r + (size_t)i * f->dims, i, error))
-            return NULL;
-    return f->spectra;
+    bool found = f->options.dense || find_quadrature(f, t, first, count, x_t, r, error);
+    for (int i = 0; found && f->options.dense && i < count; i++)
+        found = find_dense(f, t, x_t + (size_t)i * f->dims, r + (size_t)i * f->dims, i, error);
+    for (int i = 0; found && i < count; i++)
+        lower(f, i);
+    return found ? f->spectra : NULL;
 }

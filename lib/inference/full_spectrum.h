@@ -6,7 +6,8 @@
  *     dense        the Jacobian row by row, a forward and a backward pass for each of the d elements;
  *                  J is symmetrised and LAPACK finds the eigenvalues. Memory: 3 d^2 numbers
  *
- * Negative eigenvalues count as 0, as they do in draws (inference/full_noise.h).
+ * Negative eigenvalues count as 0, and the largest are lowered, as they are in draws
+ * (inference/full_options.h). The mean is that of the quadrature's random vectors.
  */
 #pragma once
 

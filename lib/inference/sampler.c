@@ -142,12 +142,12 @@ static bool take_steps(Work *work, Noise *noise, int first, float *x, Progress *
     return true;
 }
 
-static void note_negative(const Work *work)
+static void note_seen(const Work *work)
 {
     if (!work->full)
         return;
     char *what = memory_format("%s, %d steps", sampling_label(work->plan).text, work->plan->steps);
-    full_note_negative(full_noise_seen(work->full), what);
+    full_note_seen(full_noise_seen(work->full), what);
     memory_free(what);
 }
 
@@ -183,7 +183,7 @@ bool sampler_run(Network *network, const SamplingPlan *plan, Noise *noise, int f
     work.source.clip_x0 = plan->reverse.clip_x0;
     bool ok = work_make(&work, error) && noise_start(noise, first, count, x, error) &&
               take_steps(&work, noise, first, x, progress, error) && check_finite(&work, x, error);
-    note_negative(&work);
+    note_seen(&work);
     work_free(&work);
     return ok;
 }
