@@ -121,6 +121,80 @@ START_TEST(schedules_and_predictions_have_our_names)
 }
 END_TEST
 
+/* diffusers 0.8 had another key, which what it has become goes before. */
+START_TEST(older_predictions_are_known)
+{
+    static const struct {
+        const char *keys;
+        Predicts predicts;
+    } cases[] = {{"\"predict_epsilon\": false", PREDICTS_X0},
+                 {"\"predict_epsilon\": true", PREDICTS_EPS},
+                 {"\"predict_epsilon\": false, \"prediction_type\": \"v_prediction\"", PREDICTS_V}};
+    program_begin();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char change[256];
+        snprintf(change, sizeof change, "s/\"prediction_type\": \"[a-z_]*\"/%s/", cases[i].keys);
+        edit("diffusers-new", change, "scheduler/scheduler_config.json");
+        infer_ok("import $D/m --run $D/run");
+        ck_assert_int_eq(config_of_run().model.predicts, cases[i].predicts);
+    }
+    program_end();
+}
+END_TEST
+
+/* Python writes numbers that JSON does not have. Where the key is read they are refused. */
+START_TEST(infinities_are_no_broken_text)
+{
+    program_begin();
+    edit("diffusers-new",
+         "s/\"clip_sample\"/\"lambda_min_clipped\": -Infinity, \"a\\\\\": NaN\": [NaN, Infinity], "
+         "&/",
+         "scheduler/scheduler_config.json");
+    infer_ok("import $D/m --run $D/run");
+    edit("diffusers-new", "s/\"beta_end\": [^,]*/\"beta_end\": Infinity/",
+         "scheduler/scheduler_config.json");
+    infer_fails(2, "beta_end is \"Infinity\", expected a number", "import $D/m --run $D/run");
+    program_end();
+}
+END_TEST
+
+/* The norm that diffusers had in the middle before 0.18, which the description does not say. */
+START_TEST(weights_say_whether_the_middle_has_a_norm)
+{
+    program_begin();
+    infer_ok("import " IMPORT "diffusers-0.14 --run $D/run");
+    ck_assert(config_of_run().model.mid_norm);
+    check_eps("run", IMPORT "diffusers-0.14_expected.h5", "eps");
+    infer_ok("import " IMPORT "diffusers-learned --run $D/run --fresh");
+    ck_assert(!config_of_run().model.mid_norm);
+    program_end();
+}
+END_TEST
+
+START_TEST(a_resolution_may_be_a_pair)
+{
+    program_begin();
+    edit("diffusers-new", "s/\"sample_size\": 16/\"sample_size\": [16, 16]/", "unet/config.json");
+    infer_ok("import $D/m --run $D/run");
+    ck_assert_int_eq(config_of_run().data.resolution, 16);
+    edit("diffusers-new", "s/\"sample_size\": 16/\"sample_size\": [16, 32]/", "unet/config.json");
+    infer_fails(2, "sample_size has another form than a square", "import $D/m --run $D/run");
+    program_end();
+}
+END_TEST
+
+/* The program compares each level's resolution with the list. */
+START_TEST(resolutions_without_a_level_change_nothing)
+{
+    program_begin();
+    ck_assert_int_eq(
+        system("sed '/attn_resolutions/a\\  - 999' " IMPORT "ddim_ckpt.yml >$D/more.yml"), 0);
+    infer_ok("import " IMPORT "ddim_ckpt.pth --config $D/more.yml --run $D/run");
+    check_eps("run", IMPORT "ddim_ckpt_expected.h5", "eps");
+    program_end();
+}
+END_TEST
+
 START_TEST(a_second_half_of_outputs_without_a_name_is_said)
 {
     program_begin();
@@ -143,6 +217,11 @@ START_TEST(a_moving_average_beside_the_network_is_taken)
     infer_ok("import $D/m --run $D/run");
     ck_assert_ptr_nonnull(strstr(program_output, "unet_ema"));
     ck_assert_ptr_nonnull(strstr(program_output, "the moving average"));
+    check_eps("run", IMPORT "diffusers-new_expected.h5", "eps");
+    ck_assert_int_eq(system("mv $D/m/unet_ema/diffusion_pytorch_model.safetensors "
+                            "$D/m/unet_ema/diffusion_pytorch_model.fp16.safetensors"),
+                     0);
+    infer_ok("import $D/m --run $D/run --fresh");
     check_eps("run", IMPORT "diffusers-new_expected.h5", "eps");
     program_end();
 }
@@ -266,7 +345,10 @@ START_TEST(info_describes_files_of_other_programs)
 }
 END_TEST
 
-SUITE_MAIN("import_choices", flags_that_shapes_do_not_show_change_the_network, every_guess_is_said,
+SUITE_MAIN("import_choices", older_predictions_are_known, infinities_are_no_broken_text,
+           weights_say_whether_the_middle_has_a_norm, a_resolution_may_be_a_pair,
+           resolutions_without_a_level_change_nothing,
+           flags_that_shapes_do_not_show_change_the_network, every_guess_is_said,
            a_missing_width_of_heads_is_that_of_the_class, schedules_and_predictions_have_our_names,
            a_second_half_of_outputs_without_a_name_is_said,
            a_moving_average_beside_the_network_is_taken, flags_that_are_missing_or_unknown_are_said,

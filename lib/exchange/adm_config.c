@@ -34,7 +34,8 @@ static bool integers(const Described *d, const char *key, int *values, int *coun
     }
     return (text && *text == '\0') ||
            error_input(d->error,
-                       "%s: %s is %.60s, expected at most %d integers with commas between them",
+                       "%s: %s is %.60s, expected at most %d integers above 0 with commas between "
+                       "them",
                        d->path, key, whole ? whole : "no text", CONFIG_MAX_LEVELS);
 }
 
@@ -54,8 +55,8 @@ static bool usual_widths(Config *config, const Described *d)
             return true;
         }
     return error_input(d->error,
-                       "%s: has no channel_mult, and none is usual for images of %d x %d; expected "
-                       "a list of integers",
+                       "%s: has no channel_mult, and no list of integers is usual for images of %d "
+                       "x %d",
                        d->path, config->data.resolution, config->data.resolution);
 }
 
@@ -66,6 +67,17 @@ static bool widths(Config *config, const Described *d)
     if (json_is_absent(mult) || (text && text[0] == '\0'))
         return usual_widths(config, d);
     return integers(d, "channel_mult", config->model.channel_mult, &config->model.levels);
+}
+
+/* guided-diffusion's first convolution has that many times num_channels channels, ours has
+ * num_channels. */
+static bool first_width(const Config *config, const Described *d, bool guided)
+{
+    return !guided || config->model.channel_mult[0] == 1 ||
+           error_input(d->error,
+                       "%s: channel_mult begins with %d, expected 1: the first convolution has "
+                       "num_channels channels here",
+                       d->path, config->model.channel_mult[0]);
 }
 
 /* The flag names resolutions. The programs turn them into factors of downsampling, and one that is
@@ -242,7 +254,8 @@ bool adm_flags(Config *config, const Json *json, const char *path, bool *heads_f
                            "improved- or guided-diffusion",
                            path);
     if (!described_is_absent(&d, "large_size") || !described_is_absent(&d, "small_size") ||
-        !network(config, &d, heads_first) || !schedule(config, &d, guided))
+        !network(config, &d, heads_first) || !first_width(config, &d, guided) ||
+        !schedule(config, &d, guided))
         return false;
     note_flags(&d, guided, notes);
     return true;

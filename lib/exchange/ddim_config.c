@@ -11,6 +11,19 @@ static bool data_section(Config *config, const Described *d)
            described_truth_is(d, "logit_transform", false, false);
 }
 
+/* A resolution that no level has changes nothing. */
+static void keep_resolutions_of_levels(Config *config)
+{
+    int kept = 0;
+    for (int i = 0; i < config->model.attentions; i++)
+        for (int level = 0; level < config->model.levels; level++)
+            if (config->data.resolution >> level == config->model.attention[i]) {
+                config->model.attention[kept++] = config->model.attention[i];
+                break;
+            }
+    config->model.attentions = kept;
+}
+
 static bool model_section(Config *config, const Described *d)
 {
     const char *variance = json_get_text(json_member(d->json, "var_type"));
@@ -27,6 +40,7 @@ static bool model_section(Config *config, const Described *d)
         !described_integer(d, "in_channels", channels, channels, channels, &in) ||
         !described_integer(d, "out_ch", channels, channels, channels, &out))
         return false;
+    keep_resolutions_of_levels(config);
     if (variance)
         config->stage1.variance =
             strcmp(variance, "fixedlarge") == 0 ? FIXED_BETA : FIXED_BETA_TILDE;

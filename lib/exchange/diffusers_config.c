@@ -109,15 +109,27 @@ static bool widths(Config *config, const Described *d)
     return true;
 }
 
+/* sample_size is one number, or two: the height and the width. */
+static bool sample_size(const Described *d, int *size)
+{
+    int sizes[2], count;
+    const Json *member = json_member(d->json, "sample_size");
+    if (json_is_absent(member))
+        return error_input(d->error, "%s: has no sample_size; --resolution N says it", d->path);
+    if (!json_is_list(member))
+        return described_integer(d, "sample_size", 0, 4, 1024, size);
+    if (!described_list(d, "sample_size", 2, sizes, &count))
+        return false;
+    *size = sizes[0];
+    return (count == 2 && sizes[0] == sizes[1] && sizes[0] >= 4 && sizes[0] <= 1024) ||
+           error_input(d->error, "%s: sample_size has another form than a square of 4 to 1024",
+                       d->path);
+}
+
 static bool resolution(Config *config, const Described *d, int64_t wanted)
 {
-    int size = 0;
-    if (wanted == 0 && json_is_absent(json_member(d->json, "sample_size")))
-        return error_input(d->error, "%s: has no sample_size; --resolution N says it", d->path);
-    if (wanted == 0 && !described_integer(d, "sample_size", 0, 4, 1024, &size))
-        return false;
-    config->data.resolution = wanted > 0 ? (int)wanted : size;
-    return true;
+    config->data.resolution = (int)wanted;
+    return wanted > 0 || sample_size(d, &config->data.resolution);
 }
 
 static bool images(Config *config, const Described *d)
@@ -174,7 +186,8 @@ static bool time_embedding(Config *config, const Described *d)
 }
 
 /* Without attn_norm_num_groups the class leaves the norm in the middle out where the time scales
- * and shifts. */
+ * and shifts. Before diffusers 0.18 it had the norm there, too: then the weights say so
+ * (foreign_network.c). */
 static bool middle_norm(Config *config, const Described *d)
 {
     int groups;
@@ -269,6 +282,7 @@ static bool betas(Config *config, const Described *d)
     double start, end;
     if (!described_truth_is(d, "rescale_betas_zero_snr", false, false) ||
         !described_truth_is(d, "use_flow_sigmas", false, false) ||
+        !described_text_is(d, "timestep_type", "discrete", NULL) || /* continuous: told log sigma */
         !choice(d, "beta_schedule", kinds, 4, &kind) ||
         !described_integer(d, "num_train_timesteps", 1000, 2, SCHEDULE_MAX_TIMESTEPS,
                            &config->diffusion.timesteps) ||
@@ -323,6 +337,21 @@ static bool says_something(const Described *d)
                                 d->path);
 }
 
+/* diffusers 0.8 had a truth value in the place of prediction_type. */
+static bool prediction(Config *config, const Described *d)
+{
+    static const char *const predictions[] = {"epsilon", "v_prediction", "sample"};
+    const bool epsilon = truth(d, "predict_epsilon", true);
+    int predicts;
+    if (!choice(d, "prediction_type", predictions, 3, &predicts) ||
+        !described_truth_is(d, "predict_epsilon", true, epsilon))
+        return false;
+    config->model.predicts = (Predicts)predicts;
+    if (!epsilon && json_is_absent(json_member(d->json, "prediction_type")))
+        config->model.predicts = PREDICTS_X0;
+    return true;
+}
+
 /* Nothing but variance_type says what the second half of the outputs is. */
 static void note_learned(const Config *config, const Described *d, int variance, int learned,
                          ForeignNotes *notes)
@@ -337,17 +366,14 @@ static void note_learned(const Config *config, const Described *d, int variance,
 bool diffusers_schedule(Config *config, const Json *json, const char *path, ForeignNotes *notes,
                         Error *error)
 {
-    static const char *const predictions[] = {"epsilon", "v_prediction", "sample"};
     static const char *const variances[] = {"fixed_small", "fixed_large", "fixed_small_log",
                                             "fixed_large_log", "learned_range"};
     const Described d = {.json = json, .path = path, .error = error};
     const int learned = 4;
-    int predicts, variance;
-    if (!says_something(&d) || !known_class(&d) || !betas(config, &d) ||
-        !choice(&d, "prediction_type", predictions, 3, &predicts) ||
+    int variance;
+    if (!says_something(&d) || !known_class(&d) || !betas(config, &d) || !prediction(config, &d) ||
         !choice(&d, "variance_type", variances, 5, &variance))
         return false;
-    config->model.predicts = (Predicts)predicts;
     config->stage1.variance = variance % 2 == 1 ? FIXED_BETA : FIXED_BETA_TILDE;
     config->model.time =
         config->diffusion.timesteps == 1000 ? MODEL_TIME_T_MINUS_1 : MODEL_TIME_INDEX;

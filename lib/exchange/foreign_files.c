@@ -36,6 +36,8 @@ static char *find_weights(const char *directory)
 {
     static const char *const names[] = {"unet_ema/diffusion_pytorch_model.safetensors",
                                         "unet_ema/diffusion_pytorch_model.bin",
+                                        "unet_ema/diffusion_pytorch_model.fp16.safetensors",
+                                        "unet_ema/diffusion_pytorch_model.fp16.bin",
                                         "unet/diffusion_pytorch_model.safetensors",
                                         "unet/diffusion_pytorch_model.bin",
                                         "unet/diffusion_pytorch_model.fp16.safetensors",

@@ -94,6 +94,14 @@ static bool read_schedule(ForeignNetwork *n, const ForeignFiles *files, Error *e
     return ok;
 }
 
+/* A norm whose weights are there. */
+static void look_for_middle_norm(ForeignNetwork *n)
+{
+    static const char norm[] = "mid_block.attentions.0.group_norm.weight";
+    if (names_find(tensor_file_table(n->file), n->group, norm) >= 0)
+        n->config.model.mid_norm = true;
+}
+
 /* What the network is told: diffusers has no word for it, and `infer export` says it beside the
  * weights. */
 static bool read_exported_time(ForeignNetwork *n, const char *path, Error *error)
@@ -120,6 +128,7 @@ static bool read_diffusers(ForeignNetwork *n, const ForeignFiles *files, int64_t
     const bool ok = json_read_map(&json, files->config, "the description of a network", error) &&
                     diffusers_network(&n->config, json, files->config, resolution, error) &&
                     read_schedule(n, files, error) && read_exported_time(n, files->weights, error);
+    look_for_middle_norm(n);
     json_free(json);
     return ok;
 }
@@ -209,15 +218,21 @@ static bool without_line(const char *path, Error *error)
     return false;
 }
 
-/* The rules of configurations hold for foreign ones, too. */
+/* The rules of configurations and of schedules hold for foreign ones, too. */
 static bool check_config(ForeignNetwork *n, const char *path, Error *error)
 {
     Config checked;
+    Schedule schedule = {0};
     char *text = config_to_yaml(&n->config);
-    const bool ok = config_parse(&checked, text, path, NULL, 0, error) || without_line(path, error);
+    bool ok = config_parse(&checked, text, path, NULL, 0, error) || without_line(path, error);
     memory_free(text);
     if (ok)
         n->config = checked;
+    if (ok && !config_make_schedule(&schedule, &n->config, error)) {
+        error_prefix(error, "%s", path);
+        ok = false;
+    }
+    schedule_free(&schedule);
     return ok;
 }
 

@@ -12,10 +12,55 @@
 /* A list of 100,000 betas, the longest that is read, takes 2.2 MB, and some forty times as much as a tree. */
 enum { MOST_BYTES = 4 << 20 };
 
+static Json *parse(const char *text, size_t size, json_error_t *why)
+{
+    return json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, why);
+}
+
+/* The length of a number at `text` that Python writes and JSON does not have, or 0. */
+static size_t foreign_number(const char *text, size_t size)
+{
+    static const char *const numbers[] = {"-Infinity", "Infinity", "NaN"};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        const size_t length = strlen(numbers[i]);
+        if (size >= length && memcmp(text, numbers[i], length) == 0)
+            return length;
+    }
+    return 0;
+}
+
+/* quoted [<= 2 size] := the text with such numbers as texts, which are refused where a key that has one is
+ * read. Returns its size. */
+static size_t quote_foreign_numbers(const char *text, size_t size, char *quoted)
+{
+    bool inside = false; /* of a text */
+    size_t used = 0;
+    for (size_t at = 0; at < size;) {
+        const size_t length = inside ? 0 : foreign_number(text + at, size - at);
+        const bool escapes = inside && text[at] == '\\' && at + 1 < size;
+        const size_t taken = length > 0 ? length : escapes ? 2 : 1;
+        if (length > 0)
+            quoted[used++] = '"';
+        memcpy(quoted + used, text + at, taken);
+        used += taken;
+        if (length > 0)
+            quoted[used++] = '"';
+        inside = inside != (taken == 1 && text[at] == '"');
+        at += taken;
+    }
+    return used;
+}
+
 bool json_parse(Json **json, const char *text, size_t size, const char *origin, Error *error)
 {
     json_error_t why;
-    *json = json_loadb(text, size, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+    *json = parse(text, size, &why);
+    if (!*json && size <= MOST_BYTES) {
+        json_error_t again;
+        char *quoted = memory_small(2 * size + 1, 1);
+        *json = parse(quoted, quote_foreign_numbers(text, size, quoted), &again);
+        memory_free(quoted);
+    }
     return *json || error_input(error, "%s: is no JSON that can be read: %s (line %d)", origin,
                                 why.text, why.line);
 }
