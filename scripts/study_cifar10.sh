@@ -14,7 +14,8 @@
 #                  with heads fitted to these and to as many others: errors of the mean by timestep, bounds, samples
 #     together     does the mean suffer if the variance is learned with it? Small networks with a second output, for
 #                  WEIGHTS of its loss, beside small networks for the mean alone
-#     diagonal     diagonal, blocks of 2x2, 4x4 and 8x8 pixels, and the whole covariance
+#     diagonal     diagonal, and blocks of 2x2, 4x4 and 8x8 pixels
+#     full         the whole covariance, of both networks
 #     mean         what corrections of the mean add to each variance: as published, and the best ones
 #     timesteps    where the best timesteps lie for each variance
 #
@@ -204,13 +205,20 @@ diagonal() {
         show "bounds, $size" "$dir/linear-$size/nll.csv"
         show "samples, $size" "$dir/linear-$size/quality.csv"
     done
-    bounds_of 10 linear nll-full --variance nll,nll_block,full --steps 5,10,25,50
-    bounds_of 10 linear nll-full30 --variance full --krylov 30 --steps 5,10
-    # In float32 whatever DRAWING says: bfloat16 rounds the differences away that full takes.
-    (drawing= && distances_of $((samples / 4)) linear quality-full --variance nll,nll_block,full --steps 5,10,25)
-    show "bounds, the whole covariance, 10 images" "$dir/linear/nll-full.csv"
-    show "bounds, the whole covariance, 30 dimensions of Krylov's, 10 images" "$dir/linear/nll-full30.csv"
-    show "samples, the whole covariance" "$dir/linear/quality-full.csv"
+}
+
+# In float32 whatever DRAWING says: bfloat16 rounds the differences away that full takes.
+full() {
+    for schedule in $schedules; do
+        bounds_of 10 "$schedule" nll-full --variance nll,nll_block,full --steps 5,10,25,50
+        bounds_of 10 "$schedule" nll-full30 --variance full --krylov 30 --steps 5,10
+        (drawing= && distances_of $((samples / 4)) "$schedule" quality-full --variance nll,nll_block,full \
+            --steps 5,10,25,50)
+        show "bounds, the whole covariance, 10 images, $schedule" "$dir/$schedule/nll-full.csv"
+        show "bounds, the whole covariance, 30 dimensions of Krylov's, 10 images, $schedule" \
+            "$dir/$schedule/nll-full30.csv"
+        show "samples, the whole covariance, $schedule" "$dir/$schedule/quality-full.csv"
+    done
 }
 
 mean() {
@@ -233,10 +241,10 @@ timesteps() {
 
 for part in "$@"; do
     case $part in
-    networks | likelihood | samples | seen | together | diagonal | mean | timesteps) ;;
+    networks | likelihood | samples | seen | together | diagonal | full | mean | timesteps) ;;
     *)
         echo "scripts/study_cifar10.sh: $part: expected networks, likelihood, samples, seen, together, diagonal," \
-            "mean or timesteps" >&2
+            "full, mean or timesteps" >&2
         exit 2
         ;;
     esac

@@ -133,6 +133,8 @@ typedef struct JpegKind {
     bool progressive, adobe, halved;
     int restart_rows;
     int orientation;
+    /* Whether a second segment of EXIF goes on with the data of the first. */
+    bool more_exif;
     bool profile;
 } JpegKind;
 
@@ -166,6 +168,8 @@ static inline MadeFile made_jpeg(const JpegKind *kind, int width, int height, co
         8,   0,   1,   1,   0x12, 0, 3,   0,   0, 0,   1, 0, (uint8_t)kind->orientation};
     if (kind->orientation)
         jpeg_write_marker(&jpeg, JPEG_APP0 + 1, exif, sizeof exif);
+    if (kind->more_exif)
+        jpeg_write_marker(&jpeg, JPEG_APP0 + 1, (const JOCTET *)"Exif\0\0a long maker note", 24);
     if (kind->profile)
         jpeg_write_marker(&jpeg, JPEG_APP0 + 2, (const JOCTET *)"ICC_PROFILE\0\1\1x", 15);
     for (int y = 0; y < height; y++) {

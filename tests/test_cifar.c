@@ -449,6 +449,11 @@ START_TEST(a_list_is_one_data_set)
     config = list_config(scratch_path("a-images-idx3"), scratch_path("c-images-idx3"), "");
     assert_fails(dataset_open(&dataset, &config, DATASET_TRAIN, &error),
                  "c-images-idx3 are one file, expected each file once");
+    ck_assert_int_eq(mkdir(scratch_path("outer"), 0777), 0);
+    ck_assert_int_eq(mkdir(scratch_path("outer/inner"), 0777), 0);
+    config = list_config(scratch_path("outer/inner"), scratch_path("outer"), "");
+    assert_fails(dataset_open(&dataset, &config, DATASET_TRAIN, &error),
+                 "outer, expected each file once");
 
     /* The whole is divided, not its parts. */
     config = list_config(scratch_path("a-images-idx3"), scratch_path("b-images-idx3"), "auto");

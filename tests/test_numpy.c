@@ -297,6 +297,18 @@ START_TEST(an_archive_must_say_which_array_is_meant)
     const ArchiveFile named[] = {two[0], {"images.npy", images, size, NULL}, two[1]};
     archive_write_files(scratch_path("c.zip"), named, 3);
     check_pixels(scratch_path("c.zip"), FLOATS_REFUSE, 0);
+
+    /* However many others are there. */
+    ArchiveFile many[72];
+    char names[70][16];
+    for (int i = 0; i < 70; i++) {
+        snprintf(names[i], sizeof names[i], "%d.npy", i);
+        many[i] = (ArchiveFile){names[i], labels, label_size, NULL};
+    }
+    many[70] = named[0];
+    many[71] = named[1];
+    archive_write_files(scratch_path("d.zip"), many, 72);
+    check_pixels(scratch_path("d.zip"), FLOATS_REFUSE, 0);
 }
 END_TEST
 

@@ -180,13 +180,16 @@ START_TEST(the_orientation_of_exif_is_applied)
         free(file.bytes);
     }
     uint8_t pixels[16 * 8] = {0};
-    const JpegKind kind = {.given = JCS_GRAYSCALE, .stored = JCS_GRAYSCALE, .orientation = 6};
-    MadeFile file = made_jpeg(&kind, 16, 8, pixels);
-    Picture picture;
-    assert_ok(picture_decode(&picture, file.bytes, file.size, &error));
-    ck_assert(picture.width == 8 && picture.height == 16);
-    picture_free(&picture);
-    free(file.bytes);
+    for (int more = 0; more < 2; more++) {
+        const JpegKind kind = {
+            .given = JCS_GRAYSCALE, .stored = JCS_GRAYSCALE, .orientation = 6, .more_exif = more};
+        MadeFile file = made_jpeg(&kind, 16, 8, pixels);
+        Picture picture;
+        assert_ok(picture_decode(&picture, file.bytes, file.size, &error));
+        ck_assert(picture.width == 8 && picture.height == 16);
+        picture_free(&picture);
+        free(file.bytes);
+    }
 }
 END_TEST
 

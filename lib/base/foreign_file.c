@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 /* -- Formats with fixed first bytes ------------------------------------------------------------ */
@@ -160,6 +161,10 @@ static ForeignKind text_kind(const uint8_t *bytes, size_t size)
 ForeignKind foreign_kind_of(const char *path)
 {
     uint8_t bytes[FOREIGN_KIND_BYTES];
+    struct stat status;
+    if (stat(path, &status) != 0 ||
+        !S_ISREG(status.st_mode)) /* zlib would wait for a pipe's writer */
+        return (ForeignKind){""};
     gzFile file = gzopen(path, "rb"); /* reads uncompressed files as they are, too */
     if (!file)
         return (ForeignKind){""};

@@ -239,7 +239,7 @@ static bool check_files(const Files *files, int64_t *count, Error *error)
         if (files->size[f] == 0 || files->size[f] % row_size(kind) != 0)
             return error_input(error,
                                "%s: %s has %lld bytes, expected a multiple of %lld, the bytes of "
-                               "an image of %s",
+                               "an image of %s (data.format: pictures reads pictures beside it)",
                                files->path, kind->file[f], (long long)files->size[f],
                                (long long)row_size(kind), kind->name);
         *count += files->size[f] / row_size(kind);

@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* -- The table --------------------------------------------------------------------------------- */
@@ -114,9 +115,13 @@ static bool check_known(const char *path, Error *error)
         return error_input(error, "data.train names no images; --set data.train=PATH does");
     if (config_paths_are_several(path) || find_format(path, &format))
         return true;
-    const char *problem = access(path, F_OK) == 0 ? "is of no format that is known here"
-                          : errno == ENOENT       ? "no such file"
-                                                  : strerror(errno);
+    struct stat status;
+    const bool there = stat(path, &status) == 0;
+    const char *problem = !there && errno == ENOENT ? "no such file"
+                          : !there                  ? strerror(errno)
+                          : S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)
+                              ? "is of no format that is known here"
+                              : "is no regular file";
     const ForeignKind kind = foreign_kind_of(path);
     return error_input(error,
                        "%s: %s%s, expected images: IDX, HDF5, NumPy or CIFAR's binary files, or "
@@ -187,13 +192,30 @@ static bool choose(Dataset *dataset, const Config *config, Error *error)
     return true;
 }
 
+/* Whether the files of the training images should have test images beside them. An archive would be
+ * unpacked for it. */
+static bool brings_test_files(const Dataset *dataset)
+{
+    struct stat status;
+    return dataset->format->brings_test && stat(dataset->path, &status) == 0 &&
+           S_ISDIR(status.st_mode);
+}
+
 /* Training needs no test images, and a mistake in their name would be found a night later. */
-static void note_missing_test(const Config *config)
+static void note_missing_test(const Dataset *dataset, const Config *config)
 {
     const char *rest = config->data.test;
     char path[CONFIG_TEXT_SIZE];
-    if (!data_formats[config->data.format].has_files || test_is_automatic(config))
+    Dataset *test = NULL;
+    Error error = {0};
+    if (!data_formats[config->data.format].has_files)
         return;
+    if (test_is_automatic(config)) {
+        if (brings_test_files(dataset) && !dataset_open(&test, config, DATASET_TEST, &error))
+            note("%s; infer nll, quality and compare will need it", error.message);
+        dataset_close(test);
+        return;
+    }
     while (config_paths_next(&rest, path))
         if (access(path, F_OK) != 0)
             note("data.test: %s: %s; infer nll, quality and compare will need it", path,
@@ -208,7 +230,7 @@ bool dataset_open(Dataset **result, const Config *config, DatasetSplit split, Er
         (config->data.format != DATA_AUTO || check_known(dataset->path, error)) &&
         dataset->format->open(dataset, error) && choose(dataset, config, error)) {
         if (split == DATASET_TRAIN)
-            note_missing_test(config);
+            note_missing_test(dataset, config);
         dataset->config = NULL;
         return true;
     }

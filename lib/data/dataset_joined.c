@@ -10,6 +10,7 @@
 #include "data/labels.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -41,6 +42,30 @@ static bool is_same(const char *a, const char *b)
            of_a.st_ino == of_b.st_ino;
 }
 
+/* Whether the directory `inner` lies in `outer`, at any depth. */
+static bool holds(const char *outer, const char *inner)
+{
+    struct stat status;
+    char *out = realpath(outer, NULL), *in = realpath(inner, NULL);
+    const size_t length = out ? strlen(out) : 0;
+    const bool inside = out && in && strncmp(in, out, length) == 0 && in[length] == '/' &&
+                        stat(in, &status) == 0 && S_ISDIR(status.st_mode);
+    free(out);
+    free(in);
+    return inside;
+}
+
+static bool check_pair(const Dataset *dataset, const char *a, const char *b, Error *error)
+{
+    if (is_same(a, b))
+        return error_input(error, "%s: %s and %s are one file, expected each file once",
+                           dataset->name, a, b);
+    if (holds(a, b) || holds(b, a))
+        return error_input(error, "%s: %s lies in %s, expected each file once", dataset->name,
+                           holds(a, b) ? b : a, holds(a, b) ? a : b);
+    return true;
+}
+
 /* An input error if one file is in the list twice: its images would count twice, and some of them would
  * be held out and trained on. */
 static bool check_paths(const Dataset *dataset, Error *error)
@@ -49,9 +74,8 @@ static bool check_paths(const Dataset *dataset, Error *error)
     char path[CONFIG_TEXT_SIZE], other[CONFIG_TEXT_SIZE];
     while (config_paths_next(&rest, path))
         for (others = rest; config_paths_next(&others, other);)
-            if (is_same(path, other))
-                return error_input(error, "%s: %s and %s are one file, expected each file once",
-                                   dataset->name, path, other);
+            if (!check_pair(dataset, path, other, error))
+                return false;
     return true;
 }
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { ORIENTATION = 0x112, SHORT = 3, ENTRY = 12, MOST_ENTRIES = 256 };
+enum { ORIENTATION = 0x112, SHORT = 3, LONG = 4, ENTRY = 12, MOST_ENTRIES = 256 };
 
 static uint32_t number(const uint8_t *bytes, int size, bool big_endian)
 {
@@ -28,9 +28,11 @@ int exif_orientation(const uint8_t *bytes, size_t size)
             return 1;
         if (number(bytes + entry, 2, big) != ORIENTATION)
             continue;
-        const uint32_t value = number(bytes + entry + 8, 2, big);
-        const bool known = number(bytes + entry + 2, 2, big) == SHORT && value >= 1 && value <= 8;
-        return known ? (int)value : 1;
+        const uint32_t type = number(bytes + entry + 2, 2, big);
+        const uint32_t count = number(bytes + entry + 4, 4, big);
+        const uint32_t value = number(bytes + entry + 8, type == LONG ? 4 : 2, big);
+        const bool is_one = (type == SHORT || type == LONG) && count == 1;
+        return is_one && value >= 1 && value <= 8 ? (int)value : 1;
     }
     return 1;
 }

@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-/* Arrays of an archive whose headers are looked at. */
-enum { MOST_ARRAYS = 64 };
+/* Files of an archive, at most. All their headers are looked at. */
+enum { MOST_FILES = 100000 };
 
 /* -- Reading ----------------------------------------------------------------------------------- */
 
@@ -100,11 +100,15 @@ static bool choose_array(const char *path, const NpyWanted *wanted, char chosen[
     BundleFile file;
     int best = 3, equal = 0;
     bool ok = bundle_open(&array.bundle, path, error);
-    for (int i = 0; ok && i < MOST_ARRAYS; i++) {
+    for (int i = 0; ok; i++) {
         int rank = 3;
         ok = bundle_next(array.bundle, &file, error);
         if (!ok || !file.name)
             break;
+        if (i == MOST_FILES) {
+            ok = error_input(error, "%s: has more than %d files", path, MOST_FILES);
+            break;
+        }
         ok = rank_array(&array, file.name, wanted, &rank, error);
         equal = rank < best ? 1 : equal + (rank == best);
         if (ok && rank < best) {

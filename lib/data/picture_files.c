@@ -148,15 +148,14 @@ static bool next_packed(PictureFiles *files, PictureFile *file, Error *error)
     do {
         if (!bundle_next(files->bundle, &packed, error))
             return false;
-    } while (packed.name && (file_tree_hides(packed.name) ||
-                             (packed.is_link && !is_named_like_a_picture(packed.name))));
-    if (packed.is_link)
+    } while (packed.name && file_tree_hides(packed.name));
+    if (packed.is_link && is_named_like_a_picture(packed.name))
         return error_input(error,
                            "%s: %s is a link, whose picture the archive does not have there; tar "
                            "--dereference --hard-dereference stores pictures in place of links",
                            files->path, packed.name);
     file->name = memory_string(packed.name);
-    if (!packed.name || look_at(files, NULL, PICTURE_MAX_BYTES, file, error))
+    if (!packed.name || packed.is_link || look_at(files, NULL, PICTURE_MAX_BYTES, file, error))
         return true;
     picture_files_forget(file);
     return false;

@@ -89,11 +89,16 @@ static void take_inks(const Decoder *decoder, uint8_t *pixels)
         }
 }
 
+/* The first segment of EXIF counts: where the data are longer than a segment, others go on with them. */
 static void read_markers(const Decoder *decoder, int *orientation)
 {
+    bool has_exif = false;
     for (jpeg_saved_marker_ptr m = decoder->jpeg.marker_list; m; m = m->next) {
-        if (m->marker == EXIF && m->data_length > 6 && memcmp(m->data, "Exif\0\0", 6) == 0)
+        if (!has_exif && m->marker == EXIF && m->data_length > 6 &&
+            memcmp(m->data, "Exif\0\0", 6) == 0) {
             *orientation = exif_orientation(m->data + 6, m->data_length - 6);
+            has_exif = true;
+        }
         if (m->marker == PROFILE && m->data_length > 12 && memcmp(m->data, "ICC_PROFILE", 12) == 0)
             decoder->picture->has_profile = true;
     }

@@ -34,6 +34,7 @@ mv r/metrics.csv rows
 mkfifo r/metrics.csv
 fails_with 2 "r/metrics.csv: is no regular file" timeout 60 train --stage 1 --config tiny.yaml --run r --set stage1.steps=5
 mv rows r/metrics.csv
+fails_with 2 "pipe: is no regular file, expected images" timeout 60 infer data pipe
 exec 3<>pipe # a writer who never writes
 for command in "train --stage 1" "infer info"; do
     # shellcheck disable=SC2086 # two words

@@ -198,4 +198,15 @@ fails_with 2 "png: 000005.png is not as it was when its cache was made" \
     infer data png --cache new --verify --quiet --set data.channels=3 --set data.cache=always
 cp kept.png png/000005.png
 
+# -- CIFAR-10 without its test images, which the training does not need
+mkdir cifar
+for batch in 1 2 3 4 5; do
+    head -c 3073 /dev/zero >cifar/data_batch_$batch.bin
+done
+tiny_recipe
+works train --stage 1 --config tiny.yaml --run c --set data.format=auto --set data.train=cifar --set data.test=auto \
+    --set data.resolution=32 --set data.channels=3 --set stage1.steps=1 --threads 1
+grep -q "test_batch.bin of CIFAR-10 is missing; infer nll, quality and compare will need it" errors ||
+    problem "no word about missing test images: $(cat errors)"
+
 exit $result
