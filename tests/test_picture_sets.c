@@ -128,6 +128,36 @@ static void join(const char *to, const char *one, const char *other)
     free(bytes[1]);
 }
 
+/* What follows a member of gzip is another one, or zeros. */
+START_TEST(no_member_of_gzip_is_lost_without_a_word)
+{
+    MadeFile files[2] = {level_png(1), level_png(2)};
+    size_t size;
+    for (int i = 0; i < 2; i++) {
+        const ArchiveFile file = {i == 0 ? "a/1.png" : "a/2.png", files[i].bytes, files[i].size,
+                                  NULL};
+        archive_write_files(scratch_path(i == 0 ? "first.tar.gz" : "second.tar.gz"), &file, 1);
+        free(files[i].bytes);
+    }
+    scratch_write(scratch_path("zeros"), "\0\0\0", 3);
+    scratch_write(scratch_path("half"), "\x1f", 1);
+    join("both.tar.gz", "first.tar.gz", "zeros");
+    join("both.tar.gz", "both.tar.gz", "second.tar.gz");
+    join("both.tar.gz", "both.tar.gz", "zeros");
+    check_levels(scratch_path("both.tar.gz"), BROKEN_STOP, 2, (int[]){1, 2});
+    join("early.tar.gz", "first.tar.gz", "half");
+    set_fails(scratch_path("early.tar.gz"), "(its gzip data end early)");
+    for (int i = 0; i < 4; i++) { /* one of the first bytes is another one */
+        uint8_t *bytes = bytes_of("second.tar.gz", &size);
+        bytes[i] = bytes[i] ^ 0x40;
+        scratch_write(scratch_path("other"), bytes, size);
+        free(bytes);
+        join("damaged.tar.gz", "first.tar.gz", "other");
+        set_fails(scratch_path("damaged.tar.gz"), "damaged.tar.gz: the archive is damaged");
+    }
+}
+END_TEST
+
 /* Writes the archive `name` without the zeros at its end, which are tar's end mark. */
 static void cut_end_mark(const char *to, const char *name)
 {
@@ -346,7 +376,8 @@ START_TEST(classes_of_a_list_are_known_by_their_names)
 }
 END_TEST
 
-SUITE_MAIN("sets of pictures", pictures_come_in_the_order_of_their_names,
+SUITE_MAIN("sets of pictures", no_member_of_gzip_is_lost_without_a_word,
+           pictures_come_in_the_order_of_their_names,
            no_picture_of_an_archive_is_lost_without_a_word, names_outside_ascii_are_names,
            directories_that_link_to_each_other_are_refused, a_broken_picture_stops_or_is_left_out,
            directories_are_labels_and_notes_tell_what_is_left_out, classes_are_known_by_their_names,

@@ -1,8 +1,8 @@
 /* Reads archives by libarchive: the one door to that library.
  *
  * Only the formats that the header names are switched on. Others, and filters that libarchive runs
- * as programs, would be attack surface without a use. zlib unpacks gzip, because libarchive does not
- * compare gzip's checksum. Messages of libarchive may quote the archive, so control characters are
+ * as programs, would be attack surface without a use. gunzip.h unpacks gzip, because libarchive does
+ * not compare gzip's checksum. Messages of libarchive may quote the archive, so control characters are
  * taken out of them.
  *
  * A tar ends with blocks of zeros. libarchive stops at the first ones, although tars may be joined, and
@@ -14,6 +14,7 @@
 #include "base/input_file.h"
 #include "base/memory.h"
 #include "base/utf8_locale.h"
+#include "data/gunzip.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -21,7 +22,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <zlib.h>
 
 enum { BLOCK = 1 << 17, TAR_BLOCK = 512 };
 
@@ -29,7 +29,7 @@ struct Bundle {
     char *path;
     struct archive *archive;
     /* What unpacks the archive; NULL if it is not compressed. */
-    gzFile stream;
+    Gunzip *gunzip;
     uint8_t block[BLOCK];
     /* The last bytes of the archive, unpacked. */
     uint8_t tail[TAR_BLOCK];
@@ -67,19 +67,17 @@ static bool is_compressed(const char *path)
 static la_ssize_t unpack(struct archive *archive, void *state, const void **block)
 {
     Bundle *bundle = state;
-    int code = Z_OK;
+    const char *problem;
     *block = bundle->block;
-    const int got = gzread(bundle->stream, bundle->block, BLOCK);
-    const char *reason =
-        gzerror(bundle->stream, &code); /* a stream that ends early has this alone */
-    if (code == Z_OK || code == Z_STREAM_END) {
-        const int kept = got < TAR_BLOCK ? got : TAR_BLOCK;
-        memmove(bundle->tail, bundle->tail + kept, (size_t)(TAR_BLOCK - kept));
-        memcpy(bundle->tail + TAR_BLOCK - kept, bundle->block + got - kept, (size_t)kept);
-        return got;
+    const int got = gunzip_read(bundle->gunzip, bundle->block, BLOCK, &problem);
+    if (got < 0) {
+        archive_set_error(archive, EIO, "%s", problem);
+        return ARCHIVE_FATAL;
     }
-    archive_set_error(archive, EIO, "%s", code == Z_BUF_ERROR ? "its gzip data end early" : reason);
-    return ARCHIVE_FATAL;
+    const int kept = got < TAR_BLOCK ? got : TAR_BLOCK;
+    memmove(bundle->tail, bundle->tail + kept, (size_t)(TAR_BLOCK - kept));
+    memcpy(bundle->tail + TAR_BLOCK - kept, bundle->block + got - kept, (size_t)kept);
+    return got;
 }
 
 static bool open_archive(Bundle *bundle)
@@ -90,8 +88,8 @@ static bool open_archive(Bundle *bundle)
             ARCHIVE_OK)
         return false;
     if (is_compressed(bundle->path)) {
-        bundle->stream = gzopen(bundle->path, "rb");
-        return bundle->stream &&
+        bundle->gunzip = gunzip_open(bundle->path);
+        return bundle->gunzip &&
                archive_read_open(archive, bundle, NULL, unpack, NULL) == ARCHIVE_OK;
     }
     return archive_read_support_format_zip_seekable(archive) == ARCHIVE_OK &&
@@ -124,8 +122,7 @@ void bundle_close(Bundle *bundle)
     if (bundle == NULL)
         return;
     archive_read_free(bundle->archive);
-    if (bundle->stream)
-        gzclose_r(bundle->stream);
+    gunzip_close(bundle->gunzip);
     utf8_locale_free(bundle->utf8);
     memory_free(bundle->path);
     memory_free(bundle->name);
@@ -163,7 +160,7 @@ static bool check_end(Bundle *bundle, Error *error)
     static const uint8_t zeros[TAR_BLOCK];
     const bool is_tar =
         (archive_format(bundle->archive) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR;
-    if (!is_tar || ((bundle->stream || read_tail(bundle->path, bundle->tail)) &&
+    if (!is_tar || ((bundle->gunzip || read_tail(bundle->path, bundle->tail)) &&
                     memcmp(bundle->tail, zeros, TAR_BLOCK) == 0))
         return true;
     return error_input(error, "%s: the archive ends without tar's end mark; is it truncated?",
@@ -250,6 +247,6 @@ bool bundle_read(Bundle *bundle, uint8_t *bytes, int64_t size, int64_t *got, Err
 
 int64_t bundle_position(const Bundle *bundle)
 {
-    return bundle->stream ? (int64_t)gzoffset(bundle->stream)
+    return bundle->gunzip ? gunzip_position(bundle->gunzip)
                           : (int64_t)archive_filter_bytes(bundle->archive, -1);
 }
