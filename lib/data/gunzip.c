@@ -62,23 +62,29 @@ static bool next_member(Gunzip *g)
     return !g->between && inflateReset(&g->stream) == Z_OK;
 }
 
+static const char *problem_of(const Gunzip *g)
+{
+    if (ferror(g->file))
+        return "it cannot be read";
+    if (g->stream.msg)
+        return g->stream.msg;
+    return g->stream.avail_in == 0 ? "its gzip data end early" : "its gzip data are damaged";
+}
+
 int gunzip_read(Gunzip *g, uint8_t *bytes, int size, const char **problem)
 {
+    int code = Z_OK;
     g->stream.next_out = bytes;
     g->stream.avail_out = (unsigned)size;
-    while (g->stream.avail_out > 0 && (!g->between || next_member(g))) {
-        const bool more = has_input(g);
-        const int code = more ? inflate(&g->stream, Z_NO_FLUSH) : Z_BUF_ERROR;
+    while (code == Z_OK && g->stream.avail_out > 0 && (!g->between || next_member(g))) {
+        code = has_input(g) ? inflate(&g->stream, Z_NO_FLUSH) : Z_BUF_ERROR;
         g->between = code == Z_STREAM_END;
-        if (code == Z_OK || code == Z_STREAM_END)
-            continue;
-        *problem = ferror(g->file) ? "it cannot be read"
-                   : !more         ? "its gzip data end early"
-                   : g->stream.msg ? g->stream.msg
-                                   : "its gzip data are damaged";
-        return -1;
+        code = g->between ? Z_OK : code;
     }
-    return size - (int)g->stream.avail_out;
+    if (code == Z_OK && !ferror(g->file))
+        return size - (int)g->stream.avail_out;
+    *problem = problem_of(g);
+    return -1;
 }
 
 int64_t gunzip_position(const Gunzip *g)
