@@ -149,13 +149,15 @@ static bool next_packed(PictureFiles *files, PictureFile *file, Error *error)
         if (!bundle_next(files->bundle, &packed, error))
             return false;
     } while (packed.name && file_tree_hides(packed.name));
+    if (!packed.name)
+        return true;
     if (packed.is_link && is_named_like_a_picture(packed.name))
         return error_input(error,
                            "%s: %s is a link, whose picture the archive does not have there; tar "
                            "--dereference --hard-dereference stores pictures in place of links",
                            files->path, packed.name);
     file->name = memory_string(packed.name);
-    if (!packed.name || packed.is_link || look_at(files, NULL, PICTURE_MAX_BYTES, file, error))
+    if (packed.is_link || look_at(files, NULL, PICTURE_MAX_BYTES, file, error))
         return true;
     picture_files_forget(file);
     return false;
