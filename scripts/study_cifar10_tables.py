@@ -319,13 +319,18 @@ def diagonal():
             lines[size] = [(k, bounds.each("nll_block", k).mean()) for k in bounds.cells()]
         if there(f"linear-{size}", "quality.h5"):
             quality_table(f"samples, {size}", Quality(f"linear-{size}", "quality.h5"), "nll")
-    if there("linear", "nll-full.h5"):
-        bounds_table("the whole covariance", Bounds("linear", "nll-full.h5"), "nll")
-    if there("linear", "quality-full.h5"):
-        quality_table("samples of the whole covariance", Quality("linear", "quality-full.h5"), "nll")
     if lines:
         figure("diagonal", lambda p: [p.plot(*zip(*points), "o-", label=n) for n, points in lines.items()],
                "steps K", "bits/dim", xscale="log")
+
+
+def full():
+    for schedule in ("linear", "cosine"):
+        for base in ("nll", "nll_block"):
+            if there(schedule, "nll-full.h5"):
+                bounds_table(f"the whole covariance, {schedule}", Bounds(schedule, "nll-full.h5"), base)
+            if there(schedule, "quality-full.h5"):
+                quality_table(f"samples of the whole covariance, {schedule}", Quality(schedule, "quality-full.h5"), base)
 
 
 def mean():
@@ -358,5 +363,5 @@ def timesteps():
         figure(f"timesteps-{schedule}", draw, "timestep t, K = 25", "", xscale="log")
 
 
-for part in (likelihood, samples, seen, together, diagonal, mean, timesteps):
+for part in (likelihood, samples, seen, together, diagonal, full, mean, timesteps):
     part()

@@ -55,7 +55,8 @@ struct Stage {
     int batch;
     /* The weight of the newest loss in the losses that are shown. */
     double smoothing;
-    /* The loss of an untrained network, in units of that of a network that predicts eps; 0 means 1. */
+    /* How many times larger an untrained network's loss is than it would be if the network predicted
+     * eps; 0 means 1. */
     double loss_scale;
     OptimizerSettings settings;
     Learner learners[MAX_LEARNERS];

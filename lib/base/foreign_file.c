@@ -162,8 +162,8 @@ ForeignKind foreign_kind_of(const char *path)
 {
     uint8_t bytes[FOREIGN_KIND_BYTES];
     struct stat status;
-    if (stat(path, &status) != 0 ||
-        !S_ISREG(status.st_mode)) /* zlib would wait for a pipe's writer */
+    /* zlib would wait for the writer of a named pipe. */
+    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode))
         return (ForeignKind){""};
     gzFile file = gzopen(path, "rb"); /* reads uncompressed files as they are, too */
     if (!file)

@@ -178,7 +178,7 @@ static bool are_all_reached(void)
     return true;
 }
 
-/* The line that this process says when a call has lasted so many seconds after a signal, or NULL. The first
+/* What this process prints when a call has lasted `seconds` seconds after a signal; NULL: nothing. The first
  * process speaks, or the second one where the first is dead. The call may wait for a process that is
  * only slow. Whether a process of another machine is dead can't be asked: it counts as dead when the
  * call has lasted twice as long as any before. */

@@ -192,8 +192,8 @@ static bool choose(Dataset *dataset, const Config *config, Error *error)
     return true;
 }
 
-/* Whether the files of the training images should have test images beside them. An archive would be
- * unpacked for it. */
+/* Whether the training images are a directory that should have test images, too. Archives are not
+ * asked: that would unpack them. */
 static bool brings_test_files(const Dataset *dataset)
 {
     struct stat status;

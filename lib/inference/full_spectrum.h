@@ -7,7 +7,7 @@
  *                  J is symmetrised and LAPACK finds the eigenvalues. Memory: 3 d^2 numbers
  *
  * Negative eigenvalues count as 0, and the largest are lowered, as they are in draws
- * (inference/full_options.h). The mean is that of the quadrature's random vectors.
+ * (inference/full_options.h). A quadrature takes the mean of all eigenvalues over its random vectors.
  */
 #pragma once
 

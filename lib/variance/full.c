@@ -2,8 +2,8 @@
  *
  * By Tweedie's second formula Cov[x_0 | x_t] = (beta_bar / alpha_bar) (I - sqrt(beta_bar) J), where
  * J = d eps_hat / d x_t. A trained network's J is only nearly symmetric; its symmetric part is
- * taken. No head is needed, but a step takes many passes of the network, so the sampler draws
- * the noise itself (inference/full_noise.h).
+ * taken. Cov's eigenvalues are limited (inference/full_options.h). No head is needed, but a step takes
+ * many passes of the network, so the sampler draws the noise itself (inference/full_noise.h).
  */
 #include "variance/variance.h"
 
